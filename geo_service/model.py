@@ -78,12 +78,11 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who calls: a person or a machine, by API key, with a role and the subtree of cells it may see."""
+    """Who calls: a person or a machine, known by its API key, with one role."""
 
     id: int
     name: str
     role: Role
-    scope_code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Pure: the lattice, coordinate systems, tilings, measures."""

@@ -1,0 +1,1 @@
+"""Pure: from a point to its cell."""

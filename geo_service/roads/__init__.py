@@ -1,0 +1,1 @@
+"""Pure: the road graph and travel time."""

@@ -1,0 +1,1 @@
+"""Pure: who is on duty, and how many per what."""

@@ -1,0 +1,1 @@
+"""All SQL: tables, migrations, one file a subject, and the private PostGIS."""

@@ -1,0 +1,131 @@
+"""Connections: one engine to read, one to write, and the only place where database errors are translated.
+
+Both use psycopg 3. Every session has its name, a statement timeout and a lock timeout; a pool that has
+nothing left answers 503 within seconds instead of queueing callers.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psycopg.errors as pg
+from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from geo_service.errors import ConflictError, GeoServiceError, TimedOutError, UnavailableError
+
+POOL_WAIT_S = 2.0
+CONNECT_TIMEOUT_S = 5
+
+
+def _engine(url: str | URL, *, name: str, size: int, statement_timeout_ms: int, read_only: bool) -> Engine:
+    options = [
+        f"-c statement_timeout={statement_timeout_ms}",
+        "-c lock_timeout=10000",
+        "-c idle_in_transaction_session_timeout=600000",
+        "-c timezone=UTC",
+        "-c search_path=public,extensions",
+        # a network that swallows packets must not hold a session for hours
+        "-c tcp_user_timeout=15000",
+    ]
+    if read_only:
+        options.append("-c default_transaction_read_only=on")
+    return create_engine(
+        make_url(url).set(drivername="postgresql+psycopg"),
+        pool_size=size,
+        max_overflow=0,
+        pool_timeout=POOL_WAIT_S,
+        pool_pre_ping=True,
+        connect_args={
+            "application_name": name,
+            "connect_timeout": CONNECT_TIMEOUT_S,
+            "options": " ".join(options),
+            # plans prepared on a pooled session survive a migration badly
+            "prepare_threshold": None,
+        },
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """The two engines of one database.
+
+    ``reading()`` gives a read-only snapshot of one moment; ``writing()`` one transaction that commits on
+    leaving and rolls back on any error. Both translate database errors into our own.
+    """
+
+    read: Engine
+    write: Engine
+
+    @classmethod
+    def connect(
+        cls,
+        url: str | URL,
+        *,
+        read_size: int = 8,
+        write_size: int = 4,
+        statement_timeout_ms: int = 30_000,
+        application: str = "geo_service",
+    ) -> "Database":
+        """Make both engines; nothing is opened before the first use."""
+        return cls(
+            read=_engine(
+                url,
+                name=f"{application} read",
+                size=read_size,
+                statement_timeout_ms=statement_timeout_ms,
+                read_only=True,
+            ).execution_options(isolation_level="REPEATABLE READ"),
+            write=_engine(
+                url,
+                name=f"{application} write",
+                size=write_size,
+                statement_timeout_ms=max(statement_timeout_ms, 600_000),
+                read_only=False,
+            ),
+        )
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Read in one snapshot."""
+        with translated(), self.read.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Write in one transaction."""
+        with translated(), self.write.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Close every pooled connection."""
+        self.read.dispose()
+        self.write.dispose()
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn database errors into the error tree; their own words stay out of what a caller sees."""
+    try:
+        yield
+    except PoolTimeoutError as error:
+        raise UnavailableError("all database connections are busy; try again in a few seconds") from error
+    except DBAPIError as error:
+        raise _translate(error) from error
+
+
+def _translate(error: DBAPIError) -> GeoServiceError | DBAPIError:
+    cause = error.orig
+    if isinstance(cause, pg.QueryCanceled):
+        return TimedOutError("the query took longer than allowed and was stopped")
+    if isinstance(cause, pg.LockNotAvailable):
+        return UnavailableError("somebody else holds what this change needs; try again")
+    if isinstance(cause, pg.SerializationFailure | pg.DeadlockDetected):
+        return ConflictError("another change came in between; nothing was written, try again")
+    if isinstance(cause, pg.UniqueViolation | pg.ExclusionViolation):
+        return ConflictError("this exists already or overlaps what exists; nothing was written")
+    if isinstance(error, OperationalError) or error.connection_invalidated:
+        return UnavailableError("the database does not answer; try again in a few seconds")
+    return error

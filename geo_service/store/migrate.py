@@ -1,0 +1,64 @@
+"""Bring a database to the newest schema. Two processes may ask at once; one does it, the other waits."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, text
+
+from geo_service.errors import UnavailableError
+
+MIGRATION_LOCK = 0x6E0_5E4
+EXTENSIONS = ("postgis", "btree_gist")
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    return config
+
+
+def head() -> str:
+    """Return the newest revision this code knows."""
+    revision = ScriptDirectory.from_config(_config()).get_current_head()
+    if revision is None:
+        raise RuntimeError("the package holds no migrations")
+    return revision
+
+
+def current(connection: Connection) -> str | None:
+    """Return the revision the database is at, None when it is empty."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def migrate(engine: Engine) -> tuple[str | None, str]:
+    """Create the extensions and apply what is missing, in one transaction.
+
+    Returns
+    -------
+    tuple
+        Revision before and after.
+
+    Raises
+    ------
+    UnavailableError
+        The database was made by a newer version of the program.
+    """
+    with engine.begin() as connection:
+        connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+        connection.execute(text("set local statement_timeout = 0"))
+        connection.execute(text("create schema if not exists extensions"))
+        for name in EXTENSIONS:
+            connection.execute(text(f"create extension if not exists {name} schema extensions"))
+        before = current(connection)
+        known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+        if before is not None and before not in known:
+            raise UnavailableError(
+                f"the database is at revision {before}, which this version does not know: use a newer program"
+            )
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        return before, head()

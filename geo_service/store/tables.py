@@ -1,0 +1,441 @@
+"""Every table, as SQLAlchemy Core. Constraints that protect an invariant live here, in the database.
+
+PostGIS and the other extensions live in the schema ``extensions``; our tables in ``public``.
+"""
+
+from geoalchemy2 import Geometry
+from sqlalchemy import (
+    REAL,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Computed,
+    DateTime,
+    Double,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    Time,
+    UniqueConstraint,
+    Uuid,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import INT4RANGE, JSONB, TSTZRANGE, ExcludeConstraint
+from sqlalchemy.types import UserDefinedType
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class TransactionId(UserDefinedType[int]):
+    """PostgreSQL's ``xid8``: the 64-bit id of a transaction."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: object) -> str:
+        """Name of the type in SQL."""
+        return "xid8"
+
+
+def _geometry(kind: str, *, nullable: bool = False, name: str = "geom") -> Column[object]:
+    """Return a geometry column in EPSG:4326 with a GiST index."""
+    return Column(name, Geometry(kind, srid=4326, spatial_index=False), nullable=nullable)
+
+
+def _web_mercator(kind: str) -> Column[object]:
+    """Return the same geometry in EPSG:3857, kept by the database, for vector tiles."""
+    return Column(
+        "geom3857",
+        Geometry(kind, srid=3857, spatial_index=False),
+        Computed("extensions.st_transform(geom, 3857)", persisted=True),
+    )
+
+
+def _moment(name: str, *, nullable: bool = False, now: bool = False) -> Column[object]:
+    """Return a timestamptz column."""
+    default = func.clock_timestamp() if now else None
+    return Column(name, DateTime(timezone=True), nullable=nullable, server_default=default)
+
+
+# ------------------------------------------------------------------------------------------- boundaries
+
+level = Table(
+    "level",
+    metadata,
+    Column("id", Integer, Identity(always=True), primary_key=True),
+    Column("code", Text, nullable=False, unique=True),
+    Column("depth", SmallInteger, nullable=False, unique=True),
+    Column("name_zh", Text, nullable=False),
+    Column("name_en", Text, nullable=False),
+    CheckConstraint("code ~ '^[a-z][a-z0-9_]{0,31}$'", name="code_is_a_word"),
+    CheckConstraint("depth between 0 and 15", name="depth_in_range"),
+)
+
+cell = Table(
+    "cell",
+    metadata,
+    Column("id", Integer, Identity(always=True), primary_key=True),
+    Column("level_id", ForeignKey("level.id"), nullable=False),
+    Column("code", Text, nullable=False),
+    Column("kind", Text, nullable=False, server_default="regular"),
+    # the pair outlives the cell, so a retired code cannot be issued again on its level
+    UniqueConstraint("level_id", "code"),
+    CheckConstraint("length(code) between 1 and 64", name="code_has_a_length"),
+    CheckConstraint("kind in ('regular', 'dedicated', 'street_face')", name="kind_is_known"),
+)
+
+edition = Table(
+    "edition",
+    metadata,
+    Column("id", Integer, Identity(always=True), primary_key=True),
+    Column("note", Text, nullable=False, server_default=""),
+    Column("published_by", Text, nullable=False),
+    _moment("recorded_at", now=True),
+    # order of the leaves' codes, shapes and parents: two editions with equal digests are the same tiling
+    Column("digest", LargeBinary, nullable=False),
+    Column("tolerance_m", Double, nullable=False, server_default="0"),
+)
+
+edition_span = Table(
+    "edition_span",
+    metadata,
+    Column("edition_id", ForeignKey("edition.id"), nullable=False),
+    Column("valid_during", TSTZRANGE, nullable=False),
+    Column("recorded_during", TSTZRANGE, nullable=False),
+    ExcludeConstraint(
+        ("valid_during", "&&"), ("recorded_during", "&&"), using="gist", name="ex_edition_span_one_in_force"
+    ),
+    CheckConstraint("not isempty(valid_during) and not isempty(recorded_during)", name="not_empty"),
+)
+
+cell_version = Table(
+    "cell_version",
+    metadata,
+    Column("id", Integer, Identity(always=True), primary_key=True),
+    Column("cell_id", ForeignKey("cell.id"), nullable=False),
+    Column("parent_id", ForeignKey("cell.id")),
+    Column("editions", INT4RANGE, nullable=False),
+    Column("name", Text, nullable=False, server_default=""),
+    Column("attributes", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
+    _geometry("MULTIPOLYGON", nullable=True),
+    ExcludeConstraint(("cell_id", "="), ("editions", "&&"), using="gist", name="ex_cell_version_one_each"),
+    CheckConstraint("geom is null or not extensions.st_isempty(geom)", name="shape_not_empty"),
+    CheckConstraint("not isempty(editions)", name="editions_not_empty"),
+    Index("ix_cell_version_editions_geom", "editions", "geom", postgresql_using="gist"),
+    Index("ix_cell_version_parent_id", "parent_id"),
+)
+
+# ------------------------------------------------------------------------------------- the ground itself
+
+demand_point = Table(
+    "demand_point",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("source_id", Text, nullable=False, unique=True),
+    _geometry("POINT"),
+    _geometry("POLYGON", nullable=True, name="footprint"),
+    Column("households", Integer, nullable=False, server_default="0"),
+    Column("residents", Integer, nullable=False, server_default="0"),
+    Column("kind", Text, nullable=False, server_default="building"),
+    Column("address", Text, nullable=False, server_default=""),
+    Column("attributes", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
+    CheckConstraint("households between 0 and 100000 and residents between 0 and 1000000", name="counts"),
+    Index("ix_demand_point_geom", "geom", postgresql_using="gist"),
+)
+
+map_feature = Table(
+    "map_feature",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    # the import or generator it came from: a new import of the same source replaces its features
+    Column("source", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False, server_default=""),
+    _geometry("GEOMETRY"),
+    _web_mercator("GEOMETRY"),
+    Index("ix_map_feature_geom3857", "geom3857", postgresql_using="gist"),
+    Index("ix_map_feature_source", "source"),
+)
+
+road_network = Table(
+    "road_network",
+    metadata,
+    Column("id", Integer, Identity(always=True), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("report", JSONB, nullable=False),
+    Column("in_use", Boolean, nullable=False, server_default=text("true")),
+    _moment("imported_at", now=True),
+    # at most one network is the one that travel times are computed on
+    Index("uq_road_network_in_use", "in_use", unique=True, postgresql_where=text("in_use")),
+)
+
+road_node = Table(
+    "road_node",
+    metadata,
+    Column("network_id", ForeignKey("road_network.id", ondelete="CASCADE"), nullable=False),
+    Column("id", BigInteger, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("block", SmallInteger, nullable=False),
+    _geometry("POINT"),
+    PrimaryKeyConstraint("network_id", "id"),
+)
+
+road_edge = Table(
+    "road_edge",
+    metadata,
+    Column("network_id", ForeignKey("road_network.id", ondelete="CASCADE"), nullable=False),
+    Column("id", BigInteger, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("u", BigInteger, nullable=False),
+    Column("v", BigInteger, nullable=False),
+    Column("length_m", Double, nullable=False),
+    Column("class", Text, nullable=False),
+    Column("access", SmallInteger, nullable=False),
+    Column("maxspeed_kmh", REAL, nullable=False),
+    Column("name", Text, nullable=False),
+    _geometry("LINESTRING"),
+    _web_mercator("LINESTRING"),
+    PrimaryKeyConstraint("network_id", "id"),
+    ForeignKeyConstraint(
+        ["network_id", "u"],
+        ["road_node.network_id", "road_node.id"],
+        ondelete="CASCADE",
+        name="fk_road_edge_u",
+    ),
+    ForeignKeyConstraint(
+        ["network_id", "v"],
+        ["road_node.network_id", "road_node.id"],
+        ondelete="CASCADE",
+        name="fk_road_edge_v",
+    ),
+    CheckConstraint("length_m >= 0 and length_m < 'infinity'::float8", name="length_is_finite"),
+    Index("ix_road_edge_geom3857", "geom3857", postgresql_using="gist"),
+)
+
+# -------------------------------------------------------------------------------------------- incidents
+
+incident = Table(
+    "incident",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("source_id", Text, nullable=False),
+    _moment("occurred_at"),
+    _moment("recorded_at", now=True),
+    _geometry("POINT", nullable=True),
+    Column("accuracy_m", REAL),
+    Column("floor", SmallInteger),
+    Column("category", Text, nullable=False, server_default=""),
+    Column("urgency", Text, nullable=False, server_default="normal"),
+    Column("channel", Text, nullable=False, server_default="web"),
+    Column("address", Text, nullable=False, server_default=""),
+    Column("attributes", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
+    # the same report sent twice is one incident
+    UniqueConstraint("source", "source_id"),
+    CheckConstraint(
+        "geom is null or (extensions.st_x(geom) between -180 and 180"
+        " and extensions.st_y(geom) between -90 and 90)",
+        name="point_on_earth",
+    ),
+    CheckConstraint("accuracy_m >= 0 and accuracy_m < 'infinity'::float4", name="accuracy_is_finite"),
+    CheckConstraint("urgency in ('low', 'normal', 'high', 'critical')", name="urgency_is_known"),
+    Index("ix_incident_geom", "geom", postgresql_using="gist"),
+    Index("ix_incident_occurred_at_id", "occurred_at", "id"),
+)
+
+placement = Table(
+    "placement",
+    metadata,
+    Column("incident_id", ForeignKey("incident.id", ondelete="CASCADE"), nullable=False),
+    Column("edition_id", ForeignKey("edition.id"), nullable=False),
+    Column("cell_id", ForeignKey("cell.id")),
+    Column("how", Text, nullable=False),
+    Column("border_m", REAL),
+    Column("runner_up_id", ForeignKey("cell.id")),
+    # exactly one per incident and edition
+    PrimaryKeyConstraint("incident_id", "edition_id"),
+    CheckConstraint("how in ('inside', 'on_edge', 'near_gap', 'none')", name="how_is_known"),
+    CheckConstraint("(how in ('inside', 'on_edge')) = (cell_id is not null)", name="cell_fits_how"),
+    Index("ix_placement_edition_id_cell_id", "edition_id", "cell_id"),
+)
+
+# --------------------------------------------------------------------------------------------- staffing
+
+responder = Table(
+    "responder",
+    metadata,
+    Column("id", Integer, Identity(always=True), primary_key=True),
+    Column("code", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("mode", Text, nullable=False),
+    _geometry("POINT", nullable=True),
+    Column("capabilities", JSONB, nullable=False, server_default=text("'[]'::jsonb")),
+    CheckConstraint("mode in ('walk', 'ebike', 'car')", name="mode_is_known"),
+)
+
+responder_contact = Table(
+    # apart from the responder, so that a list of who is on duty can never leak a number
+    "responder_contact",
+    metadata,
+    Column("responder_id", ForeignKey("responder.id", ondelete="CASCADE"), primary_key=True),
+    Column("phone", Text, nullable=False),
+)
+
+duty = Table(
+    "duty",
+    metadata,
+    Column("responder_id", ForeignKey("responder.id", ondelete="CASCADE"), nullable=False),
+    Column("cell_id", ForeignKey("cell.id"), nullable=False),
+    Column("role", Text, nullable=False),
+    Column("held_during", TSTZRANGE, nullable=False),
+    ExcludeConstraint(
+        ("responder_id", "="),
+        ("cell_id", "="),
+        ("role", "="),
+        ("held_during", "&&"),
+        using="gist",
+        name="ex_duty_held_once",
+    ),
+    Index("ix_duty_cell_id", "cell_id"),
+)
+
+shift = Table(
+    "shift",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("responder_id", ForeignKey("responder.id", ondelete="CASCADE"), nullable=False),
+    Column("on_duty", TSTZRANGE, nullable=False),
+    ExcludeConstraint(("responder_id", "="), ("on_duty", "&&"), using="gist", name="ex_shift_one_at_a_time"),
+    CheckConstraint(
+        "not isempty(on_duty) and not lower_inf(on_duty) and not upper_inf(on_duty)", name="bounded"
+    ),
+    Index("ix_shift_on_duty", "on_duty", postgresql_using="gist"),
+)
+
+rota = Table(
+    # a shift that comes back every week, in local time; an end at or before the start is the next day's
+    "rota",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("responder_id", ForeignKey("responder.id", ondelete="CASCADE"), nullable=False),
+    Column("weekday", SmallInteger, nullable=False),
+    Column("start_local", Time, nullable=False),
+    Column("end_local", Time, nullable=False),
+    Column("timezone", Text, nullable=False, server_default="Asia/Shanghai"),
+    UniqueConstraint("responder_id", "weekday", "start_local"),
+    CheckConstraint("weekday between 1 and 7", name="iso_weekday"),
+)
+
+post = Table(
+    "post",
+    metadata,
+    Column("id", Integer, Identity(always=True), primary_key=True),
+    Column("code", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    _geometry("POINT"),
+)
+
+post_window = Table(
+    "post_window",
+    metadata,
+    Column("id", Integer, Identity(always=True), primary_key=True),
+    Column("post_id", ForeignKey("post.id", ondelete="CASCADE"), nullable=False),
+    Column("responder_id", ForeignKey("responder.id", ondelete="CASCADE"), nullable=False),
+    Column("weekday", SmallInteger, nullable=False),
+    Column("start_local", Time, nullable=False),
+    Column("end_local", Time, nullable=False),
+    Column("timezone", Text, nullable=False, server_default="Asia/Shanghai"),
+    UniqueConstraint("post_id", "responder_id", "weekday", "start_local"),
+    CheckConstraint("weekday between 1 and 7 and end_local > start_local", name="within_a_day"),
+)
+
+# --------------------------------------------------------------------------------------------- coverage
+
+coverage_run = Table(
+    "coverage_run",
+    metadata,
+    Column("id", Integer, Identity(always=True), primary_key=True),
+    Column("edition_id", ForeignKey("edition.id"), nullable=False),
+    Column("network_id", ForeignKey("road_network.id", ondelete="CASCADE"), nullable=False),
+    Column("mode", Text, nullable=False),
+    _moment("at"),
+    Column("limit_s", Integer, nullable=False),
+    # digest of every input: equal inputs give equal runs, so a run is computed once
+    Column("fingerprint", LargeBinary, nullable=False, unique=True),
+    Column("summary", JSONB, nullable=False),
+    _moment("computed_at", now=True),
+)
+
+coverage_cell = Table(
+    "coverage_cell",
+    metadata,
+    Column("run_id", ForeignKey("coverage_run.id", ondelete="CASCADE"), nullable=False),
+    Column("cell_id", ForeignKey("cell.id"), nullable=False),
+    Column("weight", Double, nullable=False),
+    Column("covered_weight", Double, nullable=False),
+    Column("median_s", REAL),
+    Column("worst_s", REAL),
+    PrimaryKeyConstraint("run_id", "cell_id"),
+)
+
+# ------------------------------------------------------------------------------ who, what, and to whom
+
+principal = Table(
+    "principal",
+    metadata,
+    Column("id", Integer, Identity(always=True), primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("role", Text, nullable=False),
+    # SHA-256 of a 256-bit random key: nothing to guess, so no slow hash is needed
+    Column("key_sha256", LargeBinary, nullable=False, unique=True),
+    _moment("created_at", now=True),
+    _moment("revoked_at", nullable=True),
+    CheckConstraint(
+        "role in ('admin', 'planner', 'dispatcher', 'leader', 'worker', 'device')", name="role_is_known"
+    ),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    _moment("at", now=True),
+    Column("who", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("details", JSONB, nullable=False),
+    # SHA-256 over the previous row's hash and this row: a change or removal breaks the chain
+    Column("chain", LargeBinary, nullable=False),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("seq", BigInteger, Identity(always=True), primary_key=True),
+    # readers go by transaction, not by seq: commits do not come in the order of their numbers
+    Column("xid", TransactionId, nullable=False, server_default=text("pg_current_xact_id()")),
+    Column("topic", Text, nullable=False),
+    Column("payload", JSONB, nullable=False),
+    _moment("created_at", now=True),
+    Index("ix_outbox_xid_seq", "xid", "seq"),
+)
