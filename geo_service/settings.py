@@ -1,0 +1,111 @@
+"""All that an operator can set, in one object.
+
+Read in ``create_app()`` and by the command line, nowhere else: every other room gets values as arguments.
+Each field is an environment variable with the prefix ``GEO_SERVICE_`` (``GEO_SERVICE_PORT=8010``); a password
+may also be a file of that name under ``/run/secrets`` (``geo_service_database_password``).
+"""
+
+from pathlib import Path
+from typing import Literal
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_SECRETS = Path("/run/secrets")
+
+
+def default_home() -> Path:
+    """Return ``.local`` of the checkout this package lies in; installed elsewhere, of the working folder.
+
+    So ``/srv/a/.venv/bin/geo-service`` works on the state of ``/srv/a`` from whatever folder it is called.
+    """
+    checkout = Path(__file__).resolve().parents[1]
+    root = checkout if (checkout / "pyproject.toml").is_file() else Path.cwd()
+    return root / ".local"
+
+
+class Settings(BaseSettings):
+    """The settings, checked and with their defaults.
+
+    Attributes
+    ----------
+    home : Path
+        Folder of all state: the private PostGIS, caches, keys. Absolute; two homes are two installations.
+    database_url : SecretStr or None
+        Address of a PostGIS of your own (``postgresql://user@host/db``). When set, the private one is never
+        touched.
+    database_password : SecretStr or None
+        Put into ``database_url`` where that has no password; any characters, no quoting.
+    postgres_bin : Path or None
+        Folder of PostgreSQL's programs, where they are not found by themselves.
+    host, port
+        Where the service listens.
+    workers : int
+        Processes that answer requests.
+    read_pool_size, write_pool_size : int
+        Database connections per process, for reading and for writing.
+    pool_timeout_s : float
+        How long a request waits for a connection before it is told 503.
+    statement_timeout_ms : int
+        Longest statement of a request; 0 is no limit.
+    log_level : str
+        Of the service's own log.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="GEO_SERVICE_",
+        env_ignore_empty=True,
+        secrets_dir=_SECRETS if _SECRETS.is_dir() else None,
+        frozen=True,
+        extra="ignore",
+        hide_input_in_errors=True,  # an address may hold a password
+    )
+
+    home: Path = Field(default_factory=default_home)
+    database_url: SecretStr | None = None
+    database_password: SecretStr | None = None
+    postgres_bin: Path | None = None
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=1, le=65535)
+    workers: int = Field(default=1, ge=1, le=256)
+    read_pool_size: int = Field(default=8, ge=1, le=200)
+    write_pool_size: int = Field(default=4, ge=1, le=200)
+    pool_timeout_s: float = Field(default=2.0, gt=0, le=60)
+    statement_timeout_ms: int = Field(default=10_000, ge=0)
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator("home", "postgres_bin")
+    @classmethod
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return value.expanduser().absolute() if value else None
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _lower(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _known_scheme(self) -> "Settings":
+        if self.database_url is not None:
+            scheme = urlsplit(self.database_url.get_secret_value()).scheme
+            if scheme.partition("+")[0] not in {"postgresql", "postgres"}:
+                raise ValueError("database_url must begin with postgresql://")
+        return self
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the private PostGIS in ``home`` is used."""
+        return self.database_url is None
+
+    @property
+    def external_url(self) -> str | None:
+        """Address of the operator's own PostGIS as libpq takes it, password included; None when embedded."""
+        if self.database_url is None:
+            return None
+        parts = urlsplit(self.database_url.get_secret_value())
+        netloc = parts.netloc
+        user, at, place = netloc.rpartition("@")
+        if self.database_password is not None and at and ":" not in user:
+            netloc = f"{user}:{quote(self.database_password.get_secret_value(), safe='')}@{place}"
+        return urlunsplit(parts._replace(scheme="postgresql", netloc=netloc))

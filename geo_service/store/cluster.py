@@ -1,0 +1,469 @@
+"""The private PostGIS: a cluster of its own in the home folder, made, started and mended without questions.
+
+It leaves any other PostgreSQL on the machine alone: own data folder, own port (chosen free and remembered),
+own password (generated, mode 0600). It listens on 127.0.0.1 with SCRAM and on no Unix socket: socket paths
+end at 107 bytes and leave lock files behind, and one way in is enough.
+
+::
+
+    HOME/postgres/
+        data/       the cluster (0700, owned by whoever runs the server)
+        password    of the role geo (0600)
+        port        on 127.0.0.1
+        lock        held while starting, stopping
+        start.log   what the server said before its own log was open
+        data/log/   a file per weekday
+"""
+
+import fcntl
+import os
+import secrets
+import shutil
+import time
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+
+from geo_service.store import cluster_databases as databases
+from geo_service.store.cluster_binaries import Binaries, find_binaries
+from geo_service.store.cluster_errors import ClusterError
+from geo_service.store.cluster_process import (
+    ServerUser,
+    choose_server_user,
+    end_processes_of,
+    is_server_of,
+    port_is_free,
+    processes_of,
+    read_pid_file,
+)
+
+ROLE = "geo"
+DATABASE = "geo"
+
+_FIRST_PORT, _PORTS = 20000, 10000  # below the range that Linux hands to outgoing connections
+_MIB = 2**20
+
+_ACCESS = "# written by geo_service at every start\nhost all all 127.0.0.1/32 scram-sha-256\n"
+_SETTINGS = """\
+# written by geo_service at every start: put your own settings into postgresql.conf, below the include
+listen_addresses = '127.0.0.1'
+unix_socket_directories = ''
+port = {port}
+password_encryption = scram-sha-256
+max_connections = 100
+# an answer "stored" is a promise: it holds over a crash of the server and of the machine
+fsync = on
+synchronous_commit = on
+full_page_writes = on
+shared_buffers = {shared_buffers_mib}MB
+max_wal_size = 2GB
+# short statements by the thousand: compiling them costs more than it brings
+jit = off
+timezone = 'UTC'
+log_timezone = 'UTC'
+logging_collector = on
+log_directory = 'log'
+log_filename = 'server-%a.log'
+log_truncate_on_rotation = on
+log_rotation_age = 1d
+log_rotation_size = 0
+log_line_prefix = '%m [%p] %a '
+log_checkpoints = off
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterStatus:
+    """What is known of the cluster without asking the server.
+
+    Attributes
+    ----------
+    made : bool
+        The data folder exists.
+    running : bool
+        Its server is at work and ready.
+    pid, port : int or None
+        Of the running server; the port also when it is down but remembered.
+    major : int or None
+        Major version that made the data folder.
+    data : Path
+        The data folder.
+    """
+
+    made: bool
+    running: bool
+    pid: int | None
+    port: int | None
+    major: int | None
+    data: Path
+
+
+class Cluster:
+    """The private PostGIS of one home folder.
+
+    Parameters
+    ----------
+    home : Path
+        Folder of all state (made if missing). Two homes are two clusters, side by side.
+    binaries_folder : Path, optional
+        Take PostgreSQL's programs from here instead of looking for them.
+
+    Notes
+    -----
+    The operations may be called from several processes at once: a lock in the folder puts them in a row.
+    """
+
+    def __init__(self, home: Path, *, binaries_folder: Path | None = None) -> None:
+        self.home = Path(home).absolute()
+        self.folder = self.home / "postgres"
+        self.data = self.folder / "data"
+        self._binaries_folder = binaries_folder
+
+    # ---------------------------------------------------------------- what the outside asks for
+
+    def start(self, timeout_s: float = 120.0) -> bool:
+        """Make the cluster if it is missing, mend what a crash left, start it, and make its database.
+
+        Returns
+        -------
+        bool
+            True when this call started the server, False when it was running already. Who gets True is
+            the one to call :meth:`stop`.
+
+        Raises
+        ------
+        ClusterError
+            When it cannot be done, with the reason and the remedy.
+        """
+        self._make_folder()
+        with self._lock(timeout_s):
+            started = not self._answers(timeout_s)
+            if started:
+                self._make_data()
+                self._clear_wreckage()
+                self._launch(timeout_s)
+            try:
+                databases.prepare(self.url("template1"), self.url("postgres"), DATABASE, self._extensions())
+            except psycopg.Error as failure:
+                raise ClusterError(
+                    f"the server runs but its database cannot be made or reached: {failure}"
+                ) from failure
+        return started
+
+    def stop(self, timeout_s: float = 60.0) -> bool:
+        """Stop the server; open transactions are rolled back. Return whether it was running."""
+        if not self.data.is_dir():
+            return False
+        with self._lock(timeout_s):
+            if self._server_pid() is None:
+                end_processes_of(self.data)  # backends that outlived a killed postmaster
+                return False
+            argv = [self._binaries().program("pg_ctl"), "stop", "-w", "-m"]
+            user = choose_server_user(self.folder, self.data)
+            done = user.run([*argv, "fast", "-t", str(round(timeout_s))], cwd=self.data, data=self.data)
+            if (
+                done.returncode != 0
+            ):  # a backend that does not answer: leave at once, recover at the next start
+                done = user.run([*argv, "immediate", "-t", "20"], cwd=self.data, data=self.data)
+            if done.returncode != 0 or processes_of(self.data):
+                end_processes_of(self.data)
+            return True
+
+    def status(self) -> ClusterStatus:
+        """Look at the files and processes; the server is not asked, nothing is changed."""
+        pid = self._server_pid()
+        file = read_pid_file(self.data)
+        return ClusterStatus(
+            made=self._made(),
+            running=pid is not None and file is not None and file.ready,
+            pid=pid,
+            port=file.port if file and pid is not None else self._remembered_port(),
+            major=self._data_major(),
+            data=self.data,
+        )
+
+    def url(self, database: str = DATABASE) -> str:
+        """Return the address of a database of this cluster, password included, for libpq and psycopg.
+
+        For SQLAlchemy: ``sqlalchemy.make_url(url).set(drivername="postgresql+psycopg")``.
+
+        Raises
+        ------
+        ClusterError
+            Before the first :meth:`start`, or when the password may not be read.
+        """
+        try:
+            password = (self.folder / "password").read_text().strip()
+        except FileNotFoundError:
+            raise ClusterError("there is no private database yet: run geo-service db start") from None
+        except PermissionError:
+            raise ClusterError(
+                f"{self.folder / 'password'} may not be read: it belongs to another user"
+            ) from None
+        return f"postgresql://{ROLE}:{password}@127.0.0.1:{self._remembered_port()}/{database}"
+
+    @contextmanager
+    def running(self) -> Iterator[str]:
+        """Start the server if need be, give the address of its database, and stop it if we started it."""
+        started = self.start()
+        try:
+            yield self.url()
+        finally:
+            if started:
+                self.stop()
+
+    def create_database(self, name: str, template: str = "template1") -> str:
+        """Make a database as a copy of another one, by default one with the extensions only.
+
+        Returns its address. A copy takes a tenth of a second, so a test may have a database of its own.
+        Nobody may be connected to the template.
+        """
+        databases.create(self.url("postgres"), name, template)
+        return self.url(name)
+
+    def drop_database(self, name: str) -> None:
+        """Drop a database if it exists, and with it every connection to it."""
+        databases.drop(self.url("postgres"), name)
+
+    def backup(self, file: Path) -> None:
+        """Write the whole database into one file (see :func:`cluster_databases.backup`)."""
+        databases.backup(self._binaries(), self.url(), file)
+
+    def restore(self, file: Path) -> str:
+        """Replace the database by what a backup holds; return the name under which the old one is kept.
+
+        See :func:`cluster_databases.restore`.
+        """
+        return databases.restore(self._binaries(), self.url(), file)
+
+    # ---------------------------------------------------------------- making and mending
+
+    def _make_folder(self) -> None:
+        try:
+            self.home.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(exist_ok=True)
+            if os.geteuid() == 0:  # under umask 077 the server's user could not come in
+                for folder in (self.home, self.folder):
+                    folder.chmod(folder.stat().st_mode | 0o111)
+        except OSError as failure:
+            raise ClusterError(
+                f"{self.folder} cannot be made ({failure.strerror}): set GEO_SERVICE_HOME to another one"
+            ) from failure
+
+    def _make_data(self) -> None:
+        """Run ``initdb`` beside the final place, then rename: half a cluster never passes for a whole one."""
+        if self._made():
+            return
+        user = choose_server_user(self.folder, self.data)
+        self._put_wreck_aside()
+        password = secrets.token_hex(32)
+        making = self.folder / "data.new"
+        password_file = self.folder / "password.new"
+        try:
+            making.mkdir(mode=0o700)
+            user.own(making, 0o700)
+            _write_private(password_file, password + "\n")
+            user.own(password_file, 0o600)
+            options = ["--encoding=UTF8", "--locale=C.UTF-8", "--auth=scram-sha-256", "--data-checksums"]
+            done = user.run(
+                [
+                    self._binaries().program("initdb"),
+                    f"--pgdata={making}",
+                    f"--username={ROLE}",
+                    f"--pwfile={password_file}",
+                    *options,
+                ],
+                cwd=making,
+                data=making,
+            )
+            if done.returncode != 0:
+                raise ClusterError(
+                    f"the data folder could not be made: {_last_words(done.stderr or done.stdout)}"
+                )
+            with (making / "postgresql.conf").open("a") as settings:
+                settings.write("\ninclude 'geo_service.conf'\n")
+            _write_private(self.folder / "password", password + "\n")
+            making.rename(self.data)
+        finally:
+            password_file.unlink(missing_ok=True)
+
+    def _put_wreck_aside(self) -> None:
+        """Remove a half-finished initdb of ours; anything else that lies in the place of the data is kept."""
+        making = self.folder / "data.new"
+        if making.exists():
+            end_processes_of(making)
+            shutil.rmtree(making)
+        if self.data.exists():
+            end_processes_of(self.data)
+            stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
+            self.data.rename(self.folder / f"data.broken-{stamp}")
+
+    def _clear_wreckage(self) -> None:
+        """Remove what a killed server left: its backends and the pid file that would stop a new one.
+
+        Called only when no server of this folder is alive.
+        """
+        end_processes_of(self.data)
+        (self.data / "postmaster.pid").unlink(missing_ok=True)
+
+    def _launch(self, timeout_s: float) -> None:
+        user = choose_server_user(self.folder, self.data)
+        log = self.folder / "start.log"
+        for port in self._ports_to_try():
+            log.write_text("")
+            user.own(log, 0o600)
+            self._write_settings(user, port)
+            done = user.run(
+                # the folder comes from PGDATA and the log from the working directory, because pg_ctl puts
+                # both into a shell command when they are given as options
+                [
+                    self._binaries().program("pg_ctl"),
+                    "start",
+                    "-w",
+                    "-t",
+                    str(round(timeout_s)),
+                    "-l",
+                    "../start.log",
+                ],
+                cwd=self.data,
+                data=self.data,
+            )
+            if done.returncode == 0:
+                return
+            end_processes_of(self.data)
+            if port_is_free(port):  # so it was not that somebody else took the port meanwhile
+                break
+        raise ClusterError(f"PostgreSQL does not start: {self._why_it_failed(done.stdout + done.stderr)}")
+
+    def _write_settings(self, user: ServerUser, port: int) -> None:
+        memory_mib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // _MIB
+        settings = _SETTINGS.format(port=port, shared_buffers_mib=min(1024, max(128, memory_mib // 16)))
+        for name, text in (("geo_service.conf", settings), ("pg_hba.conf", _ACCESS)):
+            _write_private(self.data / name, text)
+            user.own(self.data / name, 0o600)
+        _write_private(self.folder / "port", f"{port}\n")
+
+    def _ports_to_try(self) -> Iterator[int]:
+        """Give the remembered port first, then ones that depend on the folder; only such as are free now."""
+        remembered = self._remembered_port()
+        if remembered is not None and port_is_free(remembered):
+            yield remembered
+        start = zlib.crc32(os.fsencode(self.folder))
+        offered = 0
+        for step in range(_PORTS):
+            port = _FIRST_PORT + (start + step) % _PORTS
+            if port != remembered and port_is_free(port):
+                yield port
+                offered += 1
+                if offered == 20:
+                    return
+
+    def _answers(self, timeout_s: float) -> bool:
+        """Tell whether a server of ours is at work, and wait while it is starting or recovering."""
+        deadline = time.monotonic() + timeout_s
+        while (
+            self._server_pid() is not None
+        ):  # also asked again: a server just killed is there a moment longer
+            status = self.status()
+            if status.running and status.port and not port_is_free(status.port):
+                return True
+            if time.monotonic() > deadline:
+                raise ClusterError(f"the server does not become ready: {self._why_it_failed('')}")
+            time.sleep(0.05)
+        return False
+
+    @contextmanager
+    def _lock(self, timeout_s: float) -> Iterator[None]:
+        """Hold the folder's lock, so that two starts at once become one after the other."""
+        try:
+            handle = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except PermissionError:
+            raise ClusterError(
+                f"{self.folder} belongs to another user: run this as that user (or as root), or set "
+                "GEO_SERVICE_HOME to a folder of your own"
+            ) from None
+        try:
+            deadline = time.monotonic() + timeout_s
+            while True:
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > deadline:
+                        raise ClusterError(
+                            f"another process has been starting or stopping it for {timeout_s:.0f} s: "
+                            "wait for it or end it, then try again"
+                        ) from None
+                    time.sleep(0.05)
+            yield
+        finally:
+            os.close(handle)
+
+    # ---------------------------------------------------------------- small readings
+
+    def _made(self) -> bool:
+        """Tell whether the data folder is whole: PG_VERSION comes first, global/pg_control late."""
+        try:
+            return (self.data / "global" / "pg_control").exists() and self._data_major() is not None
+        except PermissionError:
+            return self.data.is_dir()  # another user's: choose_server_user says so
+
+    def _data_major(self) -> int | None:
+        try:
+            return int((self.data / "PG_VERSION").read_text())
+        except (OSError, ValueError):
+            return None
+
+    def _server_pid(self) -> int | None:
+        file = read_pid_file(self.data)
+        return file.pid if file and is_server_of(file.pid, self.data) else None
+
+    def _remembered_port(self) -> int | None:
+        try:
+            return int((self.folder / "port").read_text())
+        except (OSError, ValueError):
+            return None
+
+    def _binaries(self) -> Binaries:
+        """Return programs of the version that made the data folder, or the newest for a new one."""
+        return find_binaries(self._data_major(), self._binaries_folder)
+
+    def _extensions(self) -> list[str]:
+        binaries = self._binaries()
+        wanted = ("postgis", "btree_gist", "ltree", "pgcrypto")
+        return [name for name in wanted if binaries.has_extension(name)]
+
+    def log_files(self) -> list[Path]:
+        """Return the server's log files, the newest first."""
+        files = [*(self.data / "log").glob("server-*.log"), self.folder / "start.log"]
+        return sorted((f for f in files if f.exists()), key=lambda f: f.stat().st_mtime, reverse=True)
+
+    def _why_it_failed(self, said: str) -> str:
+        logged = [file.read_text(errors="replace") for file in self.log_files()[:2]]
+        return _last_words("\n".join([said, *logged]))
+
+
+def _last_words(text: str) -> str:
+    """Return the lines of a program's output that say what went wrong, else its last lines."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    telling = [
+        line for line in lines if any(word in line for word in ("FATAL", "PANIC", "ERROR", "error:", "HINT"))
+    ]
+    return " | ".join((telling or lines)[-4:]) or "it gave no reason"
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner may read, whole or not at all."""
+    draft = path.with_name(path.name + ".draft")
+    draft.unlink(missing_ok=True)
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)

@@ -1,0 +1,237 @@
+"""Databases of a server: make one ready for us, copy, drop, back up, restore.
+
+Works on any PostgreSQL whose address is given, the private one or a server of your own, as long as its role
+may do these things.
+"""
+
+import os
+import re
+import secrets
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from geo_service.errors import Fault, InvalidInputError
+from geo_service.store.cluster_binaries import Binaries
+from geo_service.store.cluster_errors import ClusterError
+
+EXTENSION_SCHEMA = "extensions"
+_SEARCH_PATH = "public, extensions"
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+
+
+def prepare(template_url: str, admin_url: str, database: str, extensions: Sequence[str]) -> None:
+    """Make sure that the database exists and that new ones are born with the extensions.
+
+    The extensions live in a schema of their own, lest OGC servers and reflection trip over their hundreds of
+    functions. They go into the template, so that a new database is a copy and takes a tenth of a second.
+    Does nothing twice, and finishes what a killed run began.
+
+    Parameters
+    ----------
+    template_url, admin_url : str
+        Addresses of ``template1`` and ``postgres`` on the same server.
+    database : str
+        Name of our database.
+    extensions : sequence of str
+        In the order in which they are created.
+    """
+    with _connect(admin_url) as connection:
+        if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone():
+            return
+    with _connect(template_url) as connection:
+        install_extensions(connection, extensions)
+    create(admin_url, database)
+
+
+def install_extensions(connection: psycopg.Connection, extensions: Sequence[str]) -> None:
+    """Create the extensions that are missing, in their own schema."""
+    schema = sql.Identifier(EXTENSION_SCHEMA)
+    connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(schema))
+    for name in extensions:
+        statement = sql.SQL("CREATE EXTENSION IF NOT EXISTS {} WITH SCHEMA {}")
+        connection.execute(statement.format(sql.Identifier(name), schema))
+
+
+def create(admin_url: str, name: str, template: str = "template1") -> None:
+    """Make a database as a copy of a template, with our search path.
+
+    The copy gets its own name last: a run that is killed leaves ``<name>_making``, never half a database.
+    """
+    _check_name(name)
+    making = f"{name[:50]}_making"
+    with _connect(admin_url) as connection:
+        _drop(connection, making)
+        connection.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(making), sql.Identifier(template))
+        )
+        connection.execute(
+            sql.SQL("ALTER DATABASE {} SET search_path TO {}").format(
+                sql.Identifier(making), sql.SQL(_SEARCH_PATH)
+            )
+        )
+        _rename(connection, making, name)
+
+
+def drop(admin_url: str, name: str) -> None:
+    """Drop a database if it exists, and end every connection to it."""
+    _check_name(name)
+    with _connect(admin_url) as connection:
+        _drop(connection, name)
+
+
+def backup(binaries: Binaries, url: str, file: Path) -> None:
+    """Write a database into one file, in PostgreSQL's own archive format.
+
+    The database stays in use meanwhile; the file holds its state of one moment. It gets its name only when
+    it is whole, so an older backup of that name survives a failure.
+
+    Raises
+    ------
+    ClusterError
+        When the database cannot be read or the file cannot be written.
+    """
+    file = file.absolute()
+    part = file.with_name(f".{file.name}.part")
+    try:
+        part.touch(mode=0o600)
+        _run_client([binaries.program("pg_dump"), "--format=custom", "--no-owner", f"--file={part}"], url)
+        with part.open("rb") as written:
+            os.fsync(written.fileno())
+        part.replace(file)
+    except OSError as failure:
+        raise ClusterError(f"the backup cannot be written to {file}: {failure.strerror}") from failure
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def restore(binaries: Binaries, url: str, file: Path) -> str:
+    """Replace a database by what a backup holds, all or nothing.
+
+    The backup is read into a fresh database first. Only when that is complete do the two change names, in
+    one transaction; the old database is kept as ``<name>_before_restore`` until the next restore.
+
+    Returns
+    -------
+    str
+        Name of the database that holds the former state.
+
+    Raises
+    ------
+    InvalidInputError
+        When the file is missing or not a whole backup. The database is as it was.
+    """
+    if not file.is_file():
+        raise InvalidInputError("there is no such backup", [Fault("file", "no such file", value=file)])
+    name = conninfo_to_dict(url)["dbname"]
+    admin_url = make_conninfo(url, dbname="postgres")
+    fresh = f"{str(name)[:40]}_restore_{secrets.token_hex(4)}"
+    try:
+        create(admin_url, fresh, "template0")
+        argv = [
+            binaries.program("pg_restore"),
+            "--no-owner",
+            "--exit-on-error",
+            f"--dbname={fresh}",
+            str(file),
+        ]
+        try:
+            _run_client(argv, make_conninfo(url, dbname=fresh))
+        except ClusterError as failure:
+            raise InvalidInputError(
+                "the backup was not restored; the database is as it was",
+                [Fault("file", failure.detail, value=file)],
+            ) from failure
+        with _connect(make_conninfo(url, dbname=fresh)) as connection:
+            connection.execute("SELECT extensions.postgis_version()")
+            connection.execute("ANALYZE")
+        return _swap(admin_url, str(name), fresh)
+    except psycopg.Error as failure:
+        raise InvalidInputError(
+            "what the backup holds is no database of this service; the database is as it was",
+            [Fault("file", str(failure).splitlines()[0], value=file)],
+        ) from failure
+    finally:
+        with _connect(admin_url) as connection:
+            _drop(connection, fresh)
+
+
+def _swap(admin_url: str, name: str, fresh: str) -> str:
+    """Put ``fresh`` in the place of ``name``; nobody can come in between."""
+    kept = f"{name[:48]}_before_restore"
+    with _connect(admin_url) as connection:
+        _drop(connection, kept)
+        for database in (name, fresh):
+            _allow_connections(connection, database, allowed=False)
+        try:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = ANY(%s)",
+                [[name, fresh]],
+            )
+            with connection.transaction():
+                _rename(connection, name, kept)
+                _rename(connection, fresh, name)
+        finally:
+            # by what the names are now, whichever way the transaction went
+            rows = connection.execute("SELECT datname FROM pg_database WHERE NOT datallowconn").fetchall()
+            for (database,) in rows:
+                if database in {name, fresh, kept}:
+                    _allow_connections(connection, database, allowed=True)
+    return kept
+
+
+def _rename(connection: psycopg.Connection, old: str, new: str) -> None:
+    connection.execute(
+        sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(old), sql.Identifier(new))
+    )
+
+
+def _allow_connections(connection: psycopg.Connection, database: str, *, allowed: bool) -> None:
+    connection.execute(
+        sql.SQL("ALTER DATABASE {} WITH ALLOW_CONNECTIONS {}").format(
+            sql.Identifier(database), sql.SQL("true" if allowed else "false")
+        )
+    )
+
+
+def _drop(connection: psycopg.Connection, name: str) -> None:
+    connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _connect(url: str) -> psycopg.Connection:
+    return psycopg.connect(url, autocommit=True, connect_timeout=10, application_name="geo-service db")
+
+
+def _check_name(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise ClusterError(f"{name!r} is no name for a database: small letters, digits and _, at most 63")
+
+
+def _run_client(argv: list[str], url: str) -> None:
+    """Run pg_dump or pg_restore as ourselves; the password goes by the environment, not by options."""
+    parts = conninfo_to_dict(url)
+    variables = {
+        "host": "PGHOST",
+        "port": "PGPORT",
+        "user": "PGUSER",
+        "password": "PGPASSWORD",
+        "dbname": "PGDATABASE",
+    }
+    connection = {variables[key]: str(value) for key, value in parts.items() if key in variables}
+    options = {"PGAPPNAME": "geo-service db", "PGCONNECT_TIMEOUT": "10", "LC_ALL": "C.UTF-8"}
+    done = subprocess.run(  # noqa: S603 - programs found by folder, our own options, no shell
+        argv,
+        env={"PATH": "/usr/local/bin:/usr/bin:/bin", **options, **connection},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if done.returncode != 0:
+        said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+        raise ClusterError(" | ".join(said[:3]) or f"{Path(argv[0]).name} failed without a word")
