@@ -16,6 +16,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from geo_service.errors import ConflictError, GeoServiceError, TimedOutError, UnavailableError
 
+__all__ = ["Connection", "Database", "translated"]
+
 POOL_WAIT_S = 2.0
 CONNECT_TIMEOUT_S = 5
 

@@ -1,0 +1,373 @@
+"""From an imported table to a draft tiling: what the next edition would be, what changes, what is wrong.
+
+Nothing is written here. The draft holds every cell of the next edition, the findings of the whole-tiling
+check and the difference from the edition it starts from.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import NDArray
+
+from geo_service.errors import Fault, InvalidInputError
+from geo_service.geometry import measure
+from geo_service.geometry.inspect import inspect_tiling
+from geo_service.model import Finding, Level, Severity
+from geo_service.services.tiling import Tiling
+
+COLUMNS = ["level", "code", "kind", "name", "parent_level", "parent_code", "attributes", "geom"]
+
+#: A child of which more than this share lies outside its parent's former outline is in the wrong parent.
+WRONG_PARENT_SHARE = 0.5
+#: Below this share an outline that sticks out is drawing accuracy, not a fault.
+TOLERATED_SHARE = 0.001
+
+
+@dataclass(frozen=True)
+class BoundaryImport:
+    """What the caller wants: a table of cells of one level, and how to read it."""
+
+    table: pd.DataFrame  # code, name, parent_code, attributes, geometry (EPSG:4326)
+    level: str
+    parent_level: str | None = None
+    tolerance_m: float = 0.0
+    accept: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What changes from one edition to the next: (level, code) of each cell."""
+
+    added: list[tuple[str, str]] = field(default_factory=list)
+    retired: list[tuple[str, str]] = field(default_factory=list)
+    reshaped: list[tuple[str, str]] = field(default_factory=list)
+    reparented: list[tuple[str, str]] = field(default_factory=list)
+    described: list[tuple[str, str]] = field(default_factory=list)  # name or attributes
+    unchanged: int = 0
+
+    def __bool__(self) -> bool:
+        """Say whether anything changes at all."""
+        return any((self.added, self.retired, self.reshaped, self.reparented, self.described))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return counts by level, and the first codes of each kind of change."""
+        out: dict[str, Any] = {"unchanged": self.unchanged}
+        for kind in ("added", "retired", "reshaped", "reparented", "described"):
+            cells: list[tuple[str, str]] = getattr(self, kind)
+            levels: dict[str, int] = {}
+            for level, _ in cells:
+                levels[level] = levels.get(level, 0) + 1
+            out[kind] = {"count": len(cells), "by_level": levels, "first": [code for _, code in cells[:20]]}
+        return out
+
+
+@dataclass(frozen=True)
+class Draft:
+    """The next edition before it is written."""
+
+    base: int | None
+    cells: pd.DataFrame
+    changed: NDArray[np.bool_]
+    new_levels: tuple[Level, ...]
+    findings: tuple[Finding, ...]
+    difference: Difference
+    digest: bytes
+
+    @property
+    def errors(self) -> list[Finding]:
+        """The findings that stand in the way of publishing."""
+        return [finding for finding in self.findings if finding.severity is Severity.ERROR]
+
+
+def draft_import(request: BoundaryImport, current: Tiling | None, levels: Sequence[Level]) -> Draft:
+    """Work out the next edition from an imported table.
+
+    The file is the whole of its level: cells of that level that it does not name are retired. A level
+    below which there are cells already keeps its derived outlines; the shapes given are compared with
+    them and only names, parents and attributes are taken over.
+
+    Raises
+    ------
+    InvalidInputError
+        The levels do not fit together.
+    """
+    placed, new_levels = _place_level(request, levels)
+    depth = {level.code: level.depth for level in placed}
+    old = current.cells[COLUMNS] if current else pd.DataFrame(columns=COLUMNS)
+    holds_land = not current or not any(depth[code] > depth[request.level] for code in current.levels)
+    rows = _rows(request, placed, current)
+    findings = list(_parent_findings(rows, current, request))
+    if holds_land:
+        cells = _replace_level(old, rows, request.level)
+        cells, found = _whole_tiling(cells, request.tolerance_m)
+        findings += found
+    else:
+        assert current is not None
+        findings += _compare_outlines(rows, current, request)
+        cells = _describe_level(old, rows, request.level)
+    cells["depth"] = cells["level"].map(depth)
+    cells = cells.sort_values(["depth", "code"], kind="stable").drop(columns="depth").reset_index(drop=True)
+    changed, difference = _compare(old, cells)
+    return Draft(
+        base=current.edition.id if current else None,
+        cells=cells,
+        changed=changed,
+        new_levels=new_levels,
+        findings=tuple(_accepted(finding, request.accept) for finding in findings),
+        difference=difference,
+        digest=_digest(cells),
+    )
+
+
+def _place_level(request: BoundaryImport, levels: Sequence[Level]) -> tuple[list[Level], tuple[Level, ...]]:
+    """Return the levels as they will be, and those of them that are new."""
+    known = {level.code: level for level in levels}
+    has_parents = bool(request.table["parent_code"].notna().any())
+    if request.level in known:
+        return list(levels), ()
+    if has_parents and not request.parent_level and not levels:
+        raise InvalidInputError(
+            "the file names parents, but there is no level for them yet",
+            [Fault("parent_level", "say what the parents are: --parent-level district", value=None)],
+        )
+    out = list(levels)
+    new: list[Level] = []
+    if request.parent_level and request.parent_level not in known:
+        new.append(_new_level(request.parent_level, len(out)))
+        out.append(new[-1])
+    parent = request.parent_level or (out[-1].code if out else None)
+    depth = next(level.depth for level in out if level.code == parent) + 1 if parent else 0
+    if depth < len(out):
+        raise InvalidInputError(
+            f"level {request.level!r} is new and would come between levels that have cells",
+            [Fault("level", f"import it below the deepest level, {out[-1].code!r}", value=request.level)],
+        )
+    new.append(_new_level(request.level, depth))
+    return [*out, new[-1]], tuple(new)
+
+
+def _new_level(code: str, depth: int) -> Level:
+    names = {"county": "县", "township": "乡镇", "community": "村（社区）", "grid": "网格", "micro_grid": "微网格"}
+    return Level(code, depth, names.get(code, code), code.replace("_", " "))
+
+
+def _rows(request: BoundaryImport, levels: Sequence[Level], current: Tiling | None) -> pd.DataFrame:
+    """Return the file's cells as rows of an edition, each with its parent."""
+    table = request.table
+    depth = next(level.depth for level in levels if level.code == request.level)
+    parent_level = next((level.code for level in levels if level.depth == depth - 1), None)
+    rows = pd.DataFrame(
+        {
+            "level": request.level,
+            "code": table["code"].astype(object),
+            "kind": "regular",
+            "name": table["name"].fillna("").astype(object),
+            "parent_level": None,
+            "parent_code": table["parent_code"].astype(object).where(table["parent_code"].notna(), None),
+            "attributes": table["attributes"],
+            "geom": np.asarray(table["geometry"], dtype=object),
+        },
+        columns=COLUMNS,
+    )
+    if parent_level and rows["parent_code"].isna().all() and current and parent_level in current.levels:
+        rows["parent_code"] = _parents_by_place(rows["geom"].to_numpy(), current.at_level(parent_level))
+    rows["parent_level"] = np.where(rows["parent_code"].notna(), parent_level, None)
+    if parent_level is None and rows["parent_code"].notna().any():
+        raise InvalidInputError(
+            f"cells of the top level {request.level!r} cannot have parents",
+            [Fault("parent_field", "leave it out, or give the level above with --parent-level")],
+        )
+    return rows.reset_index(drop=True)
+
+
+def _parents_by_place(geoms: NDArray[np.object_], parents: pd.DataFrame) -> NDArray[np.object_]:
+    """Return for each shape the code of the parent that holds most of it, None if none does."""
+    outlines = parents["geom"].to_numpy()
+    child, parent = shapely.STRtree(outlines).query(geoms, predicate="intersects")
+    shared = shapely.area(shapely.intersection(geoms[child], outlines[parent]))
+    out = np.full(len(geoms), None, dtype=object)
+    order = np.lexsort((parent, shared))  # the last of a child is its largest
+    out[child[order]] = parents["code"].to_numpy(dtype=object)[parent[order]]
+    return out
+
+
+def _parent_findings(
+    rows: pd.DataFrame, current: Tiling | None, request: BoundaryImport
+) -> list[Finding]:
+    """Say which cells have no parent, and which stick out of the one they name."""
+    parent_level = next((level for level in rows["parent_level"] if level), None)
+    if parent_level is None:
+        return []
+    findings = [
+        Finding("missing_parent", Severity.WARNING, f"cell {code} names no parent", (str(code),), shape,
+                remedy="give its parent's code in the parent field")
+        for code, shape in rows.loc[rows["parent_code"].isna(), ["code", "geom"]].itertuples(index=False)
+    ]  # fmt: skip
+    if current is None or parent_level not in current.levels:
+        return findings
+    parents = current.at_level(parent_level).set_index("code")["geom"]
+    known = rows[rows["parent_code"].isin(parents.index) & rows["geom"].map(shapely.is_valid)]
+    shapes = known["geom"].to_numpy()
+    outlines = parents.reindex(known["parent_code"]).to_numpy()
+    outside = shapely.difference(shapes, outlines)
+    whole_m2, outside_m2 = measure.area_m2(shapes), measure.area_m2(outside)
+    share = np.divide(outside_m2, whole_m2, out=np.zeros_like(whole_m2), where=whole_m2 > 0)
+    width_m = 2 * outside_m2 / np.maximum(measure.length_m(shapely.boundary(outside)), 1e-9)
+    for i in np.flatnonzero((share > TOLERATED_SHARE) & (width_m > request.tolerance_m)):
+        row = known.iloc[int(i)]
+        findings.append(
+            Finding(
+                "child_outside_parent",
+                Severity.ERROR if share[i] > WRONG_PARENT_SHARE else Severity.WARNING,
+                f"{share[i]:.1%} of cell {row['code']} lies outside its parent {row['parent_code']}",
+                (str(row["code"]), str(row["parent_code"])),
+                outside[i],
+                {"share": float(share[i]), "area_m2": float(outside_m2[i])},
+                "correct the parent's code or the shape; if the parent's border is what moves, "
+                "accept it with --accept child_outside_parent",
+            )
+        )
+    return findings
+
+
+def _replace_level(old: pd.DataFrame, rows: pd.DataFrame, level: str) -> pd.DataFrame:
+    """Put the file's cells in the place of the level's, and fit the level above to them."""
+    kept = old[old["level"] != level].copy()
+    parent_level = next((name for name in rows["parent_level"] if name), None)
+    if parent_level is None:
+        return pd.concat([kept, rows], ignore_index=True)
+    named = set(rows["parent_code"].dropna())
+    at_parent = kept["level"] == parent_level
+    has_children = at_parent & kept["code"].isin(named)
+    # a parent gives its land to its children; one that is left with neither land nor children is retired
+    kept.loc[has_children, "geom"] = None
+    kept = kept[~at_parent | has_children | kept["geom"].notna()]
+    missing = sorted(named - set(kept.loc[kept["level"] == parent_level, "code"]))
+    created = pd.DataFrame(
+        {
+            "level": parent_level,
+            "code": missing,
+            "kind": "regular",
+            "name": "",
+            "parent_level": None,
+            "parent_code": None,
+            "attributes": [{} for _ in missing],
+            "geom": None,
+        },
+        columns=COLUMNS,
+        dtype=object,
+    )
+    return pd.concat([kept, created, rows], ignore_index=True)
+
+
+def _describe_level(old: pd.DataFrame, rows: pd.DataFrame, level: str) -> pd.DataFrame:
+    """Take over names, parents and attributes for cells whose outlines are derived."""
+    cells = old.copy()
+    given = rows.set_index("code")
+    for i in cells.index[(cells["level"] == level) & cells["code"].isin(given.index)]:
+        new = given.loc[cells.at[i, "code"]]
+        for column in ("name", "attributes"):
+            cells.at[i, column] = new[column]
+        if new["parent_code"] is not None:
+            cells.at[i, "parent_level"], cells.at[i, "parent_code"] = new["parent_level"], new["parent_code"]
+    return cells
+
+
+def _whole_tiling(cells: pd.DataFrame, tolerance_m: float) -> tuple[pd.DataFrame, list[Finding]]:
+    """Check and repair the leaves all together; returns the cells with the repaired shapes."""
+    leaves = cells.index[cells["geom"].notna()]
+    inspection = inspect_tiling(
+        cells.loc[leaves, "geom"].to_numpy(), cells.loc[leaves, "code"].tolist(), tolerance_m=tolerance_m
+    )
+    if inspection.ok:
+        shapes = [shapely.MultiPolygon([s]) if s.geom_type == "Polygon" else s for s in inspection.geoms]
+        cells = cells.copy()
+        cells.loc[leaves, "geom"] = pd.Series(shapes, index=leaves, dtype=object)
+    return cells, list(inspection.findings)
+
+
+def _compare_outlines(rows: pd.DataFrame, current: Tiling, request: BoundaryImport) -> list[Finding]:
+    """Hold the shapes given for a level against the outlines derived from its leaves."""
+    derived = current.at_level(request.level).set_index("code")["geom"]
+    findings = [
+        Finding("unknown_code", Severity.ERROR, f"no leaf belongs to cell {code}", (str(code),), shape,
+                remedy="a cell of this level exists through its leaves: import those with this parent")
+        for code, shape in rows.loc[~rows["code"].isin(derived.index), ["code", "geom"]].itertuples(index=False)
+    ]  # fmt: skip
+    both = rows[rows["code"].isin(derived.index) & rows["geom"].map(shapely.is_valid)]
+    given, outline = both["geom"].to_numpy(), derived.reindex(both["code"]).to_numpy()
+    differing = shapely.symmetric_difference(given, outline)
+    area_m2 = measure.area_m2(differing)
+    agreement = 1 - area_m2 / np.maximum(measure.area_m2(shapely.union(given, outline)), 1e-9)
+    width_m = 2 * area_m2 / np.maximum(measure.length_m(shapely.boundary(differing)), 1e-9)
+    for i in np.flatnonzero((agreement < 1 - TOLERATED_SHARE) & (width_m > request.tolerance_m)):
+        code = str(both["code"].iloc[int(i)])
+        findings.append(
+            Finding(
+                "outline_differs",
+                Severity.WARNING,
+                f"the shape given for {code} agrees with the union of its leaves to {agreement[i]:.2%}",
+                (code,),
+                differing[i],
+                {"agreement": float(agreement[i]), "area_m2": float(area_m2[i]), "width_m": float(width_m[i])},
+                "the outline follows the leaves; to move it, change them",
+            )
+        )
+    return findings
+
+
+def _compare(old: pd.DataFrame, new: pd.DataFrame) -> tuple[NDArray[np.bool_], Difference]:
+    """Return which rows of ``new`` differ from the old edition, and the difference in words."""
+    before = {(row.level, row.code): row for row in old.itertuples(index=False)}
+    difference = Difference()
+    changed = np.ones(len(new), dtype=bool)
+    unchanged = 0
+    for i, row in enumerate(new.itertuples(index=False)):
+        key = (str(row.level), str(row.code))
+        was = before.pop(key, None)
+        if was is None:
+            difference.added.append(key)
+            continue
+        reshaped = not _same_shape(was.geom, row.geom)
+        reparented = (was.parent_level, was.parent_code) != (row.parent_level, row.parent_code)
+        described = (was.name, was.kind, was.attributes) != (row.name, row.kind, row.attributes)
+        for flag, cells in (
+            (reshaped, difference.reshaped),
+            (reparented, difference.reparented),
+            (described, difference.described),
+        ):
+            if flag:
+                cells.append(key)
+        changed[i] = reshaped or reparented or described
+        unchanged += not changed[i]
+    difference.retired.extend(before)
+    return changed, Difference(**{**vars(difference), "unchanged": unchanged})
+
+
+def _same_shape(a: Any, b: Any) -> bool:
+    if a is None or b is None:
+        return a is b
+    return bool(shapely.equals_identical(shapely.normalize(a), shapely.normalize(b)))
+
+
+def _accepted(finding: Finding, accept: frozenset[str]) -> Finding:
+    """Lower an error that the caller accepts; a broken tiling cannot be accepted."""
+    if finding.severity is Severity.ERROR and finding.rule in accept & {"child_outside_parent"}:
+        return Finding(finding.rule, Severity.WARNING, finding.message, finding.cells, finding.shape,
+                       finding.numbers, finding.remedy)  # fmt: skip
+    return finding
+
+
+def _digest(cells: pd.DataFrame) -> bytes:
+    """Return SHA-256 over level, code, parent and shape of every cell: equal tilings have equal digests."""
+    digest = hashlib.sha256()
+    for row in cells.itertuples(index=False):
+        digest.update(repr((row.level, row.code, row.parent_level, row.parent_code)).encode())
+        if row.geom is not None:
+            digest.update(shapely.to_wkb(shapely.normalize(row.geom)))
+    return digest.digest()

@@ -1,0 +1,122 @@
+"""Intake: incidents come in once each, are placed in the edition in force when they happened, and are told of."""
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from geo_service.model import Edition, How
+from geo_service.services.placing import place
+from geo_service.services.tiling import Tilings, in_force_at
+from geo_service.store import audit, boundaries, incidents, outbox
+from geo_service.store.database import Connection, Database
+
+#: Incidents are named by (source, source's id); the same pair gives the same id on every machine.
+NAMESPACE = uuid.UUID("6b0f3c1e-7d54-5c0e-9b1a-3f6f2a7d9e10")
+
+DEFAULTS: dict[str, Any] = {
+    "accuracy_m": None,
+    "floor": None,
+    "category": "",
+    "urgency": "normal",
+    "channel": "web",
+    "address": "",
+}
+
+
+@dataclass(frozen=True)
+class Intake:
+    """What became of a batch."""
+
+    ids: list[uuid.UUID]
+    new: NDArray[np.bool_]
+    placed: dict[str, int] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the counts."""
+        return {
+            "received": len(self.ids),
+            "new": int(self.new.sum()),
+            "repeated": int((~self.new).sum()),
+            "placed": self.placed,
+        }
+
+
+def incident_id(source: str, source_id: str) -> uuid.UUID:
+    """Return the id of a source's report."""
+    return uuid.uuid5(NAMESPACE, f"{source}\x1f{source_id}")
+
+
+def take_in(database: Database, tilings: Tilings, reports: pd.DataFrame, *, source: str, who: str) -> Intake:
+    """Record a batch of reports; what is known already is left as it is.
+
+    Parameters
+    ----------
+    reports
+        Columns source_id, occurred_at, lon, lat (EPSG:4326, NaN: unlocated) and optionally those of
+        :data:`DEFAULTS` and ``attributes``.
+
+    Notes
+    -----
+    One transaction under the shared publishing lock: the edition read in it is still the one in force when
+    it commits. A report in no cell, or without coordinates, is kept and flagged.
+    """
+    rows = reports.drop_duplicates("source_id").reset_index(drop=True)
+    rows = rows.assign(source=source, id=[incident_id(source, key) for key in rows["source_id"]])
+    for name, value in DEFAULTS.items():
+        if name not in rows:
+            rows[name] = pd.Series([value] * len(rows), dtype=object)
+    if "attributes" not in rows:
+        rows["attributes"] = [{} for _ in range(len(rows))]
+    with database.writing() as connection:
+        boundaries.lock_for_intake(connection)
+        new = incidents.insert_new(connection, rows)
+        placed = _place_new(connection, tilings, rows[new])
+        _tell(connection, rows[new], source)
+        if len(rows) > incidents.FEW:
+            details = {"source": source, "received": len(rows), "new": int(new.sum()), "placed": placed}
+            audit.record(connection, who, "import incidents", source, details)
+    is_new = dict(zip(rows["id"], new, strict=True))
+    ids = [incident_id(source, key) for key in reports["source_id"]]
+    return Intake(ids, np.array([is_new[key] for key in ids], dtype=bool), placed)
+
+
+def _place_new(connection: Connection, tilings: Tilings, rows: pd.DataFrame) -> dict[str, int]:
+    counts = {how.value: 0 for how in How}
+    for edition, part in _by_edition(boundaries.spans_in_force(connection), rows):
+        if edition is None:
+            counts[How.NONE.value] += len(part)
+            continue
+        lonlat_deg = part[["lon", "lat"]].to_numpy(dtype=float)
+        for how, count in place(connection, tilings.load(edition), part["id"].tolist(), lonlat_deg).items():
+            counts[how] += count
+    return counts
+
+
+def _by_edition(
+    spans: list[Edition], rows: pd.DataFrame
+) -> Iterator[tuple[Edition | None, pd.DataFrame]]:
+    """Split rows by the edition in force at their moment; None where nothing was."""
+    if not len(rows):
+        return
+    if len(spans) == 1 and spans[0].valid_from is None and spans[0].valid_to is None:
+        yield spans[0], rows
+        return
+    found = [in_force_at(spans, moment) for moment in rows["occurred_at"]]
+    key = pd.Series([edition.id if edition else -1 for edition in found], index=rows.index)
+    by_id = {edition.id: edition for edition in spans}
+    for edition_id, part in rows.groupby(key, sort=True):
+        yield by_id.get(int(str(edition_id))), part
+
+
+def _tell(connection: Connection, rows: pd.DataFrame, source: str) -> None:
+    """Queue one event for each report, or one for a whole import."""
+    if len(rows) > incidents.FEW:
+        outbox.add(connection, "incidents.imported", {"source": source, "count": len(rows)})
+        return
+    for row in rows.itertuples(index=False):
+        outbox.add(connection, "incident.reported", {"id": str(row.id), "source": source})

@@ -1,0 +1,90 @@
+"""Publishing: a draft tiling becomes the edition in force, and incidents follow it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from geo_service.errors import ConflictError, Fault, InvalidInputError
+from geo_service.services.drafting import Draft
+from geo_service.services.placing import place_missing
+from geo_service.services.tiling import Tiling, Tilings, index_leaves
+from geo_service.store import audit, boundaries, outbox
+from geo_service.store.database import Database
+
+
+@dataclass(frozen=True)
+class Published:
+    """What publishing did."""
+
+    edition_id: int
+    valid_from: datetime | None
+    placed: int
+
+
+def publish(
+    database: Database,
+    tilings: Tilings,
+    draft: Draft,
+    *,
+    who: str,
+    note: str,
+    tolerance_m: float = 0.0,
+    valid_from: datetime | None = None,
+) -> Published:
+    """Write the draft as a new edition, in force from ``valid_from`` (default: now; the first one: always).
+
+    One transaction under the publishing lock: edition, cells, re-placement of incidents, audit and event
+    are all there or none.
+
+    Raises
+    ------
+    InvalidInputError
+        The draft has findings of severity error, or changes nothing.
+    ConflictError
+        Somebody published in between.
+    """
+    refuse_errors(draft)
+    if not draft.difference:
+        raise InvalidInputError("the file changes nothing: the edition in force says the same already")
+    index = index_leaves(draft.cells)  # before the lock: intake waits while it is held
+    with database.writing() as connection:
+        now = boundaries.lock_for_publishing(connection)
+        in_force = boundaries.edition_in_force(connection)
+        if (in_force.id if in_force else None) != draft.base:
+            raise ConflictError("another edition was published meanwhile; nothing was written, run it again")
+        for level in draft.new_levels:
+            boundaries.add_level(connection, level)
+        start = valid_from if valid_from or draft.base is None else now
+        edition_id = boundaries.write_edition(
+            connection,
+            draft.cells,
+            base=draft.base,
+            changed=draft.changed,
+            digest=draft.digest,
+            tolerance_m=tolerance_m,
+            valid_from=start,
+            now=now,
+            who=who,
+            note=note,
+        )
+        spans = boundaries.spans_in_force(connection)
+        edition = next(span for span in spans if span.id == edition_id)
+        tiling = Tiling.of(edition, boundaries.load_cells(connection, edition_id), index)
+        placed = place_missing(connection, tiling, spans)
+        summary: dict[str, Any] = {"edition_id": edition_id, "note": note, **draft.difference.as_dict()}
+        audit.record(connection, who, "publish", f"edition {edition_id}", summary)
+        outbox.add(connection, "edition.published", {"edition_id": edition_id})
+    tilings.forget_in_force()
+    return Published(edition_id, start, placed)
+
+
+def refuse_errors(draft: Draft) -> None:
+    """Raise with one fault for each finding that blocks publishing."""
+    if not draft.errors:
+        return
+    faults = []
+    for finding in draft.errors:
+        place = finding.shape.representative_point() if finding.shape is not None else None
+        message = f"{finding.rule}: {finding.message}" + (f"; {finding.remedy}" if finding.remedy else "")
+        faults.append(Fault("geometry", message, place=(place.x, place.y) if place and not place.is_empty else None))
+    raise InvalidInputError(f"the tiling has {len(faults)} error(s) and cannot be published", faults)

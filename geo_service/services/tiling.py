@@ -1,0 +1,232 @@
+"""Editions held in memory: the cells of a tiling, its point index and the way up from each leaf."""
+
+import threading
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from geo_service.errors import Fault, InvalidInputError, NotFoundError
+from geo_service.geometry import derive
+from geo_service.geometry.segments import segments_of
+from geo_service.locate.index import CellIndex
+from geo_service.model import Edition
+from geo_service.store import boundaries
+from geo_service.store.database import Database
+
+#: How long a process may answer from its idea of what is in force, before it asks the database again.
+IN_FORCE_TTL_S = 0.5
+EDITIONS_KEPT = 4
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """One edition: every cell, and an index over the leaves.
+
+    Attributes
+    ----------
+    edition : Edition
+        What it is and when it is in force.
+    cells : pandas.DataFrame
+        As :func:`geo_service.store.boundaries.load_cells` gives them; positions in it identify cells below.
+    leaves : (n,) int64
+        Positions of the leaves, in ascending order of code: the order of the index.
+    levels : tuple of str
+        Codes of the levels in use, from the top down.
+    ancestry : (n, levels) int32
+        For each leaf and level the position of its ancestor there (itself on its own level), -1 if none.
+    index : CellIndex
+        From points to leaves.
+    """
+
+    edition: Edition
+    cells: pd.DataFrame
+    leaves: NDArray[np.int64]
+    levels: tuple[str, ...]
+    ancestry: NDArray[np.int32]
+    index: CellIndex
+
+    @classmethod
+    def of(cls, edition: Edition, cells: pd.DataFrame, index: CellIndex | None = None) -> "Tiling":
+        """Index the cells of an edition, unless the index of the same leaves is given."""
+        leaves = leaves_in_order(cells)
+        by_depth = cells[["depth", "level"]].drop_duplicates().sort_values("depth")
+        return cls(
+            edition=edition,
+            cells=cells,
+            leaves=leaves,
+            levels=tuple(by_depth["level"]),
+            ancestry=_ancestry(cells, leaves),
+            index=index or index_leaves(cells),
+        )
+
+    @cached_property
+    def leaf_ids(self) -> NDArray[np.int64]:
+        """Database id of each leaf, in the order of the index."""
+        return self.cells["id"].to_numpy()[self.leaves]
+
+    @cached_property
+    def leaf_codes(self) -> NDArray[np.object_]:
+        """Code of each leaf, in the order of the index."""
+        return self.cells["code"].to_numpy(dtype=object)[self.leaves]
+
+    def path(self, leaf: int) -> tuple[tuple[str, str], ...]:
+        """Return (level, code) of a leaf's ancestors from the top down, the leaf last."""
+        codes = self.cells["code"].to_numpy(dtype=object)
+        return tuple(
+            (level, str(codes[at])) for level, at in zip(self.levels, self.ancestry[leaf], strict=True) if at >= 0
+        )
+
+    def at_level(self, level: str) -> pd.DataFrame:
+        """Return the cells of one level with their outlines, derived from the leaves where they are not leaves.
+
+        Raises
+        ------
+        NotFoundError
+            The edition has no such level.
+        """
+        if level not in self.levels:
+            known = ", ".join(self.levels)
+            raise NotFoundError(f"there is no level {level!r} in this edition", [Fault("level", f"use one of: {known}")])
+        if level not in self._outlined:
+            self._outlined[level] = self._outline(level)
+        return self._outlined[level]
+
+    @cached_property
+    def _outlined(self) -> dict[str, pd.DataFrame]:
+        return {}
+
+    def _outline(self, level: str) -> pd.DataFrame:
+        cells = self.cells[self.cells["level"] == level].copy()
+        position = np.full(len(self.cells), -1, dtype=np.int64)
+        position[cells.index] = np.arange(len(cells))
+        of_leaf = self.ancestry[:, self.levels.index(level)]
+        inside = of_leaf >= 0
+        cells["geom"] = derive.outlines(
+            self.cells["geom"].to_numpy()[self.leaves[inside]], position[of_leaf[inside]], len(cells)
+        )
+        return cells.reset_index(drop=True)
+
+    def group_of_leaf(self, level: str) -> NDArray[np.int64]:
+        """Return for each leaf the row of its ancestor in :meth:`at_level`, -1 if it has none there."""
+        cells = self.cells[self.cells["level"] == level]
+        position = np.full(len(self.cells) + 1, -1, dtype=np.int64)
+        position[cells.index] = np.arange(len(cells))
+        return position[self.ancestry[:, self.levels.index(level)]]
+
+
+def leaves_in_order(cells: pd.DataFrame) -> NDArray[np.int64]:
+    """Return the rows that hold land, in ascending order of code: the order of the index."""
+    at = np.flatnonzero(cells["geom"].notna().to_numpy())
+    order = np.argsort(cells["code"].to_numpy(dtype=object)[at], kind="stable")
+    return at[order]
+
+
+def index_leaves(cells: pd.DataFrame) -> CellIndex:
+    """Build the point index of an edition's leaves."""
+    leaves = leaves_in_order(cells)
+    codes = cells["code"].to_numpy(dtype=object)[leaves]
+    return CellIndex.build(segments_of(cells["geom"].to_numpy()[leaves]), codes)
+
+
+def _ancestry(cells: pd.DataFrame, leaves: NDArray[np.int64]) -> NDArray[np.int32]:
+    depths = np.sort(cells["depth"].unique())
+    column = {int(depth): i for i, depth in enumerate(depths)}
+    position = pd.Series(np.arange(len(cells)), index=cells["id"])
+    parent_id = cells["parent_id"].to_numpy(dtype=float, na_value=-1)
+    parent = position.reindex(parent_id).fillna(-1).to_numpy(dtype=np.int32)
+    depth_column = np.array([column[int(depth)] for depth in cells["depth"]])
+    out = np.full((len(leaves), len(depths)), -1, dtype=np.int32)
+    rows, at = np.arange(len(leaves)), leaves.astype(np.int32)
+    while len(rows):
+        out[rows, depth_column[at]] = at
+        at = parent[at]
+        rows, at = rows[at >= 0], at[at >= 0]
+    return out
+
+
+class Tilings:
+    """The tilings of a database, loaded when first asked for and kept while they are used.
+
+    Thread-safe: one thread loads, the others wait for it.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[int, Tiling] = OrderedDict()
+        self._in_force: tuple[float, list[Edition]] = (float("-inf"), [])
+
+    def forget_in_force(self) -> None:
+        """Ask the database again at the next question: this process has just published."""
+        self._in_force = (float("-inf"), [])
+
+    def spans(self) -> list[Edition]:
+        """Return what is in force when, as known now, at most :data:`IN_FORCE_TTL_S` old."""
+        asked_at, spans = self._in_force
+        if time.monotonic() - asked_at > IN_FORCE_TTL_S:
+            with self._database.reading() as connection:
+                spans = boundaries.spans_in_force(connection)
+            self._in_force = (time.monotonic(), spans)
+        return spans
+
+    def edition(self, as_of: datetime | None = None, known_at: datetime | None = None) -> Edition:
+        """Return the edition in force.
+
+        Raises
+        ------
+        NotFoundError
+            Nothing is published, or nothing was in force then.
+        """
+        if known_at is not None:
+            with self._database.reading() as connection:
+                found = boundaries.edition_in_force(connection, as_of, known_at)
+        else:
+            found = in_force_at(self.spans(), as_of)
+        if found is None:
+            when = f" at {as_of.isoformat()}" if as_of else ""
+            known = f" as known at {known_at.isoformat()}" if known_at else ""
+            raise NotFoundError(f"no boundaries are in force{when}{known}: import some, or ask for another moment")
+        return found
+
+    def get(self, as_of: datetime | None = None, known_at: datetime | None = None) -> Tiling:
+        """Return the tiling in force (see :meth:`edition`)."""
+        return self.load(self.edition(as_of, known_at))
+
+    def load(self, edition: Edition) -> Tiling:
+        """Return the tiling of an edition from memory, or from the database."""
+        with self._lock:
+            tiling = self._kept.get(edition.id)
+            if tiling is None:
+                with self._database.reading() as connection:
+                    cells = boundaries.load_cells(connection, edition.id)
+                tiling = Tiling.of(edition, cells)
+                self._kept[edition.id] = tiling
+                while len(self._kept) > EDITIONS_KEPT:
+                    self._kept.popitem(last=False)
+            self._kept.move_to_end(edition.id)
+            return tiling
+
+
+def in_force_at(spans: list[Edition], as_of: datetime | None) -> Edition | None:
+    """Return which of the spans holds a moment (None: now)."""
+    moment = as_of or datetime.now().astimezone()
+    for span in spans:
+        if (span.valid_from is None or span.valid_from <= moment) and (
+            span.valid_to is None or moment < span.valid_to
+        ):
+            return span
+    return None
+
+
+def require_aware(moment: datetime | None, field: str) -> None:
+    """Refuse a moment without a UTC offset: it could mean two different instants."""
+    if moment is not None and moment.tzinfo is None:
+        raise InvalidInputError(
+            "a moment needs its UTC offset", [Fault(field, "write it like 2026-11-22T02:00+08:00", value=moment)]
+        )

@@ -1,0 +1,213 @@
+"""Incidents and their placements: intake in bulk or one by one, each exactly once."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sqlalchemy import Connection, func, select, text
+
+from geo_service.store import bulk
+from geo_service.store.tables import cell, incident, level, placement
+
+COLUMNS = (
+    "id",
+    "source",
+    "source_id",
+    "occurred_at",
+    "accuracy_m",
+    "floor",
+    "category",
+    "urgency",
+    "channel",
+    "address",
+    "attributes",
+)
+
+
+#: Up to here a row is inserted by itself; above, a temporary table and COPY are worth their price.
+FEW = 50
+
+
+def insert_new(connection: Connection, incidents: pd.DataFrame) -> NDArray[np.bool_]:
+    """Insert what is not there yet; returns for each row whether it was new.
+
+    Parameters
+    ----------
+    incidents
+        Columns :data:`COLUMNS` plus ``lon`` and ``lat`` in EPSG:4326 (NaN: unlocated).
+    """
+    columns = _columns(incidents)
+    new = _insert_few(connection, columns) if len(incidents) <= FEW else _insert_many(connection, columns)
+    return np.fromiter((key in new for key in incidents["id"]), dtype=bool, count=len(incidents))
+
+
+def _columns(incidents: pd.DataFrame) -> dict[str, Any]:
+    columns: dict[str, Any] = {name: incidents[name].tolist() for name in COLUMNS}
+    columns["accuracy_m"] = _nullable(incidents["accuracy_m"], float)
+    columns["floor"] = _nullable(incidents["floor"], int)
+    columns["attributes"] = [bulk.json_text(value) for value in incidents["attributes"]]
+    columns["geom"] = bulk.points_ewkb_hex(incidents[["lon", "lat"]].to_numpy(dtype=float))
+    return columns
+
+
+def _insert_few(connection: Connection, columns: dict[str, Any]) -> set[UUID]:
+    rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    statement = text(f"""
+        insert into incident ({", ".join(columns)})
+        values ({", ".join(f":{name}" for name in columns)}) on conflict do nothing returning id
+    """)  # noqa: S608 - our own names
+    return {new for row in rows for new in connection.execute(statement, row).scalars()}
+
+
+def _insert_many(connection: Connection, columns: dict[str, Any]) -> set[UUID]:
+    connection.execute(
+        text("create temporary table incoming (like incident including defaults) on commit drop")
+    )
+    bulk.copy_columns(connection, "incoming", columns)
+    names = ", ".join(columns)
+    rows = connection.execute(
+        text(f"insert into incident ({names}) select {names} from incoming on conflict do nothing returning id")  # noqa: S608 - our own names
+    )
+    new = {row[0] for row in rows}
+    connection.execute(text("drop table incoming"))
+    return new
+
+
+def _nullable(values: pd.Series, kind: type) -> list[Any]:
+    return [None if pd.isna(value) else kind(value) for value in values]
+
+
+def insert_placements(
+    connection: Connection,
+    edition_id: int,
+    incident_ids: Sequence[UUID],
+    cell_ids: NDArray[np.int64],
+    how: NDArray[np.object_],
+    border_m: NDArray[np.float64],
+    runner_up_ids: NDArray[np.int64],
+) -> int:
+    """Record where each incident falls in an edition. Cell ids of -1 and NaN distances mean none."""
+    return bulk.copy_columns(
+        connection,
+        placement,
+        {
+            "incident_id": incident_ids,
+            "edition_id": [edition_id] * len(incident_ids),
+            "cell_id": [int(value) if value >= 0 else None for value in cell_ids],
+            "how": how,
+            "border_m": [float(value) if np.isfinite(value) else None for value in border_m],
+            "runner_up_id": [int(value) if value >= 0 else None for value in runner_up_ids],
+        },
+    )
+
+
+def unplaced(
+    connection: Connection, edition_id: int, valid_from: datetime | None, valid_to: datetime | None
+) -> tuple[list[UUID], NDArray[np.float64]]:
+    """Return id and (n, 2) lon, lat (NaN: none) of the incidents of a span that an edition has not placed."""
+    rows = connection.execute(
+        select(incident.c.id, func.ST_X(incident.c.geom), func.ST_Y(incident.c.geom))
+        .where(
+            func.tstzrange(valid_from, valid_to).op("@>")(incident.c.occurred_at),
+            ~select(placement.c.incident_id)
+            .where(placement.c.incident_id == incident.c.id, placement.c.edition_id == edition_id)
+            .exists(),
+        )
+        .order_by(incident.c.occurred_at, incident.c.id)
+    ).all()
+    lonlat_deg = np.array([(row[1], row[2]) for row in rows], dtype=float).reshape(-1, 2)
+    return [row[0] for row in rows], lonlat_deg
+
+
+def totals(connection: Connection) -> dict[str, int]:
+    """Return how many incidents there are, and how many have no coordinates."""
+    row = connection.execute(
+        select(func.count(), func.count().filter(incident.c.geom.is_(None))).select_from(incident)
+    ).one()
+    return {"total": row[0], "unlocated": row[1]}
+
+
+def counts_by_leaf(
+    connection: Connection, edition_id: int, since: datetime | None, until: datetime | None
+) -> dict[int, int]:
+    """Return how many incidents of a span lie in each leaf of an edition, by the leaf's cell id."""
+    rows = connection.execute(
+        select(placement.c.cell_id, func.count())
+        .join(incident, incident.c.id == placement.c.incident_id)
+        .where(
+            placement.c.edition_id == edition_id,
+            placement.c.cell_id.is_not(None),
+            func.tstzrange(since, until).op("@>")(incident.c.occurred_at),
+        )
+        .group_by(placement.c.cell_id)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def points(connection: Connection, since: datetime | None, until: datetime | None) -> NDArray[np.float64]:
+    """Return lon, lat of the located incidents of a span, (n, 2)."""
+    rows = connection.execute(
+        select(func.ST_X(incident.c.geom), func.ST_Y(incident.c.geom)).where(
+            incident.c.geom.is_not(None), func.tstzrange(since, until).op("@>")(incident.c.occurred_at)
+        )
+    ).all()
+    return np.array([tuple(row) for row in rows], dtype=float).reshape(-1, 2)
+
+
+def page(
+    connection: Connection,
+    edition_id: int | None,
+    *,
+    limit: int,
+    after: tuple[datetime, UUID] | None = None,
+    how: str | None = None,
+) -> list[dict[str, Any]]:
+    """Return incidents, newest first, with their placement in an edition; at most ``limit``.
+
+    ``after`` is the (occurred_at, id) of the last one seen: keyset paging stays fast at any depth.
+    """
+    query = (
+        select(
+            incident.c.id,
+            incident.c.source,
+            incident.c.source_id,
+            incident.c.occurred_at,
+            incident.c.recorded_at,
+            func.ST_X(incident.c.geom).label("lon"),
+            func.ST_Y(incident.c.geom).label("lat"),
+            incident.c.accuracy_m,
+            incident.c.category,
+            incident.c.urgency,
+            incident.c.channel,
+            cell.c.code.label("cell_code"),
+            level.c.code.label("cell_level"),
+            placement.c.how,
+            placement.c.border_m,
+        )
+        .outerjoin(
+            placement, (placement.c.incident_id == incident.c.id) & (placement.c.edition_id == edition_id)
+        )
+        .outerjoin(cell, cell.c.id == placement.c.cell_id)
+        .outerjoin(level, level.c.id == cell.c.level_id)
+        .order_by(incident.c.occurred_at.desc(), incident.c.id.desc())
+        .limit(limit)
+    )
+    if after is not None:
+        query = query.where(func.row(incident.c.occurred_at, incident.c.id) < func.row(*after))
+    if how is not None:
+        query = query.where(placement.c.how == how)
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def by_source(connection: Connection, source: str, source_ids: Sequence[str]) -> dict[str, UUID]:
+    """Return the ids under which the reports of a source are kept."""
+    rows = connection.execute(
+        select(incident.c.source_id, incident.c.id).where(
+            incident.c.source == source, incident.c.source_id == func.any(list(source_ids))
+        )
+    )
+    return {row[0]: row[1] for row in rows}
