@@ -15,7 +15,6 @@ end at 107 bytes and leave lock files behind, and one way in is enough.
         data/log/   a file per weekday
 """
 
-import fcntl
 import os
 import secrets
 import shutil
@@ -32,6 +31,7 @@ import psycopg
 from geo_service.store import cluster_databases as databases
 from geo_service.store.cluster_binaries import Binaries, find_binaries
 from geo_service.store.cluster_errors import ClusterError
+from geo_service.store.cluster_files import ACCESS, folder_lock, last_words, settings_for, write_private
 from geo_service.store.cluster_process import (
     ServerUser,
     choose_server_user,
@@ -46,35 +46,6 @@ ROLE = "geo"
 DATABASE = "geo"
 
 _FIRST_PORT, _PORTS = 20000, 10000  # below the range that Linux hands to outgoing connections
-_MIB = 2**20
-
-_ACCESS = "# written by geo_service at every start\nhost all all 127.0.0.1/32 scram-sha-256\n"
-_SETTINGS = """\
-# written by geo_service at every start: put your own settings into postgresql.conf, below the include
-listen_addresses = '127.0.0.1'
-unix_socket_directories = ''
-port = {port}
-password_encryption = scram-sha-256
-max_connections = 100
-# an answer "stored" is a promise: it holds over a crash of the server and of the machine
-fsync = on
-synchronous_commit = on
-full_page_writes = on
-shared_buffers = {shared_buffers_mib}MB
-max_wal_size = 2GB
-# short statements by the thousand: compiling them costs more than it brings
-jit = off
-timezone = 'UTC'
-log_timezone = 'UTC'
-logging_collector = on
-log_directory = 'log'
-log_filename = 'server-%a.log'
-log_truncate_on_rotation = on
-log_rotation_age = 1d
-log_rotation_size = 0
-log_line_prefix = '%m [%p] %a '
-log_checkpoints = off
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,25 +112,23 @@ class Cluster:
             When it cannot be done, with the reason and the remedy.
         """
         self._make_folder()
-        with self._lock(timeout_s):
-            started = not self._answers(timeout_s)
-            if started:
-                self._make_data()
-                self._clear_wreckage()
-                self._launch(timeout_s)
+        with folder_lock(self.folder, timeout_s):
             try:
-                databases.prepare(self.url("template1"), self.url("postgres"), DATABASE, self._extensions())
+                return self._bring_up(timeout_s)
+            except psycopg.OperationalError:
+                # killed in the very moment between our look at it and our call: now it is seen to be dead
+                try:
+                    return self._bring_up(timeout_s)
+                except psycopg.Error as failure:
+                    raise ClusterError(f"the server runs but cannot be reached: {failure}") from failure
             except psycopg.Error as failure:
-                raise ClusterError(
-                    f"the server runs but its database cannot be made or reached: {failure}"
-                ) from failure
-        return started
+                raise ClusterError(f"the database cannot be made: {failure}") from failure
 
     def stop(self, timeout_s: float = 60.0) -> bool:
         """Stop the server; open transactions are rolled back. Return whether it was running."""
         if not self.data.is_dir():
             return False
-        with self._lock(timeout_s):
+        with folder_lock(self.folder, timeout_s):
             if self._server_pid() is None:
                 end_processes_of(self.data)  # backends that outlived a killed postmaster
                 return False
@@ -243,13 +212,23 @@ class Cluster:
 
     # ---------------------------------------------------------------- making and mending
 
+    def _bring_up(self, timeout_s: float) -> bool:
+        started = not self._answers(timeout_s)
+        if started:
+            self._make_data()
+            self._clear_wreckage()
+            self._launch(timeout_s)
+        databases.prepare(self.url("template1"), self.url("postgres"), DATABASE, self._extensions())
+        return started
+
     def _make_folder(self) -> None:
         try:
-            self.home.mkdir(parents=True, exist_ok=True)
-            self.folder.mkdir(exist_ok=True)
-            if os.geteuid() == 0:  # under umask 077 the server's user could not come in
-                for folder in (self.home, self.folder):
-                    folder.chmod(folder.stat().st_mode | 0o111)
+            for folder in (self.home, self.folder):
+                if not folder.is_dir():
+                    folder.mkdir(parents=True, exist_ok=True)
+                    folder.chmod(
+                        0o711
+                    )  # whatever the umask: the server's user must come in, but need not look
         except OSError as failure:
             raise ClusterError(
                 f"{self.folder} cannot be made ({failure.strerror}): set GEO_SERVICE_HOME to another one"
@@ -259,15 +238,15 @@ class Cluster:
         """Run ``initdb`` beside the final place, then rename: half a cluster never passes for a whole one."""
         if self._made():
             return
-        user = choose_server_user(self.folder, self.data)
         self._put_wreck_aside()
+        user = choose_server_user(self.folder, self.data)
         password = secrets.token_hex(32)
         making = self.folder / "data.new"
         password_file = self.folder / "password.new"
         try:
             making.mkdir(mode=0o700)
             user.own(making, 0o700)
-            _write_private(password_file, password + "\n")
+            write_private(password_file, password + "\n")
             user.own(password_file, 0o600)
             options = ["--encoding=UTF8", "--locale=C.UTF-8", "--auth=scram-sha-256", "--data-checksums"]
             done = user.run(
@@ -283,11 +262,11 @@ class Cluster:
             )
             if done.returncode != 0:
                 raise ClusterError(
-                    f"the data folder could not be made: {_last_words(done.stderr or done.stdout)}"
+                    f"the data folder could not be made: {last_words(done.stderr or done.stdout)}"
                 )
             with (making / "postgresql.conf").open("a") as settings:
                 settings.write("\ninclude 'geo_service.conf'\n")
-            _write_private(self.folder / "password", password + "\n")
+            write_private(self.folder / "password", password + "\n")
             making.rename(self.data)
         finally:
             password_file.unlink(missing_ok=True)
@@ -341,12 +320,10 @@ class Cluster:
         raise ClusterError(f"PostgreSQL does not start: {self._why_it_failed(done.stdout + done.stderr)}")
 
     def _write_settings(self, user: ServerUser, port: int) -> None:
-        memory_mib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // _MIB
-        settings = _SETTINGS.format(port=port, shared_buffers_mib=min(1024, max(128, memory_mib // 16)))
-        for name, text in (("geo_service.conf", settings), ("pg_hba.conf", _ACCESS)):
-            _write_private(self.data / name, text)
+        for name, text in (("geo_service.conf", settings_for(port)), ("pg_hba.conf", ACCESS)):
+            write_private(self.data / name, text)
             user.own(self.data / name, 0o600)
-        _write_private(self.folder / "port", f"{port}\n")
+        write_private(self.folder / "port", f"{port}\n")
 
     def _ports_to_try(self) -> Iterator[int]:
         """Give the remembered port first, then ones that depend on the folder; only such as are free now."""
@@ -376,33 +353,6 @@ class Cluster:
                 raise ClusterError(f"the server does not become ready: {self._why_it_failed('')}")
             time.sleep(0.05)
         return False
-
-    @contextmanager
-    def _lock(self, timeout_s: float) -> Iterator[None]:
-        """Hold the folder's lock, so that two starts at once become one after the other."""
-        try:
-            handle = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        except PermissionError:
-            raise ClusterError(
-                f"{self.folder} belongs to another user: run this as that user (or as root), or set "
-                "GEO_SERVICE_HOME to a folder of your own"
-            ) from None
-        try:
-            deadline = time.monotonic() + timeout_s
-            while True:
-                try:
-                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() > deadline:
-                        raise ClusterError(
-                            f"another process has been starting or stopping it for {timeout_s:.0f} s: "
-                            "wait for it or end it, then try again"
-                        ) from None
-                    time.sleep(0.05)
-            yield
-        finally:
-            os.close(handle)
 
     # ---------------------------------------------------------------- small readings
 
@@ -445,25 +395,4 @@ class Cluster:
 
     def _why_it_failed(self, said: str) -> str:
         logged = [file.read_text(errors="replace") for file in self.log_files()[:2]]
-        return _last_words("\n".join([said, *logged]))
-
-
-def _last_words(text: str) -> str:
-    """Return the lines of a program's output that say what went wrong, else its last lines."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    telling = [
-        line for line in lines if any(word in line for word in ("FATAL", "PANIC", "ERROR", "error:", "HINT"))
-    ]
-    return " | ".join((telling or lines)[-4:]) or "it gave no reason"
-
-
-def _write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner may read, whole or not at all."""
-    draft = path.with_name(path.name + ".draft")
-    draft.unlink(missing_ok=True)
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+        return last_words("\n".join([said, *logged]))
