@@ -158,6 +158,7 @@ demand_point = Table(
     Column("attributes", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
     CheckConstraint("households between 0 and 100000 and residents between 0 and 1000000", name="counts"),
     Index("ix_demand_point_geom", "geom", postgresql_using="gist"),
+    Index("ix_demand_point_footprint", "footprint", postgresql_using="gist"),
 )
 
 map_feature = Table(

@@ -25,6 +25,7 @@ CREATE TABLE demand_point (
     CONSTRAINT ck_demand_point_counts CHECK (households between 0 and 100000 and residents between 0 and 1000000),
     CONSTRAINT uq_demand_point_source_id UNIQUE (source_id)
 );
+CREATE INDEX ix_demand_point_footprint ON demand_point USING gist (footprint);
 CREATE INDEX ix_demand_point_geom ON demand_point USING gist (geom);
 
 CREATE TABLE edition (

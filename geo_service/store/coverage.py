@@ -1,0 +1,82 @@
+"""Stored coverage runs: equal inputs are computed once."""
+
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sqlalchemy import Connection, select
+from sqlalchemy.dialects.postgresql import insert
+
+from geo_service.store import bulk
+from geo_service.store.tables import coverage_cell, coverage_run
+
+
+def find(connection: Connection, fingerprint: bytes) -> dict[str, Any] | None:
+    """Return the run with these inputs, None if it was never computed."""
+    return _one(connection, coverage_run.c.fingerprint == fingerprint)
+
+
+def latest(connection: Connection, edition_id: int) -> dict[str, Any] | None:
+    """Return the run computed last on an edition."""
+    return _one(connection, coverage_run.c.edition_id == edition_id)
+
+
+def _one(connection: Connection, condition: Any) -> dict[str, Any] | None:
+    row = connection.execute(
+        select(coverage_run).where(condition).order_by(coverage_run.c.id.desc()).limit(1)
+    ).mappings().one_or_none()  # fmt: skip
+    return dict(row) if row else None
+
+
+def store(
+    connection: Connection,
+    *,
+    edition_id: int,
+    network_id: int,
+    mode: str,
+    at: datetime,
+    limit_s: int,
+    fingerprint: bytes,
+    summary: dict[str, Any],
+    cell_ids: NDArray[np.int64],
+    shares: pd.DataFrame,
+) -> int:
+    """Keep a run; if another process kept the same one first, its id is returned.
+
+    ``shares`` has a row for each cell id: weight, covered_weight, median_s, worst_s (NaN: unreachable).
+    """
+    run_id = connection.execute(
+        insert(coverage_run)
+        .values(
+            edition_id=edition_id,
+            network_id=network_id,
+            mode=mode,
+            at=at,
+            limit_s=limit_s,
+            fingerprint=fingerprint,
+            summary=summary,
+        )
+        .on_conflict_do_nothing()
+        .returning(coverage_run.c.id)
+    ).scalar_one_or_none()
+    if run_id is None:
+        found = find(connection, fingerprint)
+        assert found is not None
+        return int(found["id"])
+    columns: dict[str, Any] = {"run_id": [run_id] * len(cell_ids), "cell_id": cell_ids}
+    for name in ("weight", "covered_weight"):
+        columns[name] = shares[name].astype(float).tolist()
+    for name in ("median_s", "worst_s"):
+        columns[name] = [float(value) if np.isfinite(value) else None for value in shares[name]]
+    bulk.copy_columns(connection, coverage_cell, columns)
+    return int(run_id)
+
+
+def cells(connection: Connection, run_id: int) -> pd.DataFrame:
+    """Return the rows of a run: cell_id, weight, covered_weight, median_s, worst_s."""
+    names = ["cell_id", "weight", "covered_weight", "median_s", "worst_s"]
+    rows = connection.execute(select(*(coverage_cell.c[name] for name in names)).where(coverage_cell.c.run_id == run_id))
+    frame = pd.DataFrame(rows.all(), columns=names)
+    return frame.astype({name: float for name in names[1:]})

@@ -1,0 +1,216 @@
+"""Responders, the duties they hold, and when they work: shifts, weekly rotas and posts."""
+
+from datetime import datetime
+
+import pandas as pd
+from sqlalchemy import Connection, delete, func, select, text
+
+from geo_service.store import bulk
+from geo_service.store.tables import post, post_window, responder, rota, shift
+
+
+def upsert_responders(connection: Connection, responders: pd.DataFrame, now: datetime) -> int:
+    """Add responders or correct them by code, with contact and home cell; returns how many rows were given.
+
+    Columns: code, name, role, mode, lon, lat (NaN: no base), capabilities (list), phone ("" none),
+    home_level, home_cell_code (None: none). A home cell that the responder does not hold yet becomes a duty
+    from now on, and ends the earlier one.
+    """
+    connection.execute(
+        text("""
+            create temporary table incoming (
+                code text, name text, role text, mode text, geom extensions.geometry, capabilities jsonb,
+                phone text, home_level text, home_cell_code text
+            ) on commit drop
+        """)
+    )
+    names = ("code", "name", "role", "mode", "phone", "home_level", "home_cell_code")
+    columns = {name: responders[name].tolist() for name in names}
+    columns["geom"] = bulk.points_ewkb_hex(responders[["lon", "lat"]].to_numpy(dtype=float))
+    columns["capabilities"] = [bulk.json_text(value) for value in responders["capabilities"]]
+    count = bulk.copy_columns(connection, "incoming", columns)
+    connection.execute(
+        text("""
+            insert into responder (code, name, role, mode, geom, capabilities)
+            select code, name, role, mode, geom, capabilities from incoming
+            on conflict (code) do update set name = excluded.name, role = excluded.role, mode = excluded.mode,
+                geom = excluded.geom, capabilities = excluded.capabilities
+        """)
+    )
+    connection.execute(
+        text("""
+            insert into responder_contact (responder_id, phone)
+            select responder.id, incoming.phone from incoming join responder using (code)
+            where incoming.phone <> ''
+            on conflict (responder_id) do update set phone = excluded.phone
+        """)
+    )
+    _hold_home_cells(connection, now)
+    connection.execute(text("drop table incoming"))
+    return count
+
+
+def _hold_home_cells(connection: Connection, now: datetime) -> None:
+    connection.execute(
+        text("""
+            create temporary table home on commit drop as
+            select responder.id as responder_id, cell.id as cell_id, incoming.role
+            from incoming join responder using (code)
+            join level on level.code = incoming.home_level
+            join cell on cell.level_id = level.id and cell.code = incoming.home_cell_code
+        """)
+    )
+    connection.execute(
+        text("""
+            update duty set held_during = tstzrange(lower(held_during), :now)
+            from home
+            where duty.responder_id = home.responder_id and upper_inf(held_during)
+              and (duty.cell_id, duty.role) <> (home.cell_id, home.role) and lower(held_during) < :now
+        """),
+        {"now": now},
+    )
+    connection.execute(
+        text("""
+            insert into duty (responder_id, cell_id, role, held_during)
+            select responder_id, cell_id, role, tstzrange(:now, null) from home
+            where not exists (
+                select from duty where duty.responder_id = home.responder_id and duty.cell_id = home.cell_id
+                    and duty.role = home.role and upper_inf(held_during)
+            )
+        """),
+        {"now": now},
+    )
+    connection.execute(text("drop table home"))
+
+
+def responder_ids(connection: Connection) -> dict[str, int]:
+    """Return the id of each responder by code."""
+    rows = connection.execute(select(responder.c.code, responder.c.id))
+    return {row[0]: row[1] for row in rows}
+
+
+def replace_shifts(connection: Connection, shifts: pd.DataFrame) -> int:
+    """Set the shifts of the responders named, over the span that the file covers for each.
+
+    Columns: responder_id, start, end. Shifts of those responders that overlap the file's are replaced;
+    others stay.
+    """
+    spans = shifts.groupby("responder_id").agg(start=("start", "min"), end=("end", "max"))
+    for responder_id, span in spans.iterrows():
+        connection.execute(
+            delete(shift).where(
+                shift.c.responder_id == responder_id,
+                shift.c.on_duty.op("&&")(func.tstzrange(span["start"], span["end"])),
+            )
+        )
+    return bulk.copy_columns(
+        connection,
+        shift,
+        {
+            "responder_id": shifts["responder_id"].tolist(),
+            "on_duty": [
+                bulk.range_text(start, end) for start, end in zip(shifts["start"], shifts["end"], strict=True)
+            ],
+        },
+    )
+
+
+def replace_rota(connection: Connection, rows: pd.DataFrame) -> int:
+    """Set the weekly rota of the responders named. Columns: responder_id, weekday, start_local, end_local, timezone."""
+    connection.execute(delete(rota).where(rota.c.responder_id == func.any(_ids(rows))))
+    return bulk.copy_columns(connection, rota, _weekly(rows))
+
+
+def replace_posts(connection: Connection, posts: pd.DataFrame, windows: pd.DataFrame) -> int:
+    """Set all posts and their windows.
+
+    Columns of ``posts``: code, name, kind, lon, lat; of ``windows``: post_code and those of a rota.
+    """
+    connection.execute(delete(post))
+    bulk.copy_columns(
+        connection,
+        post,
+        {
+            "code": posts["code"].tolist(),
+            "name": posts["name"].tolist(),
+            "kind": posts["kind"].tolist(),
+            "geom": bulk.points_ewkb_hex(posts[["lon", "lat"]].to_numpy(dtype=float)),
+        },
+    )
+    post_id = {row[0]: row[1] for row in connection.execute(select(post.c.code, post.c.id))}
+    columns = {"post_id": [post_id[code] for code in windows["post_code"]], **_weekly(windows)}
+    return bulk.copy_columns(connection, post_window, columns)
+
+
+def _ids(rows: pd.DataFrame) -> list[int]:
+    return sorted({int(value) for value in rows["responder_id"]})
+
+
+def _weekly(rows: pd.DataFrame) -> dict[str, list[object]]:
+    names = ("responder_id", "weekday", "start_local", "end_local", "timezone")
+    return {name: rows[name].tolist() for name in names}
+
+
+def responders(connection: Connection) -> pd.DataFrame:
+    """Return every responder in order of code: id, code, name, role, mode, lon, lat (NaN: no base)."""
+    rows = connection.execute(
+        select(
+            responder.c.id,
+            responder.c.code,
+            responder.c.name,
+            responder.c.role,
+            responder.c.mode,
+            func.ST_X(responder.c.geom).label("lon"),
+            func.ST_Y(responder.c.geom).label("lat"),
+        ).order_by(responder.c.code.collate("C"))
+    )
+    frame = pd.DataFrame(rows.all(), columns=["id", "code", "name", "role", "mode", "lon", "lat"])
+    return frame.astype({"lon": float, "lat": float})
+
+
+def shifts_covering(connection: Connection, start: datetime, end: datetime) -> pd.DataFrame:
+    """Return the shifts that overlap a span: responder_id, start, end."""
+    rows = connection.execute(
+        select(
+            shift.c.responder_id,
+            func.lower(shift.c.on_duty).label("start"),
+            func.upper(shift.c.on_duty).label("end"),
+        ).where(shift.c.on_duty.op("&&")(func.tstzrange(start, end, "[]")))
+    )
+    return pd.DataFrame(rows.all(), columns=["responder_id", "start", "end"])
+
+
+def rotas(connection: Connection) -> pd.DataFrame:
+    """Return the weekly rota: responder_id, weekday, start_local, end_local, timezone."""
+    columns = (rota.c.responder_id, rota.c.weekday, rota.c.start_local, rota.c.end_local, rota.c.timezone)
+    rows = connection.execute(select(*columns).order_by(rota.c.id))
+    return pd.DataFrame(rows.all(), columns=["responder_id", "weekday", "start_local", "end_local", "timezone"])
+
+
+def windows(connection: Connection) -> pd.DataFrame:
+    """Return the post windows: post, lon, lat, responder_id, weekday, start_local, end_local, timezone."""
+    rows = connection.execute(
+        select(
+            post.c.code,
+            func.ST_X(post.c.geom),
+            func.ST_Y(post.c.geom),
+            post_window.c.responder_id,
+            post_window.c.weekday,
+            post_window.c.start_local,
+            post_window.c.end_local,
+            post_window.c.timezone,
+        )
+        .join(post, post.c.id == post_window.c.post_id)
+        .order_by(post_window.c.id)
+    )
+    names = ["post", "lon", "lat", "responder_id", "weekday", "start_local", "end_local", "timezone"]
+    return pd.DataFrame(rows.all(), columns=names)
+
+
+def duties(connection: Connection, at: datetime) -> pd.DataFrame:
+    """Return who holds which cell at a moment: responder_id, cell_id, role."""
+    rows = connection.execute(
+        text("select responder_id, cell_id, role from duty where held_during @> cast(:at as timestamptz)"),
+        {"at": at},
+    )
+    return pd.DataFrame(rows.all(), columns=["responder_id", "cell_id", "role"])
