@@ -20,7 +20,7 @@ import secrets
 import shutil
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -132,7 +132,7 @@ class Cluster:
             if self._server_pid() is None:
                 end_processes_of(self.data)  # backends that outlived a killed postmaster
                 return False
-            argv = [self._binaries().program("pg_ctl"), "stop", "-w", "-m"]
+            argv = [self.binaries().program("pg_ctl"), "stop", "-w", "-m"]
             user = choose_server_user(self.folder, self.data)
             done = user.run([*argv, "fast", "-t", str(round(timeout_s))], cwd=self.data, data=self.data)
             if (
@@ -201,14 +201,14 @@ class Cluster:
 
     def backup(self, file: Path) -> None:
         """Write the whole database into one file (see :func:`cluster_databases.backup`)."""
-        databases.backup(self._binaries(), self.url(), file)
+        databases.backup(self.binaries(), self.url(), file)
 
-    def restore(self, file: Path) -> str:
+    def restore(self, file: Path, before_swap: Callable[[str], object] | None = None) -> str:
         """Replace the database by what a backup holds; return the name under which the old one is kept.
 
         See :func:`cluster_databases.restore`.
         """
-        return databases.restore(self._binaries(), self.url(), file)
+        return databases.restore(self.binaries(), self.url(), file, before_swap)
 
     # ---------------------------------------------------------------- making and mending
 
@@ -251,7 +251,7 @@ class Cluster:
             options = ["--encoding=UTF8", "--locale=C.UTF-8", "--auth=scram-sha-256", "--data-checksums"]
             done = user.run(
                 [
-                    self._binaries().program("initdb"),
+                    self.binaries().program("initdb"),
                     f"--pgdata={making}",
                     f"--username={ROLE}",
                     f"--pwfile={password_file}",
@@ -301,7 +301,7 @@ class Cluster:
                 # the folder comes from PGDATA and the log from the working directory, because pg_ctl puts
                 # both into a shell command when they are given as options
                 [
-                    self._binaries().program("pg_ctl"),
+                    self.binaries().program("pg_ctl"),
                     "start",
                     "-w",
                     "-t",
@@ -379,12 +379,12 @@ class Cluster:
         except (OSError, ValueError):
             return None
 
-    def _binaries(self) -> Binaries:
+    def binaries(self) -> Binaries:
         """Return programs of the version that made the data folder, or the newest for a new one."""
         return find_binaries(self._data_major(), self._binaries_folder)
 
     def _extensions(self) -> list[str]:
-        binaries = self._binaries()
+        binaries = self.binaries()
         wanted = ("postgis", "btree_gist", "ltree", "pgcrypto")
         return [name for name in wanted if binaries.has_extension(name)]
 

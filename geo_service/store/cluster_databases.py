@@ -8,12 +8,13 @@ import os
 import re
 import secrets
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import conninfo_to_dict
 
 from geo_service.errors import Fault, InvalidInputError
 from geo_service.store.cluster_binaries import Binaries
@@ -109,11 +110,25 @@ def backup(binaries: Binaries, url: str, file: Path) -> None:
         part.unlink(missing_ok=True)
 
 
-def restore(binaries: Binaries, url: str, file: Path) -> str:
+def restore(
+    binaries: Binaries, url: str, file: Path, before_swap: Callable[[str], object] | None = None
+) -> str:
     """Replace a database by what a backup holds, all or nothing.
 
     The backup is read into a fresh database first. Only when that is complete do the two change names, in
     one transaction; the old database is kept as ``<name>_before_restore`` until the next restore.
+
+    Parameters
+    ----------
+    binaries : Binaries
+        Where ``pg_restore`` lies; not older than what wrote the backup.
+    url : str
+        Address of the database to replace.
+    file : Path
+        What :func:`backup` wrote.
+    before_swap : callable, optional
+        Called with the address of the fresh database, to migrate or to inspect it; if it raises, nothing
+        is changed.
 
     Returns
     -------
@@ -128,7 +143,7 @@ def restore(binaries: Binaries, url: str, file: Path) -> str:
     if not file.is_file():
         raise InvalidInputError("there is no such backup", [Fault("file", "no such file", value=file)])
     name = conninfo_to_dict(url)["dbname"]
-    admin_url = make_conninfo(url, dbname="postgres")
+    admin_url = sibling_url(url, "postgres")
     fresh = f"{str(name)[:40]}_restore_{secrets.token_hex(4)}"
     try:
         create(admin_url, fresh, "template0")
@@ -140,15 +155,17 @@ def restore(binaries: Binaries, url: str, file: Path) -> str:
             str(file),
         ]
         try:
-            _run_client(argv, make_conninfo(url, dbname=fresh))
+            _run_client(argv, sibling_url(url, fresh))
         except ClusterError as failure:
             raise InvalidInputError(
                 "the backup was not restored; the database is as it was",
                 [Fault("file", failure.detail, value=file)],
             ) from failure
-        with _connect(make_conninfo(url, dbname=fresh)) as connection:
+        with _connect(sibling_url(url, fresh)) as connection:
             connection.execute("SELECT extensions.postgis_version()")
             connection.execute("ANALYZE")
+        if before_swap is not None:
+            before_swap(sibling_url(url, fresh))
         return _swap(admin_url, str(name), fresh)
     except psycopg.Error as failure:
         raise InvalidInputError(
@@ -158,6 +175,11 @@ def restore(binaries: Binaries, url: str, file: Path) -> str:
     finally:
         with _connect(admin_url) as connection:
             _drop(connection, fresh)
+
+
+def sibling_url(url: str, database: str) -> str:
+    """Return the address of another database of the same server, in the form ``postgresql://``."""
+    return urlunsplit(urlsplit(url)._replace(path=f"/{database}"))
 
 
 def _swap(admin_url: str, name: str, fresh: str) -> str:
