@@ -1,0 +1,209 @@
+"""The index from points to cells: exact, immutable, safe to share between threads."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geo_service.errors import Fault, InvalidInputError
+from geo_service.geometry.segments import Segments
+from geo_service.locate import plain
+from geo_service.locate.check import check_closed, check_tiling
+from geo_service.locate.kernel import kernels
+from geo_service.locate.raster import RasterTree, build_tree
+
+NO_CELL = -1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CellIndex:
+    """Which leaf cell, and which of its ancestors, each point falls in.
+
+    The rule, everywhere: a point is first rounded to the lattice of 2⁻²³ degree (it moves by less than a
+    centimetre; steps are 1.3 cm). If the lattice point lies strictly inside a cell, that is its cell. If it lies
+    on a border or a vertex, it belongs, of the cells that touch it there, to the one with the smallest code, and
+    is flagged. Otherwise, or when it is not a place on the globe (NaN, infinite, out of range), it has none.
+    The answer is computed in integers without rounding, so it is the same on every machine.
+
+    Build with :meth:`build`. All arrays are read-only afterwards, nothing is cached on use, and the compiled
+    look-up releases the interpreter lock, so threads may share an index freely.
+
+    Attributes
+    ----------
+    codes : tuple of str
+        Codes of the cells, ascending; the index of a cell is its position here.
+    ancestors : (n_cells, depth) int32
+        For each cell its ancestors from the top level down to its parent, as numbers within those levels;
+        -1 where a cell has none on a level.
+    tree : RasterTree
+    """
+
+    codes: tuple[str, ...]
+    ancestors: NDArray[np.int32]
+    tree: RasterTree
+
+    @classmethod
+    def build(
+        cls,
+        segments: Segments,
+        codes: Sequence[str],
+        parents: Sequence[NDArray[np.integer]] | None = None,
+        *,
+        check: bool = True,
+    ) -> Self:
+        """Build the index of a tiling.
+
+        Parameters
+        ----------
+        segments : Segments
+            The borders of the leaf cells, each once. Cells may have holes and several parts; land that no cell
+            has is allowed.
+        codes : sequence of str
+            The code of each cell, strictly ascending.
+        parents : sequence of int arrays, optional
+            ``parents[0][leaf]`` is the number of a leaf's parent among the cells of the level above,
+            ``parents[1][that]`` the number of its parent, and so on up to the top; -1 for none.
+        check : bool
+            Prove that no two cells lie upon each other. May be left out for segments of a checked fabric:
+            about a third of the time is saved.
+
+        Raises
+        ------
+        InvalidInputError
+            The codes are not ascending, a number is out of range, or the cells are no tiling; the faults name
+            the places.
+        """
+        codes = tuple(codes)
+        _check_input(segments, codes)
+        ancestors = ancestor_table(len(codes), parents or ())
+        tree = _tree_of(segments, codes, check=check)
+        return cls(codes=codes, ancestors=ancestors, tree=tree)
+
+    def __len__(self) -> int:
+        """Count of leaf cells."""
+        return len(self.codes)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the arrays of the index (without the codes)."""
+        return self.tree.nbytes + self.ancestors.nbytes
+
+    def leaf_of(self, lonlat_deg: NDArray[np.float64]) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+        """Return the leaf of each point, and whether the point lies on a border.
+
+        Parameters
+        ----------
+        lonlat_deg : (n, 2) float64
+            EPSG:4326. Anything that is not a place on the globe gets no cell.
+
+        Returns
+        -------
+        cell : (n,) int32
+            Index of the cell, -1 for none.
+        on_edge : (n,) bool
+        """
+        points = np.ascontiguousarray(lonlat_deg, dtype=np.float64)
+        if points.ndim != 2 or points.shape[1] != 2:
+            raise InvalidInputError("Points must be an (n, 2) array of lon, lat.")
+        compiled = kernels()
+        if compiled is None:
+            return plain.label_all(points, self.tree)
+        cell, on_edge = np.empty(len(points), np.int32), np.empty(len(points), np.bool_)
+        compiled.label_all(points, cell, on_edge, *self.tree.arrays())
+        return cell, on_edge
+
+    def leaf_of_one(self, lon: float, lat: float) -> tuple[int, bool]:
+        """Return the leaf of one point (-1 for none) and whether it lies on a border: a few microseconds."""
+        compiled = kernels()
+        if compiled is None:
+            cell, on_edge = plain.label_all(np.array([[lon, lat]], np.float64), self.tree)
+            return int(cell[0]), bool(on_edge[0])
+        tree = self.tree
+        return compiled.label_one(
+            float(lon), float(lat), tree.origin, tree.nodes, tree.tiles, tree.entries, tree.refs, tree.segs
+        )
+
+    def path_of(self, cell: int) -> tuple[int, ...]:
+        """Return the numbers of a cell's ancestors from the top level down, and last its own; all -1 for no cell."""
+        if cell < 0:
+            return (NO_CELL,) * (self.ancestors.shape[1] + 1)
+        return (*self.ancestors[cell].tolist(), int(cell))
+
+    def paths_of(self, cells: NDArray[np.integer]) -> NDArray[np.int32]:
+        """Return the paths of many cells.
+
+        Parameters
+        ----------
+        cells : (n,) int
+            Indices of cells, -1 for none.
+
+        Returns
+        -------
+        (n, depth + 1) int32
+            Row by row as :meth:`path_of`.
+        """
+        cells = np.asarray(cells, np.int32)
+        above = np.where(cells[:, None] >= 0, self.ancestors[cells], NO_CELL)
+        return np.column_stack([above, np.maximum(cells, NO_CELL)]).astype(np.int32)
+
+
+def warm_up() -> bool:
+    """Compile the look-up now, or load it from disk, so that no request waits for it; False without numba."""
+    return kernels() is not None
+
+
+def ancestor_table(n_cells: int, parents: Sequence[NDArray[np.integer]]) -> NDArray[np.int32]:
+    """Follow the parents of every leaf: (n_cells, depth) int32, top level first, -1 for none.
+
+    Raises
+    ------
+    InvalidInputError
+        An array is too short, or has a number below -1.
+    """
+    columns = []
+    at = np.arange(n_cells, dtype=np.int32)
+    for height, parent in enumerate(parents):
+        numbers = np.asarray(parent, np.int32)
+        if len(numbers) <= at.max(initial=-1) or numbers.min(initial=0) < NO_CELL:
+            raise InvalidInputError(
+                "The parents do not fit the cells.",
+                [Fault(f"parents[{height}]", "give the parent of every cell of the level below, or -1")],
+            )
+        at = np.where(at >= 0, numbers[at] if len(numbers) else NO_CELL, NO_CELL).astype(np.int32)
+        columns.append(at)
+    table = np.column_stack(columns[::-1]) if columns else np.empty((n_cells, 0), np.int32)
+    table.flags.writeable = False
+    return table
+
+
+def _tree_of(segments: Segments, codes: tuple[str, ...], *, check: bool) -> RasterTree:
+    tree = build_tree(segments)
+    if check:
+        check_closed(tree.segs)
+        check_tiling(tree, codes)
+    return tree
+
+
+def _check_input(segments: Segments, codes: tuple[str, ...]) -> None:
+    unsorted = [i for i in range(1, len(codes)) if not codes[i - 1] < codes[i]]
+    if unsorted:
+        raise InvalidInputError(
+            "The codes of the cells must be ascending and different.",
+            [
+                Fault("codes", "sort the cells by code; no code twice", row=i + 1, value=codes[i])
+                for i in unsorted[:20]
+            ],
+        )
+    if not len(segments):
+        raise InvalidInputError(
+            "There are no cells to index.", [Fault("segments", "give at least one polygon")]
+        )
+    low = min(int(segments.left.min()), int(segments.right.min()))
+    high = max(int(segments.left.max()), int(segments.right.max()))
+    if low < NO_CELL or high >= len(codes):
+        raise InvalidInputError(
+            "The segments name cells that have no code.",
+            [Fault("segments", f"cell numbers must lie in -1 … {len(codes) - 1}", value=f"{low} … {high}")],
+        )
