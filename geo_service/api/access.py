@@ -1,0 +1,169 @@
+"""Who may call a route.
+
+Each route says it in one of three ways, as a dependency::
+
+    @router.post("/plans")
+    def open_plan(who: Annotated[Principal, roles(Role.PLANNER)], ...): ...
+
+    @router.get("/status", dependencies=[PUBLIC])
+    @router.get("/coverage", dependencies=[READERS])     # everybody where maps are open, else any key
+
+An admin may do everything. A route that says nothing cannot be defined (:mod:`geo_service.api.routing`).
+
+Credentials are an API key in ``Authorization: Bearer`` or ``X-API-Key``, or the session cookie of the pages.
+A browser sends the cookie by itself, so a write that rests on it must come from our own pages.
+"""
+
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from fastapi import Depends, Security
+from fastapi.security import APIKeyCookie, APIKeyHeader, HTTPBearer
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+
+from geo_service.api.problems import TooManyAttemptsError
+from geo_service.api.state import AppState
+from geo_service.errors import ForbiddenError, UnauthenticatedError
+from geo_service.model import Principal, Role
+from geo_service.services.identity import Credential, read_key, read_session
+
+SESSION_COOKIE = "geo_service_session"
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+# these only describe the schemes in OpenAPI; reading is done below, before the body is read
+_BEARER = HTTPBearer(auto_error=False, scheme_name="bearer", description="An API key: `gsk_…`")
+_HEADER = APIKeyHeader(name="X-API-Key", auto_error=False, scheme_name="api_key", description="An API key")
+_COOKIE = APIKeyCookie(
+    name=SESSION_COOKIE, auto_error=False, scheme_name="session", description="From /sign-in"
+)
+
+
+class Access:
+    """The rule of a route, and the dependency that applies it.
+
+    Parameters
+    ----------
+    takes : frozenset of Role
+        Roles that may call.
+    public : bool
+        Everybody may; credentials are not looked at.
+    readable : bool
+        Everybody may where the installation's maps are open.
+    """
+
+    def __init__(
+        self, takes: frozenset[Role] = frozenset(), *, public: bool = False, readable: bool = False
+    ) -> None:
+        self.takes = takes | {Role.ADMIN}
+        self.public = public
+        self.readable = readable
+
+    async def check(self, request: Request) -> Principal | None:
+        """Let the caller in or raise; asked twice, it answers from the first time."""
+        parts: AppState = request.app.state.parts
+        if self.public or (self.readable and parts.open_maps):
+            return None
+        known: Principal | None = getattr(request.state, "principal", None)
+        principal = known or await _recognise(request, parts)
+        request.state.principal = principal
+        if principal.role not in self.takes:
+            names = ", ".join(sorted(self.takes))
+            raise ForbiddenError(f"the role {principal.role.value} may not do this; it takes one of: {names}")
+        return principal
+
+    async def __call__(self, request: Request) -> Principal | None:
+        """Apply the rule as a dependency."""
+        return await self.check(request)
+
+
+class KeyedAccess(Access):
+    """An access that wants credentials; in OpenAPI it names the schemes."""
+
+    async def __call__(
+        self,
+        request: Request,
+        _bearer: Annotated[Any, Security(_BEARER)] = None,
+        _header: Annotated[Any, Security(_HEADER)] = None,
+        _cookie: Annotated[Any, Security(_COOKIE)] = None,
+    ) -> Principal | None:
+        """Apply the rule as a dependency."""
+        return await self.check(request)
+
+
+def roles(*takes: Role) -> Any:
+    """Return the dependency of a route that takes these roles (and admins); its value is the Principal."""
+    return Depends(KeyedAccess(frozenset(takes)))
+
+
+#: Everybody, with or without a key.
+PUBLIC: Any = Depends(Access(public=True))
+
+#: Any key, whatever its role.
+ANYONE_KNOWN: Any = roles(*Role)
+
+#: Maps and figures that name no person: everybody where maps are open, otherwise those who plan and lead.
+READERS: Any = Depends(KeyedAccess(frozenset({Role.LEADER, Role.PLANNER, Role.DISPATCHER}), readable=True))
+
+
+# ------------------------------------------------------------------------------------------ credentials
+
+
+async def _recognise(request: Request, parts: AppState) -> Principal:
+    credential, from_cookie = _shown(request)
+    if credential is not None:
+        if from_cookie and request.method not in SAFE_METHODS:
+            refuse_foreign_origin(request)
+        principal = parts.gate.recall(credential) or await _look_up(request, parts, credential)
+        if principal is not None:
+            return principal
+    raise UnauthenticatedError("the key or session is not known, or it has ended")
+
+
+async def _look_up(request: Request, parts: AppState, credential: Credential) -> Principal | None:
+    address = client_address(request)
+    if not parts.gate.has_met(credential):
+        refuse_busy_guesser(parts, address)
+    principal = await run_in_threadpool(parts.gate.look_up, credential)
+    if principal is None:
+        parts.attempts.failed(address)
+    return principal
+
+
+def _shown(request: Request) -> tuple[Credential | None, bool]:
+    """Read what the request shows, and whether it is the cookie; a header goes before the cookie."""
+    scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
+    key = bearer.strip() if scheme.lower() == "bearer" else request.headers.get("x-api-key", "")
+    if key:
+        return read_key(key), False
+    cookie = request.cookies.get(SESSION_COOKIE, "")
+    if cookie:
+        return read_session(cookie), True
+    raise UnauthenticatedError(
+        "this needs an API key, as 'Authorization: Bearer gsk_...' or 'X-API-Key'; or sign in at /sign-in"
+    )
+
+
+def refuse_busy_guesser(parts: AppState, address: str) -> None:
+    """Raise when too many unknown keys came from the address."""
+    wait_s = parts.attempts.wait_s(address)
+    if wait_s:
+        raise TooManyAttemptsError(f"too many unknown keys from here; try again in {wait_s} s", wait_s)
+
+
+def refuse_foreign_origin(request: Request) -> None:
+    """Raise unless one of our own pages sends this, as every browser of the last years says."""
+    site = request.headers.get("sec-fetch-site")
+    origin = request.headers.get("origin")
+    if site is not None:
+        ours = site == "same-origin"
+    else:
+        # an older browser; the scheme is left out, because a proxy may have ended TLS before us
+        ours = origin is not None and urlsplit(origin).netloc == request.headers.get("host")
+    if not ours:
+        raise ForbiddenError("a write with a session must come from our own pages; programs send an API key")
+
+
+def client_address(request: Request) -> str:
+    """Return the caller's address, behind a trusted proxy the one that it names."""
+    return request.client.host if request.client else ""

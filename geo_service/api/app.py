@@ -1,0 +1,87 @@
+"""The assembly of the service, all of it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+
+from geo_service import __version__
+from geo_service.api import openapi, problems
+from geo_service.api.envelope import EnvelopeMiddleware
+from geo_service.api.limits import LOOPBACK_HOSTS, LimitsMiddleware
+from geo_service.api.routes import health, keys, pages, session
+from geo_service.api.routes import problems as problem_pages
+from geo_service.api.routing import undeclared
+from geo_service.api.state import AppState
+from geo_service.services.identity import Gatekeeper, session_secret
+from geo_service.settings import Settings
+from geo_service.store.cluster import Cluster
+from geo_service.store.database import Database
+from geo_service.web.assets import STATIC_URL
+
+ROUTERS = (health.router, problem_pages.router, keys.router, session.router, pages.router)
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Put the application together; without ``settings`` they are read from the environment.
+
+    Nothing is opened yet: the database is asked at the first request that needs it.
+    """
+    settings = settings or Settings()
+    state = make_state(settings)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            state.database.close()
+
+    app = FastAPI(
+        title="geo_service",
+        version=__version__,
+        summary="Community grids, point-to-cell and patrol coverage 社区网格、落点归格与巡防覆盖",
+        lifespan=lifespan,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        middleware=[  # the outermost first
+            Middleware(EnvelopeMiddleware),
+            Middleware(LimitsMiddleware, hosts=allowed_hosts(settings.host)),
+            Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5),
+        ],
+    )
+    app.state.parts = state
+    problems.register(app)
+    openapi.install(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    app.mount(STATIC_URL, pages.static_files(), name="static")
+    if open_doors := list(undeclared(app.routes)):
+        raise TypeError(f"these do not say who may call them: {', '.join(open_doors)}")
+    return app
+
+
+def make_state(settings: Settings) -> AppState:
+    """Make the parts that the routes use."""
+    database = Database.connect(
+        settings.external_url or Cluster(settings.home, binaries_folder=settings.postgres_bin).url(),
+        read_size=settings.read_pool_size,
+        write_size=settings.write_pool_size,
+        statement_timeout_ms=settings.statement_timeout_ms,
+    )
+    gate = Gatekeeper(database, session_secret(settings.home))
+    return AppState(settings, database, gate, open_maps=is_loopback(settings.host))
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine reaches a service that listens there."""
+    return host in {"localhost", "::1"} or host.startswith("127.")
+
+
+def allowed_hosts(host: str) -> frozenset[str]:
+    """Return the ``Host`` headers to answer to: on loopback its names, elsewhere any."""
+    return LOOPBACK_HOSTS | {host} if is_loopback(host) else frozenset()

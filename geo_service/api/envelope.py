@@ -1,0 +1,108 @@
+"""Around every request: an id, security headers, HEAD, a line in the access log, and the last safety net."""
+
+import logging
+import time
+import uuid
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from geo_service.api.problems import InternalError, problem_response
+
+log = logging.getLogger("geo_service.api")
+access_log = logging.getLogger("geo_service.access")
+
+_CONTENT = (
+    "default-src 'self'; img-src 'self' data: blob:; font-src 'self' data:; "
+    "style-src 'self' 'unsafe-inline'; script-src 'self'{inline}; "
+    "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
+)
+CONTENT_SECURITY = _CONTENT.format(inline="")
+#: Folium writes its scripts into the page. What a page shows of data is escaped by maps/, not by this.
+MAP_CONTENT_SECURITY = _CONTENT.format(inline=" 'unsafe-inline'")
+
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "SAMEORIGIN",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=(self)",
+}
+
+
+class EnvelopeMiddleware:
+    """The outermost layer; what goes wrong further in and is not an error of ours becomes a bare 500."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        exchange = _Exchange(scope, send)
+        try:
+            await self.app(scope, receive, exchange.send)
+        except Exception as error:
+            # the log has it all, the caller a reference
+            log.exception("%s: %s", exchange.request_id, type(error).__name__)
+            if exchange.status:
+                raise  # half an answer is out: the connection must break, so that nobody takes it for whole
+            detail = f"an internal error; it is logged under {exchange.request_id}"
+            response = problem_response(InternalError(detail), exchange.request_id)
+            await response(scope, receive, exchange.send)
+        finally:
+            exchange.write_log()
+
+
+class _Exchange:
+    """One request and its answer."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self.request_id = uuid.uuid4().hex
+        self.status = 0
+        self._size = 0
+        self._started = time.perf_counter()
+        self._scope = scope
+        self._send = send
+        self._method = scope["method"]
+        if self._method == "HEAD":
+            scope["method"] = "GET"
+        scope["geo_service.request_id"] = self.request_id
+
+    async def send(self, message: Message) -> None:
+        """Pass a part of the answer on: headers added, the body of an answer to HEAD left out."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            self._add_headers(MutableHeaders(scope=message))
+        elif message["type"] == "http.response.body":
+            self._size += len(message.get("body", b""))
+            if self._method == "HEAD":
+                message = {**message, "body": b""}
+        await self._send(message)
+
+    def _add_headers(self, headers: MutableHeaders) -> None:
+        headers["X-Request-ID"] = self.request_id
+        for name, value in _HEADERS.items():
+            headers.setdefault(name, value)
+        is_map = self._scope["path"].startswith("/maps")
+        headers.setdefault("Content-Security-Policy", MAP_CONTENT_SECURITY if is_map else CONTENT_SECURITY)
+        if "principal" in self._scope.get("state", {}):
+            headers.setdefault("Cache-Control", "private, no-store")
+
+    def write_log(self) -> None:
+        """Write the line: the route's pattern, never the address, which may hold somebody's coordinates."""
+        route = getattr(self._scope.get("route"), "path", "-")
+        principal = self._scope.get("state", {}).get("principal")
+        access_log.info(
+            "%s %s %s %.1f ms %d bytes by %s [%s]",
+            self._method,
+            route,
+            self.status or "aborted",
+            (time.perf_counter() - self._started) * 1000,
+            self._size,
+            f"key {principal.id}" if principal else "-",
+            self.request_id,
+        )

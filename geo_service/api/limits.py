@@ -1,0 +1,107 @@
+"""What a request may weigh, and for which host it may be meant. Checked before anything else."""
+
+from collections.abc import Collection
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from geo_service.api.problems import HeadersTooLargeError, RefusalError, problem_response
+from geo_service.errors import BadRequestError, GeoServiceError, TooLargeError
+
+MAX_JSON_BYTES = 1_000_000
+MAX_UPLOAD_BYTES = 20_000_000
+MAX_HEADERS = 100
+MAX_HEADER_BYTES = 32_768
+LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+
+class LimitsMiddleware:
+    """Refuses what is too large or malformed with as little work as can be.
+
+    Parameters
+    ----------
+    app : ASGI application
+        What comes after.
+    hosts : collection of str
+        Names the ``Host`` header may give, without port; empty for any. A service on loopback answers only
+        to loopback's names: otherwise a page anywhere could point its own name at 127.0.0.1 and read it.
+    """
+
+    def __init__(self, app: ASGIApp, *, hosts: Collection[str] = ()) -> None:
+        self.app = app
+        self.hosts = frozenset(hosts)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Check, count the body while it is read, hand on."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        limit = body_limit(headers)
+        error = _header_fault(scope, headers, self.hosts) or _length_fault(headers, limit)
+        if error is not None:
+            # the body stays unread, so the connection is of no use any more
+            response = problem_response(
+                error, scope["geo_service.request_id"], headers={"Connection": "close"}
+            )
+            await response(scope, receive, send)
+            return
+        await self.app(scope, _counted(receive, limit), send)
+
+
+def body_limit(headers: Headers) -> int:
+    """Return how many bytes the body may have: files travel as multipart, everything else is small."""
+    is_upload = headers.get("content-type", "").lower().startswith("multipart/form-data")
+    return MAX_UPLOAD_BYTES if is_upload else MAX_JSON_BYTES
+
+
+def _counted(receive: Receive, limit: int) -> Receive:
+    """Count what arrives: a chunked body states no length beforehand."""
+    taken = 0
+
+    async def counting() -> Message:
+        nonlocal taken
+        message = await receive()
+        if message["type"] == "http.request":
+            taken += len(message.get("body", b""))
+            if taken > limit:
+                raise RefusalError(_too_large(limit))
+        return message
+
+    return counting
+
+
+def _length_fault(headers: Headers, limit: int) -> GeoServiceError | None:
+    length = headers.get("content-length")
+    if length is None:
+        return None
+    if not (length.isascii() and length.isdigit()):
+        return BadRequestError("Content-Length is no number")
+    return _too_large(limit) if int(length) > limit else None
+
+
+def _too_large(limit: int) -> TooLargeError:
+    return TooLargeError(
+        f"the body may have {limit:,} bytes; JSON up to {MAX_JSON_BYTES:,}, "
+        f"an upload (multipart/form-data) up to {MAX_UPLOAD_BYTES:,}"
+    )
+
+
+def _header_fault(scope: Scope, headers: Headers, hosts: frozenset[str]) -> GeoServiceError | None:
+    raw: list[tuple[bytes, bytes]] = scope["headers"]
+    if len(raw) > MAX_HEADERS or sum(len(name) + len(value) for name, value in raw) > MAX_HEADER_BYTES:
+        return HeadersTooLargeError(f"at most {MAX_HEADERS} headers and {MAX_HEADER_BYTES:,} bytes of them")
+    if len(headers.getlist("host")) > 1 or len(headers.getlist("content-length")) > 1:
+        return BadRequestError("Host and Content-Length may be given once")
+    if hosts and _host_name(headers.get("host", "")) not in hosts:
+        return BadRequestError(
+            f"this service listens on loopback and answers to {', '.join(sorted(hosts))} only"
+        )
+    if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+        return BadRequestError("the address holds a NUL character")
+    return None
+
+
+def _host_name(host: str) -> str:
+    name = host[: host.rfind("]") + 1] if host.startswith("[") else host.partition(":")[0]
+    return name.lower()

@@ -1,0 +1,135 @@
+"""Locating: from a point to its cell at every level."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import numpy as np
+from fastapi import Query
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+from starlette.concurrency import run_in_threadpool
+
+from geo_service.api.access import roles
+from geo_service.api.routing import Router
+from geo_service.api.state import AppState, State
+from geo_service.errors import BadRequestError, Fault
+from geo_service.geometry.crs import parse_datum, to_wgs84
+from geo_service.model import Role
+from geo_service.services import locating
+from geo_service.services.tiling import Tiling, require_aware
+
+router = Router(prefix="/v1", tags=["locate"], dependencies=[roles(*Role)])
+
+BATCH = 10_000
+
+AsOf = Annotated[datetime | None, Query(description="Boundaries in force at this moment (default: now)")]
+KnownAt = Annotated[datetime | None, Query(description="... as they were known at this moment (default: now)")]
+Crs = Annotated[str, Query(max_length=20, description="WGS84, CGCS2000, GCJ02, BD09 or EPSG:n")]
+
+
+class Cell(BaseModel):
+    """A cell on the way from the top to the leaf."""
+
+    level: str
+    code: str
+    name: str
+
+
+class Candidate(BaseModel):
+    """A cell in which the true place may lie."""
+
+    cell_code: str | None
+    probability: float
+
+
+class Located(BaseModel):
+    """Where a point lies."""
+
+    cell_code: str | None = Field(description="Leaf that holds the point; null in no cell")
+    level: str | None
+    how: str = Field(description="inside, on_edge (the smallest code of the touching cells), near_gap, none")
+    path: list[Cell] = Field(description="From the top down, the leaf last")
+    border_m: float | None = Field(None, description="Distance to the leaf's border")
+    runner_up_code: str | None = Field(None, description="The cell on the other side of that border")
+    nearest_code: str | None = Field(None, description="For a point in no cell: the nearest one")
+    nearest_m: float | None = None
+    candidates: list[Candidate] | None = None
+    edition: int
+    datum: str = Field(description="Datum that the coordinates were taken for")
+
+
+class Points(BaseModel):
+    """Points to locate at once."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    points: list[tuple[FiniteFloat, FiniteFloat]] = Field(max_length=BATCH, description="lon, lat each")
+    crs: str = Field("WGS84", max_length=20)
+
+
+class LocatedPoints(BaseModel):
+    """The leaf of each point, in order."""
+
+    edition: int
+    datum: str
+    cell_codes: list[str | None]
+    how: list[str]
+    border_m: list[float | None]
+
+
+async def tiling_at(state: AppState, as_of: datetime | None, known_at: datetime | None) -> Tiling:
+    """Return the tiling; without a thread when it is in memory and known to be in force."""
+    require_aware(as_of, "as_of")
+    require_aware(known_at, "known_at")
+    if known_at is None and (tiling := state.tilings.at_hand(as_of)) is not None:
+        return tiling
+    return await run_in_threadpool(state.tilings.get, as_of, known_at)
+
+
+@router.get("/locate", response_model=Located, response_model_exclude_unset=True)
+async def locate(
+    state: State,
+    lon: Annotated[FiniteFloat, Query(description="Longitude, or easting in a projected CRS")],
+    lat: Annotated[FiniteFloat, Query(description="Latitude, or northing")],
+    crs: Crs = "WGS84",
+    as_of: AsOf = None,
+    known_at: KnownAt = None,
+    accuracy_m: Annotated[float | None, Query(gt=0, le=10_000, allow_inf_nan=False)] = None,
+    near: Annotated[bool, Query(description="Also border, runner-up and nearest cell")] = False,
+) -> dict[str, Any]:
+    """Tell the cell of a point at every level."""
+    datum = parse_datum(crs)
+    x, y = (lon, lat) if datum.name == "WGS84" else to_wgs84(np.array([[lon, lat]]), datum)[0].tolist()
+    _require_on_globe(x, y)
+    tiling = await tiling_at(state, as_of, known_at)
+    if near or accuracy_m is not None:
+        answer = await run_in_threadpool(locating.locate_closely, tiling, x, y, accuracy_m)
+    else:
+        answer = locating.locate_one(tiling, x, y)
+    return {**answer, "edition": tiling.edition.id, "datum": str(datum)}
+
+
+@router.post("/locate/batch")
+def locate_batch(state: State, body: Points, as_of: AsOf = None, known_at: KnownAt = None) -> LocatedPoints:
+    """Tell the leaf of each of up to 10,000 points."""
+    require_aware(as_of, "as_of")
+    datum = parse_datum(body.crs)
+    xy = np.array(body.points, dtype=float).reshape(-1, 2)
+    tiling = state.tilings.get(as_of, known_at)
+    placed = locating.assign(tiling, to_wgs84(xy, datum))
+    return LocatedPoints(
+        edition=tiling.edition.id,
+        datum=str(datum),
+        cell_codes=locating.leaf_codes(tiling, placed),
+        how=placed["how"].tolist(),
+        border_m=[None if np.isnan(value) else float(value) for value in placed["border_m"]],
+    )
+
+
+def _require_on_globe(lon: float, lat: float) -> None:
+    faults = []
+    if not -180 <= lon <= 180:
+        faults.append(Fault("lon", "a longitude lies between -180 and 180; give crs= for metres", value=lon))
+    if not -90 <= lat <= 90:
+        faults.append(Fault("lat", "a latitude lies between -90 and 90; are lon and lat swapped?", value=lat))
+    if faults:
+        raise BadRequestError("the point is not on the globe", faults)

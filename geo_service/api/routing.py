@@ -1,0 +1,152 @@
+"""Our router: every route says who may call, unknown parameters are refused, JSON is read strictly.
+
+The order of the day for a request: who is it and may he (401, 403), are all query parameters known (400),
+then only is the body read (413, 400, 422), then the validation (400, 422), then the handler.
+"""
+
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from difflib import get_close_matches
+from json import JSONDecodeError
+from typing import Any
+
+import orjson
+from fastapi import APIRouter
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute, iter_route_contexts
+from pydantic import BaseModel
+from starlette.datastructures import FormData, UploadFile
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount
+
+from geo_service.api.access import Access
+from geo_service.api.problems import RefusalError
+from geo_service.errors import BadRequestError, Fault, InvalidInputError
+
+
+class StrictRequest(Request):
+    """A request whose JSON and forms hold only what a database and another program can hold too."""
+
+    async def json(self) -> Any:
+        """Read the body as RFC 8259 JSON: no NaN, no infinity, no lone surrogate, no NUL."""
+        if not hasattr(self, "_json"):
+            body = await self.body()
+            try:
+                self._json = orjson.loads(body)
+            except JSONDecodeError as error:
+                _explain(error)
+                raise
+            if b"\\u0000" in body:
+                _refuse_nul(self._json, "")
+        return self._json
+
+    async def form(self, **limits: Any) -> FormData:  # type: ignore[override]  # it is only ever awaited
+        """Read the body as a form; texts and file names without NUL."""
+        form = await super().form(**limits)
+        for name, value in form.multi_items():
+            text = value.filename or "" if isinstance(value, UploadFile) else value
+            if "\0" in name or "\0" in text:
+                raise RefusalError(_nul_error(name.replace("\0", "")))
+        return form
+
+
+def _explain(error: JSONDecodeError) -> None:
+    """Raise a better word for what JSON cannot hold; return when the text is simply broken."""
+    rest = error.doc[error.pos :].lstrip("-")
+    if rest.startswith(("NaN", "Infinity")) or "infinity" in error.msg:
+        fault = Fault(
+            "", f"at character {error.pos}: NaN and infinity are no JSON numbers; leave the value out"
+        )
+    elif "surrogate" in error.msg:
+        fault = Fault("", f"at character {error.pos}: half a surrogate pair, or bytes that are not UTF-8")
+    else:
+        return
+    raise RefusalError(InvalidInputError("the body holds what JSON cannot hold", [fault])) from error
+
+
+def _refuse_nul(value: Any, path: str) -> None:
+    if isinstance(value, str):
+        if "\0" in value:
+            raise RefusalError(_nul_error(path))
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            _refuse_nul(key, path)
+            _refuse_nul(inner, f"{path}.{key}" if path else key)
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            _refuse_nul(inner, f"{path}[{number}]")
+
+
+def _nul_error(field: str) -> InvalidInputError:
+    return InvalidInputError("the body holds a NUL character", [Fault(field, "take \\u0000 out of the text")])
+
+
+class GuardedRoute(APIRoute):
+    """A route that knows who may call it and which query parameters it takes."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Put the checks that need no body before the handler."""
+        inner = super().get_route_handler()
+        access = _access_in(self.dependant)
+        if access is None:
+            raise TypeError(f"{self.path} does not say who may call it: add roles(...), READERS or PUBLIC")
+        known = frozenset(_query_names(self.dependant))
+
+        async def guarded(request: Request) -> Response:
+            await access.check(request)
+            refuse_unknown(request.query_params.keys(), known)
+            return await inner(StrictRequest(request.scope, request.receive))
+
+        return guarded
+
+
+class Router(APIRouter):
+    """An ``APIRouter`` of guarded routes."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(route_class=GuardedRoute, redirect_slashes=False, **options)
+
+
+def refuse_unknown(given: Iterable[str], known: frozenset[str]) -> None:
+    """Raise when a query parameter is not one of the known, naming the nearest."""
+    faults = []
+    for name in given:
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(sorted(known)) or 'none'}"
+            faults.append(Fault(name[:80], f"unknown parameter; {hint}"))
+    if faults:
+        raise BadRequestError("unknown query parameter", faults)
+
+
+def undeclared(routes: Iterable[BaseRoute]) -> Iterator[str]:
+    """Name every route, mounted ones too, that does not say who may call it."""
+    for context in iter_route_contexts(list(routes)):
+        route = context.original_route
+        if isinstance(route, GuardedRoute):
+            continue
+        target = getattr(route, "app", None) if isinstance(route, Mount) else getattr(route, "endpoint", None)
+        if isinstance(getattr(target, "access", None), Access):
+            continue
+        if isinstance(route, Mount) and route.routes:
+            yield from (f"{route.path}{inner}" for inner in undeclared(route.routes))
+        else:
+            yield str(context.path)
+
+
+def _access_in(dependant: Dependant) -> Access | None:
+    for inner in dependant.dependencies:
+        if isinstance(inner.call, Access):
+            return inner.call
+    return next(filter(None, map(_access_in, dependant.dependencies)), None)
+
+
+def _query_names(dependant: Dependant) -> Iterator[str]:
+    for inner in dependant.dependencies:
+        yield from _query_names(inner)
+    for parameter in dependant.query_params:
+        model = parameter.field_info.annotation
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            yield from (field.alias or name for name, field in model.model_fields.items())
+        else:
+            yield parameter.alias

@@ -1,0 +1,45 @@
+"""What routes need, made once in ``create_app`` and handed to them by type."""
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from geo_service.api.attempts import FailedAttempts
+from geo_service.services.identity import Gatekeeper
+from geo_service.settings import Settings
+from geo_service.store.database import Database
+
+
+@dataclass(slots=True)
+class AppState:
+    """The application's parts.
+
+    Attributes
+    ----------
+    settings : Settings
+        As read at the start.
+    database : Database
+        The pools.
+    gate : Gatekeeper
+        Recognises API keys and sessions.
+    attempts : FailedAttempts
+        Unknown keys per address.
+    open_maps : bool
+        Maps and aggregated figures need no key.
+    """
+
+    settings: Settings
+    database: Database
+    gate: Gatekeeper
+    open_maps: bool
+    attempts: FailedAttempts = field(default_factory=FailedAttempts)
+
+
+async def app_state(request: Request) -> AppState:
+    """Return the application's parts (a coroutine, so that no thread is taken for it)."""
+    state: AppState = request.app.state.parts
+    return state
+
+
+State = Annotated[AppState, Depends(app_state)]

@@ -1,0 +1,125 @@
+"""Real databases for tests: a private cluster, one migrated template, a fresh copy for each test that asks.
+
+The cluster lives in ``.local/test`` of the checkout. Test runs at the same time share it; the last one out
+stops it.
+"""
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Self
+
+import psycopg
+import pytest
+
+from geo_service.store import migrate as migrations
+from geo_service.store.cluster import Cluster
+from geo_service.store.database import Database
+
+HOME = Path(__file__).resolve().parents[1] / ".local" / "test"
+
+
+class TestServer:
+    """The private cluster of the tests, and copies of its template.
+
+    Attributes
+    ----------
+    cluster : Cluster
+        For what the two methods do not cover.
+    """
+
+    __test__ = False  # no test class, whatever its name says
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self._numbers = count(1)
+        self._template = f"template_{_digest_of_migrations()}"
+
+    def prepare(self) -> Self:
+        """Make the template and bring it to the newest schema; remove what killed runs left."""
+        with psycopg.connect(self.cluster.url("postgres"), autocommit=True) as connection:
+            names = [row[0] for row in connection.execute("select datname from pg_database")]
+        for name in names:
+            if name.startswith("test_") and not Path(f"/proc/{name.split('_')[1]}").exists():
+                self.cluster.drop_database(name)
+        if self._template not in names:
+            self.cluster.create_database(self._template)
+        template = Database.connect(self.cluster.url(self._template), read_size=1, write_size=1)
+        try:
+            migrations.migrate(template.write)
+        finally:
+            template.close()
+        return self
+
+    @contextmanager
+    def fresh_url(self) -> Iterator[str]:
+        """Give the address of a new, migrated, empty database; it is dropped afterwards."""
+        name = f"test_{os.getpid()}_{next(self._numbers)}"
+        try:
+            yield self.cluster.create_database(name, self._template)
+        finally:
+            self.cluster.drop_database(name)
+
+    @contextmanager
+    def fresh(self) -> Iterator[Database]:
+        """Give a new, migrated, empty database; it is dropped afterwards."""
+        with self.fresh_url() as url:
+            made = Database.connect(url, read_size=4, write_size=4)
+            try:
+                yield made
+            finally:
+                made.close()
+
+
+@pytest.fixture(scope="session")
+def postgis() -> Iterator[TestServer]:
+    """The tests' own PostGIS; where several tests of a module share a database: ``postgis.fresh()``."""
+    HOME.mkdir(parents=True, exist_ok=True)
+    cluster = Cluster(HOME)
+    with (HOME / "in-use.lock").open("w") as in_use:
+        fcntl.flock(in_use, fcntl.LOCK_EX)  # one run at a time makes the cluster and its template
+        try:
+            cluster.start()
+            server = TestServer(cluster).prepare()
+        finally:
+            fcntl.flock(in_use, fcntl.LOCK_SH)
+        yield server
+        try:
+            fcntl.flock(in_use, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return  # another run is still at it
+        cluster.stop()
+
+
+@pytest.fixture
+def database_url(postgis: TestServer) -> Iterator[str]:
+    """Address of an empty, migrated database of this test alone."""
+    with postgis.fresh_url() as url:
+        yield url
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """An empty, migrated database of this test alone."""
+    made = Database.connect(database_url, read_size=4, write_size=4)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every test that asks for a database carries the marker ``postgis`` by itself."""
+    for item in items:
+        if "postgis" in getattr(item, "fixturenames", ()):
+            item.add_marker("postgis")
+
+
+def _digest_of_migrations() -> str:
+    versions = Path(migrations.__file__).parent / "migrations" / "versions"
+    content = b"".join(file.read_bytes() for file in sorted(versions.iterdir()) if file.is_file())
+    return hashlib.sha256(content).hexdigest()[:12]
