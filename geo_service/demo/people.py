@@ -1,0 +1,139 @@
+"""Households in buildings, and the people who look after the grids: stations, responders, shifts, posts."""
+
+from dataclasses import dataclass
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import NDArray
+
+from geo_service.demo.buildings import Buildings
+from geo_service.demo.cells import apportion, capacity
+from geo_service.demo.mesh import Ints
+from geo_service.demo.names import person_names
+
+RESIDENTS_PER_HOUSEHOLD = {"flats": 2.7, "shophouse": 2.9, "farmhouse": 3.1}
+
+
+def house_people(
+    rng: np.random.Generator, table: Buildings, grid: Ints, urban_grid: NDArray[np.bool_]
+) -> tuple[Ints, Ints]:
+    """Return households and residents of each building; a grid in town has 300 to 500 households."""
+    room = capacity(table)
+    households = np.zeros(len(table), dtype=np.int64)
+    order = np.argsort(grid, kind="stable")
+    starts = np.searchsorted(grid[order], np.arange(len(urban_grid) + 1))
+    for g in range(len(urban_grid)):
+        own = order[starts[g] : starts[g + 1]]
+        own = own[room[own] > 0]
+        if not len(own):
+            continue
+        total = round(float(np.clip(rng.normal(400.0, 42.0), 306.0, 494.0)))
+        if not urban_grid[g]:
+            total = max(len(own), round(float(min(room[own].sum() * rng.uniform(0.8, 1.1), 480.0))))
+        least = 1 if total >= len(own) else 0
+        households[own] = apportion(room[own] * rng.uniform(0.85, 1.15, len(own)), total, least)
+    per = np.array([RESIDENTS_PER_HOUSEHOLD.get(u, 0.0) for u in table.use])
+    residents = np.round(households * per * rng.uniform(0.8, 1.2, len(table))).astype(np.int64)
+    return households, np.maximum(residents, households)
+
+
+@dataclass(frozen=True, slots=True)
+class Staff:
+    """Everyone on duty: tables ready for import."""
+
+    stations: gpd.GeoDataFrame
+    responders: gpd.GeoDataFrame
+    shifts: pd.DataFrame
+    posts: gpd.GeoDataFrame
+
+
+def _table(rows: list[dict[str, object]]) -> gpd.GeoDataFrame:
+    return gpd.GeoDataFrame(rows, geometry="geometry", crs="EPSG:4326")
+
+
+def make_stations(cells: gpd.GeoDataFrame, middle: dict[str, shapely.Point]) -> gpd.GeoDataFrame:
+    """Return a police station and a governance centre per township, a service station per community."""
+    rows: list[dict[str, object]] = []
+    short = cells.set_index("code")["name"]
+    for code in cells.loc[cells["level"] == "township", "code"]:
+        place, point = short[code], middle[code]
+        stem = place.removesuffix("街道").removesuffix("镇").removesuffix("乡")
+        near = shapely.Point(point.x + 2.0**-11, point.y + 2.0**-12)
+        rows.append(
+            {
+                "id": f"P{code}",
+                "name": f"{stem}派出所",
+                "kind": "police",
+                "cell_code": code,
+                "geometry": point,
+            }
+        )
+        rows.append({"id": f"G{code}", "name": f"{place}社会治理中心", "kind": "governance", "cell_code": code,
+                     "geometry": near})  # fmt: skip
+    for code in cells.loc[cells["level"] == "community", "code"]:
+        rows.append({"id": f"S{code}", "name": f"{short[code]}便民服务站", "kind": "service", "cell_code": code,
+                     "geometry": middle[code]})  # fmt: skip
+    return _table(rows)
+
+
+def make_responders(
+    rng: np.random.Generator, cells: gpd.GeoDataFrame, middle: dict[str, shapely.Point]
+) -> gpd.GeoDataFrame:
+    """Return one full-time worker per grid, leads per community, police and a night patrol per township."""
+    rows: list[dict[str, object]] = []
+
+    def add(role: str, code: str, mode: str, number: int = 1) -> None:
+        prefix = {"grid_worker": "W", "grid_lead": "L", "police": "J", "night_patrol": "N"}[role]
+        rows.append({"id": f"{prefix}{code}-{number}", "role": role, "cell_code": code, "mode": mode,
+                     "geometry": middle[code]})  # fmt: skip
+
+    for code, rural in zip(*[cells.loc[cells["level"] == "grid", c] for c in ("code", "class")], strict=True):
+        add("grid_worker", code, "ebike" if rural == "rural" or rng.random() < 0.6 else "walk")
+    for code in cells.loc[cells["level"] == "community", "code"]:
+        add("grid_lead", code, "ebike")
+    communities = cells[cells["level"] == "community"].groupby("parent_code")["code"].agg(list)
+    for code in cells.loc[cells["level"] == "township", "code"]:
+        for number in range(1, 7):
+            add("police", code, "car", number)
+        for place in communities[code][::3]:
+            add("night_patrol", place, "ebike")
+    table = _table(rows)
+    table.insert(1, "name", person_names(rng, len(table)))
+    return table
+
+
+# day shifts are Monday to Sunday 1..7; a worker rests two days, a lead works weekdays, police turn in threes
+def make_shifts(responders: gpd.GeoDataFrame) -> pd.DataFrame:
+    """Return the weekly rota: who, which weekday, from when to when; an end before the start is next morning."""
+    rows: list[tuple[str, int, str, str, str]] = []
+    for number, (who, role) in enumerate(zip(responders["id"], responders["role"], strict=True)):
+        for day in range(1, 8):
+            if role == "grid_worker" and (day + number) % 7 not in (0, 1):
+                rows.append((who, day, "08:00", "17:30", "day"))
+            elif role == "grid_lead" and day <= 5:
+                rows.append((who, day, "08:30", "17:30", "day"))
+            elif role == "night_patrol" and (day + number) % 7 != 0:
+                rows.append((who, day, "19:00", "07:00", "night"))
+            elif role == "police":
+                turn = (day + number) % 3
+                if turn == 0:
+                    rows.append((who, day, "08:00", "20:00", "day"))
+                elif turn == 1:
+                    rows.append((who, day, "20:00", "08:00", "night"))
+    return pd.DataFrame(rows, columns=["responder_id", "weekday", "starts", "ends", "kind"])
+
+
+def make_posts(
+    schools: list[tuple[str, shapely.Point, str]], responders: gpd.GeoDataFrame
+) -> gpd.GeoDataFrame:
+    """Return the school posts with their windows, each held by the worker of the school's grid."""
+    holder = responders[responders["role"] == "grid_worker"].set_index("cell_code")["id"]
+    rows: list[dict[str, object]] = []
+    for number, (name, point, grid) in enumerate(schools, start=1):
+        for starts, ends in (("07:20", "08:00"), ("16:30", "17:20")):
+            rows.append({"id": f"SP{number:03d}", "name": f"{name}护学岗", "kind": "school", "starts": starts,
+                         "ends": ends, "weekdays": "1,2,3,4,5", "responder_id": holder[grid], "cell_code": grid,
+                         "geometry": point})  # fmt: skip
+    return _table(rows)
