@@ -1,0 +1,191 @@
+"""From a file's coordinates to EPSG:4326: which datum holds, and what is wrong with each row under it."""
+
+from typing import Any, TypeAlias
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from pyproj import CRS
+from shapely.geometry.base import BaseGeometry
+
+from geo_service.errors import InvalidInputError
+from geo_service.formats.faults import FaultList
+from geo_service.formats.placeguess import out_of_range, why_out_of_range
+from geo_service.formats.vectortable import VectorTable
+from geo_service.geometry.crs import (
+    WGS84,
+    CityGrid,
+    Datum,
+    parse_datum,
+    to_wgs84,
+    transform_geometry,
+)
+
+AnyDatum: TypeAlias = Datum | CityGrid
+GivenDatum: TypeAlias = Datum | CityGrid | str | int | None
+"""What a caller may give as ``crs``; None for what the file says."""
+
+_DEGREES_AT_MOST = 181.0
+
+
+def given_datum(crs: GivenDatum, faults: FaultList) -> AnyDatum | None:
+    """Return the datum a caller names; None if he names none, or none we know (then a fault is noted)."""
+    if crs is None or isinstance(crs, CityGrid):
+        return crs
+    try:
+        return parse_datum(crs)
+    except InvalidInputError as error:
+        for fault in error.faults:
+            faults.add("crs", "crs", fault.message, value=fault.value)
+        if not error.faults:
+            faults.add("crs", "crs", error.detail, value=crs)
+        return None
+
+
+def in_degrees(datum: AnyDatum | None) -> bool:
+    """Tell whether a datum's coordinates are longitude and latitude; so they are when none is named."""
+    if datum is None:
+        return True
+    if isinstance(datum, CityGrid):
+        return False
+    return datum.epsg is None or bool(CRS.from_epsg(datum.epsg).is_geographic)
+
+
+def datum_of(
+    table: VectorTable, given: AnyDatum | None, faults: FaultList, notes: list[str]
+) -> AnyDatum | None:
+    """Return the datum of a vector file: the caller's word, else the file's; None after noting a fault."""
+    if given is not None:
+        if table.epsg is not None and given != parse_datum(table.epsg):
+            notes.append(f"the file says EPSG:{table.epsg}; {label(given)} was used because it was asked for")
+        return given
+    if table.format == "GeoJSON":
+        return WGS84
+    if table.epsg is not None:
+        return given_datum(table.epsg, faults)
+    if table.crs_name is not None:
+        message = f"the file's CRS ({table.crs_name!r}) has no EPSG number: name it with --crs"
+    else:
+        message = "the file does not say its CRS: name it with --crs (WGS84, CGCS2000, GCJ02, BD09, EPSG:n)"
+    faults.add("crs", "crs", message)
+    return None
+
+
+def label(datum: AnyDatum) -> str:
+    """Return what a datum is called, for notes."""
+    return "the city grid" if isinstance(datum, CityGrid) else str(datum)
+
+
+def geometries_to_wgs84(
+    geometry: NDArray[np.object_], row: NDArray[np.int64], datum: AnyDatum, said: str, faults: FaultList
+) -> NDArray[np.object_]:
+    """Return geometries in EPSG:4326; a row that cannot be converted is noted and becomes None.
+
+    Parameters
+    ----------
+    geometry : (n,) object
+        shapely geometries in ``datum``, or None.
+    row : (n,) int64
+        Number of each feature in the file.
+    datum : Datum or CityGrid
+        What the coordinates are taken for.
+    said : str
+        Who says so (``"the file says EPSG:4326"``), for messages.
+    """
+    known = [i for i in range(len(geometry)) if geometry[i] is not None]
+    if not known:
+        return geometry
+    if _label_looks_wrong(shapely.get_coordinates(geometry[known]), datum, said, faults):
+        return np.full(len(geometry), None, dtype=object)
+    out = np.full(len(geometry), None, dtype=object)
+    degrees = in_degrees(datum)
+    for i in known:
+        out[i] = _one_to_wgs84(geometry[i], int(row[i]), datum, said, faults, degrees=degrees)
+    return out
+
+
+def _label_looks_wrong(xy: NDArray[np.float64], datum: AnyDatum, said: str, faults: FaultList) -> bool:
+    """Note one fault for the whole file if its coordinates are degrees and its CRS is metric."""
+    if in_degrees(datum) or float(np.abs(xy).max()) > _DEGREES_AT_MOST:
+        return False
+    message = f"{said} (metres), but all coordinates look like degrees: give --crs WGS84, or the right one"
+    faults.add("crs-label", "crs", message, value=f"{xy[0, 0]:.7g}, {xy[0, 1]:.7g}")
+    return True
+
+
+def _one_to_wgs84(
+    geometry: BaseGeometry, row: int, datum: AnyDatum, said: str, faults: FaultList, *, degrees: bool
+) -> BaseGeometry | None:
+    xy = shapely.get_coordinates(geometry)
+    if degrees and (bad := out_of_range(xy)).any():
+        count = f"{int(bad.sum())} of {len(xy)} positions"
+        message = f"{said}, but {count} are out of range: {why_out_of_range(xy[bad])}"
+        first = xy[int(np.argmax(bad))]
+        faults.add("range", "geometry", message, row=row, value=f"{first[0]:.7g}, {first[1]:.7g}")
+        return None
+    try:
+        moved: BaseGeometry = transform_geometry(geometry, datum)
+    except InvalidInputError as error:
+        first_fault = error.faults[0] if error.faults else None
+        message = first_fault.message if first_fault else error.detail
+        faults.add("range", "geometry", message, row=row, value=first_fault.value if first_fault else None)
+        return None
+    if out_of_range(shapely.get_coordinates(moved)).any():
+        faults.add(
+            "range", "geometry", f"{said}, but that puts it off the earth: name the right --crs", row=row
+        )
+        return None
+    return moved
+
+
+def points_to_wgs84(
+    xy: NDArray[np.float64], row: NDArray[np.int64], datum: AnyDatum, field: str, faults: FaultList
+) -> NDArray[np.float64]:
+    """Return (n, 2) positions in EPSG:4326; a row that cannot be converted is noted and becomes NaN.
+
+    Parameters
+    ----------
+    xy : (n, 2) float64
+        Finite positions in ``datum``.
+    row : (n,) int64
+        Number of each data row.
+    datum : Datum or CityGrid
+        What the positions are taken for.
+    field : str
+        Name of the columns, for messages.
+    """
+    out = np.full_like(xy, np.nan)
+    good = np.ones(len(xy), bool)
+    if in_degrees(datum):
+        good = ~out_of_range(xy)
+        for i in np.flatnonzero(~good):
+            faults.add("range", field, why_out_of_range(xy[i : i + 1]), row=int(row[i]), value=_pair(xy[i]))
+    elif len(xy) and float(np.abs(xy).max()) <= _DEGREES_AT_MOST:
+        message = f"{label(datum)} is in metres, but all coordinates look like degrees: name the right --crs"
+        faults.add("crs-label", "crs", message, value=_pair(xy[0]))
+        return out
+    if good.any():
+        out[good] = _convert(xy[good], row[good], datum, field, faults)
+    return out
+
+
+def _convert(
+    xy: NDArray[np.float64], row: NDArray[np.int64], datum: AnyDatum, field: str, faults: FaultList
+) -> NDArray[np.float64]:
+    try:
+        moved = to_wgs84(xy, datum)
+    except InvalidInputError as error:
+        for fault in error.faults:
+            at = int(row[fault.row - 1]) if fault.row is not None else None
+            faults.add("range", field, fault.message, row=at, value=fault.value)
+        if not error.faults:
+            faults.add("range", field, error.detail)
+        return np.full_like(xy, np.nan)
+    for i in np.flatnonzero(out_of_range(moved)):
+        message = f"{label(datum)} puts it off the earth: name the right --crs"
+        faults.add("range", field, message, row=int(row[i]), value=_pair(xy[i]))
+    return moved
+
+
+def _pair(xy: Any) -> str:
+    return f"{xy[0]:.10g}, {xy[1]:.10g}"

@@ -1,0 +1,218 @@
+"""Incidents from a table: what happened, when and where, with those that have no place kept."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from geo_service.formats.columns import Columns
+from geo_service.formats.datums import GivenDatum, given_datum
+from geo_service.formats.faults import FaultList
+from geo_service.formats.limits import Limits
+from geo_service.formats.refused import Purpose
+from geo_service.formats.tables import Table, iter_table, walk_table
+from geo_service.formats.times import DEFAULT_TIMEZONE
+from geo_service.geometry.crs import WGS84
+
+_COLUMNS = (
+    "id",
+    "occurred_at",
+    "lon",
+    "lat",
+    "category",
+    "urgency",
+    "channel",
+    "accuracy_m",
+    "floor",
+    "address",
+)
+_FLOOR = re.compile(r"(?P<below>-|B|地下|负)?(?P<number>\d{1,3})\s*(层|楼|F)?", re.IGNORECASE)
+_ACCURACY_MAX_M = 100_000.0
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentTable:
+    """Incidents, ready to be placed and stored.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        One row an incident: ``row`` (data row, from 1), ``id`` (str, unique), ``occurred_at`` (datetime64,
+        UTC), ``lon``, ``lat`` (float64 degrees, EPSG:4326, NaN where it has no place), ``located`` (bool),
+        ``category``, ``urgency``, ``channel``, ``address`` (str, ``""`` where empty), ``accuracy_m``
+        (float64, NaN where empty), ``floor`` (int or None, basements negative), ``attributes`` (dict).
+    notes : tuple of str
+        What was decided on the way.
+    """
+
+    frame: pd.DataFrame
+    notes: tuple[str, ...]
+
+    @property
+    def lonlat_deg(self) -> NDArray[np.float64]:
+        """(n, 2) positions, NaN for incidents without a place."""
+        return self.frame[["lon", "lat"]].to_numpy(dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class PointTable:
+    """Rows of any table with coordinates, all columns as they were.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        The table's own columns as text, indexed by row number.
+    lonlat_deg : (n, 2) float64
+        EPSG:4326, NaN for rows without coordinates.
+    notes : tuple of str
+        What was decided on the way.
+    """
+
+    frame: pd.DataFrame
+    lonlat_deg: NDArray[np.float64]
+    notes: tuple[str, ...]
+
+    @property
+    def located(self) -> NDArray[np.bool_]:
+        """Which rows have coordinates."""
+        return np.asarray(np.isfinite(self.lonlat_deg).all(axis=1), dtype=np.bool_)
+
+
+def read_incidents(
+    source: Path | bytes,
+    *,
+    fields: Mapping[str, str | None] | None = None,
+    crs: GivenDatum = None,
+    timezone: str = DEFAULT_TIMEZONE,
+    time_format: str | None = None,
+    encoding: str | None = None,
+    sheet: str | None = None,
+    limits: Limits | None = None,
+) -> IncidentTable:
+    """Read incidents from CSV or xlsx.
+
+    Parameters
+    ----------
+    source : Path or bytes
+        The file.
+    fields : mapping of str to str, optional
+        Our name of a column (``id``, ``occurred_at``, ``lon``, ``lat``, ``category``, ``urgency``,
+        ``channel``, ``accuracy_m``, ``floor``, ``address``) to the header it has in the file. What is not
+        named is found by the usual Chinese and English headers.
+    crs : str, int, Datum, CityGrid or None
+        Datum of the coordinates; WGS84 when None.
+    timezone : str
+        IANA zone of times written without one.
+    time_format : str or None
+        A strptime pattern of the times; found out when None.
+    encoding, sheet : str or None
+        Of a CSV; of an xlsx.
+    limits : Limits or None
+        Caps; the defaults when None.
+
+    Returns
+    -------
+    IncidentTable
+        All rows; those without coordinates too.
+
+    Raises
+    ------
+    InvalidInputError
+        With every fault, by row and field; nothing is returned then.
+    NotFoundError, TooLargeError
+        No such file; larger than the limits.
+    """
+    faults = FaultList()
+    table = walk_table(source, faults, encoding=encoding, sheet=sheet, limits=limits)
+    if table is None:
+        faults.raise_if_any("The incident file is not usable")
+        raise AssertionError("a reader that gives no table notes a fault")
+    datum = WGS84 if crs is None else given_datum(crs, faults)
+    notes = list(table.notes)
+    columns = Columns(
+        table.frame, _COLUMNS, fields or {}, purpose=Purpose.INCIDENTS, faults=faults, notes=notes
+    )
+    columns.require("id", "occurred_at", "lon", "lat")
+    frame = pd.DataFrame({"row": columns.rows, "id": columns.identity("id").to_numpy()})
+    columns.text("occurred_at", required=True)
+    frame["occurred_at"] = columns.moments("occurred_at", timezone, time_format).array
+    lonlat = columns.lonlat_deg(datum)
+    frame["lon"], frame["lat"] = lonlat[:, 0], lonlat[:, 1]
+    frame["located"] = np.asarray(np.isfinite(lonlat).all(axis=1), dtype=np.bool_)
+    for name in ("category", "urgency", "channel", "address"):
+        frame[name] = columns.text(name).to_numpy()
+    frame["accuracy_m"] = columns.number("accuracy_m", low=0.0, high=_ACCURACY_MAX_M)
+    frame["floor"] = pd.Series(_floors(columns), dtype=object)
+    frame["attributes"] = columns.attributes()
+    faults.raise_if_any("The incident file is not usable")
+    unlocated = int((~frame["located"]).sum())
+    if unlocated:
+        notes.append(f"{unlocated} incidents have no coordinates: kept, without a place")
+    return IncidentTable(frame, tuple(notes))
+
+
+def _floors(columns: Columns) -> list[int | None]:
+    floors: list[int | None] = []
+    for row, text in columns.text("floor").items():
+        match = _FLOOR.fullmatch(text)
+        if text and match is None:
+            message = "must be a floor: 3, 3楼, 3F, -1, B1, 地下1层"
+            columns.faults.add("floor", columns.header_of["floor"], message, row=int(str(row)), value=text)
+        floors.append(None if match is None else int(match["number"]) * (-1 if match["below"] else 1))
+    return floors
+
+
+def read_points(
+    source: Path | bytes,
+    *,
+    lon_field: str | None = None,
+    lat_field: str | None = None,
+    crs: GivenDatum = None,
+    encoding: str | None = None,
+    sheet: str | None = None,
+    limits: Limits | None = None,
+) -> PointTable:
+    """Read any table with coordinates, to be handed back with more columns; nothing of it is kept.
+
+    Parameters and errors as :func:`read_incidents`; only the coordinates are looked at.
+    """
+    faults = FaultList()
+    table = walk_table(source, faults, encoding=encoding, sheet=sheet, limits=limits)
+    points = None if table is None else _points(table, lon_field, lat_field, crs, faults)
+    faults.raise_if_any("The table is not usable")
+    assert points is not None  # noqa: S101 - without a fault there are points; said for the type checker
+    return points
+
+
+def iter_points(
+    source: Path | bytes,
+    *,
+    chunk_rows: int = 100_000,
+    lon_field: str | None = None,
+    lat_field: str | None = None,
+    crs: GivenDatum = None,
+    encoding: str | None = None,
+    sheet: str | None = None,
+    limits: Limits | None = None,
+) -> Iterator[PointTable]:
+    """Read like :func:`read_points`, in stretches of ``chunk_rows`` rows; faults are raised by stretch."""
+    for table in iter_table(source, chunk_rows=chunk_rows, encoding=encoding, sheet=sheet, limits=limits):
+        faults = FaultList()
+        points = _points(table, lon_field, lat_field, crs, faults)
+        faults.raise_if_any("The table is not usable")
+        yield points
+
+
+def _points(
+    table: Table, lon_field: str | None, lat_field: str | None, crs: GivenDatum, faults: FaultList
+) -> PointTable:
+    notes = list(table.notes)
+    datum = WGS84 if crs is None else given_datum(crs, faults)
+    given = {"lon": lon_field, "lat": lat_field}
+    columns = Columns(table.frame, ("lon", "lat"), given, purpose=None, faults=faults, notes=notes)
+    columns.require("lon", "lat")
+    return PointTable(table.frame, columns.lonlat_deg(datum), tuple(notes))

@@ -1,0 +1,59 @@
+"""Features that carry the same code because a file knows only single polygons: joined into one cell."""
+
+from typing import Any
+
+import pandas as pd
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from geo_service.formats.faults import FaultList
+
+_OVERLAP_SHARE = 1e-9  # of the parts' area: what rounding alone can make of a shared edge
+
+
+def merged_parts(frame: pd.DataFrame, faults: FaultList, notes: list[str]) -> pd.DataFrame:
+    """Return one row a code; parts that overlap, or differ in name or parent, are noted as faults.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Columns ``row``, ``code``, ``name``, ``parent_code``, ``attributes``, ``geometry``.
+    faults, notes
+        Where faults and remarks go.
+    """
+    repeated = frame["code"].duplicated(keep=False) & (frame["code"] != "")
+    if not repeated.any():
+        return frame
+    first_of_code: dict[str, Any] = {}
+    for code, parts in frame[repeated].groupby("code", sort=False):
+        first_of_code[str(code)] = _joined(parts, str(code), faults)
+    kept = frame[~(repeated & frame["code"].duplicated())].copy()
+    joined = kept["code"].map(first_of_code)
+    kept["geometry"] = [
+        shape if shape is not None else own
+        for shape, own in zip(joined.where(joined.notna(), None), kept["geometry"], strict=True)
+    ]
+    notes.append(f"{int(repeated.sum())} features were joined into {len(first_of_code)} cells by their codes")
+    return kept.reset_index(drop=True)
+
+
+def _joined(parts: pd.DataFrame, code: str, faults: FaultList) -> BaseGeometry | None:
+    rows = [int(row) for row in parts["row"]]
+    listed = ", ".join(map(str, rows))
+    for column in ("name", "parent_code"):
+        if len(set(map(str, parts[column]))) > 1:
+            message = f"rows {listed} have the same code but differ here: they are no parts of one cell"
+            faults.add("duplicate-code", column, message, row=rows[-1], value=code)
+    shapes = [shape for shape in parts["geometry"] if shape is not None and shape.is_valid]
+    if len(shapes) < len(parts):
+        return None  # noted already
+    together: BaseGeometry = shapely.multipolygons(
+        [part for shape in shapes for part in shapely.get_parts(shape)]
+    )
+    if together.is_valid:
+        return together
+    union: BaseGeometry = shapely.union_all(shapes)
+    if together.area - union.area > _OVERLAP_SHARE * together.area:
+        message = f"rows {listed} have the same code and overlap: they are no parts of one cell"
+        faults.add("duplicate-code", "geometry", message, row=rows[-1], value=code)
+    return union
