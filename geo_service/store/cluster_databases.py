@@ -10,11 +10,12 @@ import secrets
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from geo_service.errors import Fault, InvalidInputError
 from geo_service.store.cluster_binaries import Binaries
@@ -22,6 +23,10 @@ from geo_service.store.cluster_errors import ClusterError
 
 EXTENSION_SCHEMA = "extensions"
 _SEARCH_PATH = "public, extensions"
+# lines of a backup's table of contents: "5; 3079 16386 EXTENSION - postgis"
+_OF_EXTENSIONS = re.compile(
+    rf" (EXTENSION - |COMMENT - EXTENSION |SCHEMA (- )?{EXTENSION_SCHEMA}\b|TABLE DATA {EXTENSION_SCHEMA} )"
+)
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
@@ -42,7 +47,11 @@ def prepare(template_url: str, admin_url: str, database: str, extensions: Sequen
         In the order in which they are created.
     """
     with _connect(admin_url) as connection:
-        if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone():
+        found = connection.execute("SELECT datallowconn FROM pg_database WHERE datname = %s", [database])
+        row = found.fetchone()
+        if row is not None:
+            if not row[0]:  # a restore was killed while it kept everybody out
+                _allow_connections(connection, database, allowed=True)
             return
     with _connect(template_url) as connection:
         install_extensions(connection, extensions)
@@ -50,10 +59,15 @@ def prepare(template_url: str, admin_url: str, database: str, extensions: Sequen
 
 
 def install_extensions(connection: psycopg.Connection, extensions: Sequence[str]) -> None:
-    """Create the extensions that are missing, in their own schema."""
+    """Create the extensions that are missing, in their own schema, for every role to use."""
     schema = sql.Identifier(EXTENSION_SCHEMA)
+    present = {name for (name,) in connection.execute("SELECT extname FROM pg_extension")}
+    missing = [name for name in extensions if name not in present]
+    if not missing:
+        return
     connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(schema))
-    for name in extensions:
+    connection.execute(sql.SQL("GRANT USAGE ON SCHEMA {} TO PUBLIC").format(schema))
+    for name in missing:
         statement = sql.SQL("CREATE EXTENSION IF NOT EXISTS {} WITH SCHEMA {}")
         connection.execute(statement.format(sql.Identifier(name), schema))
 
@@ -138,43 +152,54 @@ def restore(
     Raises
     ------
     InvalidInputError
-        When the file is missing or not a whole backup. The database is as it was.
+        When the file is missing or not a whole backup of this service. The database is as it was.
     """
     if not file.is_file():
         raise InvalidInputError("there is no such backup", [Fault("file", "no such file", value=file)])
-    name = conninfo_to_dict(url)["dbname"]
+    name = str(conninfo_to_dict(url)["dbname"])
     admin_url = sibling_url(url, "postgres")
-    fresh = f"{str(name)[:40]}_restore_{secrets.token_hex(4)}"
+    fresh = f"{name[:40]}_restore_{secrets.token_hex(4)}"
     try:
-        create(admin_url, fresh, "template0")
-        argv = [
-            binaries.program("pg_restore"),
-            "--no-owner",
-            "--exit-on-error",
-            f"--dbname={fresh}",
-            str(file),
-        ]
-        try:
-            _run_client(argv, sibling_url(url, fresh))
-        except ClusterError as failure:
-            raise InvalidInputError(
-                "the backup was not restored; the database is as it was",
-                [Fault("file", failure.detail, value=file)],
-            ) from failure
+        contents, extensions = _contents(binaries, file)
+        create(admin_url, fresh)
         with _connect(sibling_url(url, fresh)) as connection:
-            connection.execute("SELECT extensions.postgis_version()")
-            connection.execute("ANALYZE")
+            install_extensions(connection, extensions)
+        _fill(binaries, sibling_url(url, fresh), file, contents)
         if before_swap is not None:
             before_swap(sibling_url(url, fresh))
-        return _swap(admin_url, str(name), fresh)
-    except psycopg.Error as failure:
+        return _swap(admin_url, name, fresh)
+    except (psycopg.Error, ClusterError) as failure:
+        reason = failure.detail if isinstance(failure, ClusterError) else str(failure).splitlines()[0]
         raise InvalidInputError(
-            "what the backup holds is no database of this service; the database is as it was",
-            [Fault("file", str(failure).splitlines()[0], value=file)],
+            "the backup was not restored; the database is as it was", [Fault("file", reason, value=file)]
         ) from failure
     finally:
         with _connect(admin_url) as connection:
             _drop(connection, fresh)
+
+
+def _contents(binaries: Binaries, file: Path) -> tuple[str, list[str]]:
+    """Return a backup's table of contents without its extensions, and the names of these.
+
+    A new database has the extensions already; to create them anew would take a superuser, and fail on a
+    server with another version of PostGIS.
+    """
+    listed = _run_client([binaries.program("pg_restore"), "--list", str(file)])
+    kept = [line for line in listed.splitlines() if not _OF_EXTENSIONS.search(line)]
+    extensions = [name for name in re.findall(r" EXTENSION - (\w+)", listed) if name != "plpgsql"]
+    if "postgis" not in extensions:
+        raise ClusterError("it holds no database of this service")
+    return "\n".join(kept), extensions
+
+
+def _fill(binaries: Binaries, url: str, file: Path, contents: str) -> None:
+    with NamedTemporaryFile("w", suffix=".list") as chosen:
+        chosen.write(contents)
+        chosen.flush()
+        options = ["--no-owner", "--exit-on-error", f"--use-list={chosen.name}"]
+        _run_client([binaries.program("pg_restore"), *options, str(file)], url)
+    with _connect(url) as connection:
+        connection.execute("ANALYZE")
 
 
 def sibling_url(url: str, database: str) -> str:
@@ -233,21 +258,19 @@ def _check_name(name: str) -> None:
         raise ClusterError(f"{name!r} is no name for a database: small letters, digits and _, at most 63")
 
 
-def _run_client(argv: list[str], url: str) -> None:
-    """Run pg_dump or pg_restore as ourselves; the password goes by the environment, not by options."""
-    parts = conninfo_to_dict(url)
-    variables = {
-        "host": "PGHOST",
-        "port": "PGPORT",
-        "user": "PGUSER",
-        "password": "PGPASSWORD",
-        "dbname": "PGDATABASE",
-    }
-    connection = {variables[key]: str(value) for key, value in parts.items() if key in variables}
-    options = {"PGAPPNAME": "geo-service db", "PGCONNECT_TIMEOUT": "10", "LC_ALL": "C.UTF-8"}
+def _run_client(argv: list[str], url: str | None = None) -> str:
+    """Run pg_dump or pg_restore as ourselves and return what it prints.
+
+    The password goes by the environment: options can be read by everybody on the machine.
+    """
+    environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C.UTF-8", "PGAPPNAME": "geo-service db"}
+    if url is not None:
+        parts = {"connect_timeout": 10, **conninfo_to_dict(url)}
+        environment["PGPASSWORD"] = str(parts.pop("password", ""))
+        argv = [argv[0], f"--dbname={make_conninfo('', **parts)}", *argv[1:]]
     done = subprocess.run(  # noqa: S603 - programs found by folder, our own options, no shell
         argv,
-        env={"PATH": "/usr/local/bin:/usr/bin:/bin", **options, **connection},
+        env=environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -257,3 +280,4 @@ def _run_client(argv: list[str], url: str) -> None:
     if done.returncode != 0:
         said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
         raise ClusterError(" | ".join(said[:3]) or f"{Path(argv[0]).name} failed without a word")
+    return done.stdout

@@ -15,7 +15,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from geo_service.errors import InvalidInputError
+from geo_service.errors import InvalidInputError, UnavailableError
 from geo_service.store import cluster_databases, cluster_process
 from geo_service.store.cluster import Cluster
 from geo_service.store.cluster_binaries import find_binaries
@@ -415,3 +415,47 @@ def test_a_failed_backup_keeps_the_older_one(running, tmp_path):
         running.backup(file)
     assert file.read_bytes() == b"older"
     assert [entry.name for entry in tmp_path.iterdir()] == ["backup.dump"]
+
+
+def test_backup_and_restore_without_being_superuser(place, tmp_path):
+    """As on a server of the operator's own: the role owns its database, and may make others."""
+    execute(
+        place.url("postgres"),
+        "DROP DATABASE IF EXISTS modest",
+        "DROP DATABASE IF EXISTS modest_before_restore",
+        "DROP ROLE IF EXISTS modest",
+        "CREATE ROLE modest LOGIN CREATEDB PASSWORD 'a: b/c'",
+        "CREATE DATABASE modest OWNER modest",
+    )
+    url = f"postgresql://modest:a%3A%20b%2Fc@127.0.0.1:{place.status().port}/modest?application_name=x"
+    execute(url, "CREATE TABLE shape (geom extensions.geometry)", "INSERT INTO shape VALUES ('POINT(1 2)')")
+    file = tmp_path / "modest.dump"
+    cluster_databases.backup(place.binaries(), url, file)
+    execute(url, "TRUNCATE shape")
+    seen = []
+    kept = cluster_databases.restore(
+        place.binaries(), url, file, lambda fresh: seen.append(scalar(fresh, "SELECT count(*) FROM shape"))
+    )
+    assert (kept, seen) == ("modest_before_restore", [1])
+    assert scalar(url, "SELECT ST_AsText(geom) FROM shape") == "POINT(1 2)"
+
+
+def test_what_the_caller_refuses_is_not_swapped_in(place, tmp_path):
+    file = tmp_path / "backup.dump"
+    place.backup(file)
+    execute(place.url(), "DELETE FROM place WHERE code = 'x.g1'")
+
+    def refuse(url):
+        raise UnavailableError(f"from a newer version: {scalar(url, 'SELECT count(*) FROM place')}")
+
+    with pytest.raises(UnavailableError, match="newer version: 500"):
+        place.restore(file, refuse)
+    assert scalar(place.url(), "SELECT count(*) FROM place") == 499
+
+
+def test_a_restore_killed_while_it_kept_everybody_out_is_healed(running):
+    execute(running.url("postgres"), "ALTER DATABASE geo WITH ALLOW_CONNECTIONS false")
+    with pytest.raises(psycopg.OperationalError, match="not currently accepting"):
+        scalar(running.url(), "SELECT 1")
+    running.start()
+    assert scalar(running.url(), "SELECT 1") == 1
