@@ -23,12 +23,14 @@ from geo_service.api.access import Access
 from geo_service.api.problems import RefusalError
 from geo_service.errors import BadRequestError, Fault, InvalidInputError
 
+MAX_DEPTH = 32
+
 
 class StrictRequest(Request):
     """A request whose JSON and forms hold only what a database and another program can hold too."""
 
     async def json(self) -> Any:
-        """Read the body as RFC 8259 JSON: no NaN, no infinity, no lone surrogate, no NUL."""
+        """Read the body as RFC 8259 JSON: no NaN, no infinity, no lone surrogate, no NUL, no abyss."""
         if not hasattr(self, "_json"):
             body = await self.body()
             try:
@@ -38,6 +40,8 @@ class StrictRequest(Request):
                 raise
             if b"\\u0000" in body:
                 _refuse_nul(self._json, "")
+            if body.count(b"[") + body.count(b"{") > MAX_DEPTH:
+                _refuse_depth(self._json)
         return self._json
 
     async def form(self, **limits: Any) -> FormData:  # type: ignore[override]  # it is only ever awaited
@@ -75,6 +79,22 @@ def _refuse_nul(value: Any, path: str) -> None:
     elif isinstance(value, list):
         for number, inner in enumerate(value):
             _refuse_nul(inner, f"{path}[{number}]")
+
+
+def _refuse_depth(value: Any) -> None:
+    """Raise when arrays and objects stand too deep in one another, going down level by level."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, list | dict)
+        ]
+        if not level:
+            return
+    fault = Fault("", f"arrays and objects may stand in one another {MAX_DEPTH} deep")
+    raise RefusalError(InvalidInputError("the body is nested too deep", [fault]))
 
 
 def _nul_error(field: str) -> InvalidInputError:
