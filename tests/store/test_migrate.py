@@ -1,0 +1,54 @@
+"""The migrated database and ``tables.py`` say the same."""
+
+import warnings
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from geoalchemy2 import alembic_helpers
+from sqlalchemy.exc import DBAPIError
+
+from geo_service.store import migrate
+from geo_service.store.database import Database
+from geo_service.store.tables import metadata
+
+pytestmark = pytest.mark.postgis
+
+
+def test_migrations_give_what_the_tables_say(database: Database) -> None:
+    with database.reading() as connection, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # xid8 is unknown to the reflection
+        context = MigrationContext.configure(connection, opts={"include_object": alembic_helpers.include_object})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_check_constraints_are_the_same(database: Database) -> None:
+    with database.reading() as connection:
+        names = connection.exec_driver_sql(
+            "select conname from pg_constraint where contype in ('c', 'x') and connamespace = 'public'::regnamespace"
+        )
+        there = set(names.scalars())
+    said = {
+        constraint.name
+        for table in metadata.tables.values()
+        for constraint in table.constraints
+        if type(constraint).__name__ in {"CheckConstraint", "ExcludeConstraint"}
+    }
+    assert there == said
+
+
+def test_migrating_twice_does_nothing(database: Database) -> None:
+    before, after = migrate.migrate(database.write)
+    assert before == after == migrate.head()
+
+
+def test_a_newer_database_is_refused(database: Database) -> None:
+    with database.writing() as connection:
+        connection.exec_driver_sql("update alembic_version set version_num = '9999'")
+    with pytest.raises(migrate.UnavailableError, match="newer program"):
+        migrate.migrate(database.write)
+
+
+def test_reading_cannot_write(database: Database) -> None:
+    with pytest.raises(DBAPIError), database.reading() as connection:
+        connection.exec_driver_sql("insert into level (code, depth, name_zh, name_en) values ('x', 0, 'x', 'x')")
