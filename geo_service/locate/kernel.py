@@ -13,11 +13,12 @@ written it is compiled anew by each process (about a second). :mod:`.plain` give
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+numba: Any
 try:
     import numba
 except ImportError:  # the plain path serves
@@ -28,19 +29,20 @@ I64 = NDArray[np.int64]
 SCALE = float(2**23)
 NO_CELL = -1
 BATCH = 512
+NOWHERE = 1 << 40  # larger than any cell
 
 
-def _inner(function: Callable[..., Any]) -> Any:
-    """Mark a part of the kernels: compiled into whatever calls it."""
+def inner(function: Callable[..., Any]) -> Any:
+    """Mark a part of a kernel: compiled along with what calls it; left as it is without numba."""
     return function if numba is None else numba.njit(nogil=True)(function)
 
 
-@_inner
+@inner
 def _label_in_tile(
-    px: int, py: int, first: int, last: int, label: int, refs: I32, segs: I32, x0: int, y0: int
+    px: int, py: int, first: int, last: int, label: Any, refs: I32, segs: I32, x0: int, y0: int
 ) -> tuple[int, bool]:
     """Label of the point (px, py) from the label of its tile's corner (x0, y0); whether it lies on a segment."""
-    nearest = np.int64(1) << 40  # smallest index of the cells whose border the point lies on
+    nearest: Any = np.int64(NOWHERE)  # smallest index of the cells whose border the point lies on
     for r in range(first, last):
         s = refs[r]
         ax, ay = np.int64(segs[s, 0]), np.int64(segs[s, 1])
@@ -67,20 +69,22 @@ def _label_in_tile(
             left_of_corner = at_corner > 0 or (at_corner == 0 and dy <= 0 and dx > 0)
             if left_of_corner != left_of_bend:
                 label += jump if left_of_bend else -jump
-    if nearest < np.int64(1) << 40:
+    if nearest < NOWHERE:
         return nearest, True
     return label, False
 
 
-@_inner
+@inner
 def _offset(lon: float, lat: float, origin: I64) -> tuple[int, int, bool]:
     """Lattice offset from the origin of the tree, and whether there is one: not for NaN or off the globe."""
     if not (abs(lon) <= 180.0 and abs(lat) <= 90.0):  # so written, NaN is refused
         return 0, 0, False
-    return np.int64(np.rint(lon * SCALE)) - origin[0], np.int64(np.rint(lat * SCALE)) - origin[1], True
+    x: Any = np.int64(np.rint(lon * SCALE)) - origin[0]
+    y: Any = np.int64(np.rint(lat * SCALE)) - origin[1]
+    return x, y, True
 
 
-@_inner
+@inner
 def _label_at(
     lon: float, lat: float, origin: I64, nodes: I64, tiles: I32, entries: I32, refs: I32, segs: I32
 ) -> tuple[int, bool]:
@@ -88,15 +92,16 @@ def _label_at(
     shift, bits = nodes[0, 1], nodes[0, 2]
     if not on_globe or ((x | y) >> (shift + bits)) != 0:  # a negative offset has high bits too
         return NO_CELL, False
-    code = np.int64(tiles[((y >> shift) << bits) + (x >> shift)])
+    code: Any = np.int64(tiles[((y >> shift) << bits) + (x >> shift)])
     while code < NO_CELL:
         number = (-2 - code) >> 1
         if (code & 1) == 0:
             mask = ~((np.int64(1) << shift) - 1)
-            return _label_in_tile(
+            found: tuple[int, bool] = _label_in_tile(
                 origin[0] + x, origin[1] + y, entries[number, 0], entries[number + 1, 0], np.int64(entries[number, 1]),
                 refs, segs, origin[0] + (x & mask), origin[1] + (y & mask),
             )  # fmt: skip
+            return found
         shift, bits = nodes[number, 1], nodes[number, 2]
         inside = (np.int64(1) << bits) - 1
         code = np.int64(tiles[nodes[number, 0] + (((y >> shift) & inside) << bits) + ((x >> shift) & inside)])
@@ -178,7 +183,8 @@ def _label_all(
 def _label_one(
     lon: float, lat: float, origin: I64, nodes: I64, tiles: I32, entries: I32, refs: I32, segs: I32
 ) -> tuple[int, bool]:
-    return _label_at(lon, lat, origin, nodes, tiles, entries, refs, segs)  # type: ignore[no-any-return]
+    found: tuple[int, bool] = _label_at(lon, lat, origin, nodes, tiles, entries, refs, segs)
+    return found
 
 
 class Kernels(NamedTuple):
@@ -198,27 +204,24 @@ def kernels() -> Kernels | None:
     if numba is None:
         return None
     nb = numba.types
-
-    def read_only(dtype: Any, ndim: int) -> Any:
-        return nb.Array(dtype, ndim, "C", readonly=True)
-
-    tree = (
-        read_only(nb.int64, 1),
-        read_only(nb.int64, 2),
-        read_only(nb.int32, 1),
-        read_only(nb.int32, 2),
-        read_only(nb.int32, 1),
-        read_only(nb.int32, 2),
-    )
+    tree = (read_only(nb.int64, 1), read_only(nb.int64, 2), read_only(nb.int32, 1))
+    tree += (read_only(nb.int32, 2), read_only(nb.int32, 1), read_only(nb.int32, 2))
     every = nb.void(read_only(nb.float64, 2), nb.int32[::1], nb.boolean[::1], *tree)
-    single = nb.Tuple((nb.int64, nb.boolean))(nb.float64, nb.float64, *tree)
-    return Kernels(_compiled(_label_all, every), _compiled(_label_one, single))
+    single = numba.typeof((0, True))(nb.float64, nb.float64, *tree)
+    return Kernels(compile_cached(_label_all, every), compile_cached(_label_one, single))
 
 
-def _compiled(function: Callable[..., Any], signature: Any) -> Callable[..., Any]:
+def read_only(dtype: Any, ndim: int) -> Any:
+    """Return numba's type of a contiguous array that is not written to; writeable arrays fit it too."""
+    return numba.types.Array(dtype, ndim, "C", readonly=True)
+
+
+def compile_cached(function: Callable[..., Any], signature: Any) -> Callable[..., Any]:
+    """Compile for one signature, without the interpreter lock; keep the result on disk where that is possible."""
     try:
-        return numba.njit(signature, nogil=True, cache=True)(function)  # type: ignore[no-any-return]
+        compiled = numba.njit(signature, nogil=True, cache=True)(function)
     except RuntimeError as error:
         if "cache" not in str(error):
             raise
-        return numba.njit(signature, nogil=True)(function)  # type: ignore[no-any-return]
+        compiled = numba.njit(signature, nogil=True)(function)
+    return cast("Callable[..., Any]", compiled)

@@ -32,9 +32,9 @@ I32 = NDArray[np.int32]
 I64 = NDArray[np.int64]
 Bool = NDArray[np.bool_]
 
-ROOT_TILES_PER_SEGMENT = 1.0
+ROOT_TILES_PER_SEGMENT = 2.0
 """Tiles of the root for each segment of the tiling."""
-NODE_TILES_PER_SEGMENT = 3.0
+NODE_TILES_PER_SEGMENT = 6.0
 """Tiles of a lower node for each segment that touches it."""
 ENTRY_MAX_SEGMENTS = 4
 """A tile of the root with more segments becomes a node, unless the budget is spent."""
@@ -245,7 +245,7 @@ def label_jump(segs: I32) -> I64:
 def _raster_bits(level: _Level, segs: I32, tiles_per_segment: float) -> I64:
     """How finely to cut each node: by its segments, and coarser where these are long."""
     counts = np.diff(level.start)
-    wanted = np.ceil(np.log2(np.maximum(counts * tiles_per_segment, 1)) / 2).astype(np.int64)
+    wanted = np.rint(np.log2(np.maximum(counts * tiles_per_segment, 1)) / 2).astype(np.int64)
     bits = np.minimum(np.maximum(wanted, 1), level.side_bits)
     owner = np.repeat(np.arange(len(counts)), counts)
     while True:
