@@ -107,18 +107,39 @@ def draft_import(request: BoundaryImport, current: Tiling | None, levels: Sequen
         cells, found = _whole_tiling(cells, request.tolerance_m)
         findings += found
     else:
-        assert current is not None
+        assert current is not None  # noqa: S101 - there are cells below, so there is a tiling
         findings += _compare_outlines(rows, current, request)
         cells = _describe_level(old, rows, request.level)
-    cells["depth"] = cells["level"].map(depth)
-    cells = cells.sort_values(["depth", "code"], kind="stable").drop(columns="depth").reset_index(drop=True)
+    accepted = tuple(_accepted(finding, request.accept) for finding in findings)
+    return _draft(cells, current, depth, new_levels, accepted)
+
+
+def draft_whole(cells: pd.DataFrame, levels: Sequence[Level], current: Tiling | None) -> Draft:
+    """Work out the next edition from all its cells on all its levels (columns :data:`COLUMNS`)."""
+    known = set(current.levels) if current else set()
+    new_levels = tuple(level for level in levels if level.code not in known)
+    cells, findings = _whole_tiling(cells.reset_index(drop=True), tolerance_m=0.0)
+    return _draft(cells, current, {level.code: level.depth for level in levels}, new_levels, tuple(findings))
+
+
+def _draft(
+    cells: pd.DataFrame,
+    current: Tiling | None,
+    depth: dict[str, int],
+    new_levels: tuple[Level, ...],
+    findings: tuple[Finding, ...],
+) -> Draft:
+    """Put the cells in order and compare them with the edition in force."""
+    cells = cells.assign(depth=cells["level"].map(depth)).sort_values(["depth", "code"], kind="stable")
+    cells = cells[COLUMNS].reset_index(drop=True)
+    old = current.cells[COLUMNS] if current else pd.DataFrame(columns=COLUMNS)
     changed, difference = _compare(old, cells)
     return Draft(
         base=current.edition.id if current else None,
         cells=cells,
         changed=changed,
         new_levels=new_levels,
-        findings=tuple(_accepted(finding, request.accept) for finding in findings),
+        findings=findings,
         difference=difference,
         digest=_digest(cells),
     )
@@ -152,7 +173,13 @@ def _place_level(request: BoundaryImport, levels: Sequence[Level]) -> tuple[list
 
 
 def _new_level(code: str, depth: int) -> Level:
-    names = {"county": "县", "township": "乡镇", "community": "村（社区）", "grid": "网格", "micro_grid": "微网格"}
+    names = {
+        "county": "县",
+        "township": "乡镇",
+        "community": "村（社区）",
+        "grid": "网格",
+        "micro_grid": "微网格",
+    }
     return Level(code, depth, names.get(code, code), code.replace("_", " "))
 
 
@@ -196,18 +223,23 @@ def _parents_by_place(geoms: NDArray[np.object_], parents: pd.DataFrame) -> NDAr
     return out
 
 
-def _parent_findings(
-    rows: pd.DataFrame, current: Tiling | None, request: BoundaryImport
-) -> list[Finding]:
+def _parent_findings(rows: pd.DataFrame, current: Tiling | None, request: BoundaryImport) -> list[Finding]:
     """Say which cells have no parent, and which stick out of the one they name."""
     parent_level = next((level for level in rows["parent_level"] if level), None)
     if parent_level is None:
         return []
+    orphans = rows[rows["parent_code"].isna()]
     findings = [
-        Finding("missing_parent", Severity.WARNING, f"cell {code} names no parent", (str(code),), shape,
-                remedy="give its parent's code in the parent field")
-        for code, shape in rows.loc[rows["parent_code"].isna(), ["code", "geom"]].itertuples(index=False)
-    ]  # fmt: skip
+        Finding(
+            "missing_parent",
+            Severity.WARNING,
+            f"cell {code} names no parent",
+            (str(code),),
+            shape,
+            remedy="give its parent's code in the parent field",
+        )
+        for code, shape in zip(orphans["code"], orphans["geom"], strict=True)
+    ]
     if current is None or parent_level not in current.levels:
         return findings
     parents = current.at_level(parent_level).set_index("code")["geom"]
@@ -294,11 +326,18 @@ def _whole_tiling(cells: pd.DataFrame, tolerance_m: float) -> tuple[pd.DataFrame
 def _compare_outlines(rows: pd.DataFrame, current: Tiling, request: BoundaryImport) -> list[Finding]:
     """Hold the shapes given for a level against the outlines derived from its leaves."""
     derived = current.at_level(request.level).set_index("code")["geom"]
+    unknown = rows[~rows["code"].isin(derived.index)]
     findings = [
-        Finding("unknown_code", Severity.ERROR, f"no leaf belongs to cell {code}", (str(code),), shape,
-                remedy="a cell of this level exists through its leaves: import those with this parent")
-        for code, shape in rows.loc[~rows["code"].isin(derived.index), ["code", "geom"]].itertuples(index=False)
-    ]  # fmt: skip
+        Finding(
+            "unknown_code",
+            Severity.ERROR,
+            f"no leaf belongs to cell {code}",
+            (str(code),),
+            shape,
+            remedy="a cell of this level exists through its leaves: import those with this parent",
+        )
+        for code, shape in zip(unknown["code"], unknown["geom"], strict=True)
+    ]
     both = rows[rows["code"].isin(derived.index) & rows["geom"].map(shapely.is_valid)]
     given, outline = both["geom"].to_numpy(), derived.reindex(both["code"]).to_numpy()
     differing = shapely.symmetric_difference(given, outline)
@@ -314,7 +353,11 @@ def _compare_outlines(rows: pd.DataFrame, current: Tiling, request: BoundaryImpo
                 f"the shape given for {code} agrees with the union of its leaves to {agreement[i]:.2%}",
                 (code,),
                 differing[i],
-                {"agreement": float(agreement[i]), "area_m2": float(area_m2[i]), "width_m": float(width_m[i])},
+                {
+                    "agreement": float(agreement[i]),
+                    "area_m2": float(area_m2[i]),
+                    "width_m": float(width_m[i]),
+                },
                 "the outline follows the leaves; to move it, change them",
             )
         )

@@ -1,4 +1,4 @@
-"""Intake: incidents come in once each, are placed in the edition in force when they happened, and are told of."""
+"""Intake: incidents come in once each and are placed in the edition in force when they happened."""
 
 import uuid
 from collections.abc import Iterator
@@ -97,9 +97,7 @@ def _place_new(connection: Connection, tilings: Tilings, rows: pd.DataFrame) -> 
     return counts
 
 
-def _by_edition(
-    spans: list[Edition], rows: pd.DataFrame
-) -> Iterator[tuple[Edition | None, pd.DataFrame]]:
+def _by_edition(spans: list[Edition], rows: pd.DataFrame) -> Iterator[tuple[Edition | None, pd.DataFrame]]:
     """Split rows by the edition in force at their moment; None where nothing was."""
     if not len(rows):
         return

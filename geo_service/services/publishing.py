@@ -86,5 +86,7 @@ def refuse_errors(draft: Draft) -> None:
     for finding in draft.errors:
         place = finding.shape.representative_point() if finding.shape is not None else None
         message = f"{finding.rule}: {finding.message}" + (f"; {finding.remedy}" if finding.remedy else "")
-        faults.append(Fault("geometry", message, place=(place.x, place.y) if place and not place.is_empty else None))
+        faults.append(
+            Fault("geometry", message, place=(place.x, place.y) if place and not place.is_empty else None)
+        )
     raise InvalidInputError(f"the tiling has {len(faults)} error(s) and cannot be published", faults)

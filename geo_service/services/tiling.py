@@ -75,15 +75,25 @@ class Tiling:
         """Code of each leaf, in the order of the index."""
         return self.cells["code"].to_numpy(dtype=object)[self.leaves]
 
-    def path(self, leaf: int) -> tuple[tuple[str, str], ...]:
-        """Return (level, code) of a leaf's ancestors from the top down, the leaf last."""
-        codes = self.cells["code"].to_numpy(dtype=object)
-        return tuple(
-            (level, str(codes[at])) for level, at in zip(self.levels, self.ancestry[leaf], strict=True) if at >= 0
-        )
+    def named_path(self, leaf: int) -> list[dict[str, str]]:
+        """Return level, code and name of a leaf's ancestors from the top down, the leaf last."""
+        codes, names = self._code_list, self._name_list
+        return [
+            {"level": level, "code": codes[at], "name": names[at]}
+            for level, at in zip(self.levels, self.ancestry[leaf].tolist(), strict=True)
+            if at >= 0
+        ]
+
+    @cached_property
+    def _code_list(self) -> list[str]:
+        return [str(code) for code in self.cells["code"]]
+
+    @cached_property
+    def _name_list(self) -> list[str]:
+        return [str(name) for name in self.cells["name"]]
 
     def at_level(self, level: str) -> pd.DataFrame:
-        """Return the cells of one level with their outlines, derived from the leaves where they are not leaves.
+        """Return the cells of one level with their outlines, those of upper levels derived from the leaves.
 
         Raises
         ------
@@ -92,7 +102,9 @@ class Tiling:
         """
         if level not in self.levels:
             known = ", ".join(self.levels)
-            raise NotFoundError(f"there is no level {level!r} in this edition", [Fault("level", f"use one of: {known}")])
+            raise NotFoundError(
+                f"there is no level {level!r} in this edition", [Fault("level", f"use one of: {known}")]
+            )
         if level not in self._outlined:
             self._outlined[level] = self._outline(level)
         return self._outlined[level]
@@ -111,6 +123,19 @@ class Tiling:
             self.cells["geom"].to_numpy()[self.leaves[inside]], position[of_leaf[inside]], len(cells)
         )
         return cells.reset_index(drop=True)
+
+    def row_above(self, cell_id: int, level: str) -> int:
+        """Return the row in :meth:`at_level` of a cell, or of its ancestor there; -1 if there is none."""
+        rows = {int(key): i for i, key in enumerate(self.cells.loc[self.cells["level"] == level, "id"])}
+        parents = self._parent_ids
+        while cell_id not in rows and cell_id in parents:
+            cell_id = parents[cell_id]
+        return rows.get(cell_id, -1)
+
+    @cached_property
+    def _parent_ids(self) -> dict[int, int]:
+        known = self.cells[self.cells["parent_id"].notna()]
+        return {int(a): int(b) for a, b in zip(known["id"], known["parent_id"], strict=True)}
 
     def group_of_leaf(self, level: str) -> NDArray[np.int64]:
         """Return for each leaf the row of its ancestor in :meth:`at_level`, -1 if it has none there."""
@@ -191,8 +216,18 @@ class Tilings:
         if found is None:
             when = f" at {as_of.isoformat()}" if as_of else ""
             known = f" as known at {known_at.isoformat()}" if known_at else ""
-            raise NotFoundError(f"no boundaries are in force{when}{known}: import some, or ask for another moment")
+            raise NotFoundError(
+                f"no boundaries are in force{when}{known}: import some, or ask for another moment"
+            )
         return found
+
+    def at_hand(self, as_of: datetime | None = None) -> Tiling | None:
+        """Return the tiling in force if it is in memory and known to be so, without asking the database."""
+        asked_at, spans = self._in_force
+        if time.monotonic() - asked_at > IN_FORCE_TTL_S:
+            return None
+        edition = in_force_at(spans, as_of)
+        return self._kept.get(edition.id) if edition else None
 
     def get(self, as_of: datetime | None = None, known_at: datetime | None = None) -> Tiling:
         """Return the tiling in force (see :meth:`edition`)."""
@@ -228,5 +263,6 @@ def require_aware(moment: datetime | None, field: str) -> None:
     """Refuse a moment without a UTC offset: it could mean two different instants."""
     if moment is not None and moment.tzinfo is None:
         raise InvalidInputError(
-            "a moment needs its UTC offset", [Fault(field, "write it like 2026-11-22T02:00+08:00", value=moment)]
+            "a moment needs its UTC offset",
+            [Fault(field, "write it like 2026-11-22T02:00+08:00", value=moment)],
         )

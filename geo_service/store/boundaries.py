@@ -20,7 +20,9 @@ TILING_LOCK = 0x6E0_7111
 
 def levels(connection: Connection) -> list[Level]:
     """Return the levels from the top down."""
-    rows = connection.execute(select(level.c.code, level.c.depth, level.c.name_zh, level.c.name_en).order_by("depth"))
+    rows = connection.execute(
+        select(level.c.code, level.c.depth, level.c.name_zh, level.c.name_en).order_by("depth")
+    )
     return [Level(*row) for row in rows]
 
 
@@ -28,10 +30,14 @@ def add_level(connection: Connection, new: Level) -> None:
     """Add a level; what lies at its depth or below moves one step down."""
     connection.execute(
         # two steps, because depth is unique and rows are checked one by one
-        text("update level set depth = depth + 8 where depth >= :depth and depth < 8").bindparams(depth=new.depth)
+        text("update level set depth = depth + 8 where depth >= :depth and depth < 8").bindparams(
+            depth=new.depth
+        )
     )
     connection.execute(text("update level set depth = depth - 7 where depth >= 8"))
-    connection.execute(insert(level).values(code=new.code, depth=new.depth, name_zh=new.name_zh, name_en=new.name_en))
+    connection.execute(
+        insert(level).values(code=new.code, depth=new.depth, name_zh=new.name_zh, name_en=new.name_en)
+    )
 
 
 # ---------------------------------------------------------------------------------------------- editions
@@ -40,8 +46,7 @@ def add_level(connection: Connection, new: Level) -> None:
 def lock_for_publishing(connection: Connection) -> datetime:
     """Wait until nobody publishes or takes in incidents, keep them out, and return the moment after that."""
     connection.execute(select(func.pg_advisory_xact_lock(TILING_LOCK)))
-    moment: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
-    return moment
+    return moment(connection)
 
 
 def lock_for_intake(connection: Connection) -> None:
@@ -55,8 +60,8 @@ def edition_in_force(
     """Return the edition in force at ``as_of`` as it was known at ``known_at`` (both default to now)."""
     now = func.clock_timestamp()
     rows = _edition_rows().where(
-        edition_span.c.valid_during.op("@>")(as_of if as_of else now),
-        edition_span.c.recorded_during.op("@>")(known_at if known_at else now),
+        edition_span.c.valid_during.op("@>")(as_of or now),
+        edition_span.c.recorded_during.op("@>")(known_at or now),
     )
     found = connection.execute(rows).one_or_none()
     return Edition(*found) if found else None
@@ -65,7 +70,9 @@ def edition_in_force(
 def spans_in_force(connection: Connection) -> list[Edition]:
     """Return what is known now: each span of valid time with its edition, oldest first."""
     rows = _edition_rows().where(func.upper_inf(edition_span.c.recorded_during))
-    return [Edition(*row) for row in connection.execute(rows.order_by(func.lower(edition_span.c.valid_during)))]
+    return [
+        Edition(*row) for row in connection.execute(rows.order_by(func.lower(edition_span.c.valid_during)))
+    ]
 
 
 def _edition_rows() -> Any:
@@ -261,7 +268,19 @@ def load_cells(connection: Connection, edition_id: int) -> pd.DataFrame:
         {
             name: pd.Series([row[i] for row in rows], dtype=object)
             for i, name in enumerate(
-                ["id", "level", "depth", "code", "kind", "name", "parent_id", "parent_level", "parent_code", "attributes", "geom"]
+                [
+                    "id",
+                    "level",
+                    "depth",
+                    "code",
+                    "kind",
+                    "name",
+                    "parent_id",
+                    "parent_level",
+                    "parent_code",
+                    "attributes",
+                    "geom",
+                ]
             )
         }
     )
@@ -279,3 +298,9 @@ def retired_codes(connection: Connection, level_code: str, codes: list[str]) -> 
         .where(level.c.code == level_code, cell.c.code == func.any(codes))
     )
     return [row[0] for row in rows]
+
+
+def moment(connection: Connection) -> datetime:
+    """Return the database's clock: one clock for everything that is recorded."""
+    now: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+    return now

@@ -45,7 +45,7 @@ def store(
 ) -> int:
     """Keep a run; if another process kept the same one first, its id is returned.
 
-    ``shares`` has a row for each cell id: weight, covered_weight, median_s, worst_s (NaN: unreachable).
+    ``shares`` has a row for each cell id: weight, covered_weight, by_area, median_s, worst_s (NaN: none).
     """
     run_id = connection.execute(
         insert(coverage_run)
@@ -63,11 +63,11 @@ def store(
     ).scalar_one_or_none()
     if run_id is None:
         found = find(connection, fingerprint)
-        assert found is not None
+        assert found is not None  # noqa: S101 - the insert met it
         return int(found["id"])
     columns: dict[str, Any] = {"run_id": [run_id] * len(cell_ids), "cell_id": cell_ids}
-    for name in ("weight", "covered_weight"):
-        columns[name] = shares[name].astype(float).tolist()
+    for name in ("weight", "covered_weight", "by_area"):
+        columns[name] = shares[name].tolist()
     for name in ("median_s", "worst_s"):
         columns[name] = [float(value) if np.isfinite(value) else None for value in shares[name]]
     bulk.copy_columns(connection, coverage_cell, columns)
@@ -75,8 +75,10 @@ def store(
 
 
 def cells(connection: Connection, run_id: int) -> pd.DataFrame:
-    """Return the rows of a run: cell_id, weight, covered_weight, median_s, worst_s."""
-    names = ["cell_id", "weight", "covered_weight", "median_s", "worst_s"]
-    rows = connection.execute(select(*(coverage_cell.c[name] for name in names)).where(coverage_cell.c.run_id == run_id))
+    """Return the rows of a run: cell_id, weight, covered_weight, by_area, median_s, worst_s."""
+    names = ["cell_id", "weight", "covered_weight", "by_area", "median_s", "worst_s"]
+    rows = connection.execute(
+        select(*(coverage_cell.c[name] for name in names)).where(coverage_cell.c.run_id == run_id)
+    )
     frame = pd.DataFrame(rows.all(), columns=names)
-    return frame.astype({name: float for name in names[1:]})
+    return frame.astype({name: float for name in names[1:] if name != "by_area"})

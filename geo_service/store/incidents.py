@@ -70,7 +70,9 @@ def _insert_many(connection: Connection, columns: dict[str, Any]) -> set[UUID]:
     bulk.copy_columns(connection, "incoming", columns)
     names = ", ".join(columns)
     rows = connection.execute(
-        text(f"insert into incident ({names}) select {names} from incoming on conflict do nothing returning id")  # noqa: S608 - our own names
+        text(
+            f"insert into incident ({names}) select {names} from incoming on conflict do nothing returning id"
+        )
     )
     new = {row[0] for row in rows}
     connection.execute(text("drop table incoming"))

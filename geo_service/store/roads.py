@@ -35,7 +35,9 @@ def fingerprint(network: RoadNetwork) -> bytes:
 def in_use(connection: Connection) -> tuple[int, str, bytes] | None:
     """Return id, name and fingerprint of the network in use, None if there is none."""
     row = connection.execute(
-        select(road_network.c.id, road_network.c.name, road_network.c.fingerprint).where(road_network.c.in_use)
+        select(road_network.c.id, road_network.c.name, road_network.c.fingerprint).where(
+            road_network.c.in_use
+        )
     ).one_or_none()
     return (row[0], row[1], bytes(row[2])) if row else None
 

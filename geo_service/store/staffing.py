@@ -116,7 +116,10 @@ def replace_shifts(connection: Connection, shifts: pd.DataFrame) -> int:
 
 
 def replace_rota(connection: Connection, rows: pd.DataFrame) -> int:
-    """Set the weekly rota of the responders named. Columns: responder_id, weekday, start_local, end_local, timezone."""
+    """Set the weekly rota of the responders named.
+
+    Columns: responder_id, weekday (ISO, 1 is Monday), start_local, end_local, timezone.
+    """
     connection.execute(delete(rota).where(rota.c.responder_id == func.any(_ids(rows))))
     return bulk.copy_columns(connection, rota, _weekly(rows))
 
@@ -184,7 +187,9 @@ def rotas(connection: Connection) -> pd.DataFrame:
     """Return the weekly rota: responder_id, weekday, start_local, end_local, timezone."""
     columns = (rota.c.responder_id, rota.c.weekday, rota.c.start_local, rota.c.end_local, rota.c.timezone)
     rows = connection.execute(select(*columns).order_by(rota.c.id))
-    return pd.DataFrame(rows.all(), columns=["responder_id", "weekday", "start_local", "end_local", "timezone"])
+    return pd.DataFrame(
+        rows.all(), columns=["responder_id", "weekday", "start_local", "end_local", "timezone"]
+    )
 
 
 def windows(connection: Connection) -> pd.DataFrame:
@@ -214,3 +219,9 @@ def duties(connection: Connection, at: datetime) -> pd.DataFrame:
         {"at": at},
     )
     return pd.DataFrame(rows.all(), columns=["responder_id", "cell_id", "role"])
+
+
+def count(connection: Connection) -> int:
+    """Return how many responders there are."""
+    number: int = connection.execute(select(func.count()).select_from(responder)).scalar_one()
+    return number

@@ -257,7 +257,7 @@ incident = Table(
         name="point_on_earth",
     ),
     CheckConstraint("accuracy_m >= 0 and accuracy_m < 'infinity'::float4", name="accuracy_is_finite"),
-    CheckConstraint("urgency in ('low', 'normal', 'high', 'critical')", name="urgency_is_known"),
+    CheckConstraint("urgency in ('low', 'normal', 'urgent', 'critical')", name="urgency_is_known"),
     Index("ix_incident_geom", "geom", postgresql_using="gist"),
     Index("ix_incident_occurred_at_id", "occurred_at", "id"),
 )
@@ -394,6 +394,8 @@ coverage_cell = Table(
     Column("cell_id", ForeignKey("cell.id"), nullable=False),
     Column("weight", Double, nullable=False),
     Column("covered_weight", Double, nullable=False),
+    # weights are households, or square metres in a cell where nobody lives: the two are never added up
+    Column("by_area", Boolean, nullable=False),
     Column("median_s", REAL),
     Column("worst_s", REAL),
     PrimaryKeyConstraint("run_id", "cell_id"),

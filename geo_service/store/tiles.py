@@ -26,7 +26,7 @@ ROAD_MIN_ZOOM = {
 }
 #: Names of map_feature kinds in each layer of the tile, with the zoom from which they are drawn.
 FEATURE_LAYERS = {
-    "landuse": ({"wood": 9, "park": 12, "field": 11, "builtup": 9, "school": 14, "square": 14}, "landuse"),
+    "landuse": ({"wood": 9, "park": 12, "field": 11, "built_up": 9, "school": 14, "square": 14}, "landuse"),
     "water": ({"water": 8, "river": 8, "lake": 8, "stream": 12, "canal": 12}, "water"),
     "rail": ({"railway": 9, "rail": 9}, "rail"),
     "places": ({"station": 13, "bridge": 15}, "places"),
@@ -59,7 +59,9 @@ def _features(connection: Connection, z: int, x: int, y: int, kinds: dict[str, i
     query = """
         , part as (
             select id, kind, name,
-                st_asmvtgeom(st_simplifypreservetopology(geom3857, pixel), box, :extent, :buffer, true) as geom
+                st_asmvtgeom(
+                    st_simplifypreservetopology(geom3857, pixel), box, :extent, :buffer, true
+                ) as geom
             from map_feature, bounds
             where geom3857 && wide and kind = any(:kinds)
               and (st_dimension(geom3857) < 2 or st_area(geom3857) > 4 * pixel * pixel)

@@ -8,6 +8,7 @@ import orjson
 import shapely
 from fastapi import Path, Query, Response
 from pydantic import BaseModel
+from starlette.requests import Request
 
 from geo_service.api.access import READERS
 from geo_service.api.caching import tagged
@@ -18,7 +19,6 @@ from geo_service.errors import Fault, NotFoundError
 from geo_service.geometry.crs import Datum, parse_datum, transform_geometry
 from geo_service.services.tiling import Tiling, require_aware
 from geo_service.store import boundaries
-from starlette.requests import Request
 
 router = Router(prefix="/v1", tags=["boundaries"], dependencies=[READERS])
 
@@ -42,7 +42,9 @@ def editions(state: State) -> list[EditionFacts]:
     """List what is in force when, as known now, the oldest first."""
     with state.database.reading() as connection:
         spans = boundaries.spans_in_force(connection)
-    return [EditionFacts(**{name: getattr(span, name) for name in EditionFacts.model_fields}) for span in spans]
+    return [
+        EditionFacts(**{name: getattr(span, name) for name in EditionFacts.model_fields}) for span in spans
+    ]
 
 
 @router.get("/cells", responses={200: {"content": {"application/geo+json": {}}}}, response_class=Response)
@@ -64,7 +66,9 @@ def cells(
     frame = tiling.at_level(level).sort_values("code", kind="stable")
     page = frame[frame["code"].astype(str) > after].head(min(limit, PAGE))
     shapes = page["geom"].to_numpy() if geometry else np.full(len(page), None, dtype=object)
-    features = [_feature(row, shape, datum) for row, shape in zip(page.itertuples(index=False), shapes, strict=True)]
+    features = [
+        _feature(row, shape, datum) for row, shape in zip(page.itertuples(index=False), shapes, strict=True)
+    ]
     more = len(page) and str(page["code"].iloc[-1]) < str(frame["code"].iloc[-1])
     links = []
     if more:
@@ -81,7 +85,9 @@ def cells(
     return tagged(request, orjson.dumps(body), f"{tiling.edition.id}", "application/geo+json")
 
 
-@router.get("/cells/{code}", responses={200: {"content": {"application/geo+json": {}}}}, response_class=Response)
+@router.get(
+    "/cells/{code}", responses={200: {"content": {"application/geo+json": {}}}}, response_class=Response
+)
 def cell(
     request: Request,
     state: State,

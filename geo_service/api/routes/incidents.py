@@ -42,7 +42,7 @@ class Report(BaseModel):
     accuracy_m: Annotated[float, Field(ge=0, le=100_000, allow_inf_nan=False)] | None = None
     floor: Annotated[int, Field(ge=-20, le=200)] | None = None
     category: Text = ""
-    urgency: Literal["low", "normal", "high", "critical"] = "normal"
+    urgency: Literal["low", "normal", "urgent", "critical"] = "normal"
     channel: Text = "web"
     address: Text = ""
 

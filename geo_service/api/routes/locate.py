@@ -22,7 +22,9 @@ router = Router(prefix="/v1", tags=["locate"], dependencies=[roles(*Role)])
 BATCH = 10_000
 
 AsOf = Annotated[datetime | None, Query(description="Boundaries in force at this moment (default: now)")]
-KnownAt = Annotated[datetime | None, Query(description="... as they were known at this moment (default: now)")]
+KnownAt = Annotated[
+    datetime | None, Query(description="... as they were known at this moment (default: now)")
+]
 Crs = Annotated[str, Query(max_length=20, description="WGS84, CGCS2000, GCJ02, BD09 or EPSG:n")]
 
 

@@ -1,41 +1,18 @@
 """The front page, the static files, and the API's own description with an offline Swagger UI."""
 
-import base64
-import hashlib
-
 from fastapi import Request, Response
-from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from geo_service.api.access import PUBLIC, Access
-from geo_service.api.envelope import CONTENT_SECURITY
 from geo_service.api.routing import Router
-from geo_service.web.assets import STATIC_DIR, static_url
+from geo_service.web.assets import STATIC_DIR
+from geo_service.web.pages import CONTENT_SECURITY_POLICY, docs_page, favicon, landing_page
 
 router = Router(tags=["pages"], dependencies=[PUBLIC], include_in_schema=False)
 
-_SWAGGER = "vendor/swagger-ui-dist"
-_START = 'SwaggerUIBundle({url: "/openapi.json", dom_id: "#ui", deepLinking: true, validatorUrl: null});'
-_DOCS = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>API · geo_service</title>
-<link rel="stylesheet" href="{css}">
-</head>
-<body>
-<div id="ui"></div>
-<script src="{js}"></script>
-<script>{start}</script>
-</body>
-</html>
-"""
-_DOCS_SECURITY = CONTENT_SECURITY.replace(
-    "script-src 'self'",
-    f"script-src 'self' 'sha256-{base64.b64encode(hashlib.sha256(_START.encode()).digest()).decode()}'",
-)
+_PAGE = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "Cache-Control": "no-cache"}
 
 
 class PublicFiles(StaticFiles):
@@ -59,30 +36,26 @@ def static_files() -> PublicFiles:
     return PublicFiles(directory=STATIC_DIR, check_dir=False)
 
 
+# the pages are read from files, hence no coroutines
 @router.get("/")
-async def front_page() -> Response:
+def front_page() -> HTMLResponse:
     """Show the front page."""
-    return FileResponse(STATIC_DIR / "index.html", headers={"Cache-Control": "no-cache"})
-
-
-@router.get("/favicon.ico")
-async def favicon() -> Response:
-    """Give the icon that browsers ask for by this name."""
-    return FileResponse(STATIC_DIR / "img/favicon.svg", headers={"Cache-Control": "public, max-age=86400"})
-
-
-@router.get("/openapi.json")
-async def openapi(request: Request) -> JSONResponse:
-    """Give the API's description, OpenAPI 3.1."""
-    return JSONResponse(request.app.openapi())
+    return HTMLResponse(landing_page(), headers=_PAGE)
 
 
 @router.get("/docs")
 def docs() -> HTMLResponse:
     """Show the API's description; nothing is fetched from elsewhere."""
-    markup = _DOCS.format(
-        css=static_url(f"{_SWAGGER}/swagger-ui.css"),
-        js=static_url(f"{_SWAGGER}/swagger-ui-bundle.js"),
-        start=_START,
-    )
-    return HTMLResponse(markup, headers={"Content-Security-Policy": _DOCS_SECURITY})
+    return HTMLResponse(docs_page("/openapi.json"), headers=_PAGE)
+
+
+@router.get("/favicon.ico")
+def icon() -> Response:
+    """Give the icon that browsers ask for by this name."""
+    return Response(favicon(), media_type="image/svg+xml", headers={"Cache-Control": "public, max-age=86400"})
+
+
+@router.get("/openapi.json")
+def openapi(request: Request) -> JSONResponse:
+    """Give the API's description, OpenAPI 3.1."""
+    return JSONResponse(request.app.openapi())

@@ -56,7 +56,7 @@ CREATE TABLE incident (
     CONSTRAINT uq_incident_source_source_id UNIQUE (source, source_id),
     CONSTRAINT ck_incident_point_on_earth CHECK (geom is null or (extensions.st_x(geom) between -180 and 180 and extensions.st_y(geom) between -90 and 90)),
     CONSTRAINT ck_incident_accuracy_is_finite CHECK (accuracy_m >= 0 and accuracy_m < 'infinity'::float4),
-    CONSTRAINT ck_incident_urgency_is_known CHECK (urgency in ('low', 'normal', 'high', 'critical'))
+    CONSTRAINT ck_incident_urgency_is_known CHECK (urgency in ('low', 'normal', 'urgent', 'critical'))
 );
 CREATE INDEX ix_incident_geom ON incident USING gist (geom);
 CREATE INDEX ix_incident_occurred_at_id ON incident (occurred_at, id);
@@ -259,6 +259,7 @@ CREATE TABLE coverage_cell (
     cell_id INTEGER NOT NULL,
     weight DOUBLE PRECISION NOT NULL,
     covered_weight DOUBLE PRECISION NOT NULL,
+    by_area BOOLEAN NOT NULL,
     median_s REAL,
     worst_s REAL,
     CONSTRAINT pk_coverage_cell PRIMARY KEY (run_id, cell_id),

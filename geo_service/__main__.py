@@ -1,0 +1,69 @@
+"""The command line: ``geo-service COMMAND``.
+
+Data goes to stdout, talk to stderr; failure is one clear line and exit status 1.
+"""
+
+import sys
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from geo_service.cli import common
+
+#: Commands in the order of the help, and the module that holds each as a Typer ``app``.
+COMMANDS = {
+    "demo": "geo_service.cli.demo",
+    "serve": "geo_service.cli.serve",
+    "import": "geo_service.cli.imports",
+    "assign": "geo_service.cli.assign",
+    "coverage": "geo_service.cli.coverage",
+    "map": "geo_service.cli.maps",
+    "check": "geo_service.cli.check",
+    "export": "geo_service.cli.export",
+    "relay": "geo_service.cli.relay",
+    "key": "geo_service.cli.key",
+    "db": "geo_service.cli.db",
+    "doctor": "geo_service.cli.doctor",
+}
+
+
+class LazyCommands(TyperGroup):
+    """Imports a command's module when it is called: ``db status`` need not wait for geopandas."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the base class's signature
+        """Return the names in the order of the help."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - the base class's signature
+        """Return a command by name, None if there is none."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = typer.main.get_command(import_module(COMMANDS[cmd_name]).app)
+        command.name = cmd_name
+        return command
+
+
+app = typer.Typer(
+    name="geo-service",
+    cls=LazyCommands,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def root() -> None:
+    """Community grids, point-to-cell and patrol coverage 社区网格、归格与巡防覆盖."""
+
+
+def main() -> None:
+    """Run the command line; every known failure ends as one clear line and exit status 1."""
+    sys.exit(common.run(app))
+
+
+if __name__ == "__main__":
+    main()

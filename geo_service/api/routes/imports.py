@@ -1,0 +1,149 @@
+"""Imports by upload: the same as on the command line; without ``commit`` only the differences are told."""
+
+from typing import Annotated, Any
+
+from fastapi import File, Form, Query, UploadFile
+
+from geo_service.api.access import roles
+from geo_service.api.routes.cells import LevelCode
+from geo_service.api.routing import Router
+from geo_service.api.state import State
+from geo_service.errors import Fault, InvalidInputError
+from geo_service.formats.boundaries import read_boundaries
+from geo_service.formats.demand import read_demand
+from geo_service.formats.incidents import read_incidents
+from geo_service.formats.responders import read_responders
+from geo_service.formats.shifts import read_shifts
+from geo_service.model import Principal, Role
+from geo_service.services import importing
+
+router = Router(prefix="/v1/imports", tags=["imports"])
+
+Upload = Annotated[UploadFile, File(description="The file, at most 20 MB")]
+Name = Annotated[str | None, Form(max_length=100)]
+Crs = Annotated[str | None, Form(max_length=20, description="WGS84, CGCS2000, GCJ02, BD09 or EPSG:n")]
+Timezone = Annotated[str, Form(max_length=64, description="Time zone of moments that carry none")]
+Commit = Annotated[bool, Query(description="Write it; without this only the differences are told")]
+Planner = Annotated[Principal, roles(Role.PLANNER)]
+MAX_TOLERANCE_M = 100.0
+
+
+@router.post("/boundaries")
+def boundaries(
+    state: State,
+    who: Planner,
+    file: Upload,
+    level: LevelCode,
+    code_field: Annotated[str, Form(max_length=100)],
+    name_field: Name = None,
+    parent_field: Name = None,
+    parent_level: Annotated[str | None, Form(pattern="^[a-z][a-z0-9_]{0,31}$")] = None,
+    crs: Crs = None,
+    tolerance_m: Annotated[float, Form(ge=0, le=MAX_TOLERANCE_M, allow_inf_nan=False)] = 0.0,
+    accept: Annotated[list[str] | None, Form()] = None,
+    note: Annotated[str, Form(max_length=500)] = "",
+    commit: Commit = False,
+) -> dict[str, Any]:
+    """Import the cells of one level and publish them as a new edition."""
+    table = read_boundaries(
+        _content(file), code_field=code_field, name_field=name_field, parent_field=parent_field, crs=crs
+    )
+    report = importing.import_boundaries(
+        state.database,
+        state.tilings,
+        table,
+        level=level,
+        parent_level=parent_level,
+        tolerance_m=tolerance_m,
+        accept=frozenset(accept or ()),
+        note=note or f"import of {file.filename}",
+        who=who.name,
+        commit=commit,
+    )
+    return report.as_dict()
+
+
+@router.post("/incidents")
+def incidents(
+    state: State,
+    who: Annotated[Principal, roles(Role.PLANNER, Role.DISPATCHER)],
+    file: Upload,
+    source: Annotated[str, Form(min_length=1, max_length=100)],
+    id_field: Name = None,
+    lon_field: Name = None,
+    lat_field: Name = None,
+    time_field: Name = None,
+    category_field: Name = None,
+    crs: Crs = None,
+    timezone: Timezone = "Asia/Shanghai",
+    commit: Commit = False,
+) -> dict[str, Any]:
+    """Import incidents from CSV or xlsx and place each in its cell."""
+    table = read_incidents(
+        _content(file),
+        id_field=id_field,
+        lon_field=lon_field,
+        lat_field=lat_field,
+        time_field=time_field,
+        category_field=category_field,
+        crs=crs,
+        timezone=timezone,
+    )
+    report = importing.import_incidents(
+        state.database, state.tilings, table.frame, table.notes, source=source, who=who.name, commit=commit
+    )
+    return report.as_dict()
+
+
+@router.post("/responders")
+def responders(
+    state: State, who: Planner, file: Upload, crs: Crs = None, commit: Commit = False
+) -> dict[str, Any]:
+    """Import responders: id, name, role, mode, home_cell_code, lon, lat, phone, capabilities."""
+    table = read_responders(_content(file), crs=crs)
+    report = importing.import_responders(
+        state.database, state.tilings, table.frame, table.notes, who=who.name, commit=commit
+    )
+    return report.as_dict()
+
+
+@router.post("/shifts")
+def shifts(
+    state: State, who: Planner, file: Upload, timezone: Timezone = "Asia/Shanghai", commit: Commit = False
+) -> dict[str, Any]:
+    """Import shifts or a weekly rota."""
+    table = read_shifts(_content(file), timezone=timezone)
+    report = importing.import_shifts(
+        state.database, table.shifts, table.rota, table.notes, who=who.name, commit=commit
+    )
+    return report.as_dict()
+
+
+@router.post("/demand")
+def demand(
+    state: State, who: Planner, file: Upload, crs: Crs = None, commit: Commit = False
+) -> dict[str, Any]:
+    """Import demand points: counts of households and residents by building."""
+    table = read_demand(_content(file), crs=crs)
+    report = importing.import_demand(state.database, table.frame, table.notes, who=who.name, commit=commit)
+    return report.as_dict()
+
+
+@router.post("/roads")
+def roads(
+    state: State,
+    who: Planner,
+    file: Upload,
+    name: Annotated[str, Form(min_length=1, max_length=100)],
+    commit: Commit = False,
+) -> dict[str, Any]:
+    """Import the streets of an OpenStreetMap extract (.osm.pbf)."""
+    report = importing.import_roads(state.database, _content(file), name=name, who=who.name, commit=commit)
+    return report.as_dict()
+
+
+def _content(file: UploadFile) -> bytes:
+    content = file.file.read()
+    if not content:
+        raise InvalidInputError("the file is empty", [Fault("file", "choose a file with content")])
+    return content

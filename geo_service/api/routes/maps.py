@@ -1,0 +1,138 @@
+"""The maps: pages, and the shapes, figures, points and tiles that they fetch."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from fastapi import Path, Query, Response
+from starlette.requests import Request
+
+from geo_service.api.access import READERS
+from geo_service.api.caching import tagged
+from geo_service.api.routing import Router
+from geo_service.api.state import AppState, State
+from geo_service.errors import NotFoundError
+from geo_service.maps.figures import Label
+from geo_service.maps.layers import PageLink
+from geo_service.maps.shapes import Detail
+from geo_service.model import Mode
+from geo_service.services.mapping import View
+from geo_service.services.tiling import Tiling, require_aware
+from geo_service.store import tiles
+
+router = Router(prefix="/maps", tags=["maps"], dependencies=[READERS])
+
+#: What stands under an address with an edition in it never changes.
+FOR_EVER = "public, max-age=31536000, immutable"
+#: A map without a moment shows the last full quarter of an hour, so that its parts agree and can be kept.
+STEP_MIN = 15
+LOCAL = ZoneInfo("Asia/Shanghai")
+
+Kind = Literal["staffing", "coverage", "incidents"]
+At = Annotated[
+    datetime | None, Query(description="Moment with its UTC offset (default: this quarter of an hour)")
+]
+LimitS = Annotated[int, Query(ge=1, le=14_400)]
+LevelPath = Annotated[str, Path(pattern="^[a-z][a-z0-9_]{0,31}$")]
+EditionPath = Annotated[int, Path(ge=1, le=2**31 - 1)]
+
+PAGES: dict[Kind, Label] = {
+    "staffing": Label("力量配备", "Staffing"),
+    "coverage": Label("五分钟覆盖", "Coverage"),
+    "incidents": Label("事件热力", "Incidents"),
+}
+
+
+def _view(at: datetime | None, mode: Mode, limit_s: int) -> View:
+    require_aware(at, "at")
+    if at is None:
+        now = datetime.now(UTC)
+        at = now.replace(minute=now.minute - now.minute % STEP_MIN, second=0, microsecond=0)
+    return View(at.astimezone(LOCAL), mode, limit_s)
+
+
+def _tiling(state: AppState, edition_id: int) -> Tiling:
+    for span in state.tilings.spans():
+        if span.id == edition_id:
+            return state.tilings.load(span)
+    raise NotFoundError(f"there is no edition {edition_id} in force at any time")
+
+
+@router.get("/tiles/base/{z}/{x}/{y}.mvt", response_class=Response)
+def base_tile(
+    request: Request,
+    state: State,
+    z: Annotated[int, Path(ge=0, le=tiles.MAX_ZOOM)],
+    x: Annotated[int, Path(ge=0)],
+    y: Annotated[int, Path(ge=0)],
+    v: Annotated[str, Query(max_length=64, description="Version, so that it may be kept for ever")] = "",
+) -> Response:
+    """Give a vector tile of the base map: water, landuse, buildings, rail, roads."""
+    if x >= 2**z or y >= 2**z:
+        raise NotFoundError(f"at zoom {z} tiles go from 0 to {2**z - 1}")
+    with state.database.reading() as connection:
+        tile = tiles.base_tile(connection, z, x, y)
+    kept = FOR_EVER if v else "no-cache"
+    return tagged(request, tile, "t", "application/vnd.mapbox-vector-tile", cache_control=kept)
+
+
+@router.get("/shapes/{edition}/{level}.json", response_class=Response)
+def shapes(
+    request: Request,
+    state: State,
+    edition: EditionPath,
+    level: LevelPath,
+    detail: Annotated[int, Query(ge=0, le=2, description="0 overview, 1 town, 2 street")] = 1,
+) -> Response:
+    """Give a level's cells, their borders shared, in the compact form of the map pages."""
+    content = state.mapper.shapes(_tiling(state, edition), level, Detail(detail))
+    return tagged(request, content, f"{edition}", "application/json", cache_control=FOR_EVER)
+
+
+@router.get("/figures/{edition}/{kind}/{level}.json", response_class=Response)
+def figures(
+    request: Request,
+    state: State,
+    edition: EditionPath,
+    kind: Kind,
+    level: LevelPath,
+    measure: Annotated[str, Query(pattern="^[a-z0-9_]{1,32}$")],
+    at: At = None,
+    mode: Mode = Mode.EBIKE,
+    limit_s: LimitS = 300,
+) -> Response:
+    """Give a map's figures for the cells of a level, with classes and colours."""
+    tiling = _tiling(state, edition)
+    content = state.mapper.figures(kind, tiling, level, measure, _view(at, mode, limit_s))
+    return tagged(request, content, f"{edition}", "application/json")
+
+
+@router.get("/heat.json", response_class=Response)
+def heat(request: Request, state: State) -> Response:
+    """Give the incidents, gathered on a raster of 27 m."""
+    return tagged(request, state.mapper.heat(), "heat", "application/json")
+
+
+@router.get("/units.json", response_class=Response)
+def units(
+    request: Request, state: State, at: At = None, mode: Mode = Mode.EBIKE, limit_s: LimitS = 300
+) -> Response:
+    """Give the places of those on duty, without names."""
+    return tagged(request, state.mapper.units(_view(at, mode, limit_s)), "units", "application/json")
+
+
+@router.get("/{kind}", response_class=Response)
+def page(
+    request: Request, state: State, kind: Kind, at: At = None, mode: Mode = Mode.EBIKE, limit_s: LimitS = 300
+) -> Response:
+    """Show a map page (HTML)."""
+    view = _view(at, mode, limit_s)
+    tiling = state.tilings.get(view.at)
+    with state.database.reading() as connection:
+        version = tiles.base_version(connection)
+    links = [PageLink(Label("首页", "Home"), "/")]
+    links += [PageLink(label, f"/maps/{name}", current=name == kind) for name, label in PAGES.items()]
+    made = state.mapper.served_page(kind, tiling, view, links, version)
+    response = tagged(request, made.html, f"{tiling.edition.id}", "text/html")
+    response.headers["Content-Security-Policy"] = made.content_security_policy
+    return response

@@ -1,0 +1,42 @@
+"""``geo-service assign``: add the cell of every row of a table."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from geo_service.cli import common
+from geo_service.formats.tables import read_points, write_csv
+from geo_service.services.locating import assign
+from geo_service.services.tiling import Tilings
+
+app = typer.Typer()
+
+
+@app.command()
+def command(
+    file: Annotated[Path, typer.Argument(help="CSV or xlsx with a point in each row.")],
+    out: Annotated[Path, typer.Option(help="CSV to write: the same rows with the cells added.")],
+    lon_field: Annotated[str | None, typer.Option(help="Column with the longitude.")] = None,
+    lat_field: Annotated[str | None, typer.Option(help="Column with the latitude.")] = None,
+    crs: Annotated[str | None, typer.Option(help="Datum: WGS84, CGCS2000, GCJ02, BD09 or EPSG:n.")] = None,
+    as_of: Annotated[str | None, typer.Option(help="Boundaries in force at this moment.")] = None,
+    as_json: common.Json = False,
+) -> None:
+    """Add cell_code_<level> for every level, how (inside, on_edge, near_gap, none) and border_m to each row.
+
+    Example: geo-service assign crimes.csv --lon-field Longitude --lat-field Latitude --out placed.csv
+    """
+    moment = common.parse_moment(as_of, "--as-of")
+    common.out_file(out)
+    with common.progress(f"reading {file.name}") as say, common.open_database() as database:
+        points = read_points(file, lon_field=lon_field, lat_field=lat_field, crs=crs)
+        say("placing", None)
+        placed = assign(Tilings(database).get(moment), points.lonlat_deg)
+        write_csv(points.frame.assign(**{name: placed[name] for name in placed}), out)
+    counts = {how: int(count) for how, count in placed["how"].value_counts().items()}
+    result = {"rows": len(placed), "placed": counts, "out": str(out)}
+    if as_json:
+        common.print_json(result)
+    else:
+        common.print_report(result)

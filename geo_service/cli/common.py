@@ -1,0 +1,145 @@
+"""What every command needs: the database, moments, progress on stderr, data on stdout, errors in one line."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from geo_service.errors import Fault, GeoServiceError, InvalidInputError
+from geo_service.settings import Settings
+from geo_service.store.cluster import Cluster
+from geo_service.store.database import Database
+from geo_service.store.migrate import migrate
+
+#: Long statements are normal here: an import is not a request.
+COMMAND_TIMEOUT_MS = 3_600_000
+
+#: An operator's own file may be finer than what the API takes.
+MAX_VERTICES = 100_000
+FINDINGS_SHOWN = 20
+
+talk = Console(stderr=True, highlight=False)
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
+Commit = Annotated[
+    bool, typer.Option("--commit", help="Write it. Without this only the differences are shown.")
+]
+
+
+def run(app: Any) -> int:
+    """Call the Typer app; returns the exit status."""
+    try:
+        app()
+    except GeoServiceError as error:
+        talk.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 141
+    return 0
+
+
+def database_url(settings: Settings) -> str:
+    """Return the address of the database; the private one is started when it is not running."""
+    if settings.external_url is not None:
+        return settings.external_url
+    cluster = Cluster(settings.home, binaries_folder=settings.postgres_bin)
+    cluster.start()
+    return cluster.url()
+
+
+@contextmanager
+def open_database() -> Iterator[Database]:
+    """Give the database, migrated, and close it afterwards."""
+    database = Database.connect(
+        database_url(Settings()),
+        read_size=4,
+        write_size=2,
+        statement_timeout_ms=COMMAND_TIMEOUT_MS,
+        application="geo-service command",
+    )
+    try:
+        migrate(database.write)
+        yield database
+    finally:
+        database.close()
+
+
+@contextmanager
+def progress(title: str) -> Iterator[Callable[[str, float | None], None]]:
+    """Show a progress bar on stderr while something long runs.
+
+    Gives a function to call with what is being done now and, when it is known, the share done (0 to 1).
+    Nothing is drawn where stderr is not a terminal.
+    """
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=talk, transient=True, disable=not talk.is_terminal) as bar:
+        task = bar.add_task(title, total=None)
+
+        def say(what: str, share: float | None = None) -> None:
+            bar.update(task, description=what, total=None if share is None else 1.0, completed=share or 0.0)
+
+        yield say
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON document on stdout."""
+    options = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
+    sys.stdout.buffer.write(orjson.dumps(value, option=options, default=str) + b"\n")
+
+
+def parse_moment(value: str | None, field: str) -> datetime | None:
+    """Read an ISO 8601 moment with its UTC offset.
+
+    Raises
+    ------
+    InvalidInputError
+        It is not one, or the offset is missing.
+    """
+    if value is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        fault = Fault(field, "write a moment with its UTC offset, like 2026-11-22T02:00+08:00", value=value)
+        raise InvalidInputError("this is not a moment", [fault])
+    return moment
+
+
+def out_file(path: Path) -> Path:
+    """Check that a file can be written before long work begins."""
+    if not path.parent.is_dir():
+        raise InvalidInputError(f"the folder {path.parent} does not exist", [Fault("--out", "make it first")])
+    return path
+
+
+def print_report(report: dict[str, Any], indent: str = "") -> None:
+    """Print a report for a person: one line a figure, nested ones indented, findings as a list."""
+    for key, value in report.items():
+        if value in (None, [], {}):
+            continue
+        words = key.replace("_", " ")
+        if isinstance(value, dict):
+            typer.echo(f"{indent}{words}:")
+            print_report(value, indent + "  ")
+        elif key == "findings":
+            typer.echo(f"{indent}findings: {len(value)}")
+            for finding in value[:FINDINGS_SHOWN]:
+                typer.echo(f"{indent}  {finding['severity']}: {finding['rule']}: {finding['message']}")
+            if len(value) > FINDINGS_SHOWN:
+                typer.echo(f"{indent}  and {len(value) - FINDINGS_SHOWN} more (--json lists all)")
+        elif isinstance(value, list):
+            typer.echo(f"{indent}{words}: {', '.join(map(str, value))}")
+        else:
+            typer.echo(f"{indent}{words}: {value}")

@@ -1,0 +1,39 @@
+"""``geo-service export``: boundaries as files for other programs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from geo_service.cli import common
+from geo_service.formats.export import write_vector
+from geo_service.services.exporting import boundary_frame
+from geo_service.services.tiling import Tilings
+
+app = typer.Typer(no_args_is_help=True, help="Write files for other programs.")
+
+
+@app.callback()
+def root() -> None:
+    """Write files for other programs."""
+
+
+@app.command()
+def boundaries(
+    level: Annotated[str, typer.Option(help="Level of the cells.")],
+    out: Annotated[Path, typer.Option(help=".gpkg, .geojson, .fgb, .kml, .csv, or .zip for a Shapefile.")],
+    crs: Annotated[str | None, typer.Option(help="Datum: WGS84, CGCS2000, GCJ02, BD09 or EPSG:n.")] = None,
+    as_of: Annotated[str | None, typer.Option(help="Boundaries in force at this moment.")] = None,
+    encoding: Annotated[str, typer.Option(help="Text of a Shapefile: utf-8 or gb18030.")] = "utf-8",
+) -> None:
+    """Write the cells of one level with code, name, parent and counts.
+
+    Example: geo-service export boundaries --level micro_grid --out micro_grids.gpkg
+    """
+    moment = common.parse_moment(as_of, "--as-of")
+    common.out_file(out)
+    with common.progress("loading") as say, common.open_database() as database:
+        frame = boundary_frame(Tilings(database).get(moment), level)
+        say("writing", None)
+        write_vector(frame, out, datum=crs, encoding=encoding, layer=level)
+    common.talk.print(f"wrote {len(frame)} cells to {out}", markup=False)

@@ -1,0 +1,204 @@
+"""``geo-service import``: boundaries, roads, incidents, responders, shifts and demand from files."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from geo_service.cli import common
+from geo_service.formats.boundaries import read_boundaries
+from geo_service.formats.demand import read_demand
+from geo_service.formats.incidents import read_incidents
+from geo_service.formats.responders import read_responders
+from geo_service.formats.shifts import read_shifts
+from geo_service.services import importing
+from geo_service.services.importing import ImportReport
+from geo_service.services.tiling import Tilings
+
+app = typer.Typer(no_args_is_help=True, help="Import files. Without --commit only the differences are shown.")
+
+WHO = "command line"
+File = Annotated[Path, typer.Argument(help="The file to read.")]
+Crs = Annotated[
+    str | None, typer.Option(help="Datum of the coordinates: WGS84, CGCS2000, GCJ02, BD09 or EPSG:n.")
+]
+Timezone = Annotated[str, typer.Option(help="Time zone of moments that carry none.")]
+
+
+def _show(report: ImportReport, *, as_json: bool) -> None:
+    result = report.as_dict()
+    if as_json:
+        common.print_json(result)
+    else:
+        common.print_report(result)
+    if not report.committed:
+        common.talk.print("nothing was written: add --commit to write it", style="yellow")
+
+
+@app.command()
+def boundaries(
+    file: File,
+    level: Annotated[str, typer.Option(help="Level of the cells, such as beat or micro_grid.")],
+    code_field: Annotated[str, typer.Option(help="Field with each cell's code.")],
+    name_field: Annotated[str | None, typer.Option(help="Field with each cell's name.")] = None,
+    parent_field: Annotated[str | None, typer.Option(help="Field with the code of the cell above.")] = None,
+    parent_level: Annotated[str | None, typer.Option(help="Level of the cells above, if it is new.")] = None,
+    crs: Crs = None,
+    tolerance_m: Annotated[
+        float, typer.Option(help="Gaps and overlaps narrower than this are mended.")
+    ] = 0.0,
+    layer: Annotated[str | None, typer.Option(help="Layer of a file that has several.")] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="Encoding of the text, if it is not found out.")
+    ] = None,
+    valid_from: Annotated[
+        str | None, typer.Option(help="In force from this moment on (default: now).")
+    ] = None,
+    accept: Annotated[
+        list[str] | None, typer.Option(help="Publish in spite of findings of this rule.")
+    ] = None,
+    note: Annotated[str, typer.Option(help="A line for the history.")] = "",
+    commit: common.Commit = False,
+    as_json: common.Json = False,
+) -> None:
+    """Import the cells of one level; the file is the whole of the level.
+
+    Example: geo-service import boundaries beats.geojson --level beat --code-field BEAT_NUM
+    --parent-field DISTRICT --parent-level district --tolerance-m 1 --commit
+    """
+    start = common.parse_moment(valid_from, "--valid-from")
+    with common.progress(f"reading {file.name}") as say, common.open_database() as database:
+        table = read_boundaries(
+            file,
+            code_field=code_field,
+            name_field=name_field,
+            parent_field=parent_field,
+            crs=crs,
+            layer=layer,
+            encoding=encoding,
+            max_vertices=common.MAX_VERTICES,
+        )
+        report = importing.import_boundaries(
+            database,
+            Tilings(database),
+            table,
+            level=level,
+            parent_level=parent_level,
+            tolerance_m=tolerance_m,
+            accept=frozenset(accept or ()),
+            valid_from=start,
+            note=note or f"import of {file.name}",
+            who=WHO,
+            commit=commit,
+            say=say,
+        )
+    _show(report, as_json=as_json)
+    if report.counts["errors"]:
+        raise typer.Exit(1)
+
+
+@app.command()
+def roads(
+    file: File,
+    name: Annotated[str | None, typer.Option(help="Name of the network (default: the file's).")] = None,
+    commit: Annotated[bool, typer.Option(help="Put the network in use, or only read it.")] = True,
+    as_json: common.Json = False,
+) -> None:
+    """Import the streets of an OpenStreetMap extract and compute travel times on them from now on.
+
+    Example: geo-service import roads porto.osm.pbf
+    """
+    with common.progress(f"reading {file.name}") as say, common.open_database() as database:
+        network = name or file.name.removesuffix(".osm.pbf")
+        report = importing.import_roads(database, file, name=network, who=WHO, commit=commit, say=say)
+    _show(report, as_json=as_json)
+
+
+@app.command()
+def incidents(
+    file: File,
+    lon_field: Annotated[str | None, typer.Option(help="Column with the longitude.")] = None,
+    lat_field: Annotated[str | None, typer.Option(help="Column with the latitude.")] = None,
+    time_field: Annotated[str | None, typer.Option(help="Column with the moment it happened.")] = None,
+    id_field: Annotated[str | None, typer.Option(help="Column with the source's own id.")] = None,
+    category_field: Annotated[str | None, typer.Option(help="Column with the category.")] = None,
+    crs: Crs = None,
+    timezone: Timezone = "Asia/Shanghai",
+    source: Annotated[str | None, typer.Option(help="Name of the source (default: the file's).")] = None,
+    commit: common.Commit = False,
+    as_json: common.Json = False,
+) -> None:
+    """Import incidents and place each in its cell; what was imported before is not doubled.
+
+    Example: geo-service import incidents crimes.csv --lon-field Longitude --lat-field Latitude
+    --time-field Date --id-field ID --timezone America/Chicago --commit
+    """
+    with common.progress(f"reading {file.name}") as say, common.open_database() as database:
+        table = read_incidents(
+            file,
+            id_field=id_field,
+            lon_field=lon_field,
+            lat_field=lat_field,
+            time_field=time_field,
+            category_field=category_field,
+            crs=crs,
+            timezone=timezone,
+        )
+        say("placing", None)
+        report = importing.import_incidents(
+            database,
+            Tilings(database),
+            table.frame,
+            table.notes,
+            source=source or file.name,
+            who=WHO,
+            commit=commit,
+        )
+    _show(report, as_json=as_json)
+
+
+@app.command()
+def responders(
+    file: File, crs: Crs = None, commit: common.Commit = False, as_json: common.Json = False
+) -> None:
+    """Import responders: id, name, role, mode, home_cell_code, lon, lat, phone, capabilities.
+
+    Example: geo-service import responders staff.xlsx --crs GCJ02 --commit
+    """
+    with common.open_database() as database:
+        table = read_responders(file, crs=crs)
+        report = importing.import_responders(
+            database, Tilings(database), table.frame, table.notes, who=WHO, commit=commit
+        )
+    _show(report, as_json=as_json)
+
+
+@app.command()
+def shifts(
+    file: File,
+    timezone: Timezone = "Asia/Shanghai",
+    commit: common.Commit = False,
+    as_json: common.Json = False,
+) -> None:
+    """Import shifts (responder_id, start, end) or a weekly rota (weekday, start_local, end_local).
+
+    Example: geo-service import shifts rota.csv --commit
+    """
+    with common.open_database() as database:
+        table = read_shifts(file, timezone=timezone)
+        report = importing.import_shifts(
+            database, table.shifts, table.rota, table.notes, who=WHO, commit=commit
+        )
+    _show(report, as_json=as_json)
+
+
+@app.command()
+def demand(file: File, crs: Crs = None, commit: common.Commit = False, as_json: common.Json = False) -> None:
+    """Import demand points: id, lon and lat or a polygon, households, residents. Counts, never persons.
+
+    Example: geo-service import demand buildings.geojson --commit
+    """
+    with common.progress(f"reading {file.name}"), common.open_database() as database:
+        table = read_demand(file, crs=crs)
+        report = importing.import_demand(database, table.frame, table.notes, who=WHO, commit=commit)
+    _show(report, as_json=as_json)

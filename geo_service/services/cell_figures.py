@@ -1,0 +1,62 @@
+"""Figures of cells: land, people, incidents and staff, counted on the leaves and summed up the levels."""
+
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from geo_service.geometry import measure
+from geo_service.services.rostering import on_duty
+from geo_service.services.tiling import Tiling
+from geo_service.store import ground, incidents, staffing
+from geo_service.store.database import Connection
+
+
+def sum_up(tiling: Tiling, level: str, leaf_values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the sum of the leaves' values for each cell of a level, in the order of ``at_level``."""
+    group = tiling.group_of_leaf(level)
+    inside = group >= 0
+    count = int((tiling.cells["level"] == level).sum())
+    return np.bincount(group[inside], weights=leaf_values[inside], minlength=count)
+
+
+def land_and_people(connection: Connection, tiling: Tiling) -> pd.DataFrame:
+    """Return area_km2, households and residents of each leaf, in the order of the index."""
+    points = ground.demand(connection)
+    leaf, _ = tiling.index.leaf_of(points[["lon", "lat"]].to_numpy(dtype=float))
+    known = leaf >= 0
+    n = len(tiling.leaves)
+    shapes = tiling.cells["geom"].to_numpy()[tiling.leaves]
+    columns = {
+        name: np.bincount(leaf[known], weights=points[name].to_numpy(dtype=float)[known], minlength=n)
+        for name in ("households", "residents")
+    }
+    return pd.DataFrame({"area_km2": measure.area_m2(shapes) / 1e6, **columns})
+
+
+def incident_counts(
+    connection: Connection, tiling: Tiling, since: datetime | None, until: datetime | None
+) -> NDArray[np.float64]:
+    """Return how many incidents of a span lie in each leaf, in the order of the index."""
+    counts = incidents.counts_by_leaf(connection, tiling.edition.id, since, until)
+    return np.array([counts.get(int(cell_id), 0) for cell_id in tiling.leaf_ids], dtype=float)
+
+
+def staff_counts(connection: Connection, tiling: Tiling, level: str, at: datetime) -> NDArray[np.float64]:
+    """Return how many responders on duty at a moment stand in each cell of a level.
+
+    One whose place is not known counts where he holds a duty, if that is on this level or below it.
+    """
+    duty = on_duty(connection, at)
+    places = duty[["lon", "lat"]].to_numpy(dtype=float)
+    leaf, _ = tiling.index.leaf_of(places)
+    counts = sum_up(tiling, level, np.bincount(leaf[leaf >= 0], minlength=len(tiling.leaves)).astype(float))
+    homeless = set(duty.loc[np.isnan(places).any(axis=1), "id"])
+    if homeless:
+        held = staffing.duties(connection, at).drop_duplicates("responder_id")
+        for cell_id in held.loc[held["responder_id"].isin(homeless), "cell_id"]:
+            row = tiling.row_above(int(cell_id), level)
+            if row >= 0:
+                counts[row] += 1
+    return counts

@@ -1,0 +1,214 @@
+"""Coverage: who is on duty at a moment, one travel pass, and what share of each cell is reached in time."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from geo_service.errors import Fault, InvalidInputError
+from geo_service.model import Mode
+from geo_service.roads import reach
+from geo_service.roads.snap import Snaps
+from geo_service.roads.travel import travel_time
+from geo_service.services.cell_figures import sum_up
+from geo_service.services.exporting import boundary_frame
+from geo_service.services.ground import MAX_ACCESS_M, Demand, Ground
+from geo_service.services.rostering import on_duty
+from geo_service.services.tiling import Tiling
+from geo_service.store import audit, coverage
+from geo_service.store.database import Database
+
+LONGEST_LIMIT_S = 4 * 3600
+
+#: Part of the fingerprint: raise it when the same inputs would give other numbers.
+METHOD_VERSION = 1
+
+
+@dataclass(frozen=True)
+class CoverageRun:
+    """A computed or remembered run.
+
+    ``leaves`` has a row for each leaf in the order of the index: weight, covered_weight, by_area, median_s,
+    worst_s.
+    """
+
+    id: int
+    mode: Mode
+    at: datetime
+    limit_s: int
+    summary: dict[str, Any]
+    leaves: pd.DataFrame
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the run without its cells."""
+        return {
+            "run_id": self.id,
+            "mode": self.mode.value,
+            "at": self.at.isoformat(),
+            "limit_s": self.limit_s,
+            **self.summary,
+        }
+
+
+def run_coverage(
+    database: Database, ground: Ground, tiling: Tiling, *, at: datetime, mode: Mode, limit_s: int, who: str
+) -> CoverageRun:
+    """Return the coverage at a moment, computed once for equal inputs.
+
+    Everyone on duty and not pinned at a post counts, from his base, in the given mode.
+
+    Raises
+    ------
+    InvalidInputError
+        The limit is out of range.
+    ConflictError
+        No road network has been imported.
+    """
+    if not 0 < limit_s <= LONGEST_LIMIT_S:
+        fault = Fault("limit_s", f"give seconds from 1 to {LONGEST_LIMIT_S}", value=limit_s)
+        raise InvalidInputError("the time limit is out of range", [fault])
+    network_id, network_mark, graph, snapper = ground.roads(mode)
+    demand = ground.demand(tiling)
+    with database.reading() as connection:
+        duty = on_duty(connection, at)
+    free = duty[~duty["pinned"] & duty["lon"].notna()].reset_index(drop=True)
+    places = free[["lon", "lat"]].to_numpy(dtype=float)
+    fingerprint = _fingerprint(tiling, network_mark, demand, mode, limit_s, places)
+    with database.reading() as connection:
+        known = coverage.find(connection, fingerprint)
+    if known:
+        return _remembered(database, tiling, known)
+    sources = snapper.snap(places, MAX_ACCESS_M)
+    demand_snaps = ground.demand_snaps(demand, mode)
+    node_ms, nearest = travel_time(graph, sources)
+    times_ms, _ = reach.demand_time_ms(graph, demand_snaps, node_ms, nearest, sources)
+    leaves = _shares(tiling, demand, times_ms, limit_s)
+    summary = _summary(tiling, leaves, demand_snaps, sources, len(duty), int(duty["pinned"].sum()))
+    with database.writing() as connection:
+        run_id = coverage.store(
+            connection,
+            edition_id=tiling.edition.id,
+            network_id=network_id,
+            mode=mode.value,
+            at=at,
+            limit_s=limit_s,
+            fingerprint=fingerprint,
+            summary=summary,
+            cell_ids=tiling.leaf_ids,
+            shares=leaves,
+        )
+        audit.record(connection, who, "coverage", f"run {run_id}", {"at": at.isoformat(), "mode": mode.value})
+    return CoverageRun(run_id, mode, at, limit_s, summary, leaves)
+
+
+def _fingerprint(
+    tiling: Tiling, network_mark: bytes, demand: Demand, mode: Mode, limit_s: int, places: np.ndarray
+) -> bytes:
+    """Return SHA-256 over everything that decides the numbers; the moment only decides who is on duty."""
+    digest = hashlib.sha256(f"{METHOD_VERSION} {tiling.edition.id} {mode} {limit_s}".encode())
+    for part in (network_mark, demand.fingerprint, np.ascontiguousarray(places).tobytes()):
+        digest.update(part)
+    return digest.digest()
+
+
+def _remembered(database: Database, tiling: Tiling, known: dict[str, Any]) -> CoverageRun:
+    with database.reading() as connection:
+        leaves = coverage.cells(connection, known["id"]).set_index("cell_id").reindex(tiling.leaf_ids)
+    return CoverageRun(
+        known["id"],
+        Mode(known["mode"]),
+        known["at"],
+        known["limit_s"],
+        known["summary"],
+        leaves.reset_index(drop=True),
+    )
+
+
+def latest_run(database: Database, tiling: Tiling) -> CoverageRun | None:
+    """Return the run computed last on a tiling, None if there is none."""
+    with database.reading() as connection:
+        known = coverage.latest(connection, tiling.edition.id)
+    return _remembered(database, tiling, known) if known else None
+
+
+def _shares(tiling: Tiling, demand: Demand, times_ms: np.ndarray, limit_s: int) -> pd.DataFrame:
+    n_cells = len(tiling.leaves)
+    shares = reach.cell_shares(demand.leaf, demand.weight, times_ms, limit_s * 1000, n_cells=n_cells)
+    return pd.DataFrame(
+        {
+            "weight": shares["weight"],
+            "covered_weight": shares["covered_weight"],
+            "by_area": demand.by_area,
+            "median_s": shares["median_ms"] / 1000,
+            # the longest time says nothing where somebody is not reached at all
+            "worst_s": (shares["worst_ms"] / 1000).where(shares["unreached_weight"] == 0),
+        }
+    )
+
+
+def _summary(
+    tiling: Tiling, leaves: pd.DataFrame, demand: Snaps, sources: Snaps, on_duty_count: int, pinned: int
+) -> dict[str, Any]:
+    lived_in = ~leaves["by_area"] if not leaves["by_area"].all() else leaves["by_area"]
+    weight = float(leaves.loc[lived_in, "weight"].sum())
+    return {
+        "edition": tiling.edition.id,
+        "share": float(leaves.loc[lived_in, "covered_weight"].sum()) / weight if weight else None,
+        "share_of": "area" if leaves["by_area"].all() else "households",
+        "weight": weight,
+        "responders": {
+            "on_duty": on_duty_count,
+            "pinned": pinned,
+            "counted": int(sources.snapped.sum()),
+            "far_from_roads": int((~sources.snapped).sum()),
+        },
+        "demand_points": {"total": len(demand), "far_from_roads": int((~demand.snapped).sum())},
+    }
+
+
+def by_level(tiling: Tiling, run: CoverageRun, level: str) -> pd.DataFrame:
+    """Return the run for the cells of a level, in the order of ``at_level``.
+
+    Columns: share (0 to 1, NaN: no demand), weight, covered_weight, by_area, worst_s (NaN: some demand is
+    not reached at all). Where anybody lives in a cell its share is of households; else it is of area.
+    """
+    by_area = run.leaves["by_area"].to_numpy(dtype=bool)
+    columns: dict[str, np.ndarray] = {}
+    for name in ("weight", "covered_weight"):
+        values = run.leaves[name].to_numpy(dtype=float)
+        columns[name] = sum_up(tiling, level, np.where(by_area, 0.0, values))
+        columns[f"{name}_m2"] = sum_up(tiling, level, np.where(by_area, values, 0.0))
+    frame = pd.DataFrame(columns)
+    frame["by_area"] = frame["weight"] == 0
+    for name in ("weight", "covered_weight"):
+        frame[name] = frame[name].where(~frame["by_area"], frame[f"{name}_m2"])
+    frame["share"] = frame["covered_weight"] / frame["weight"].where(frame["weight"] > 0)
+    frame["worst_s"] = _worst(tiling, level, run.leaves["worst_s"].to_numpy(dtype=float), len(frame))
+    return frame[["share", "weight", "covered_weight", "by_area", "worst_s"]]
+
+
+def _worst(tiling: Tiling, level: str, worst_s: np.ndarray, count: int) -> np.ndarray:
+    group = tiling.group_of_leaf(level)
+    out = np.full(count, -np.inf)
+    # an unreached leaf (NaN) makes the whole cell unreached: NaN must win over every number
+    np.maximum.at(out, group[group >= 0], np.where(np.isnan(worst_s), np.inf, worst_s)[group >= 0])
+    return np.where(np.isfinite(out), out, np.nan)
+
+
+def coverage_frame(tiling: Tiling, run: CoverageRun, level: str) -> gpd.GeoDataFrame:
+    """Return the cells of a level with their outlines (EPSG:4326) and what is covered of each."""
+    frame = boundary_frame(tiling, level)[["code", "name", "level", "parent_code", "geometry"]]
+    cells = by_level(tiling, run, level)
+    return frame.assign(
+        covered_share=cells["share"].round(4),
+        weight=cells["weight"].round(1),
+        weight_unit=np.where(cells["by_area"], "m2", "households"),
+        worst_s=cells["worst_s"].round(1),
+        at=run.at.isoformat(),
+        mode=run.mode.value,
+        limit_s=run.limit_s,
+    )

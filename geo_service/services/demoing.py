@@ -1,0 +1,178 @@
+"""The demo county goes in by the same doors as anybody's data: editions, roads, demand, staff, incidents."""
+
+from datetime import datetime, time
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+import shapely
+
+from geo_service.demo.county import DemoCounty, generate
+from geo_service.model import Mode
+from geo_service.services.coverage import CoverageRun, run_coverage
+from geo_service.services.drafting import draft_whole
+from geo_service.services.ground import Ground
+from geo_service.services.importing import Say, silent
+from geo_service.services.intake import take_in
+from geo_service.services.publishing import publish
+from geo_service.services.tiling import Tilings
+from geo_service.store import boundaries, ground, roads, staffing
+from geo_service.store.database import Connection, Database
+
+Size = Literal["town", "county"]
+WHO = "demo"
+TIMEZONE = "Asia/Shanghai"
+#: The moment that the demo's first coverage is computed for: a Sunday night.
+SHOWN_AT = datetime(2026, 11, 22, 2, tzinfo=ZoneInfo(TIMEZONE))
+CHUNK = 10_000
+
+
+def is_empty(database: Database) -> bool:
+    """Say whether nothing has been published yet, so that the demo may move in."""
+    with database.reading() as connection:
+        return not boundaries.spans_in_force(connection)
+
+
+def load_demo(database: Database, size: Size, say: Say = silent) -> None:
+    """Generate the demo county and put it into an empty database."""
+    say("drawing the county", None)
+    county = generate(size)
+    tilings = Tilings(database)
+    say("publishing its cells", None)
+    draft = draft_whole(_cells(county), county.levels, None)
+    publish(database, tilings, draft, who=WHO, note=f"demo {size}")
+    say("storing streets, buildings and staff", None)
+    with database.writing() as connection:
+        roads.replace(connection, county.network, f"demo {size}", {"source": "generated"})
+        ground.replace_features(connection, f"demo {size}", _features(county))
+        ground.replace_demand(connection, _demand(county))
+        _store_staff(connection, county)
+    for start in range(0, len(county.incidents), CHUNK):
+        say("placing a year of incidents", start / max(len(county.incidents), 1))
+        part = county.incidents.iloc[start : start + CHUNK]
+        take_in(database, tilings, _incidents(part), source="demo", who=WHO)
+
+
+def show_coverage(database: Database, say: Say = silent) -> CoverageRun:
+    """Compute the coverage that the front page shows first; a second call finds it stored."""
+    say("computing five-minute coverage", None)
+    tiling = Tilings(database).get(SHOWN_AT)
+    return run_coverage(
+        database, Ground(database), tiling, at=SHOWN_AT, mode=Mode.EBIKE, limit_s=300, who=WHO
+    )
+
+
+def _cells(county: DemoCounty) -> pd.DataFrame:
+    cells = county.cells
+    level_of = dict(zip(cells["code"], cells["level"], strict=True))
+    parent = [code if isinstance(code, str) else None for code in cells["parent_code"]]
+    shapes = [
+        None if shape is None else shapely.MultiPolygon([shape]) if shape.geom_type == "Polygon" else shape
+        for shape in cells.geometry
+    ]
+    counts = zip(cells["households"], cells["residents"], cells["class"], strict=True)
+    return pd.DataFrame(
+        {
+            "level": cells["level"].tolist(),
+            "code": cells["code"].tolist(),
+            "kind": cells["kind"].tolist(),
+            "name": cells["name"].tolist(),
+            "parent_level": [level_of[code] if code else None for code in parent],
+            "parent_code": parent,
+            "attributes": [
+                {"households": int(households), "residents": int(residents), "class": kind}
+                for households, residents, kind in counts
+            ],
+            "geom": shapes,
+        },
+        dtype=object,
+    )
+
+
+def _features(county: DemoCounty) -> pd.DataFrame:
+    parts = [county.features[["kind", "name", "geometry"]]]
+    parts.append(county.stations.assign(kind="station")[["kind", "name", "geometry"]])
+    return pd.DataFrame(pd.concat(parts, ignore_index=True))
+
+
+def _demand(county: DemoCounty) -> pd.DataFrame:
+    buildings = county.demand
+    places = buildings["centroid"]
+    return pd.DataFrame(
+        {
+            "source_id": [f"demo-{key}" for key in buildings["id"]],
+            "lon": shapely.get_x(places.to_numpy()),
+            "lat": shapely.get_y(places.to_numpy()),
+            "footprint": buildings.geometry.to_numpy(),
+            "households": buildings["households"],
+            "residents": buildings["residents"],
+            "kind": buildings["use"],
+            "address": buildings["address"],
+            "attributes": [{"floors": int(floors)} for floors in buildings["floors"]],
+        }
+    )
+
+
+def _store_staff(connection: Connection, county: DemoCounty) -> None:
+    people = county.responders
+    level_of = dict(zip(county.cells["code"], county.cells["level"], strict=True))
+    rows = pd.DataFrame(
+        {
+            "code": people["id"],
+            "name": people["name"],
+            "role": people["role"],
+            "mode": people["mode"],
+            "lon": people.geometry.x,
+            "lat": people.geometry.y,
+            "capabilities": [[] for _ in range(len(people))],
+            "phone": "",
+            "home_level": [level_of.get(code) for code in people["cell_code"]],
+            "home_cell_code": people["cell_code"],
+        }
+    )
+    staffing.upsert_responders(connection, rows, boundaries.moment(connection))
+    ids = staffing.responder_ids(connection)
+    rota = county.shifts
+    staffing.replace_rota(
+        connection,
+        pd.DataFrame(
+            {
+                "responder_id": rota["responder_id"].map(ids),
+                "weekday": rota["weekday"].astype(int),
+                "start_local": rota["starts"].map(time.fromisoformat),
+                "end_local": rota["ends"].map(time.fromisoformat),
+                "timezone": TIMEZONE,
+            }
+        ),
+    )
+    posts = county.posts
+    windows = posts.assign(weekday=posts["weekdays"].str.split(",")).explode("weekday", ignore_index=True)
+    single = posts.drop_duplicates("id")
+    staffing.replace_posts(
+        connection,
+        pd.DataFrame(
+            {
+                "code": single["id"],
+                "name": single["name"],
+                "kind": single["kind"],
+                "lon": single.geometry.x,
+                "lat": single.geometry.y,
+            }
+        ),
+        pd.DataFrame(
+            {
+                "post_code": windows["id"],
+                "responder_id": windows["responder_id"].map(ids),
+                "weekday": windows["weekday"].astype(int),
+                "start_local": windows["starts"].map(time.fromisoformat),
+                "end_local": windows["ends"].map(time.fromisoformat),
+                "timezone": TIMEZONE,
+            }
+        ),
+    )
+
+
+def _incidents(part: pd.DataFrame) -> pd.DataFrame:
+    rows = part.rename(columns={"id": "source_id"})
+    extra = part[["category_code", "category_group"]].to_dict("records")
+    return rows.assign(attributes=extra)

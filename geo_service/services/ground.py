@@ -1,0 +1,128 @@
+"""The ground held in memory: the road graphs by mode, and the demand snapped to them."""
+
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geo_service.errors import ConflictError
+from geo_service.geometry import measure, sampling
+from geo_service.model import Mode
+from geo_service.roads.graph import RoadGraph, build_graph
+from geo_service.roads.network import RoadNetwork
+from geo_service.roads.snap import Snapper, Snaps
+from geo_service.services.tiling import Tiling
+from geo_service.store import ground, roads
+from geo_service.store.database import Database
+
+#: Demand farther than this from any street is not reached by anybody, whatever the time.
+MAX_ACCESS_M = 500.0
+
+
+@dataclass(frozen=True)
+class Demand:
+    """Where help is wanted, and how much: households, or area where a cell has none.
+
+    Attributes
+    ----------
+    lonlat_deg : (n, 2) float64
+        EPSG:4326.
+    weight : (n,) float64
+        Households; square metres in cells without any.
+    leaf : (n,) int32
+        Cell of the index, -1 for points in no cell.
+    by_area : (cells,) bool
+        Which cells are weighed by area.
+    fingerprint : bytes
+        Digest of the demand points it was made from.
+    """
+
+    lonlat_deg: NDArray[np.float64]
+    weight: NDArray[np.float64]
+    leaf: NDArray[np.int32]
+    by_area: NDArray[np.bool_]
+    fingerprint: bytes
+
+
+@dataclass
+class _Roads:
+    network_id: int
+    fingerprint: bytes
+    network: RoadNetwork
+    graphs: dict[Mode, tuple[RoadGraph, Snapper]] = field(default_factory=dict)
+
+
+class Ground:
+    """Roads and demand of one database, loaded when first asked for, loaded again when they change."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._lock = threading.RLock()
+        self._roads: _Roads | None = None
+        self._demand: dict[Any, Demand] = {}
+        self._snaps: dict[Any, Snaps] = {}
+
+    def roads(self, mode: Mode) -> tuple[int, bytes, RoadGraph, Snapper]:
+        """Return id and fingerprint of the network in use, its graph for a mode and the snapper over it.
+
+        Raises
+        ------
+        ConflictError
+            No road network has been imported.
+        """
+        with self._lock:
+            with self._database.reading() as connection:
+                in_use = roads.in_use(connection)
+                if in_use is None:
+                    raise ConflictError("there are no roads yet: run geo-service import roads FILE.osm.pbf")
+                network_id, _, fingerprint = in_use
+                if self._roads is None or self._roads.network_id != network_id:
+                    self._roads = _Roads(network_id, fingerprint, roads.load(connection, network_id))
+                    self._snaps.clear()
+            held = self._roads
+            if mode not in held.graphs:
+                graph = build_graph(held.network, mode)
+                held.graphs[mode] = (graph, Snapper(graph))
+            return held.network_id, held.fingerprint, *held.graphs[mode]
+
+    def demand(self, tiling: Tiling) -> Demand:
+        """Return the demand of a tiling."""
+        with self._lock, self._database.reading() as connection:
+            key = (tiling.edition.id, ground.demand_version(connection))
+            if key not in self._demand:
+                self._demand.clear()
+                self._snaps.clear()
+                self._demand[key] = _demand_of(tiling, ground.demand(connection))
+            return self._demand[key]
+
+    def demand_snaps(self, demand: Demand, mode: Mode) -> Snaps:
+        """Return where the demand meets the streets of a mode."""
+        with self._lock:
+            key = (id(demand), mode)
+            if key not in self._snaps:
+                _, _, _, snapper = self.roads(mode)
+                self._snaps[key] = snapper.snap(demand.lonlat_deg, MAX_ACCESS_M)
+            return self._snaps[key]
+
+
+def _demand_of(tiling: Tiling, points: Any) -> Demand:
+    lonlat_deg = points[["lon", "lat"]].to_numpy(dtype=float)
+    leaf, _ = tiling.index.leaf_of(lonlat_deg)
+    households = points["households"].to_numpy(dtype=float)
+    n = len(tiling.leaves)
+    by_area = np.bincount(leaf[leaf >= 0], weights=households[leaf >= 0], minlength=n) == 0
+    shapes = tiling.cells["geom"].to_numpy()[tiling.leaves]
+    bare = np.flatnonzero(by_area)
+    spread_deg, owner = sampling.spread(shapes[bare])
+    area_m2 = measure.area_m2(shapes[bare])
+    each_m2 = (area_m2 / np.maximum(np.bincount(owner, minlength=len(bare)), 1))[owner]
+    lived_in = (households > 0) & (leaf >= 0)
+    return Demand(
+        lonlat_deg=np.concatenate((lonlat_deg[lived_in], spread_deg)),
+        weight=np.concatenate((households[lived_in], each_m2)),
+        leaf=np.concatenate((leaf[lived_in], bare[owner].astype(np.int32))).astype(np.int32),
+        by_area=by_area,
+        fingerprint=ground.demand_fingerprint(points),
+    )

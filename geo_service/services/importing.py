@@ -1,0 +1,310 @@
+"""Importing: files become boundaries, roads, incidents, responders, shifts and demand.
+
+Each function first works out what would change (``commit=False`` ends there) and writes in one transaction.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from geo_service.errors import Fault, InvalidInputError
+from geo_service.formats.boundaries import BoundaryTable
+from geo_service.model import Finding
+from geo_service.roads.osm import read_pbf
+from geo_service.services.drafting import BoundaryImport, Draft, draft_import
+from geo_service.services.intake import take_in
+from geo_service.services.publishing import Published, publish, refuse_errors
+from geo_service.services.tiling import Tilings
+from geo_service.store import audit, boundaries, ground, incidents, outbox, roads, staffing
+from geo_service.store.database import Connection, Database
+
+Say = Callable[[str, float | None], None]
+
+
+def silent(what: str, share: float | None = None) -> None:
+    """Say nothing about progress."""
+    del what, share
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What an import did, or would do."""
+
+    kind: str
+    committed: bool
+    counts: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as JSON, findings without their shapes."""
+        return {
+            "import": self.kind,
+            "committed": self.committed,
+            **self.counts,
+            "notes": list(self.notes),
+            "findings": [
+                {
+                    "rule": finding.rule,
+                    "severity": finding.severity.value,
+                    "cells": list(finding.cells[:10]),
+                    "message": finding.message,
+                    "remedy": finding.remedy,
+                    "numbers": dict(finding.numbers),
+                }
+                for finding in self.findings
+            ],
+        }
+
+
+# -------------------------------------------------------------------------------------------- boundaries
+
+
+def import_boundaries(
+    database: Database,
+    tilings: Tilings,
+    table: BoundaryTable,
+    *,
+    level: str,
+    parent_level: str | None = None,
+    tolerance_m: float = 0.0,
+    accept: frozenset[str] = frozenset(),
+    valid_from: datetime | None = None,
+    note: str = "",
+    who: str,
+    commit: bool,
+    say: Say = silent,
+) -> ImportReport:
+    """Make the cells of one level from a file, and with ``commit`` publish them as a new edition.
+
+    Raises
+    ------
+    InvalidInputError
+        With ``commit``: the tiling has errors (each is listed), or nothing would change.
+    """
+    say("comparing with the boundaries in force", None)
+    with database.reading() as connection:
+        levels = boundaries.levels(connection)
+        in_force = boundaries.edition_in_force(connection)
+    current = tilings.load(in_force) if in_force else None
+    frame = pd.DataFrame(table.frame)
+    request = BoundaryImport(frame, level, parent_level, tolerance_m, accept)
+    draft = draft_import(request, current, levels)
+    if not commit:
+        return _boundary_report(draft, table, None)
+    refuse_errors(draft)
+    say("publishing", None)
+    done = publish(
+        database, tilings, draft, who=who, note=note, tolerance_m=tolerance_m, valid_from=valid_from
+    )
+    return _boundary_report(draft, table, done)
+
+
+def _boundary_report(draft: Draft, table: BoundaryTable, done: Published | None) -> ImportReport:
+    counts: dict[str, Any] = {
+        "cells": len(table.frame),
+        "base_edition": draft.base,
+        "changes": draft.difference.as_dict(),
+        "errors": len(draft.errors),
+    }
+    if done:
+        counts |= {"edition": done.edition_id, "valid_from": done.valid_from, "incidents_placed": done.placed}
+    return ImportReport("boundaries", done is not None, counts, table.notes, draft.findings)
+
+
+# ------------------------------------------------------------------------------------------------- roads
+
+
+def import_roads(
+    database: Database, file: Path, *, name: str, who: str, commit: bool = True, say: Say = silent
+) -> ImportReport:
+    """Read an OSM PBF and put its network in use."""
+    say("reading the streets", None)
+    extract = read_pbf(file)
+    network, features = extract.network, extract.features
+    report = extract.report.as_dict()
+    counts: dict[str, Any] = {"nodes": len(network.node_id), "edges": len(network.edge_id), "report": report}
+    counts["map_features"] = len(features.kind)
+    if not len(network.edge_id):
+        raise InvalidInputError(
+            f"{file.name} holds no streets", [Fault("FILE", "give an extract with highways")]
+        )
+    if commit:
+        say("storing", None)
+        drawn = pd.DataFrame(
+            {"kind": features.kind, "name": features.name, "geometry": features.geometry}, dtype=object
+        )
+        with database.writing() as connection:
+            network_id = roads.replace(connection, network, name, report)
+            ground.replace_features(connection, f"roads {name}", drawn)
+            counts["network_id"] = network_id
+            _record(
+                connection, who, "import roads", name, {"edges": counts["edges"], "nodes": counts["nodes"]}
+            )
+    return ImportReport("roads", commit, counts)
+
+
+# --------------------------------------------------------------------------------------------- incidents
+
+
+def import_incidents(
+    database: Database,
+    tilings: Tilings,
+    frame: pd.DataFrame,
+    notes: tuple[str, ...] = (),
+    *,
+    source: str,
+    who: str,
+    commit: bool,
+) -> ImportReport:
+    """Take in a table of incidents; rows imported before are left as they are."""
+    rows = frame.rename(columns={"id": "source_id"})
+    unlocated = int(rows["lon"].isna().sum())
+    if not commit:
+        with database.reading() as connection:
+            known = incidents.by_source(connection, source, rows["source_id"].tolist())
+        new = int((~rows["source_id"].isin(list(known))).sum())
+        counts = {"received": len(rows), "new": new, "repeated": len(rows) - new, "unlocated": unlocated}
+        return ImportReport("incidents", committed=False, counts=counts, notes=notes)
+    done = take_in(database, tilings, rows, source=source, who=who)
+    return ImportReport("incidents", True, {**done.as_dict(), "unlocated": unlocated}, notes)
+
+
+# ---------------------------------------------------------------------------------------------- staffing
+
+
+def import_responders(
+    database: Database,
+    tilings: Tilings,
+    frame: pd.DataFrame,
+    notes: tuple[str, ...] = (),
+    *,
+    who: str,
+    commit: bool,
+) -> ImportReport:
+    """Add or correct responders by id; a home cell becomes a duty from now on.
+
+    ``frame``: id, name, role, mode, lon, lat, home_cell_code, phone, capabilities.
+
+    Raises
+    ------
+    InvalidInputError
+        A home cell does not exist.
+    """
+    with database.reading() as connection:
+        known = staffing.responder_ids(connection)
+        in_force = boundaries.edition_in_force(connection)
+    rows = frame.rename(columns={"id": "code"}).copy()
+    home = rows["home_cell_code"].where(rows["home_cell_code"].notna(), None)
+    rows["home_cell_code"] = home
+    rows["home_level"] = None
+    if home.notna().any():
+        level_of: dict[str, str] = {}
+        if in_force:
+            cells = tilings.load(in_force).cells
+            # from the top down, so that of two levels with the same code the lower one counts
+            level_of = dict(zip(cells["code"], cells["level"], strict=True))
+        faults = [
+            Fault(
+                "home_cell_code",
+                "there is no cell with this code in the edition in force",
+                int(row) + 1,
+                code,
+            )
+            for row, code in enumerate(home)
+            if code is not None and code not in level_of
+        ]
+        if faults:
+            raise InvalidInputError(f"{len(faults)} home cell(s) do not exist", faults[:100])
+        rows["home_level"] = [level_of.get(code) if code is not None else None for code in home]
+    counts = {
+        "rows": len(rows),
+        "new": int((~rows["code"].isin(list(known))).sum()),
+        "corrected": int(rows["code"].isin(list(known)).sum()),
+    }
+    if commit:
+        with database.writing() as connection:
+            staffing.upsert_responders(connection, rows, boundaries.moment(connection))
+            _record(connection, who, "import responders", "responders", counts)
+    return ImportReport("responders", commit, counts, notes)
+
+
+def import_shifts(
+    database: Database,
+    shifts: pd.DataFrame,
+    rota: pd.DataFrame,
+    notes: tuple[str, ...] = (),
+    *,
+    who: str,
+    commit: bool,
+) -> ImportReport:
+    """Set shifts (``responder_id, start, end``) and weekly rotas of the responders that the file names.
+
+    Raises
+    ------
+    InvalidInputError
+        A responder is not known, or one is on two shifts at once.
+    """
+    with database.reading() as connection:
+        ids = staffing.responder_ids(connection)
+    faults = [
+        Fault("responder_id", "there is no responder with this id; import responders first", int(i) + 1, code)
+        for part in (shifts, rota)
+        for i, code in enumerate(part["responder_id"])
+        if code not in ids
+    ]
+    faults += _double_shifts(shifts)
+    if faults:
+        raise InvalidInputError(f"{len(faults)} fault(s) in the shifts", faults[:100])
+    counts = {"shifts": len(shifts), "rota_rows": len(rota)}
+    if commit:
+        with database.writing() as connection:
+            if len(shifts):
+                staffing.replace_shifts(
+                    connection, shifts.assign(responder_id=shifts["responder_id"].map(ids))
+                )
+            if len(rota):
+                staffing.replace_rota(connection, rota.assign(responder_id=rota["responder_id"].map(ids)))
+            _record(connection, who, "import shifts", "shifts", counts)
+    return ImportReport("shifts", commit, counts, notes)
+
+
+def _double_shifts(shifts: pd.DataFrame) -> list[Fault]:
+    ordered = shifts.reset_index(drop=True).reset_index(names="row").sort_values(["responder_id", "start"])
+    same = ordered["responder_id"].eq(ordered["responder_id"].shift())
+    clash = ordered[same & (ordered["start"] < ordered["end"].shift())]
+    return [
+        Fault("start", f"responder {row.responder_id} is on another shift then", int(row.row) + 1, row.start)
+        for row in clash.itertuples(index=False)
+    ]
+
+
+# ------------------------------------------------------------------------------------------------ demand
+
+
+def import_demand(
+    database: Database, points: pd.DataFrame, notes: tuple[str, ...] = (), *, who: str, commit: bool
+) -> ImportReport:
+    """Put a new set of demand points in the place of the old one."""
+    with database.reading() as connection:
+        before, _ = ground.demand_version(connection)
+    counts = {
+        "points": len(points),
+        "households": int(points["households"].sum()),
+        "residents": int(points["residents"].sum()),
+        "replaced": before,
+    }
+    if commit:
+        with database.writing() as connection:
+            ground.replace_demand(connection, points)
+            _record(connection, who, "import demand", "demand", counts)
+    return ImportReport("demand", commit, counts, notes)
+
+
+def _record(connection: Connection, who: str, action: str, subject: str, details: dict[str, Any]) -> None:
+    audit.record(connection, who, action, subject, details)
+    outbox.add(connection, action.replace("import ", "imported."), details)

@@ -1,0 +1,253 @@
+"""The maps' data and pages: shapes, figures and points of an edition, served or embedded in one file."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+from numpy.typing import NDArray
+
+from geo_service.errors import Fault, NotFoundError
+from geo_service.maps import pages
+from geo_service.maps.figures import Label, figures_json
+from geo_service.maps.layers import Measure
+from geo_service.maps.offline import Page
+from geo_service.maps.points import Unit, heat_json, units_json
+from geo_service.maps.shapes import Detail, encode_shapes
+from geo_service.model import Level, Mode
+from geo_service.services import cell_figures
+from geo_service.services.coverage import by_level, run_coverage
+from geo_service.services.ground import Ground
+from geo_service.services.rostering import on_duty
+from geo_service.services.tiling import Tiling
+from geo_service.staffing.density import staffing_density
+from geo_service.store import boundaries, incidents
+from geo_service.store.database import Database
+
+YEAR = timedelta(days=365)
+
+STAFFING_MEASURES = (
+    Measure("per_km2", Label("每平方公里", "per km²")),
+    Measure("per_1000_residents", Label("每千人", "per 1,000 residents")),
+    Measure("per_100_households", Label("每百户", "per 100 households")),
+    Measure("per_incident", Label("每百件事件", "per 100 incidents a year")),
+)
+COVERAGE_MEASURES = (
+    Measure("share", Label("覆盖率", "share covered")),
+    Measure("worst_min", Label("最远到场时间", "longest time")),
+)
+INCIDENT_MEASURES = (Measure("count", Label("事件数", "incidents")),)
+ROLE_NAMES = {"grid_worker": "网格员", "grid_lead": "网格长", "police": "民警", "volunteer": "志愿者"}
+
+
+@dataclass(frozen=True)
+class View:
+    """What a map shows: boundaries, moment, mode and limit."""
+
+    at: datetime
+    mode: Mode = Mode.EBIKE
+    limit_s: int = 300
+    title: str = ""
+
+
+class Mapper:
+    """Makes the parts of maps from a database, its tilings and its ground."""
+
+    def __init__(self, database: Database, ground: Ground) -> None:
+        self._database = database
+        self._ground = ground
+        self._makers: Mapping[str, Callable[[Tiling, str, str, View], bytes]] = {
+            "staffing": self._staffing,
+            "coverage": self._coverage,
+            "incidents": self._incidents,
+        }
+
+    def shapes(self, tiling: Tiling, level: str, detail: Detail) -> bytes:
+        """Return a level's cells, encoded for the page."""
+        cells = tiling.at_level(level)
+        return encode_shapes(
+            cells["code"].tolist(),
+            cells["name"].tolist(),
+            cells["geom"].to_numpy(),
+            level=level,
+            edition=tiling.edition.id,
+            detail=detail,
+        )
+
+    def figures(self, kind: str, tiling: Tiling, level: str, measure: str, view: View) -> bytes:
+        """Return the figures of one map, level and measure.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such map, measure or level.
+        """
+        known = {"staffing": STAFFING_MEASURES, "coverage": COVERAGE_MEASURES, "incidents": INCIDENT_MEASURES}
+        if kind not in known:
+            raise NotFoundError(f"there is no map {kind!r}", [Fault("map", f"use one of {', '.join(known)}")])
+        if measure not in {one.code for one in known[kind]}:
+            names = ", ".join(one.code for one in known[kind])
+            raise NotFoundError(
+                f"the map has no measure {measure!r}", [Fault("measure", f"use one of {names}")]
+            )
+        return self._makers[kind](tiling, level, measure, view)
+
+    def _staffing(self, tiling: Tiling, level: str, measure: str, view: View) -> bytes:
+        with self._database.reading() as connection:
+            ground = cell_figures.land_and_people(connection, tiling)
+            yearly = cell_figures.incident_counts(connection, tiling, view.at - YEAR, view.at)
+            staff = cell_figures.staff_counts(connection, tiling, level, view.at)
+        leaf = {"area_km2": ground["area_km2"], "residents": ground["residents"],
+                "households": ground["households"], "incidents": yearly}  # fmt: skip
+        totals = {
+            name: cell_figures.sum_up(tiling, level, np.asarray(v, dtype=float)) for name, v in leaf.items()
+        }
+        density = staffing_density(staff, **totals)
+        words = next(one.label for one in STAFFING_MEASURES if one.code == measure)
+        return figures_json(
+            _by_code(tiling, level, density[measure].to_numpy(dtype=float)),
+            title=Label("力量配备密度", "Staffing density"),
+            unit=Label(f"人 / {words.zh.removeprefix('每')}", f"staff {words.en}"),
+            note=_moment_note(view),
+        )
+
+    def _coverage(self, tiling: Tiling, level: str, measure: str, view: View) -> bytes:
+        run = run_coverage(
+            self._database, self._ground, tiling, at=view.at, mode=view.mode, limit_s=view.limit_s, who="map"
+        )
+        cells = by_level(tiling, run, level)
+        minutes = f"{view.limit_s / 60:g}"
+        if measure == "share":
+            return figures_json(
+                _by_code(tiling, level, cells["share"].to_numpy(dtype=float)),
+                title=Label(f"{minutes} 分钟覆盖率", f"Covered within {minutes} min"),
+                unit=Label("户数占比", "of households"),
+                method="given",
+                breaks=(0.2, 0.4, 0.6, 0.8, 0.95, 1.0),
+                percent=True,
+                note=_moment_note(view, with_mode=True),
+            )
+        return figures_json(
+            _by_code(tiling, level, cells["worst_s"].to_numpy(dtype=float) / 60),
+            title=Label("最远到场时间", "Longest time to arrive"),
+            unit=Label("分钟", "minutes"),
+            palette="YlOrRd",
+            note=_moment_note(view, with_mode=True),
+        )
+
+    def _incidents(self, tiling: Tiling, level: str, measure: str, view: View) -> bytes:
+        del measure, view
+        with self._database.reading() as connection:
+            counts = cell_figures.incident_counts(connection, tiling, None, None)
+        return figures_json(
+            _by_code(tiling, level, cell_figures.sum_up(tiling, level, counts)),
+            title=Label("事件数", "Incidents"),
+            unit=Label("件", "incidents"),
+            method="fisher_jenks",
+            palette="YlOrRd",
+        )
+
+    def heat(self) -> bytes:
+        """Return all located incidents, gathered on a raster."""
+        with self._database.reading() as connection:
+            unlocated = incidents.totals(connection)["unlocated"]
+            return heat_json(incidents.points(connection, None, None), unlocated=unlocated)
+
+    def units(self, view: View) -> bytes:
+        """Return who is on duty, and where; no names: a map is looked at by many."""
+        with self._database.reading() as connection:
+            duty = on_duty(connection, view.at)
+        known = duty[duty["lon"].notna()]
+        return units_json(
+            [
+                Unit(
+                    row.lon,
+                    row.lat,
+                    str(row.code),
+                    ROLE_NAMES.get(row.role, row.role),
+                    "在岗点" if row.pinned else "",
+                )
+                for row in known.itertuples(index=False)
+            ]
+        )
+
+    def served_page(self, kind: str, tiling: Tiling, view: View, links: Any, base_version: str) -> Page:
+        """Return a page that fetches its data from this server."""
+        edition = tiling.edition.id
+        query = f"at={view.at.isoformat().replace('+', '%2B')}&mode={view.mode.value}&limit_s={view.limit_s}"
+        levels = [(one, int((tiling.cells["level"] == one.code).sum())) for one in self._levels(tiling)]
+        measures = {"staffing": STAFFING_MEASURES, "coverage": COVERAGE_MEASURES}.get(kind, INCIDENT_MEASURES)
+        sources = pages.served_levels(
+            levels, f"/maps/shapes/{edition}", f"/maps/figures/{edition}/{kind}?{query}", measures
+        )
+        common: dict[str, Any] = {
+            "place": self._place(tiling, view, links),
+            "base": pages.served_base(f"/maps/tiles/base/{{z}}/{{x}}/{{y}}.mvt?v={base_version}"),
+            "measures": measures,
+        }
+        if kind == "staffing":
+            return pages.staffing_map(sources, units=f"/maps/units.json?{query}", **common)
+        if kind == "coverage":
+            return pages.coverage_map(sources, units=f"/maps/units.json?{query}", **common)
+        return pages.incident_map(sources, heat="/maps/heat.json", **common)
+
+    def file_page(self, kind: str, tiling: Tiling, view: View, base: bytes | None) -> Page:
+        """Return a page that holds everything it shows and asks for nothing."""
+        measures = {"staffing": STAFFING_MEASURES, "coverage": COVERAGE_MEASURES}.get(kind, INCIDENT_MEASURES)
+        levels = [
+            pages.EmbeddedLevel(
+                one,
+                gpd.GeoDataFrame(
+                    tiling.at_level(one.code)[["code", "name", "geom"]], geometry="geom", crs=4326
+                ),
+                {m.code: self.figures(kind, tiling, one.code, m.code, view) for m in measures},
+            )
+            for one in self._levels(tiling)
+        ]
+        common: dict[str, Any] = {
+            "place": self._place(tiling, view, ()),
+            "base": pages.Embedded(base) if base else None,
+            "measures": measures,
+        }
+        if kind == "incidents":
+            return pages.incident_map(levels, heat=pages.Embedded(self.heat()), **common)
+        maker = pages.staffing_map if kind == "staffing" else pages.coverage_map
+        return maker(levels, units=pages.Embedded(self.units(view)), **common)
+
+    def _levels(self, tiling: Tiling) -> list[Level]:
+        with self._database.reading() as connection:
+            known = boundaries.levels(connection)
+        return [level for level in known if level.code in tiling.levels]
+
+    def _place(self, tiling: Tiling, view: View, links: Any) -> pages.Place:
+        shapes = tiling.cells["geom"].to_numpy()[tiling.leaves]
+        bounds = gpd.GeoSeries(shapes).total_bounds
+        top = tiling.at_level(tiling.levels[0])
+        name = str(top["name"].iloc[0]) if len(top) == 1 else ""
+        edition = tiling.edition
+        return pages.Place(
+            bounds=tuple(map(float, bounds)),  # type: ignore[arg-type]
+            subtitle=Label(
+                f"{name} 边界版本 {edition.id}　{view.at:%Y-%m-%d %H:%M}".strip(),
+                f"edition {edition.id}, {view.at:%Y-%m-%d %H:%M}",
+            ),
+            links=links,
+        )
+
+
+def _by_code(tiling: Tiling, level: str, values: NDArray[np.float64]) -> dict[str, float | None]:
+    codes = tiling.at_level(level)["code"]
+    return {str(code): float(v) if np.isfinite(v) else None for code, v in zip(codes, values, strict=True)}
+
+
+def _moment_note(view: View, *, with_mode: bool = False) -> Label:
+    modes = {
+        Mode.WALK: ("步行", "on foot"),
+        Mode.EBIKE: ("电动车", "by e-bike"),
+        Mode.CAR: ("汽车", "by car"),
+    }
+    zh, en = modes[view.mode]
+    when = f"{view.at:%Y-%m-%d %H:%M}"
+    return Label(f"{when} {zh}", f"{when} {en}") if with_mode else Label(when, when)

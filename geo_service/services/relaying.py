@@ -1,0 +1,47 @@
+"""The relay: hands events of settled transactions to whoever listens on the database's channel.
+
+Writers only append to the outbox; announcing from their own transactions would make commits queue behind each
+other (PostgreSQL serialises NOTIFY at commit). The relay looks at short intervals, announces in the order of
+commits and drops what is old.
+"""
+
+import time
+from collections.abc import Callable
+
+from geo_service.errors import UnavailableError
+from geo_service.store import outbox
+from geo_service.store.database import Database
+
+INTERVAL_S = 0.25
+KEEP_S = 7 * 24 * 3600
+
+
+def relay(database: Database, *, stop: Callable[[], bool], said: Callable[[str], None]) -> int:
+    """Announce events until ``stop()`` says so; returns how many were announced.
+
+    A database that does not answer is waited for: nothing is lost, because the outbox keeps its events.
+    """
+    position: tuple[int, int] | None = None
+    count, dropped_at = 0, 0.0
+    while not stop():
+        try:
+            with database.writing() as connection:
+                if position is None:
+                    position = outbox.newest_settled(connection)
+                events = outbox.settled(connection, position)
+                for event in events:
+                    outbox.announce(connection, event)
+            if events:
+                position = (events[-1]["xid"], events[-1]["seq"])
+                count += len(events)
+            if time.monotonic() - dropped_at > 3600:
+                with database.writing() as connection:
+                    outbox.drop_before(connection, KEEP_S)
+                dropped_at = time.monotonic()
+        except UnavailableError as error:
+            said(f"the database does not answer, trying again: {error.detail}")
+            time.sleep(2)
+            continue
+        if not events:
+            time.sleep(INTERVAL_S)
+    return count
