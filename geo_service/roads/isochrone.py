@@ -1,0 +1,229 @@
+"""Outlines of what can be reached within limits of time: for the eye, never for shares of demand.
+
+What is drawn is the union of discs about every point of street that is reached: a disc's radius is the
+walk that the time left over allows, but at most ``off_street_m``. The union is sampled as a signed distance
+on a raster of ``cell_m`` and its zero line traced through triangles, linear within each. Its error is below
+one and a half raster cells. On every raster point the distance for a longer limit is not greater than for a
+shorter one, so the outlines are nested; lines are traced at least :data:`MARGIN` of a raster cell away from
+raster points, so rings never touch and polygons are valid.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+from numpy.typing import ArrayLike, NDArray
+
+from geo_service.errors import Fault, InvalidInputError
+from geo_service.roads.graph import UNREACHED, RoadGraph
+from geo_service.roads.plain import metres_per_degree
+from geo_service.roads.reach import demand_time_ms
+from geo_service.roads.snap import Snaps
+from geo_service.roads.travel import travel_time
+
+CELL_M = 15.0
+OFF_STREET_M = 60.0
+MARGIN = 0.05
+SMALLEST_CELLS = 12.0
+"""Specks and holes of less than so many raster cells are not drawn."""
+MOST_CELLS = 30_000_000
+
+
+def isochrone(
+    graph: RoadGraph,
+    sources: Snaps,
+    limits_ms: Sequence[int],
+    *,
+    cell_m: float = CELL_M,
+    off_street_m: float = OFF_STREET_M,
+    delay_ms: ArrayLike = 0,
+) -> NDArray[np.object_]:
+    """Outline what the sources reach within each limit.
+
+    Parameters
+    ----------
+    graph : RoadGraph
+        Of the mode in which the sources travel.
+    sources : Snaps
+        Where they start.
+    limits_ms : sequence of int
+        Limits of time, in any order.
+    cell_m : float
+        Raster step: the finer, the more accurate and the slower.
+    off_street_m : float
+        How far from the street the outline goes at most.
+    delay_ms : int or (k,) array
+        What each source needs before it sets out.
+
+    Returns
+    -------
+    (len(limits_ms),) object
+        shapely MultiPolygons in EPSG:4326, valid, empty where nothing is reached; each covers those of
+        shorter limits.
+
+    Raises
+    ------
+    InvalidInputError
+        When a limit is negative, a distance not positive, or the raster would be too large.
+    """
+    limits = [int(limit) for limit in limits_ms]
+    faults = [Fault("limits_ms", "give 0 or more", value=x) for x in limits if x < 0]
+    if not (cell_m > 0 and off_street_m > 0):
+        faults.append(Fault("cell_m, off_street_m", "give metres above 0"))
+    if faults:
+        raise InvalidInputError("The isochrone cannot be drawn like that.", faults)
+    out = np.full(len(limits), shapely.MultiPolygon(), object)
+    samples = _samples(graph, sources, max(limits, default=0), cell_m, delay_ms) if limits else None
+    if samples is None:
+        return out
+    lonlat_deg, time_ms = samples
+    raster = _Raster.around(lonlat_deg, cell_m, off_street_m)
+    at = raster.index(lonlat_deg)
+    for i, limit in enumerate(limits):
+        left_m = (limit - time_ms.astype(np.int64)) / 1000.0 * graph.access_mps
+        inside = left_m >= 0
+        if not inside.any():
+            continue
+        where, nearest = np.unique(at[inside], return_inverse=True)
+        radius_m = np.zeros(len(where))
+        np.maximum.at(radius_m, nearest, np.minimum(left_m[inside], off_street_m))
+        field = _distance_to_discs(where, radius_m, raster.shape, raster.cell_m, off_street_m)
+        out[i] = raster.polygons(field)
+    return out
+
+
+def _samples(
+    graph: RoadGraph, sources: Snaps, limit_ms: int, cell_m: float, delay_ms: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.int32]] | None:
+    """Points along every stretch of street reached within the limit, and when; None where there are none."""
+    time_ms, owner = travel_time(graph, sources, bound_ms=limit_ms, delay_ms=delay_ms)
+    near = np.zeros(len(graph.edge_ms), np.bool_)
+    for end in (0, 1):
+        near |= time_ms[graph.edge_node[:, end]] < UNREACHED
+    near[sources.edge[sources.snapped]] = True
+    edges = np.flatnonzero(near & graph.edge_usable)
+    if len(edges) == 0:
+        return None
+    steps = np.ceil(graph.network.edge_length_m[edges] / (cell_m / 2)).astype(np.int64) + 1
+    edge = np.repeat(edges, steps).astype(np.int32)
+    within = np.arange(len(edge)) - np.repeat(np.cumsum(steps) - steps, steps)
+    fraction = within / np.repeat(np.maximum(steps - 1, 1), steps)
+    points = Snaps.on_edges(graph, edge, fraction)
+    at_ms, _ = demand_time_ms(graph, points, time_ms, owner, sources, delay_ms=delay_ms)
+    reached = at_ms <= limit_ms
+    return (points.lonlat_deg[reached], at_ms[reached]) if reached.any() else None
+
+
+def _distance_to_discs(
+    where: NDArray[np.int64],
+    radius_m: NDArray[np.float64],
+    shape: tuple[int, int],
+    cell_m: float,
+    most_m: float,
+) -> NDArray[np.float64]:
+    """Return the signed distance, m, from the points of a raster to discs about some of them.
+
+    Negative inside. Exact where it matters, within two cells outside of the outline; beyond that it stays
+    at that height. ``where`` names each raster point once and keeps off the border of the raster.
+    """
+    reach = int(np.ceil(most_m / cell_m)) + 2
+    field = np.full(shape[0] * shape[1], 2.0 * cell_m)
+    for dy in range(-reach, reach + 1):
+        for dx in range(-reach, reach + 1):
+            away = float(np.hypot(dx, dy)) * cell_m
+            if away > most_m + 2 * cell_m:
+                continue
+            there = where + (dy * shape[1] + dx)
+            field[there] = np.minimum(field[there], away - radius_m)
+    return field.reshape(shape)
+
+
+@dataclass(frozen=True, slots=True)
+class _Raster:
+    """A raster in metres about a place; ``shape`` is rows, columns."""
+
+    origin_deg: tuple[float, float]
+    scale: tuple[float, float]  # metres per degree of longitude, latitude
+    cell_m: float
+    shape: tuple[int, int]
+
+    @classmethod
+    def around(cls, lonlat_deg: NDArray[np.float64], cell_m: float, off_street_m: float) -> "_Raster":
+        """Lay a raster over the points with room for the discs about them."""
+        low, high = lonlat_deg.min(axis=0), lonlat_deg.max(axis=0)
+        east, north = metres_per_degree(float(low[1] + high[1]) / 2)
+        border_m = off_street_m + 3 * cell_m
+        nx = int((high[0] - low[0]) * east / cell_m + 2 * border_m / cell_m) + 2
+        ny = int((high[1] - low[1]) * north / cell_m + 2 * border_m / cell_m) + 2
+        if nx * ny > MOST_CELLS:
+            raise InvalidInputError(
+                "The isochrone spans too large an area for its raster.",
+                [
+                    Fault(
+                        "cell_m",
+                        f"use a raster step of {cell_m * (nx * ny / MOST_CELLS) ** 0.5:.0f} m or more",
+                    )
+                ],
+            )
+        origin = (float(low[0]) - border_m / float(east), float(low[1]) - border_m / float(north))
+        return cls(origin, (float(east), float(north)), cell_m, (ny, nx))
+
+    def index(self, lonlat_deg: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Index of the raster point nearest to each point, row by row."""
+        cells = (lonlat_deg - self.origin_deg) * self.scale / self.cell_m
+        x, y = np.floor(cells + 0.5).astype(np.int64).T
+        at: NDArray[np.int64] = y * self.shape[1] + x
+        return at
+
+    def polygons(self, field: NDArray[np.float64]) -> shapely.MultiPolygon:
+        """Trace the zero line of a field and return what lies on its negative side."""
+        lines = _zero_lines(field)
+        if len(lines) == 0:
+            return shapely.MultiPolygon()
+        lonlat_deg = lines * self.cell_m / self.scale + self.origin_deg
+        area = shapely.build_area(shapely.multilinestrings(shapely.linestrings(lonlat_deg)))
+        smallest = SMALLEST_CELLS * self.cell_m**2 / (self.scale[0] * self.scale[1])
+        parts = shapely.get_parts(area)
+        kept = []
+        for part in parts[shapely.area(shapely.polygons(shapely.get_exterior_ring(parts))) >= smallest]:
+            holes = [ring for ring in part.interiors if shapely.Polygon(ring).area >= smallest]
+            kept.append(shapely.Polygon(part.exterior, holes))
+        return shapely.MultiPolygon(kept)
+
+
+def _zero_lines(field: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Pieces of a field's zero line, (k, 2, 2) in raster units x, y.
+
+    Each raster square is cut into two triangles by its rising diagonal; in a triangle the line runs from one
+    side to another, so there are no ambiguous cases. A crossing is computed from the raster points in one
+    fixed order, so pieces that meet share it to the bit.
+    """
+    ny, nx = field.shape
+    square = (np.arange(ny - 1)[:, None] * nx + np.arange(nx - 1)).ravel()
+    inside = (field <= 0).ravel()
+    corners = np.stack([square, square + 1, square + nx, square + nx + 1], axis=1)
+    mixed = inside[corners]
+    corners = corners[mixed.any(axis=1) & ~mixed.all(axis=1)]
+    sw, se, nw, ne = corners.T
+    triangles = np.concatenate([np.stack([sw, se, ne], axis=1), np.stack([sw, ne, nw], axis=1)])
+    within = inside[triangles]
+    triangles = triangles[within.any(axis=1) & ~within.all(axis=1)]
+    within = inside[triangles]
+    # the corner that is alone on its side: the line crosses the two sides that meet there
+    alone = np.where(within.sum(axis=1) == 1, within.argmax(axis=1), within.argmin(axis=1))
+    row = np.arange(len(triangles))
+    tip = triangles[row, alone]
+    ends = [_crossing(field, tip, triangles[row, (alone + turn) % 3]) for turn in (1, 2)]
+    return np.stack(ends, axis=1)
+
+
+def _crossing(
+    field: NDArray[np.float64], one: NDArray[np.int64], other: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Where the field is zero between raster points, x and y in raster units."""
+    a, b = np.minimum(one, other), np.maximum(one, other)
+    flat, nx = field.ravel(), field.shape[1]
+    share = np.clip(flat[a] / (flat[a] - flat[b]), MARGIN, 1.0 - MARGIN)
+    ax, ay, bx, by = a % nx, a // nx, b % nx, b // nx
+    return np.stack([ax + share * (bx - ax), ay + share * (by - ay)], axis=1)
