@@ -1,5 +1,7 @@
 """Keys through the API, and the service's own pages."""
 
+import re
+
 import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
@@ -98,8 +100,19 @@ def test_the_description_lists_our_problems_and_schemes(client: TestClient):
     assert "security" not in document["paths"]["/health/live"]["get"]
 
 
-def test_the_docs_page_asks_nobody_else(client: TestClient):
-    page = client.get("/docs")
-    assert page.status_code == 200
-    assert "http" not in page.text.replace("</html>", "").replace("<html", "")
-    assert "sha256-" in page.headers["content-security-policy"]
+@pytest.mark.parametrize("path", ["/", "/docs"])
+def test_the_pages_ask_nobody_else_and_all_they_name_is_there(client: TestClient, path: str):
+    page = client.get(path)
+    assert page.headers["content-type"].startswith("text/html")
+    addresses = re.findall(r'(?:src|href)="([^"#]+)"', page.text)
+    assert addresses
+    for address in addresses:
+        assert address.startswith("/"), address
+        if address.startswith("/static/"):
+            found = client.get(address)
+            assert found.status_code == 200, address
+            assert "immutable" in found.headers["cache-control"]
+
+
+def test_the_icon_is_there(client: TestClient):
+    assert client.get("/favicon.ico").headers["content-type"] == "image/svg+xml"
