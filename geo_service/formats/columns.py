@@ -19,7 +19,7 @@ from geo_service.formats.times import known_timezone, parse_moments
 
 _BRACKETED = re.compile(r"[(（\[【].*?[)）\]】]")
 _SEPARATORS = re.compile(r"[\s_\-.:：*]+")
-_SHORTENED = re.compile(r"\d(\.\d+)?E\+\d+", re.IGNORECASE)
+_SHORTENED = re.compile(r"\d(?:\.\d+)?E\+\d+", re.IGNORECASE)
 
 
 class Columns:
@@ -168,7 +168,11 @@ class Columns:
         """Return what stands in all other columns, a dict a row, empty cells left out; indexed from 0."""
         used = set(self.header_of.values())
         others = [str(name) for name in self.frame.columns if name not in used]
-        rows = zip(*(self.frame[name] for name in others), strict=True) if others else [()] * len(self.frame)
+        rows = (
+            zip(*(self.frame[name].tolist() for name in others), strict=True)
+            if others
+            else [()] * len(self.frame)
+        )
         dicts = [{name: value for name, value in zip(others, row, strict=True) if value} for row in rows]
         return pd.Series(dicts, dtype=object)
 

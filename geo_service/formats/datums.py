@@ -56,11 +56,12 @@ def datum_of(
 ) -> AnyDatum | None:
     """Return the datum of a vector file: the caller's word, else the file's; None after noting a fault."""
     if given is not None:
-        if table.epsg is not None and given != parse_datum(table.epsg):
-            notes.append(f"the file says EPSG:{table.epsg}; {label(given)} was used because it was asked for")
+        says = table.datum or (f"EPSG:{table.epsg}" if table.epsg is not None else None)
+        if says is not None and given != given_datum(says, FaultList()):
+            notes.append(f"the file says {says}; {label(given)} was used because it was asked for")
         return given
     if table.format == "GeoJSON":
-        return WGS84
+        return WGS84 if table.datum is None else parse_datum(table.datum)
     if table.epsg is not None:
         return given_datum(table.epsg, faults)
     if table.crs_name is not None:

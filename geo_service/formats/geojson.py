@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 import orjson
 
-from geo_service.errors import TooLargeError
+from geo_service.errors import InvalidInputError, TooLargeError
+from geo_service.formats.datums import in_degrees
 from geo_service.formats.faults import FaultList
 from geo_service.formats.geojson_geometry import GEOMETRIES, POLYGONS, GeometryReader
 from geo_service.formats.limits import Limits
 from geo_service.formats.text import bad_character, decode
 from geo_service.formats.vectortable import VectorTable
+from geo_service.geometry.crs import parse_datum
 
 _WGS84_NAMES = re.compile(r"(crs:?84|epsg:+(\d*\.?\d*:)?4326|wgs[ _]?84)$", re.IGNORECASE)
 _NOT_GEOJSON = {
@@ -144,6 +146,7 @@ class _Walker:
         if features is None:
             return None
         crs_name = self._declared_crs(root, notes)
+        datum = self._declared_datum(root, notes)
         self._geometries.declared_crs = crs_name
         geometry = np.empty(len(features), dtype=object)
         properties: list[dict[str, Any]] = []
@@ -156,7 +159,7 @@ class _Walker:
         if self._nested:
             notes.append(f"{self._nested} properties hold lists or objects: kept as JSON text")
         row = np.arange(1, len(features) + 1, dtype=np.int64)
-        return VectorTable(geometry, columns, row, "GeoJSON", None, crs_name, tuple(notes))
+        return VectorTable(geometry, columns, row, "GeoJSON", None, crs_name, datum, tuple(notes))
 
     def _features(self, root: Any) -> list[tuple[Any, str]] | None:
         kind = root.get("type") if isinstance(root, dict) else None
@@ -201,6 +204,19 @@ class _Walker:
             "the file's crs member is no name of a CRS; it was not used and no link in it was followed"
         )
         return None
+
+    def _declared_datum(self, root: dict[str, Any], notes: list[str]) -> str | None:
+        """Return what our own exports write beside the features when their coordinates are not WGS84."""
+        named = root.get("datum")
+        if not isinstance(named, str):
+            return None
+        try:
+            datum = parse_datum(named)
+        except InvalidInputError:
+            notes.append("the file's datum member names nothing we know; it was not used")
+            return None
+        self._geometries.lonlat = self._geometries.lonlat and in_degrees(datum)
+        return str(datum)
 
     def _feature(self, feature: Any, path: str, row: int) -> tuple[Any, dict[str, Any]]:
         if not isinstance(feature, dict) or feature.get("type") != "Feature":

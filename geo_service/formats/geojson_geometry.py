@@ -42,7 +42,7 @@ class GeometryReader:
         self._faults = faults
         self._limits = limits
         self._kinds = kinds
-        self._lonlat = lonlat
+        self.lonlat = lonlat
         self.heights_dropped = 0
         self.declared_crs: str | None = None
 
@@ -146,7 +146,7 @@ class GeometryReader:
         xy = self._positions(ring, path, row)
         if xy is None:
             return None
-        place = (float(xy[0, 0]), float(xy[0, 1])) if self._lonlat else None
+        place = (float(xy[0, 0]), float(xy[0, 1])) if self.lonlat else None
         if (xy[0] != xy[-1]).any():
             message = "the ring is not closed: its last position must repeat its first"
             self._faults.add("unclosed", path, message, row=row, place=place)
@@ -170,7 +170,7 @@ class GeometryReader:
         if xy is None:
             xy, index = self._one_by_one(positions, path, row, single=single)
         complete = len(xy) == len(positions)
-        bad = out_of_range(xy) if self._lonlat else np.zeros(len(xy), bool)
+        bad = out_of_range(xy) if self.lonlat else np.zeros(len(xy), bool)
         if bad.any():
             first = int(np.argmax(bad))
             count = "" if single else f"{int(bad.sum())} of {len(positions)} positions are "
@@ -215,6 +215,10 @@ class GeometryReader:
     def _position(self, position: Any, path: str, row: int) -> tuple[float, float] | None:
         if not isinstance(position, list):
             self._faults.add("type", path, "must be a position [lon, lat]", row=row, value=position)
+            return None
+        if position and isinstance(position[0], list):
+            message = "must be a position [lon, lat]: the lists are nested one level too deep"
+            self._faults.add("type", path, message, row=row)
             return None
         if not 2 <= len(position) <= 4:
             self._faults.add(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from geo_service.errors import NotFoundError, TooLargeError
@@ -257,11 +258,11 @@ def _frame(header: list[str], rows: Rows, faults: FaultList, limits: Limits) -> 
             faults.add("rows", "", f"more than {limits.rows:,} rows")
             break
     columns = list(zip(*cells, strict=True)) if cells else [()] * width
-    frame = pd.DataFrame(
-        {name: pd.Series(column, dtype=object) for name, column in zip(header, columns, strict=True)}
-    )
+    for name, column in zip(header, columns, strict=True):
+        _check_characters(name, column, numbers, faults, limits.text_chars)
+    named = zip(header, columns, strict=True)
+    frame = pd.DataFrame({name: np.array(column, dtype=object) for name, column in named})
     frame.index = pd.Index(numbers, name="row", dtype="int64")
-    _check_characters(frame, faults, limits)
     return frame
 
 
@@ -278,13 +279,15 @@ def _fit(row: list[str], header: list[str], number: int, faults: FaultList) -> l
     return (row + [""] * width)[:width]
 
 
-def _check_characters(frame: pd.DataFrame, faults: FaultList, limits: Limits) -> None:
-    for name in frame.columns:
-        for row, value in zip(frame.index, frame[name], strict=True):
-            if len(value) > limits.text_chars:
-                message = f"longer than {limits.text_chars:,} characters"
-                faults.add("text", str(name), message, row=int(row), value=value)
-            elif "\x00" in value or not value.isascii():
-                wrong = bad_character(value)
-                if wrong is not None:
-                    faults.add("character", str(name), wrong, row=int(row), value=value)
+def _check_characters(
+    name: str, column: tuple[str, ...], numbers: list[int], faults: FaultList, most_chars: int
+) -> None:
+    """Note cells that are too long or hold what is no character; the column is first looked at whole."""
+    if bad_character("".join(column)) is None and max(map(len, column), default=0) <= most_chars:
+        return
+    for number, value in zip(numbers, column, strict=True):
+        wrong = bad_character(value)
+        if len(value) > most_chars:
+            wrong = f"longer than {most_chars:,} characters"
+        if wrong is not None:
+            faults.add("character", name, wrong, row=number, value=value)

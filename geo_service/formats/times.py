@@ -11,10 +11,10 @@ from geo_service.formats.faults import FaultList
 
 DEFAULT_TIMEZONE = "Asia/Shanghai"
 
-_ZONED = re.compile(r"\d{2}:?\d{2}.*(Z|[+-]\d{2}(:?\d{2})?)$", re.IGNORECASE)
-_SERIAL = re.compile(r"\d{5}(\.\d+)?")
-_ISO = re.compile(r"\d{4}-?\d{2}-?\d{2}(\D|$)")
-_EPOCH = re.compile(r"1\d{9}(\d{3})?")
+_ZONED = re.compile(r"\d{2}:?\d{2}.*(?:Z|[+-]\d{2}(?::?\d{2})?)$", re.IGNORECASE)
+_SERIAL = re.compile(r"\d{5}(?:\.\d+)?")
+_ISO = re.compile(r"\d{4}-?\d{2}-?\d{2}(?:\D|$)")
+_EPOCH = re.compile(r"1\d{9}(?:\d{3})?")
 _EARLIEST, _LATEST = pd.Timestamp("1900-01-01", tz="UTC"), pd.Timestamp("2100-01-01", tz="UTC")
 _EXCEL_ZERO = pd.Timestamp("1899-12-30")
 _CLOCK = re.compile(r"(\d{1,2})(?:[:：时点](\d{1,2}))?(?:[:：分](\d{1,2}))?[分秒时点]?")

@@ -235,7 +235,7 @@ def _by_child(
     row = np.arange(1, len(answer.wkb) + 1, dtype=np.int64)
     geometry = _geometries(answer, faults, kinds, limits)
     head = answer.head
-    return VectorTable(geometry, columns, row, kind, head["epsg"], head["crs_name"], tuple(notes))
+    return VectorTable(geometry, columns, row, kind, head["epsg"], head["crs_name"], notes=tuple(notes))
 
 
 def _drop_styling(head: dict[str, Any]) -> None:

@@ -26,6 +26,8 @@ class VectorTable:
         The CRS the file declares, when it is one that EPSG numbers. None for GeoJSON: it is WGS84.
     crs_name : str or None
         What the file calls its CRS, for messages.
+    datum : str or None
+        What a GeoJSON of our own says in its member ``datum``; it holds unless the caller names another.
     notes : tuple of str
         What the reader decided or left out, for the person who loads the file.
     """
@@ -36,6 +38,7 @@ class VectorTable:
     format: str
     epsg: int | None = None
     crs_name: str | None = None
+    datum: str | None = None
     notes: tuple[str, ...] = field(default=())
 
     def __len__(self) -> int:

@@ -1,0 +1,70 @@
+"""Tables out as CSV that a spreadsheet may open: no cell of it can become a formula."""
+
+import csv
+import io
+import re
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+import pandas as pd
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_PLAIN_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
+
+
+def write_table(
+    frame: pd.DataFrame, target: Path | TextIO, *, encoding: str = "utf-8", header: bool = True
+) -> None:
+    """Write a table as CSV.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Its index is not written. NaN and None become empty cells, moments ISO 8601.
+    target : Path or text stream
+        A path is written with the encoding; UTF-8 with a byte order mark, by which Excel knows it.
+    encoding : str
+        ``utf-8`` or ``gb18030``.
+    header : bool
+        Write the names of the columns first; False for all but the first stretch of a long table.
+    """
+    if isinstance(target, Path):
+        name = "utf-8-sig" if encoding.lower() == "utf-8" else encoding
+        with target.open("w", encoding=name, newline="") as stream:
+            _write(frame, stream, header=header)
+    else:
+        _write(frame, target, header=header)
+
+
+def table_text(frame: pd.DataFrame) -> str:
+    """Return a table as CSV text."""
+    stream = io.StringIO(newline="")
+    _write(frame, stream, header=True)
+    return stream.getvalue()
+
+
+def _write(frame: pd.DataFrame, stream: TextIO, *, header: bool) -> None:
+    writer = csv.writer(stream, lineterminator="\r\n")
+    if header:
+        writer.writerow([safe_cell(name) for name in frame.columns])
+    columns = [list(map(safe_cell, frame[name].tolist())) for name in frame.columns]
+    writer.writerows(zip(*columns, strict=True))
+
+
+def safe_cell(value: Any) -> str:
+    """Return a value as the text of a cell that no spreadsheet takes for a formula.
+
+    A text that starts like one gets an apostrophe before it, which spreadsheets hide; numbers such as
+    ``-87.6`` stay as they are.
+    """
+    if value is None or value is pd.NaT or value is pd.NA:
+        return ""
+    if isinstance(value, float | np.floating):
+        return repr(float(value)) if np.isfinite(value) else ""
+    if isinstance(value, pd.Timestamp):
+        return value.isoformat()
+    text = str(value)
+    if text.lstrip(" ").startswith(_FORMULA_STARTS) and not _PLAIN_NUMBER.fullmatch(text):
+        return "'" + text
+    return text
