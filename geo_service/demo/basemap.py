@@ -14,9 +14,13 @@ WOODS, FIELDS, BUILT_UP = 0, 1, 2
 _LAND = ("wood", "field", "built_up")
 
 
-def land_cover(mesh: Mesh, house_distance_m: Floats, above_valley_m: Floats, slope: Floats) -> Ints:
-    """Return the cover of each site: built-up near houses, fields on low flat land, woods on the hills."""
-    cover = np.where((above_valley_m < 45.0) & (slope < 0.22), FIELDS, WOODS)
+def land_cover(
+    house_distance_m: Floats, stream_distance_m: Floats, above_valley_m: Floats, slope: Floats
+) -> Ints:
+    """Return each site's cover: built-up near houses, fields on flat land and along streams, else woods."""
+    flat = (above_valley_m < 45.0) & (slope < 0.22)
+    valley_floor = (stream_distance_m < 55.0 + 300.0 * np.exp(-slope * 4.0)) | (house_distance_m < 95.0)
+    cover = np.where(flat | (valley_floor & (slope < 0.75)), FIELDS, WOODS)
     return np.where(house_distance_m < 34.0, BUILT_UP, cover)
 
 
@@ -25,6 +29,7 @@ def make_features(
     cover: Ints,
     inside: np.ndarray,
     water: Water,
+    *,
     rail_xy_m: Floats,
     valley: Valley,
     blocks: Blocks,

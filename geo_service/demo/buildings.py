@@ -79,20 +79,20 @@ def _block_rows(
     if use == "flats":
         tall = rng.random() < 0.22
         depth, gap, size = (15.0, 24.0, 30.0) if tall else (11.5, 13.0, rng.uniform(24.0, 44.0))
-        floors = rng.integers(11, 18) if tall else rng.integers(5, 8)
+        floors = float(rng.integers(11, 18) if tall else rng.integers(5, 8))
         middle = (t0 + t1) / 2.0
-        for low, high in ((t0, middle - 3.5), (middle + 3.5, t1)):
+        for low, high in ((t0, middle - 4.5), (middle + 4.5, t1)):
             for t in _rows(low, high, depth, gap):
                 s, length = _along(rng, s0, s1, size, 9.0)
                 out += [[a, t, min(b, size * 1.3), depth, floors] for a, b in zip(s, length, strict=True)]
     elif use == "shophouses":
         middle = (t0 + t1) / 2.0
-        for low, high in ((t0, middle - 3.0), (middle + 3.0, t1)):
+        for low, high in ((t0, middle - 3.8), (middle + 3.8, t1)):
             for t in _rows(low, high, 12.0, 4.5):
                 s, length = _along(rng, s0, s1, rng.uniform(8.5, 11.0), 1.2)
                 keep = rng.random(len(s)) > 0.07
                 out += [
-                    [a, t + rng.uniform(-0.5, 0.5), b, rng.uniform(10.0, 12.0), rng.integers(2, 6)]
+                    [a, t + rng.uniform(-0.5, 0.5), b, rng.uniform(10.0, 12.0), float(rng.integers(2, 6))]
                     for a, b in zip(s[keep], length[keep], strict=True)
                 ]
     elif use == "campus":
@@ -103,7 +103,7 @@ def _block_rows(
     elif use == "factory":
         for t in _rows(t0, t1, 24.0, 12.0):
             s, length = _along(rng, s0, s1, 46.0, 12.0)
-            out += [[a, t, b, 24.0, 1 + rng.integers(0, 2)] for a, b in zip(s, length, strict=True)]
+            out += [[a, t, b, 24.0, float(rng.integers(1, 3))] for a, b in zip(s, length, strict=True)]
     return out
 
 

@@ -15,7 +15,6 @@ GAP = -2
 # what it costs, in metres of easy walking, to step over each kind of barrier line
 STREET, STREAM, AVENUE, RAILWAY, RIVER = 1, 2, 3, 4, 5
 _STEP_OVER_M = np.array([0.0, 80.0, 110.0, 260.0, 320.0, 900.0])
-SEAT_MARGIN_M = 75.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +32,14 @@ class Division:
     market_community: NDArray[np.bool_]
 
 
-def apportion(weight: Floats, total: int, least: int) -> Ints:
+def apportion(weight: Floats | Ints, total: int, least: int) -> Ints:
     """Share ``total`` units by weight, at least ``least`` each, by largest remainders."""
     n = len(weight)
     exact = weight / weight.sum() * (total - least * n)
     share = np.floor(exact).astype(np.int64)
     rest = total - least * n - int(share.sum())
     share[np.argsort(share - exact, kind="stable")[:rest]] += 1
-    return share + least
+    return np.asarray(share + least, dtype=np.int64)
 
 
 def k_means(rng: np.random.Generator, points: Floats, weight: Floats, k: int, rounds: int = 12) -> Floats:
@@ -59,7 +58,20 @@ def k_means(rng: np.random.Generator, points: Floats, weight: Floats, k: int, ro
             [np.bincount(near, weight * points[:, c], minlength=k) for c in range(points.shape[1])], axis=-1
         )
         middle = np.where(total[:, None] > 0, moved / np.maximum(total, 1e-9)[:, None], middle)
-    return middle
+    return np.asarray(middle, dtype=np.float64)
+
+
+def _even_parts(points: Floats, weight: Floats, k: int) -> Floats:
+    """Return the middles of ``k`` parts of about equal weight: halve by the longer side until there are k."""
+    if k == 1 or len(points) < 2:
+        return np.repeat(np.average(points, axis=0, weights=weight)[None], k, axis=0)
+    axis = int(np.argmax(points.std(axis=0)))
+    order = np.argsort(points[:, axis], kind="stable")
+    total = np.cumsum(weight[order])
+    cut = int(np.clip(np.searchsorted(total, total[-1] * (k // 2) / k), 1, len(points) - 1))
+    low, high = order[:cut], order[cut:]
+    lower = _even_parts(points[low], weight[low], k // 2)
+    return np.concatenate([lower, _even_parts(points[high], weight[high], k - k // 2)])
 
 
 def distinct_nearest(points: Floats, centres: Floats) -> Ints:
@@ -87,11 +99,19 @@ class Ground:
     bank: NDArray[np.int8]  # which side of the river
 
 
-def step_costs(mesh: Mesh, height_m: Floats) -> Floats:
-    """Return the cost of each mesh edge: distance, climbing, and the barrier it crosses."""
-    distance = np.hypot(*(mesh.site_xy_m[mesh.p] - mesh.site_xy_m[mesh.q]).T)
-    climb = np.abs(height_m[mesh.p] - height_m[mesh.q])
-    return np.asarray(distance + 5.0 * climb + _STEP_OVER_M[mesh.barrier])
+def step_costs(mesh: Mesh, height_m: Floats, building: Ints, house_m: Floats) -> Floats:
+    """Return the cost of each mesh edge: distance, climbing, and the barrier it crosses.
+
+    Built-up land is cheap, so that a settlement is not torn between cells; a building and the ground at
+    its walls are nearly free, so that borders keep off the buildings.
+    """
+    p, q = mesh.p, mesh.q
+    distance = np.hypot(*(mesh.site_xy_m[p] - mesh.site_xy_m[q]).T)
+    climb = np.abs(height_m[p] - height_m[q])
+    ease = np.where(np.maximum(house_m[p], house_m[q]) < 60.0, 0.45, 1.0)
+    ease = np.where((building[p] >= 0) | (building[q] >= 0), 0.3, ease)
+    ease = np.where((building[p] >= 0) & (building[p] == building[q]), 0.01, ease)
+    return np.asarray((distance + 10.0 * climb) * ease + _STEP_OVER_M[mesh.barrier])
 
 
 def county_sites(mesh: Mesh, inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -114,16 +134,16 @@ def grow_communities(
     spec: DemoSpec,
     ground: Ground,
     table: Buildings,
-    seat: NDArray[np.bool_],
+    *,
+    town: NDArray[np.bool_],
     villages: Floats,
 ) -> Ints:
     """Return the community of each site: the urban ones share the seat, the villages all other land."""
     sites = ground.mesh.site_xy_m
-    homes = np.flatnonzero(seat & np.isin(table.use, ("flats", "shophouse")))
+    homes = np.flatnonzero(np.isin(table.use, ("flats", "shophouse")))
     bank = ground.bank[cKDTree(sites).query(table.xy_m[homes])[1]]
     features = np.c_[table.xy_m[homes], bank * 4000.0]
     centres = k_means(rng, features, capacity(table)[homes], spec.n_urban, 25)
-    town = cKDTree(table.xy_m[seat]).query(sites, distance_upper_bound=SEAT_MARGIN_M)[0] < SEAT_MARGIN_M
     town = _one_piece(ground, town & ground.inside)
     own = np.flatnonzero(town)
     seeds = own[distinct_nearest(np.c_[sites[own], ground.bank[own] * 4000.0], centres)]
@@ -158,9 +178,7 @@ def capacity(table: Buildings) -> Floats:
     return np.where(per_home > 0, np.maximum(1.0, area / np.maximum(per_home, 1.0)), 0.0)
 
 
-def grow_grids(
-    rng: np.random.Generator, spec: DemoSpec, ground: Ground, table: Buildings, community: Ints
-) -> tuple[Ints, Ints]:
+def grow_grids(spec: DemoSpec, ground: Ground, table: Buildings, community: Ints) -> tuple[Ints, Ints]:
     """Return the grid of each site and the community of each grid."""
     weight = np.zeros(len(ground.building))
     first = np.unique(ground.building, return_index=True)
@@ -178,7 +196,7 @@ def grow_grids(
         homes = own[weight[own] > 0]
         homes = homes if len(homes) >= count[c] else own
         features = np.c_[ground.mesh.site_xy_m[homes], ground.bank[homes] * 600.0]
-        centres = k_means(rng, features, weight[homes] + 0.01, int(count[c]), 25)
+        centres = _even_parts(features, weight[homes] + 0.01, int(count[c]))
         seeds.append(homes[distinct_nearest(features, centres)])
         parent.append(np.full(count[c], c))
     grid = _grow_within(ground, community, np.concatenate(seeds))
@@ -191,9 +209,9 @@ def grow_leaves(rng: np.random.Generator, spec: DemoSpec, ground: Ground, grid: 
     first = np.zeros(len(built), dtype=bool)
     first[np.unique(ground.building, return_index=True)[1]] = True
     first &= built
-    homes = np.bincount(grid[first & (grid >= 0)], minlength=spec.n_grids)
+    homes = np.bincount(grid[first & (grid >= 0)], minlength=spec.n_grids).astype(np.float64)
     room = np.bincount(grid[grid >= 0], minlength=spec.n_grids)
-    count = apportion(np.minimum(homes, 120.0) ** 0.6 + 1.0, spec.n_micro_grids, 7)
+    count = apportion(np.minimum(homes, 260.0) ** 0.75 + 2.0, spec.n_micro_grids, 7)
     if np.any(count > room):
         raise ValueError("a grid has fewer mesh sites than micro-grids: use a finer mesh")
     order = np.argsort(grid, kind="stable")
@@ -203,7 +221,7 @@ def grow_leaves(rng: np.random.Generator, spec: DemoSpec, ground: Ground, grid: 
         own = order[starts[g] : starts[g + 1]]
         houses, k = own[first[own]], int(count[g])
         land = own[~built[own]]
-        some = land[rng.permutation(len(land))[: max(2, len(houses) // 6)]]
+        some = land[rng.permutation(len(land))[: max(2, len(houses) // 12)]]
         pool = np.r_[houses, some] if len(houses) + len(some) >= k else own
         weight = np.where(built[pool], 1.0, 0.6)
         centres = k_means(rng, ground.mesh.site_xy_m[pool], weight, k, 8)

@@ -26,7 +26,7 @@ from geo_service.demo.names import (
 from geo_service.demo.network import build_network, find_crossings
 from geo_service.demo.sites import Line, make_mesh
 from geo_service.demo.spec import SPECS, DemoSpec
-from geo_service.demo.streets import AVENUES, SOUTH_SHARE, Seat, block_lanes, make_seat
+from geo_service.demo.streets import AVENUES, OUTER_ROADS, SOUTH_SHARE, Seat, block_lanes, make_seat
 from geo_service.demo.terrain import Terrain, make_terrain
 from geo_service.demo.villages import Village, make_villages
 from geo_service.demo.water import Water, make_water
@@ -117,7 +117,7 @@ def _make_land(rng: np.random.Generator, spec: DemoSpec) -> _Land:
     valleys = stream_roads(rng, water, trunk)
     names = village_names(rng, spec.n_villages)
     villages, village_ways, farmhouses = make_villages(
-        rng, spec, valley, terrain, water, trunk + valleys, rail, names
+        rng, spec, valley, terrain, water=water, roads=trunk + valleys, rail_xy_m=rail, names=names
     )
     lanes = block_lanes(valley, seat.blocks)
     paths = pass_paths(rng, valleys, 3500.0 if spec.size == "county" else 1500.0)
@@ -140,9 +140,9 @@ def _divide(rng: np.random.Generator, spec: DemoSpec, land: _Land, network: Road
     mesh, building, inside = make_mesh(rng, spec, land.terrain, land.table, _border_lines(land))
     height = land.terrain.height_at(mesh.site_xy_m)
     bank = (land.valley.to_st(mesh.site_xy_m)[1] > 0.0).astype(np.int8)
-    ground = cells.Ground(
-        mesh, cells.step_costs(mesh, height), cells.county_sites(mesh, inside), building, bank
-    )
+    house = cKDTree(land.table.xy_m).query(mesh.site_xy_m, distance_upper_bound=90.0)[0]
+    cost = cells.step_costs(mesh, height, building, house)
+    ground = cells.Ground(mesh, cost, cells.county_sites(mesh, inside), building, bank)
     division = _division(rng, spec, land, ground)
     n_leaves = len(division.grid_of_leaf)
     shapes = hierarchy.leaf_shapes(ground, division.leaf_of_site, n_leaves)
@@ -154,20 +154,21 @@ def _divide(rng: np.random.Generator, spec: DemoSpec, land: _Land, network: Road
     division = hierarchy.swap_leaves(spec, ground, division, homes)
     urban = division.urban_community[division.community_of_grid]
     households, residents = people.house_people(rng, table, division.grid_of_leaf[leaf], urban)
-    facts = _leaf_facts(table, leaf, households, residents, n_leaves, land, ground, division)
+    facts = _leaf_facts(table, leaf, households, residents, land=land, ground=ground, division=division)
     names = _names(rng, spec, land, division)
     frame, leaf_code = hierarchy.build_cells(ground, division, shapes, names, facts)
     gap = _gap_shape(shapes, ground, gap_label)
     demand = _demand(table, footprints, households, residents, leaf_code[leaf])
-    return _assemble(rng, spec, land, network, ground, frame, demand, gap)
+    return _assemble(rng, spec, land, network, ground, frame=frame, demand=demand, gap=gap)
 
 
 def _division(rng: np.random.Generator, spec: DemoSpec, land: _Land, ground: cells.Ground) -> cells.Division:
-    seat = land.table.use != "farmhouse"
+    seat = _seat_area(spec, land)
+    town = shapely.contains_xy(seat, *ground.mesh.site_xy_m.T)
     centres = np.array([village.xy_m for village in land.villages])
-    community = cells.grow_communities(rng, spec, ground, land.table, seat, centres)
+    community = cells.grow_communities(rng, spec, ground, land.table, town=town, villages=centres)
     township = cells.group_townships(rng, spec, ground, community, centres)
-    grid, community_of_grid = cells.grow_grids(rng, spec, ground, land.table, community)
+    grid, community_of_grid = cells.grow_grids(spec, ground, land.table, community)
     grid = cells.carve_gap(spec, land.valley, ground, grid)
     leaf, grid_of_leaf = cells.grow_leaves(rng, spec, ground, grid)
     leaf = cells.fill(ground, leaf, grid >= 0)
@@ -175,6 +176,14 @@ def _division(rng: np.random.Generator, spec: DemoSpec, land: _Land, ground: cel
     market = np.r_[np.zeros(spec.n_urban, dtype=bool), [village.market for village in land.villages]]
     leaf = np.where(grid == cells.GAP, cells.GAP, leaf)
     return cells.Division(leaf, grid_of_leaf, community_of_grid, township, urban, market)
+
+
+def _seat_area(spec: DemoSpec, land: _Land) -> shapely.Geometry:
+    """Return the land of the seat: its streets with what lies beside them, both banks in one piece."""
+    streets = [shapely.LineString(way.xy_m) for way in land.seat.ways if way.name not in OUTER_ROADS]
+    closing = spec.river_width_m / 2.0 + 60.0
+    area = shapely.buffer(shapely.union_all(streets), 55.0 + closing, quad_segs=4)
+    return shapely.buffer(area, -closing, quad_segs=4)
 
 
 def _leaf_of_buildings(
@@ -205,12 +214,13 @@ def _leaf_facts(
     leaf: Ints,
     households: Ints,
     residents: Ints,
-    n_leaves: int,
+    *,
     land: _Land,
     ground: cells.Ground,
     division: cells.Division,
 ) -> pd.DataFrame:
     """Return households, residents, kind and the place a leaf is named after."""
+    n_leaves = len(division.grid_of_leaf)
     order = np.lexsort((table.place.astype(str), leaf))
     place = np.full(n_leaves, "", dtype=object)
     place[leaf[order]] = table.place[order]
@@ -275,7 +285,7 @@ def _demand(
     start = np.r_[0, np.flatnonzero(place[1:] != place[:-1]) + 1]
     number[order] = np.arange(len(table)) - np.repeat(start, np.diff(np.r_[start, len(table)])) + 1
     centroid = shapely.points(to_degrees(table.xy_m))
-    frame = gpd.GeoDataFrame(
+    return gpd.GeoDataFrame(
         {
             "id": np.arange(1, len(table) + 1),
             "use": table.use,
@@ -289,7 +299,6 @@ def _demand(
         geometry=footprints,
         crs="EPSG:4326",
     )
-    return frame
 
 
 def _barriers(land: _Land) -> gpd.GeoDataFrame:
@@ -318,8 +327,7 @@ def _middles(frame: gpd.GeoDataFrame, demand: gpd.GeoDataFrame) -> dict[str, sha
     leaves = frame[frame["level"] == "micro_grid"]
     for code, shape in zip(leaves["code"], leaves.geometry, strict=True):
         for width in (9, 12, 15):
-            out.setdefault(code[:width], shapely.Point(shape.exterior.coords[0]) if shape.geom_type == "Polygon"
-                           else shapely.Point(shape.geoms[0].exterior.coords[0]))  # fmt: skip
+            out.setdefault(code[:width], shapely.Point(shapely.get_coordinates(shape)[0]))
     return out
 
 
@@ -329,6 +337,7 @@ def _assemble(
     land: _Land,
     network: RoadNetwork,
     ground: cells.Ground,
+    *,
     frame: gpd.GeoDataFrame,
     demand: gpd.GeoDataFrame,
     gap: shapely.Geometry,
@@ -358,14 +367,23 @@ def _assemble(
 
 def _features(land: _Land, ground: cells.Ground) -> gpd.GeoDataFrame:
     sites = ground.mesh.site_xy_m
-    house = cKDTree(land.table.xy_m).query(sites, distance_upper_bound=80.0)[0]
-    north, south = land.terrain.height_at(sites + [[0, 60.0]]), land.terrain.height_at(sites - [[0, 60.0]])
-    east, west = land.terrain.height_at(sites + [[60.0, 0]]), land.terrain.height_at(sites - [[60.0, 0]])
+    up, right = np.array([0.0, 60.0]), np.array([60.0, 0.0])
+    house = cKDTree(land.table.xy_m).query(sites, distance_upper_bound=120.0)[0]
+    north, south = land.terrain.height_at(sites + up), land.terrain.height_at(sites - up)
+    east, west = land.terrain.height_at(sites + right), land.terrain.height_at(sites - right)
     slope = np.hypot(north - south, east - west) / 120.0
     above = land.terrain.height_at(sites) - 60.0
-    cover = basemap.land_cover(ground.mesh, house, above, slope)
+    streams = np.concatenate([stream.xy_m for stream in land.water.streams])
+    stream = cKDTree(streams).query(sites, distance_upper_bound=500.0)[0]
+    cover = basemap.land_cover(house, stream, above, slope)
     return basemap.make_features(
-        ground.mesh, cover, ground.inside, land.water, land.rail_xy_m, land.valley, land.seat.blocks
+        ground.mesh,
+        cover,
+        ground.inside,
+        land.water,
+        rail_xy_m=land.rail_xy_m,
+        valley=land.valley,
+        blocks=land.seat.blocks,
     )
 
 

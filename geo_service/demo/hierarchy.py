@@ -8,7 +8,7 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
-from geo_service.demo.cells import GAP, Division, Ground
+from geo_service.demo.cells import Division, Ground
 from geo_service.demo.frame import Floats
 from geo_service.demo.mesh import Ints, outlines, smooth_borders
 from geo_service.demo.names import COUNTY_NAME
@@ -56,7 +56,7 @@ def swap_leaves(spec: DemoSpec, ground: Ground, division: Division, homes_of_lea
         target = next(original[x] for leaf in rim for x in near[leaf] if community[original[x]] == other)
         for leaf in inner[:: max(2, len(inner) // 2)][:2]:
             grid_of_leaf[leaf] = target
-    _place_exclave(spec, near, original, grid_of_leaf, division, homes_of_leaf, {a, b})
+    _place_exclave(spec, near, original, grid_of_leaf, division, homes=homes_of_leaf, busy={a, b})
     return replace(division, grid_of_leaf=grid_of_leaf)
 
 
@@ -81,6 +81,7 @@ def _place_exclave(
     before: Ints,
     after: Ints,
     division: Division,
+    *,
     homes: Ints,
     busy: set[int],
 ) -> None:
@@ -114,13 +115,13 @@ def leaf_shapes(ground: Ground, leaf: Ints, n_leaves: int) -> NDArray[np.object_
     on_line = border & (mesh.barrier > 0)
     fixed[mesh.a[on_line]] = True
     fixed[mesh.b[on_line]] = True
-    for rounds in (3, 1, 0):
+    for rounds in (5, 2, 0):
         xy = smooth_borders(mesh, border, fixed, rounds)
         shapes = outlines(mesh, leaf, xy, n_leaves)
-        if all(shape is not None for shape in shapes) and shapely.is_valid(shapes).all():
-            if shapely.coverage_is_valid(shapes):
-                thin = shapely.coverage_simplify(shapes, 6e-6)
-                return np.asarray(thin if shapely.coverage_is_valid(thin) else shapes, dtype=object)
+        whole = all(shape is not None for shape in shapes) and shapely.is_valid(shapes).all()
+        if whole and shapely.coverage_is_valid(shapes):
+            thin = shapely.coverage_simplify(shapes, 6e-6)
+            return np.asarray(thin if shapely.coverage_is_valid(thin) else shapes, dtype=object)
     raise ValueError("the borders do not make a tiling: choose another seed")
 
 
@@ -178,20 +179,25 @@ def build_cells(
     code = _number(grid_of_leaf, middle[0], np.zeros(n[0], dtype=np.int64), (1,), grid)
     urban = settled[community_of_grid[grid_of_leaf]]
     facts = leaf_facts.assign(urban=urban)
-    rows = [
-        _level_table(
-            "county", root, [COUNTY_NAME], np.array([None], dtype=object), facts, np.zeros(n[0], int)
-        )
+    everything = np.zeros(n[0], dtype=np.int64)
+    community_of_leaf = community_of_grid[grid_of_leaf]
+    grid_names = [
+        f"{names['community'][c].removesuffix('社区').removesuffix('村')}第{int(g[-3:])}网格"
+        for c, g in zip(community_of_grid.tolist(), grid, strict=True)
     ]
-    rows.append(_level_table("township", township, names["township"], np.repeat(root, n[3]), facts,
-                             township_of[community_of_grid[grid_of_leaf]]))  # fmt: skip
-    rows.append(_level_table("community", community, names["community"], township[township_of], facts,
-                             community_of_grid[grid_of_leaf]))  # fmt: skip
-    grid_names = [f"{names['community'][c][:-1] if names['community'][c].endswith('村') else names['community'][c][:-2]}"
-                  f"第{int(g[-3:])}网格" for c, g in zip(community_of_grid.tolist(), grid, strict=True)]  # fmt: skip
-    rows.append(_level_table("grid", grid, grid_names, community[community_of_grid], facts, grid_of_leaf))
     leaf_names = [f"{place}{int(c[-3:])}号微网格" for place, c in zip(facts["place"], code, strict=True)]
-    leaves = _level_table("micro_grid", code, leaf_names, grid[grid_of_leaf], facts, np.arange(n[0]))
+    no_parent = np.array([None], dtype=object)
+    levels = (
+        ("county", root, [COUNTY_NAME], no_parent, everything),
+        ("township", township, names["township"], np.repeat(root, n[3]), township_of[community_of_leaf]),
+        ("community", community, names["community"], township[township_of], community_of_leaf),
+        ("grid", grid, grid_names, community[community_of_grid], grid_of_leaf),
+        ("micro_grid", code, leaf_names, grid[grid_of_leaf], np.arange(n[0])),
+    )
+    *rows, leaves = [
+        _level_table(level, own, name, parent, facts=facts, of_leaf=of_leaf)
+        for level, own, name, parent, of_leaf in levels
+    ]
     leaves["geometry"] = shapes
     table = pd.concat([*rows, leaves], ignore_index=True)
     return gpd.GeoDataFrame(table, geometry="geometry", crs="EPSG:4326"), code
@@ -206,6 +212,7 @@ def _level_table(
     code: NDArray[np.object_],
     name: list[str],
     parent: NDArray[np.object_],
+    *,
     facts: pd.DataFrame,
     of_leaf: Ints,
 ) -> pd.DataFrame:
@@ -232,6 +239,3 @@ def _level_table(
         }
     )
     return table if level == "micro_grid" else table.sort_values("code", kind="stable", ignore_index=True)
-
-
-__all__ = ["GAP", "LEVELS", "build_cells", "leaf_shapes", "swap_leaves"]

@@ -68,7 +68,7 @@ _WEEK = {"work": [1.12, 1.08, 1.05, 1.06, 1.15, 0.82, 0.72], "market": [0.9, 0.9
 
 def _moments(rng: np.random.Generator, category: np.ndarray) -> pd.Series:
     days = np.arange(365)
-    weekday = ((LAST_DAY - pd.Timedelta(days=364)).dayofweek + days) % 7
+    weekday = ((LAST_DAY - pd.Timedelta(days=364)).day_of_week + days) % 7
     season = 1.0 + 0.22 * np.sin(2 * np.pi * (days - 130) / 365.0)
     out = np.zeros(len(category), dtype=np.int64)
     for number, kind in enumerate(CATEGORIES):
@@ -103,7 +103,7 @@ def _places(
     lonlat = np.round(lonlat / UNIT_DEG) * UNIT_DEG
     unknown = np.setdiff1d(rng.choice(n, round(n * 0.01), replace=False), some)
     lonlat[unknown] = np.nan
-    return lonlat
+    return np.asarray(lonlat, dtype=np.float64)
 
 
 def make_incidents(

@@ -140,12 +140,14 @@ def outlines(mesh: Mesh, label: Ints, vertex_xy_m: Floats, n_labels: int) -> NDA
     position[vertex] = lonlat
     lines = shapely.linestrings(np.stack([position[a], position[b]], axis=1))
     faces = shapely.get_parts(shapely.polygonize(lines))
-    return _gather(faces, _label_faces(faces, keys, a, b, left, right), n_labels)
+    return _gather(faces, _label_faces(faces, keys, (a, b), (left, right)), n_labels)
 
 
-def _label_faces(faces: NDArray[np.object_], keys: Ints, a: Ints, b: Ints, left: Ints, right: Ints) -> Ints:
+def _label_faces(
+    faces: NDArray[np.object_], keys: Ints, ends_of: tuple[Ints, Ints], sides: tuple[Ints, Ints]
+) -> Ints:
     """Read each face's label off the first edge of its outer ring."""
-    n = len(keys)
+    n, (a, b), (left, right) = len(keys), ends_of, sides
     forward = np.r_[a * n + b, b * n + a]
     sort = np.argsort(forward, kind="stable")
     known, on_left = forward[sort], np.r_[left, right][sort]
@@ -157,7 +159,7 @@ def _label_faces(faces: NDArray[np.object_], keys: Ints, a: Ints, b: Ints, left:
     )
     ccw = shapely.is_ccw(rings)
     edge = np.where(ccw, first * n + second, second * n + first)
-    return on_left[np.searchsorted(known, edge)]
+    return np.asarray(on_left[np.searchsorted(known, edge)], dtype=np.int64)
 
 
 def _gather(faces: NDArray[np.object_], label: Ints, n_labels: int) -> NDArray[np.object_]:

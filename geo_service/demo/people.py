@@ -13,6 +13,7 @@ from geo_service.demo.cells import apportion, capacity
 from geo_service.demo.mesh import Ints
 from geo_service.demo.names import person_names
 
+SCHOOL_WINDOWS = (("07:20", "08:00"), ("16:30", "17:20"))  # on school days
 RESIDENTS_PER_HOUSEHOLD = {"flats": 2.7, "shophouse": 2.9, "farmhouse": 3.1}
 
 
@@ -31,7 +32,7 @@ def house_people(
             continue
         total = round(float(np.clip(rng.normal(400.0, 42.0), 306.0, 494.0)))
         if not urban_grid[g]:
-            total = max(len(own), round(float(min(room[own].sum() * rng.uniform(0.8, 1.1), 480.0))))
+            total = max(len(own), round(float(min(room[own].sum() * rng.uniform(0.95, 1.3), 480.0))))
         least = 1 if total >= len(own) else 0
         households[own] = apportion(room[own] * rng.uniform(0.85, 1.15, len(own)), total, least)
     per = np.array([RESIDENTS_PER_HOUSEHOLD.get(u, 0.0) for u in table.use])
@@ -53,6 +54,10 @@ def _table(rows: list[dict[str, object]]) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(rows, geometry="geometry", crs="EPSG:4326")
 
 
+def _station(number: str, name: str, kind: str, code: str, point: shapely.Point) -> dict[str, object]:
+    return {"id": number, "name": name, "kind": kind, "cell_code": code, "geometry": point}
+
+
 def make_stations(cells: gpd.GeoDataFrame, middle: dict[str, shapely.Point]) -> gpd.GeoDataFrame:
     """Return a police station and a governance centre per township, a service station per community."""
     rows: list[dict[str, object]] = []
@@ -72,9 +77,10 @@ def make_stations(cells: gpd.GeoDataFrame, middle: dict[str, shapely.Point]) -> 
         )
         rows.append({"id": f"G{code}", "name": f"{place}社会治理中心", "kind": "governance", "cell_code": code,
                      "geometry": near})  # fmt: skip
-    for code in cells.loc[cells["level"] == "community", "code"]:
-        rows.append({"id": f"S{code}", "name": f"{short[code]}便民服务站", "kind": "service", "cell_code": code,
-                     "geometry": middle[code]})  # fmt: skip
+    services = cells.loc[cells["level"] == "community", "code"]
+    rows += [
+        _station(f"S{code}", f"{short[code]}便民服务站", "service", code, middle[code]) for code in services
+    ]
     return _table(rows)
 
 
@@ -86,8 +92,8 @@ def make_responders(
 
     def add(role: str, code: str, mode: str, number: int = 1) -> None:
         prefix = {"grid_worker": "W", "grid_lead": "L", "police": "J", "night_patrol": "N"}[role]
-        rows.append({"id": f"{prefix}{code}-{number}", "role": role, "cell_code": code, "mode": mode,
-                     "geometry": middle[code]})  # fmt: skip
+        who = f"{prefix}{code}-{number}"
+        rows.append({"id": who, "role": role, "cell_code": code, "mode": mode, "geometry": middle[code]})
 
     for code, rural in zip(*[cells.loc[cells["level"] == "grid", c] for c in ("code", "class")], strict=True):
         add("grid_worker", code, "ebike" if rural == "rural" or rng.random() < 0.6 else "walk")
@@ -104,9 +110,12 @@ def make_responders(
     return table
 
 
-# day shifts are Monday to Sunday 1..7; a worker rests two days, a lead works weekdays, police turn in threes
 def make_shifts(responders: gpd.GeoDataFrame) -> pd.DataFrame:
-    """Return the weekly rota: who, which weekday, from when to when; an end before the start is next morning."""
+    """Return the weekly rota: who, on which weekday (Monday is 1), from when to when.
+
+    An end before the start is on the next morning. A worker rests two days of seven, a lead works on
+    weekdays, the police turn in threes: day, night, rest.
+    """
     rows: list[tuple[str, int, str, str, str]] = []
     for number, (who, role) in enumerate(zip(responders["id"], responders["role"], strict=True)):
         for day in range(1, 8):
@@ -132,8 +141,12 @@ def make_posts(
     holder = responders[responders["role"] == "grid_worker"].set_index("cell_code")["id"]
     rows: list[dict[str, object]] = []
     for number, (name, point, grid) in enumerate(schools, start=1):
-        for starts, ends in (("07:20", "08:00"), ("16:30", "17:20")):
-            rows.append({"id": f"SP{number:03d}", "name": f"{name}护学岗", "kind": "school", "starts": starts,
-                         "ends": ends, "weekdays": "1,2,3,4,5", "responder_id": holder[grid], "cell_code": grid,
-                         "geometry": point})  # fmt: skip
+        post: dict[str, object] = {
+            "id": f"SP{number:03d}",
+            "name": f"{name}护学岗",
+            "kind": "school",
+            "weekdays": "1,2,3,4,5",
+        }
+        post |= {"responder_id": holder[grid], "cell_code": grid, "geometry": point}
+        rows += [post | {"starts": starts, "ends": ends} for starts, ends in SCHOOL_WINDOWS]
     return _table(rows)

@@ -18,11 +18,11 @@ from geo_service.demo.ways import offset, pieces
 
 # how far from its line a mirrored pair stands, and how far apart pairs are, in metres
 _PAIRING = {
-    STREET: (3.5, 8.0),
+    STREET: (3.0, 7.0),
     STREAM: (5.0, 17.0),
-    AVENUE: (4.0, 9.0),
+    AVENUE: (3.5, 8.0),
     RAILWAY: (6.0, 24.0),
-    RIVER: (13.0, 30.0),
+    RIVER: (13.0, 19.0),
 }
 
 
@@ -38,12 +38,12 @@ def _line_sites(lines: list[Line]) -> tuple[Floats, NDArray[np.int8]]:
     """Return the mirrored pairs of all lines, without those that stand too close to another line."""
     points, owner, kind = [], [], []
     for number, line in enumerate(lines):
-        away, step = _PAIRING[line.kind]
+        reach, step = _PAIRING[line.kind]
         xy = resample(line.xy_m, step)
         xy = np.r_[(xy[1:] + xy[:-1]) / 2.0]
         if len(xy) < 2:
             continue
-        side = np.full(len(xy), away)
+        side = np.full(len(xy), reach)
         points += [offset(xy, side), offset(xy, -side)]
         owner += [np.full(2 * len(xy), number)]
         kind += [np.full(2 * len(xy), line.kind, dtype=np.int8)]
@@ -77,7 +77,7 @@ def _scatter(rng: np.random.Generator, frame: tuple[float, float, float, float],
 
 
 def _thin(points: Floats, others: Floats, apart: float) -> Floats:
-    return points[cKDTree(others).query(points, distance_upper_bound=apart)[0] > apart]
+    return np.asarray(points[cKDTree(others).query(points, distance_upper_bound=apart)[0] > apart])
 
 
 def make_mesh(
@@ -110,7 +110,7 @@ def make_mesh(
     building[len(on_line) : len(on_line) + len(on_house)] = owner
     mesh = build_mesh(sites, frame)
     inside = terrain.inside.ravel()[terrain.cell_of(sites)] & _within(sites, frame)
-    return replace(mesh, barrier=_barriers(mesh, lines, frame)), building, inside
+    return replace(mesh, barrier=_barriers(mesh, lines)), building, inside
 
 
 def _within(xy: Floats, frame: tuple[float, float, float, float]) -> NDArray[np.bool_]:
@@ -119,9 +119,8 @@ def _within(xy: Floats, frame: tuple[float, float, float, float]) -> NDArray[np.
     )
 
 
-def _barriers(mesh: Mesh, lines: list[Line], frame: tuple[float, float, float, float]) -> NDArray[np.int8]:
+def _barriers(mesh: Mesh, lines: list[Line]) -> NDArray[np.int8]:
     """Mark the mesh edges that step over a line with the dearest kind they step over."""
-    del frame
     segments, line_of = pieces([line.xy_m for line in lines])
     kind = np.array([line.kind for line in lines], dtype=np.int8)[line_of]
     steps = shapely.linestrings(np.stack([mesh.site_xy_m[mesh.p], mesh.site_xy_m[mesh.q]], axis=1))

@@ -11,6 +11,7 @@ from geo_service.demo.spec import DemoSpec
 from geo_service.demo.terrain import resample
 from geo_service.demo.ways import Way, poke
 
+OUTER_ROADS = ("迎宾大道", "建设大道", "凤凰路", "柯城路", "新华路", "北环路")  # beyond the railway
 AVENUES = ("澜江大道", "南岸大道")
 SOUTH_SHARE = 0.86  # the south bank is built on a shorter stretch
 
@@ -77,8 +78,8 @@ def make_seat(rng: np.random.Generator, spec: DemoSpec, valley: Valley) -> Seat:
         s, t, built = _bank(rng, spec, sign, bridges, (128.0, 88.0))
         avenue = int(np.argmin(np.abs(np.abs(t) - (0.5 * np.abs(t[-1]) + 10.0))))
         avenues.append(float(t[avenue]))
-        ways += _bank_ways(rng, valley, s, t, built, avenue, bridges)
-        tables.append(_bank_blocks(rng, spec, s, t, built, avenue))
+        ways += _bank_ways(rng, valley, s, t, built, avenue=avenue, bridges=bridges)
+        tables.append(_bank_blocks(rng, spec, s, t, built, avenue=avenue))
     ways += _bridge_ways(spec, valley, bridges, float(tables[0].t0.min()), float(tables[1].t1.max()))
     columns = [np.concatenate([getattr(table, name) for table in tables]) for name in Blocks.__slots__]
     return Seat(ways, Blocks(*columns), (avenues[0], avenues[1]), bridges)
@@ -96,6 +97,7 @@ def _bank_ways(
     s: Floats,
     t: Floats,
     built: NDArray[np.bool_],
+    *,
     avenue: int,
     bridges: Floats,
 ) -> list[Way]:
@@ -129,17 +131,26 @@ def _bank_ways(
 
 def _bridge_ways(spec: DemoSpec, valley: Valley, bridges: Floats, north: float, south: float) -> list[Way]:
     ways = []
+    beyond = spec.rail_t_m + 210.0
     for number, s in enumerate(bridges.tolist()):
         name = f"澜江{('一', '二', '三', '四', '五')[number]}桥"
         ways.append(Way(_street(valley, (s, s), (south, north)), "secondary", name))
-        if number % 2 == 0:
-            beyond = (spec.seat_north_m, spec.rail_t_m + 230.0)
-            ways.append(Way(_street(valley, (s, s), beyond), "secondary", "迎宾大道"))
+        ways.append(
+            Way(_street(valley, (s, s), (spec.seat_north_m, beyond)), "secondary", OUTER_ROADS[number])
+        )
+    for first, second in zip(bridges[:-1].tolist(), bridges[1:].tolist(), strict=True):
+        ways.append(Way(_street(valley, (first, second), (beyond, beyond)), "tertiary", OUTER_ROADS[-1]))
     return ways
 
 
 def _bank_blocks(
-    rng: np.random.Generator, spec: DemoSpec, s: Floats, t: Floats, built: NDArray[np.bool_], avenue: int
+    rng: np.random.Generator,
+    spec: DemoSpec,
+    s: Floats,
+    t: Floats,
+    built: NDArray[np.bool_],
+    *,
+    avenue: int,
 ) -> Blocks:
     i, j = np.nonzero(built)
     low, high = np.minimum(t[j], t[j + 1]), np.maximum(t[j], t[j + 1])

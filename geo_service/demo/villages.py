@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
@@ -47,8 +46,8 @@ def find_spots(spec: DemoSpec, valley: Valley, terrain: Terrain, roads: list[Way
     margin = 260.0 if spec.size == "town" else 500.0
     seat = (np.abs(s) < spec.seat_half_m + margin) & (t > -spec.seat_south_m - margin)
     seat &= t < spec.rail_t_m + margin * 0.6
-    cells = terrain.cell_of(xy)
-    rim = terrain.cell_of(xy + [[0.0, 260.0]]), terrain.cell_of(xy - [[0.0, 260.0]])
+    cells, up = terrain.cell_of(xy), np.array([0.0, 260.0])
+    rim = terrain.cell_of(xy + up), terrain.cell_of(xy - up)
     inside = terrain.inside.ravel()
     good = inside[cells] & inside[rim[0]] & inside[rim[1]] & ~seat & (np.abs(s) < spec.river_half_m - 250.0)
     keep = np.flatnonzero(good)
@@ -60,7 +59,7 @@ def spread(rng: np.random.Generator, xy_m: Floats, n: int) -> NDArray[np.int64]:
     order = rng.permutation(len(xy_m))
     tree = cKDTree(xy_m)
     low, high, best = 0.0, 20_000.0, order[:n]
-    for _ in range(22):
+    for _ in range(15):
         middle = (low + high) / 2.0
         taken = _darts(tree, xy_m, order, middle)
         if len(taken) >= n:
@@ -88,16 +87,30 @@ def _curve(rng: np.random.Generator, start: Floats, angle: float, length: float)
     return np.asarray(start + np.r_[[[0.0, 0.0]], np.cumsum(step[:-1], axis=0)])
 
 
-def _cut_at_obstacles(line: Floats, obstacles: shapely.STRtree, terrain: Terrain) -> Floats:
+@dataclass(frozen=True, slots=True)
+class Obstacles:
+    """Points along water and railway, and how far from each a lane has to stop."""
+
+    tree: cKDTree
+    clearance_m: Floats
+
+    @staticmethod
+    def of(water: Water, rail_xy_m: Floats) -> "Obstacles":
+        """Sample the river, the streams and the railway."""
+        lines = [water.river_xy_m, rail_xy_m, *(stream.xy_m for stream in water.streams)]
+        half = [float(water.river_half_width_m.max()), 8.0]
+        half += [float(stream.half_width_m.max()) for stream in water.streams]
+        points = [resample(xy, 9.0) for xy in lines]
+        clearance = [np.full(len(xy), width + 11.0) for xy, width in zip(points, half, strict=True)]
+        return Obstacles(cKDTree(np.concatenate(points)), np.concatenate(clearance))
+
+
+def _cut_at_obstacles(line: Floats, obstacles: Obstacles, terrain: Terrain) -> Floats:
     """Keep the part of a lane before the first water, railway or steep slope."""
     rise = terrain.height_at(line) - terrain.height_at(line[:1])
-    steep = np.flatnonzero(rise > 22.0)
-    stop = int(steep[0]) if len(steep) else len(line)
-    segments = shapely.linestrings(np.stack([line[:-1], line[1:]], axis=1))
-    hit = obstacles.query(segments, predicate="dwithin", distance=9.0)[0]
-    if len(hit):
-        stop = min(stop, int(hit.min()))
-    return line[:stop]
+    away, nearest = obstacles.tree.query(line)
+    stop = np.flatnonzero((rise > 22.0) | (away < obstacles.clearance_m[nearest]))
+    return line[: int(stop[0])] if len(stop) else line
 
 
 def _stretch(road: Floats, vertex: int, length: float) -> Floats:
@@ -111,29 +124,38 @@ def settle(
     rng: np.random.Generator,
     roads: list[Way],
     spot: tuple[int, int],
+    *,
     houses: int,
     place: str,
-    obstacles: shapely.STRtree,
+    obstacles: Obstacles,
     terrain: Terrain,
 ) -> tuple[list[Way], Buildings]:
     """Build one natural village at a road vertex: lanes off the road and houses along both."""
     road = roads[spot[0]].xy_m
-    front = resample(_stretch(road, spot[1], 22.0 + 2.1 * houses), 14.0)
+    front = resample(_stretch(road, spot[1], 22.0 + 1.9 * houses), 14.0)
     lanes: list[Way] = []
     tables = [frontage(rng, front, place, 0.86)]
-    n_lanes = int(np.clip(houses / 7.5, 0, 22))
-    if n_lanes and len(front) > 3:
-        at = np.sort(rng.choice(np.arange(1, len(front) - 1), min(n_lanes, len(front) - 2), replace=False))
-        for k in at.tolist():
+    if len(front) > 3 and houses > 8:
+        for number, k in enumerate(range(1 + int(rng.integers(0, 2)), len(front) - 1, 3)):
+            if rng.random() < 0.15:
+                continue
             along = front[k + 1] - front[k - 1]
-            side = 1.0 if rng.random() < 0.5 else -1.0
-            angle = float(np.arctan2(along[1], along[0])) + side * np.pi / 2.0 + rng.normal(0.0, 0.16)
+            side = 1.0 if (number % 2 == 0) == (rng.random() < 0.85) else -1.0
+            angle = float(np.arctan2(along[1], along[0])) + side * np.pi / 2.0 + rng.normal(0.0, 0.09)
             middle = 1.0 - abs(2.0 * k / len(front) - 1.0)
-            line = _curve(rng, front[k], angle, (50.0 + 1.3 * houses * middle) * rng.uniform(0.6, 1.2))
-            line = _cut_at_obstacles(line, obstacles, terrain)
-            if len(line) >= 3:
-                lanes.append(Way(poke(line), "residential" if len(line) > 9 else "service", f"{place}路"))
-                tables.append(frontage(rng, line, place, 0.9))
+            length = (50.0 + 1.25 * min(houses, 210) * middle) * rng.uniform(0.5, 1.25)
+            line = _cut_at_obstacles(_curve(rng, front[k], angle, length), obstacles, terrain)
+            if len(line) < 3:
+                continue
+            lanes.append(Way(poke(line), "residential" if len(line) > 9 else "service", f"{place}路"))
+            tables.append(frontage(rng, line, place, 0.9))
+            for fork in range(4, len(line) - 2, 6):
+                turn = (1.0 if rng.random() < 0.5 else -1.0) * (np.pi / 2.0 + rng.normal(0.0, 0.2))
+                branch = _curve(rng, line[fork], angle + turn, rng.uniform(30.0, 75.0))
+                branch = _cut_at_obstacles(branch, obstacles, terrain)
+                if len(branch) >= 3:
+                    lanes.append(Way(poke(branch), "service", f"{place}弄"))
+                    tables.append(frontage(rng, branch, place, 0.9))
     return lanes, join(tables)
 
 
@@ -142,6 +164,7 @@ def make_villages(
     spec: DemoSpec,
     valley: Valley,
     terrain: Terrain,
+    *,
     water: Water,
     roads: list[Way],
     rail_xy_m: Floats,
@@ -151,20 +174,21 @@ def make_villages(
     spots = find_spots(spec, valley, terrain, roads)
     seats = spots.take(_village_spots(rng, spec, valley, spots))
     seat_tree = cKDTree(seats.xy_m)
-    rail = shapely.LineString(rail_xy_m)
-    obstacles = shapely.STRtree(np.r_[water.stream_banks, [water.river, rail]])
+    obstacles = Obstacles.of(water, rail_xy_m)
     owner = seat_tree.query(spots.xy_m)[1]
     markets = set(_market_villages(spec, seats).tolist())
     villages, ways, tables = [], [], []
     for k in range(spec.n_villages):
-        houses = int(rng.integers(55, 135)) + (150 if k in markets else 0)
+        houses = int(rng.integers(90, 210)) + (220 if k in markets else 0)
         if spec.size == "town":
-            houses = int(rng.integers(150, 190))
+            houses = int(rng.integers(190, 240))
         sites = [(int(seats.road[k]), int(seats.vertex[k]), houses, names[k])]
         sites += _hamlets(rng, spots, np.flatnonzero(owner == k), seats.xy_m[k], names[k])
         parts = []
         for road, vertex, count, place in sites:
-            lanes, table = settle(rng, roads, (road, vertex), count, place, obstacles, terrain)
+            lanes, table = settle(
+                rng, roads, (road, vertex), houses=count, place=place, obstacles=obstacles, terrain=terrain
+            )
             ways += lanes
             tables.append(table)
             parts.append((place, float(roads[road].xy_m[vertex][0]), float(roads[road].xy_m[vertex][1])))
@@ -202,10 +226,16 @@ def _hamlets(
         return []
     n = min(int(rng.integers(2, 6)), len(own))
     out = []
-    for number, k in enumerate(spread(rng, spots.xy_m[own], n).tolist()):
+    taken = [int(rng.integers(len(own)))]
+    for _ in range(n - 1):
+        apart = np.hypot(*(spots.xy_m[own][:, None] - spots.xy_m[own[taken]][None]).transpose(2, 0, 1)).min(
+            axis=1
+        )
+        taken.append(int(np.argmax(apart * rng.uniform(0.5, 1.0, len(own)))))
+    for number, k in enumerate(taken):
         at = own[k]
         place = (
             village + ("上", "下", "里", "外", "东", "西", "前")[number % 7] + ("坞", "垄", "湾")[number % 3]
         )
-        out.append((int(spots.road[at]), int(spots.vertex[at]), int(rng.integers(10, 46)), place))
+        out.append((int(spots.road[at]), int(spots.vertex[at]), int(rng.integers(14, 64)), place))
     return out

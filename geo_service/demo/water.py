@@ -75,7 +75,7 @@ def _stems(terrain: Terrain, least: int) -> list[NDArray[np.int64]]:
 
 def _choose(stems: list[NDArray[np.int64]], terrain: Terrain, spec: DemoSpec) -> list[NDArray[np.int64]]:
     """Keep the stems worth drawing: long ones, and never two mouths side by side."""
-    apart = 14.0 * terrain.spacing_m if spec.size == "county" else 900.0
+    apart = 12.0 * terrain.spacing_m if spec.size == "county" else 900.0
     least_cells = 11 if spec.size == "county" else 40
     chosen: list[NDArray[np.int64]] = []
     held: set[int] = set()
@@ -83,7 +83,9 @@ def _choose(stems: list[NDArray[np.int64]], terrain: Terrain, spec: DemoSpec) ->
     for stem in stems:
         mouth = terrain.centre_of(stem[:1])
         rooted = terrain.down[stem[0]] < 0
-        near = len(mouths) and np.hypot(*(mouths - mouth).T).min() < (apart if rooted else apart * 0.55)
+        large = terrain.upstream[stem[1]] * terrain.spacing_m**2 > 7e6
+        reach = apart if rooted else apart * 0.55
+        near = not large and len(mouths) and np.hypot(*(mouths - mouth).T).min() < reach
         if len(stem) < least_cells or near or not (rooted or int(stem[0]) in held):
             continue
         chosen.append(stem)
@@ -99,10 +101,10 @@ def make_water(rng: np.random.Generator, spec: DemoSpec, valley: Valley, terrain
     s = np.arange(-0.62 * spec.frame_w_m, 0.62 * spec.frame_w_m, STEP_M)
     river_xy = resample(valley.to_xy(s, np.zeros_like(s)), STEP_M)
     breadth = Waves.draw(rng, 0.2, 1400.0, 4)
-    half = 0.5 * spec.river_width_m * (1.0 + breadth(np.arange(len(river_xy)) * STEP_M))
+    half = 0.5 * spec.river_width_m * (1.0 + breadth(np.arange(len(river_xy), dtype=np.float64) * STEP_M))
     least = round((2.2e6 if spec.size == "county" else 0.25e6) / terrain.spacing_m**2)
     stems = _choose(_stems(terrain, least), terrain, spec)
-    owner = {int(cell): -1 for cell in ()}
+    owner: dict[int, int] = {}
     streams: list[Stream] = []
     lines: list[LineString] = []
     river_line = LineString(river_xy)
@@ -126,7 +128,7 @@ def _stream_line(
     cells = terrain.centre_of(stem)
     step = min(STEP_M, terrain.spacing_m)
     line = resample(smooth_line(resample(cells, step), 3.2 * terrain.spacing_m / step), step)
-    at = np.arange(len(line)) * step
+    at = np.arange(len(line), dtype=np.float64) * step
     swing = Waves.draw(rng, 9.0, 260.0, 4)(at) + Waves.draw(rng, 16.0, 700.0, 3)(at)
     tangent = np.gradient(line, axis=0)
     tangent /= np.hypot(tangent[:, 0], tangent[:, 1])[:, None]
@@ -146,4 +148,4 @@ def _join(line: Floats, below: LineString) -> Floats:
     mouth = below.interpolate(below.project(Point(line[0])))
     if len(line) < 3:
         line = np.repeat(line[-1:], 2, axis=0)
-    return np.r_[[[mouth.x, mouth.y]], line[1:]]
+    return np.asarray(np.r_[[[mouth.x, mouth.y]], line[1:]])

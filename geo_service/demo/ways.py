@@ -13,7 +13,6 @@ from geo_service.demo.spec import DemoSpec
 from geo_service.demo.terrain import resample, smooth_line
 from geo_service.demo.water import Water
 
-
 POKE_M = 1.6
 
 
@@ -53,7 +52,7 @@ def poke(xy_m: Floats, *, both: bool = False) -> Floats:
     """Lengthen a line a little at its start (or both ends), so that it surely meets the way it leaves."""
     first = xy_m[0] - (xy_m[1] - xy_m[0]) / np.hypot(*(xy_m[1] - xy_m[0])) * POKE_M
     last = xy_m[-1] - (xy_m[-2] - xy_m[-1]) / np.hypot(*(xy_m[-2] - xy_m[-1])) * POKE_M
-    return np.r_[[first], xy_m, [last]] if both else np.r_[[first], xy_m]
+    return np.asarray(np.r_[[first], xy_m, [last]] if both else np.r_[[first], xy_m])
 
 
 def river_roads(
@@ -81,7 +80,7 @@ def stream_roads(rng: np.random.Generator, water: Water, trunk: list[Way]) -> li
         axis = smooth_line(resample(stream.xy_m, 25.0), 4.0)
         keep = max(6, round(len(axis) * rng.uniform(0.82, 0.93)))
         axis = axis[2:keep] if len(axis) > 12 else axis
-        away = 30.0 + Waves.draw(rng, 9.0, 900.0, 3)(np.arange(len(axis)) * 25.0)
+        away = 30.0 + Waves.draw(rng, 9.0, 900.0, 3)(np.arange(len(axis), dtype=np.float64) * 25.0)
         line = smooth_line(resample(offset(axis, side * away), 25.0), 2.0)
         below = [LineString(roads[stream.parent].xy_m)] if stream.parent >= 0 else trunk_lines
         line = _tie(line, below)
@@ -98,12 +97,12 @@ def _tie(line: Floats, below: list[LineString]) -> Floats:
         start = max(own.project(Point(p)) for p in met)
         length = np.r_[0.0, np.cumsum(np.hypot(*np.diff(line, axis=0).T))]
         first = own.interpolate(start)
-        return np.r_[[[first.x, first.y]], line[np.searchsorted(length, start + 2.0) :]]
+        return np.asarray(np.r_[[[first.x, first.y]], line[np.searchsorted(length, start + 2.0) :]])
     start_point = Point(line[0])
     road = min(below, key=start_point.distance)
     foot = road.interpolate(road.project(start_point))
     link = resample(np.array([[foot.x, foot.y], line[0]]), 25.0)
-    return np.r_[link[:-1], line]
+    return np.asarray(np.r_[link[:-1], line])
 
 
 def pass_paths(rng: np.random.Generator, roads: list[Way], longest_m: float) -> list[Way]:
@@ -119,7 +118,7 @@ def pass_paths(rng: np.random.Generator, roads: list[Way], longest_m: float) -> 
             continue
         foot = lines[goal].interpolate(lines[goal].project(head))
         line = resample(np.array([way.xy_m[-1], [foot.x, foot.y]]), 20.0)
-        at = np.arange(len(line)) * 20.0
+        at = np.arange(len(line), dtype=np.float64) * 20.0
         swing = Waves.draw(rng, 22.0, 420.0, 4)(at) * np.sin(np.linspace(0, np.pi, len(line)))
         line = poke(offset(line, swing), both=True)
         out.append(Way(line, "path", f"{way.name[:-1]}古道"))

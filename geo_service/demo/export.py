@@ -1,0 +1,49 @@
+"""The boundaries of the demo county as GeoJSON objects, one collection per level."""
+
+from typing import Any
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from geo_service.demo.county import DemoCounty
+
+CODE_WIDTHS = {"county": 6, "township": 9, "community": 12, "grid": 15, "micro_grid": 18}
+
+
+def cell_shapes(demo: DemoCounty, level: str) -> NDArray[np.object_]:
+    """Return the outline of each cell of a level, in order of the table: the union of its leaves."""
+    leaves = demo.cells[demo.cells["level"] == "micro_grid"]
+    shapes = leaves.geometry.to_numpy()
+    codes = demo.cells.loc[demo.cells["level"] == level, "code"].tolist()
+    held = leaves["code"].str[: CODE_WIDTHS[level]].to_numpy().astype(str)
+    return np.array([shapely.coverage_union_all(shapes[held == code]) for code in codes], dtype=object)
+
+
+def _coordinates(shape: shapely.Geometry) -> list[Any]:
+    parts = [
+        [np.round(shapely.get_coordinates(ring), 7).tolist() for ring in (part.exterior, *part.interiors)]
+        for part in shapely.get_parts(shapely.orient_polygons(shape))
+    ]
+    return parts if shape.geom_type == "MultiPolygon" else parts[0]
+
+
+def boundary_collections(demo: DemoCounty) -> dict[str, dict[str, Any]]:
+    """Return one GeoJSON FeatureCollection per level: code, name, parent_code, kind, class, counts, outline.
+
+    Seven decimals are enough: snapping to the lattice brings every vertex back exactly.
+    """
+    out = {}
+    for level in CODE_WIDTHS:
+        table = demo.cells[demo.cells["level"] == level]
+        facts = table[["code", "name", "parent_code", "kind", "class", "households", "residents"]]
+        features = [
+            {
+                "type": "Feature",
+                "properties": row,
+                "geometry": {"type": shape.geom_type, "coordinates": _coordinates(shape)},
+            }
+            for row, shape in zip(facts.to_dict("records"), cell_shapes(demo, level), strict=True)
+        ]
+        out[level] = {"type": "FeatureCollection", "name": level, "features": features}
+    return out
