@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from geo_service.errors import Fault, InvalidInputError
 from geo_service.geometry.segments import Segments
-from geo_service.locate import plain
+from geo_service.locate import plain, policy
 from geo_service.locate.check import check_closed, check_tiling
 from geo_service.locate.kernel import kernels
+from geo_service.locate.nearest import nearest_kernel
 from geo_service.locate.raster import RasterTree, build_tree
 
 NO_CELL = -1
@@ -104,9 +105,7 @@ class CellIndex:
             Index of the cell, -1 for none.
         on_edge : (n,) bool
         """
-        points = np.ascontiguousarray(lonlat_deg, dtype=np.float64)
-        if points.ndim != 2 or points.shape[1] != 2:
-            raise InvalidInputError("Points must be an (n, 2) array of lon, lat.")
+        points = _as_points(lonlat_deg)
         compiled = kernels()
         if compiled is None:
             return plain.label_all(points, self.tree)
@@ -125,11 +124,61 @@ class CellIndex:
             float(lon), float(lat), tree.origin, tree.nodes, tree.tiles, tree.entries, tree.refs, tree.segs
         )
 
+    def locate(
+        self, lonlat_deg: NDArray[np.float64], *, border: bool = False, near_gap_m: float | None = None
+    ) -> policy.Located:
+        """Return the leaf of each point, how it came to it, and on demand what is near.
+
+        Parameters
+        ----------
+        lonlat_deg : (n, 2) float64
+            EPSG:4326. Anything that is not a place on the globe gets no cell.
+        border : bool
+            Also find, for points in a cell, the distance to its border and the cell beyond, and for points in
+            none the nearest cell and the distance to it.
+        near_gap_m : float, optional
+            A point in no cell, but at most so far from one, is ``near_gap`` (and its nearest cell is found).
+        """
+        points = _as_points(lonlat_deg)
+        cell, on_edge = self.leaf_of(points)
+        return policy.locate(points, cell, on_edge, self.tree, border=border, near_gap_m=near_gap_m)
+
+    def candidates(
+        self, lon: float, lat: float, accuracy_m: float, *, min_probability: float = 0.001
+    ) -> list[tuple[int, float]]:
+        """Return the cells a fix of limited accuracy may lie in, the most probable first.
+
+        Parameters
+        ----------
+        lon, lat : float
+            The fix, EPSG:4326 degrees.
+        accuracy_m : float
+            Radius within which the true place lies with a probability of 68 %, normally distributed.
+        min_probability : float
+            Leave out what is less probable.
+
+        Returns
+        -------
+        list of (int, float)
+            Cell and probability. They add up to at most 1; what is missing lies outside all cells, or in
+            cells left out.
+
+        Raises
+        ------
+        InvalidInputError
+            The accuracy is negative or not a number.
+        """
+        own, _ = self.leaf_of_one(lon, lat)
+        return policy.candidates(
+            (lon, lat), own, accuracy_m, self.tree, len(self), min_probability=min_probability
+        )
+
     def path_of(self, cell: int) -> tuple[int, ...]:
         """Return the numbers of a cell's ancestors from the top level down, and last its own; all -1 for no cell."""
         if cell < 0:
             return (NO_CELL,) * (self.ancestors.shape[1] + 1)
-        return (*self.ancestors[cell].tolist(), int(cell))
+        above: list[int] = self.ancestors[cell].tolist()
+        return (*above, int(cell))
 
     def paths_of(self, cells: NDArray[np.integer]) -> NDArray[np.int32]:
         """Return the paths of many cells.
@@ -150,7 +199,8 @@ class CellIndex:
 
 
 def warm_up() -> bool:
-    """Compile the look-up now, or load it from disk, so that no request waits for it; False without numba."""
+    """Compile the kernels now, or load them from disk, so that no request waits for it; False without numba."""
+    nearest_kernel()
     return kernels() is not None
 
 
@@ -184,6 +234,13 @@ def _tree_of(segments: Segments, codes: tuple[str, ...], *, check: bool) -> Rast
         check_closed(tree.segs)
         check_tiling(tree, codes)
     return tree
+
+
+def _as_points(lonlat_deg: NDArray[np.float64]) -> NDArray[np.float64]:
+    points = np.ascontiguousarray(lonlat_deg, dtype=np.float64)
+    if points.ndim != 2 or points.shape[1] != 2:
+        raise InvalidInputError("Points must be an (n, 2) array of lon, lat.")
+    return points
 
 
 def _check_input(segments: Segments, codes: tuple[str, ...]) -> None:

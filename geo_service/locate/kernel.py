@@ -204,15 +204,21 @@ def kernels() -> Kernels | None:
     if numba is None:
         return None
     nb = numba.types
-    tree = (read_only(nb.int64, 1), read_only(nb.int64, 2), read_only(nb.int32, 1))
-    tree += (read_only(nb.int32, 2), read_only(nb.int32, 1), read_only(nb.int32, 2))
-    every = nb.void(read_only(nb.float64, 2), nb.int32[::1], nb.boolean[::1], *tree)
+    tree = tree_types()
+    every = nb.void(_read_only(nb.float64, 2), nb.int32[::1], nb.boolean[::1], *tree)
     single = numba.typeof((0, True))(nb.float64, nb.float64, *tree)
     return Kernels(compile_cached(_label_all, every), compile_cached(_label_one, single))
 
 
-def read_only(dtype: Any, ndim: int) -> Any:
-    """Return numba's type of a contiguous array that is not written to; writeable arrays fit it too."""
+def tree_types() -> tuple[Any, ...]:
+    """Return numba's types of :meth:`RasterTree.arrays`."""
+    long, short = numba.types.int64, numba.types.int32
+    shapes = ((long, 1), (long, 2), (short, 1), (short, 2), (short, 1), (short, 2))
+    return tuple(_read_only(dtype, ndim) for dtype, ndim in shapes)
+
+
+def _read_only(dtype: Any, ndim: int) -> Any:
+    """Type of a contiguous array that is not written to; writeable arrays fit it too."""
     return numba.types.Array(dtype, ndim, "C", readonly=True)
 
 
