@@ -196,7 +196,9 @@ def k_nearest(
                 n_touched += 1
             ms_to_place[v] = start
             size = _push(heap, size, np.int64(start) << 32 | v)
-    farthest = min(int(bound_ms), int(best[k - 1] >> 32))
+    farthest = np.int64(bound_ms)
+    if best[k - 1] >> 32 < farthest:
+        farthest = np.int64(best[k - 1] >> 32)
     while size > 0:
         now, x = heap[0] >> 32, heap[0] & 0xFFFFFFFF
         size = _drop_top(heap, size)
@@ -209,7 +211,7 @@ def k_nearest(
             who = slot >> 1
             ms = now + slot_ms[slot]
             if ms <= farthest and available[who] and insert_label(best, ms << 32 | who) >= 0:
-                farthest = min(farthest, best[k - 1] >> 32)
+                farthest = min(farthest, np.int64(best[k - 1] >> 32))
             slot = np.int64(slot_next[slot])
         for e in range(in_ptr[x], in_ptr[x + 1]):
             y, ms = in_arc[e, 0], now + in_arc[e, 1]
