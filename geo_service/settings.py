@@ -108,4 +108,5 @@ class Settings(BaseSettings):
         user, at, place = netloc.rpartition("@")
         if self.database_password is not None and at and ":" not in user:
             netloc = f"{user}:{quote(self.database_password.get_secret_value(), safe='')}@{place}"
-        return urlunsplit(parts._replace(scheme="postgresql", netloc=netloc))
+        rest = urlunsplit(parts._replace(scheme="", netloc=""))  # "//" must stay also where the host is empty
+        return f"postgresql://{netloc}{rest}"

@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import psycopg
 from psycopg import sql
@@ -204,7 +204,8 @@ def _fill(binaries: Binaries, url: str, file: Path, contents: str) -> None:
 
 def sibling_url(url: str, database: str) -> str:
     """Return the address of another database of the same server, in the form ``postgresql://``."""
-    return urlunsplit(urlsplit(url)._replace(path=f"/{database}"))
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}/{database}" + (f"?{parts.query}" if parts.query else "")
 
 
 def _swap(admin_url: str, name: str, fresh: str) -> str:

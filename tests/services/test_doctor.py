@@ -1,6 +1,5 @@
 """The doctor, on an installation that is well and on one thing wrong after another."""
 
-import os
 import shutil
 import socket
 import tempfile
@@ -157,7 +156,7 @@ def test_the_clock_of_the_database(settings, home):
 
 
 def test_checks_go_on_when_one_breaks(settings, monkeypatch):
-    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _: os.stat("/nowhere/at/all"))
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _: Path("/nowhere/at/all").stat())
     found = look(settings)
     assert found["disk"].state is State.FAIL
     assert found["schema"].state is State.OK
