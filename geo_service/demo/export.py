@@ -1,5 +1,6 @@
 """The boundaries of the demo county as GeoJSON objects, one collection per level."""
 
+import json
 from typing import Any
 
 import numpy as np
@@ -47,3 +48,11 @@ def boundary_collections(demo: DemoCounty) -> dict[str, dict[str, Any]]:
         ]
         out[level] = {"type": "FeatureCollection", "name": level, "features": features}
     return out
+
+
+def geojson_text(collection: dict[str, Any], name: str) -> str:
+    """Write a collection with one feature on a line, so that a change shows as a readable difference."""
+    features = ",\n".join(
+        json.dumps(feature, ensure_ascii=False, separators=(",", ":")) for feature in collection["features"]
+    )
+    return f'{{"type":"FeatureCollection","name":{json.dumps(name)},"features":[\n{features}\n]}}\n'

@@ -66,17 +66,8 @@ def make_stations(cells: gpd.GeoDataFrame, middle: dict[str, shapely.Point]) -> 
         place, point = short[code], middle[code]
         stem = place.removesuffix("街道").removesuffix("镇").removesuffix("乡")
         near = shapely.Point(point.x + 2.0**-11, point.y + 2.0**-12)
-        rows.append(
-            {
-                "id": f"P{code}",
-                "name": f"{stem}派出所",
-                "kind": "police",
-                "cell_code": code,
-                "geometry": point,
-            }
-        )
-        rows.append({"id": f"G{code}", "name": f"{place}社会治理中心", "kind": "governance", "cell_code": code,
-                     "geometry": near})  # fmt: skip
+        rows.append(_station(f"P{code}", f"{stem}派出所", "police", code, point))
+        rows.append(_station(f"G{code}", f"{place}社会治理中心", "governance", code, near))
     services = cells.loc[cells["level"] == "community", "code"]
     rows += [
         _station(f"S{code}", f"{short[code]}便民服务站", "service", code, middle[code]) for code in services
