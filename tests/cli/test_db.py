@@ -1,5 +1,6 @@
 """``geo-service db`` and ``doctor`` as a person calls them."""
 
+import io
 import json
 import os
 import shutil
@@ -42,6 +43,7 @@ def call(home, monkeypatch, capfd):
             monkeypatch.delenv(name)
         for name, value in {"GEO_SERVICE_HOME": str(home), **environment}.items():
             monkeypatch.setenv(name, value)
+        monkeypatch.setattr(sys, "stdin", io.StringIO())  # nobody there to answer
         monkeypatch.setattr(sys, "argv", ["geo-service", *map(str, arguments)])
         capfd.readouterr()
         with pytest.raises(SystemExit) as left:
