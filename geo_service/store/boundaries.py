@@ -71,7 +71,8 @@ def spans_in_force(connection: Connection) -> list[Edition]:
     """Return what is known now: each span of valid time with its edition, oldest first."""
     rows = _edition_rows().where(func.upper_inf(edition_span.c.recorded_during))
     return [
-        Edition(*row) for row in connection.execute(rows.order_by(func.lower(edition_span.c.valid_during)))
+        Edition(*row)
+        for row in connection.execute(rows.order_by(func.lower(edition_span.c.valid_during).nulls_first()))
     ]
 
 
