@@ -123,7 +123,10 @@ def _crs(crs: str | None) -> dict[str, Any]:
     """Return EPSG number (or None) and name of a CRS as the file declares it."""
     if not crs:
         return {"epsg": None, "crs_name": None}
-    from pyproj import CRS  # noqa: PLC0415 - only where a file declares something
+    authority, _, number = crs.partition(":")
+    if authority == "EPSG" and number.isascii() and number.isdigit():
+        return {"epsg": int(number), "crs_name": crs}
+    from pyproj import CRS  # noqa: PLC0415 - a third of a second, and rarely needed
     from pyproj.exceptions import CRSError  # noqa: PLC0415
 
     try:
