@@ -1,7 +1,7 @@
 """Proof that the outer border of a fabric is sound: the part of a tiling that twins cannot prove.
 
-Let w be the number of cells over a place. It changes only across edges without a twin, by one: those edges are
-the border, each with a cell on its left. A tiling is w ≤ 1 everywhere, and that holds exactly when
+Let w be the number of cells over a place. It changes only across edges without a twin, by one: those edges
+are the border, each with a cell on its left. A tiling is w ≤ 1 everywhere, and that holds exactly when
 
 - no two border edges cross (that they touch at vertices only is seen to when the fabric is built);
 - round each vertex the border edges alternate between going out and coming in, so that w alternates as well;

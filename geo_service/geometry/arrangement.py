@@ -1,0 +1,116 @@
+"""All borders laid over each other: the faces they cut the land into, and which cells claim each face.
+
+The lines are noded by snap rounding onto the lattice, so that every crossing becomes a lattice point
+and no two lines cross any more, however nearly parallel they run. Whatever cell a face is then given
+to, the cells are unions of faces of one planar drawing: edges match, twins cancel, nothing overlaps. A
+gap is a face that nobody claims, an overlap is a face that several claim.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from geo_service.geometry import lattice
+from geo_service.geometry.measure import metres_per_degree
+from geo_service.geometry.segments import segments_of
+
+Geoms = NDArray[np.object_]
+Ints = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class Arrangement:
+    """Faces of the drawing of all borders.
+
+    Attributes
+    ----------
+    faces : (f,) array of shapely Polygon
+        On the lattice, edge-matched, not overlapping.
+    claim_face, claim_cell : (k,) int
+        Pairs: a face, and a cell that claims it; in ascending order of face, then cell.
+    claims : (f,) int
+        By how many cells each face is claimed.
+    left, right : (m,) int
+        Faces on the two sides of each edge, -1 outside all.
+    length_m : (m,) float64
+        Length of the edge.
+    """
+
+    faces: Geoms
+    claim_face: Ints
+    claim_cell: Ints
+    claims: Ints
+    left: Ints
+    right: Ints
+    length_m: NDArray[np.float64]
+
+    def regions(self, chosen: NDArray[np.bool_]) -> list[Ints]:
+        """Group the chosen faces into regions connected across edges; each ascending."""
+        members = np.flatnonzero(chosen)
+        if members.size == 0:
+            return []
+        inner = (self.left >= 0) & (self.right >= 0)
+        inner &= chosen[self.left] & chosen[self.right]
+        i, j = self.left[inner], self.right[inner]
+        n = len(self.faces)
+        graph = coo_array((np.ones(len(i), dtype=bool), (i, j)), shape=(n, n))
+        _, label = connected_components(graph, directed=False)
+        order = np.argsort(label[members], kind="stable")
+        cuts = np.flatnonzero(np.diff(label[members][order])) + 1
+        return [np.asarray(part) for part in np.split(members[order], cuts)]
+
+    def claimants(self, face: int) -> Ints:
+        """Cells that claim a face, ascending."""
+        low, high = np.searchsorted(self.claim_face, (face, face + 1))
+        return self.claim_cell[low:high]
+
+    def shape(self, faces: Ints) -> shapely.Geometry:
+        """Return the union of some faces; exact."""
+        return shapely.coverage_union_all(self.faces[faces])
+
+
+def arrange(lines: Geoms, geoms: Geoms) -> Arrangement:
+    """Cut the land by lines, and ask who claims each face.
+
+    Parameters
+    ----------
+    lines : (m,) array of shapely lines
+        On the lattice; they may cross. Those of all polygons, or as many of them as matter.
+    geoms : (n,) array of shapely Polygon or MultiPolygon
+        On the lattice. They may overlap; one that rounding made touch itself does no harm.
+    """
+    noded = shapely.union_all(lines, grid_size=lattice.UNIT_DEG)
+    faces = shapely.get_parts(shapely.polygonize(shapely.get_parts(noded)))
+    face, cell = _claims(faces, geoms)
+    segments = segments_of(faces)
+    return Arrangement(
+        faces=faces,
+        claim_face=face,
+        claim_cell=cell,
+        claims=np.bincount(face, minlength=len(faces)),
+        left=segments.left.astype(np.intp),
+        right=segments.right.astype(np.intp),
+        length_m=_lengths_m(
+            np.column_stack((segments.ax, segments.ay)), np.column_stack((segments.bx, segments.by))
+        ),
+    )
+
+
+def _claims(faces: Geoms, geoms: Geoms) -> tuple[Ints, Ints]:
+    """Ask of a point inside each face which polygons contain it."""
+    points = shapely.point_on_surface(faces)
+    cell, face = shapely.STRtree(points).query(geoms, predicate="contains")
+    order = np.lexsort((cell, face))
+    return face[order], cell[order]
+
+
+def _lengths_m(a: NDArray[np.int32], b: NDArray[np.int32]) -> NDArray[np.float64]:
+    if len(a) == 0:
+        return np.empty(0)
+    per_lon, per_lat = metres_per_degree(float(lattice.to_degrees(a[:, 1]).mean()))
+    step = lattice.to_degrees(b.astype(np.int64) - a)
+    return np.hypot(step[:, 0] * per_lon, step[:, 1] * per_lat)

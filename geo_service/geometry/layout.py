@@ -1,0 +1,298 @@
+"""How shapes lie together: gaps, holes, overlaps, crossings and doubles as findings, and the mended shapes.
+
+Takes polygons that are sound one by one and stand on the lattice; :mod:`geo_service.geometry.inspect` sees to
+that.
+"""
+
+from dataclasses import dataclass, field
+from itertools import combinations
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from geo_service.errors import InvalidInputError
+from geo_service.geometry import lattice
+from geo_service.geometry.arrangement import Arrangement, Geoms, Ints, arrange
+from geo_service.geometry.fabric import Fabric, unmatched, with_all_vertices
+from geo_service.geometry.measure import area_m2
+from geo_service.geometry.mend import NOBODY, Mending, Region, bridges, mend, width_m
+from geo_service.geometry.segments import DirectedEdges, directed_edges
+from geo_service.model import Finding, Severity
+
+SAME_SHARE = 0.99  # cells that have this share of their land in common are one cell given twice
+MAX_OVERLAPS = 1000  # findings; the rest is counted
+_MAX_CLAIMANTS = 50  # of one face that are compared pair by pair
+_TANGLED = 40  # pairs of near edges per edge, beyond which shapes lie over each other like a heap
+_CHUNK = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """A connected piece of land that two cells claim, wider than the tolerance."""
+
+    cells: tuple[int, int]
+    faces: Ints
+    area_m2: float
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Polygons on the lattice, no two the same.
+
+    Attributes
+    ----------
+    geoms : (n,) array of shapely Polygon or MultiPolygon
+    names : tuple of str
+        Code of each, for the findings.
+    tolerance_m : float
+        Widest gap or overlap to mend.
+    """
+
+    geoms: Geoms
+    names: tuple[str, ...]
+    tolerance_m: float
+    _edges: DirectedEdges = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        edges = with_all_vertices(directed_edges(self.geoms))
+        alone = unmatched(edges)
+        loose = DirectedEdges(edges.a[alone], edges.b[alone], edges.cell[alone], edges.ring[alone])
+        object.__setattr__(self, "_edges", loose)
+
+    def inspect(self) -> tuple[Geoms, list[Finding]]:
+        """Return the mended shapes, in the order given, and the findings."""
+        if len(self.geoms) == 0:
+            return self.geoms, []
+        tangle = self._tangle()
+        if tangle is not None:
+            return self.geoms, [tangle]
+        fabric = self._fabric()
+        ties = bridges(self._edges, self.tolerance_m)
+        gaps: list[Region] = []
+        if fabric is not None:
+            mending = mend(arrange(self._loose_lines(), self.geoms), self.tolerance_m)
+            gaps = mending.gaps
+            if not mending.mended and len(ties) == 0:
+                return self._sound(fabric, gaps)
+        drawing = arrange(np.concatenate((shapely.boundary(self.geoms), ties)), self.geoms)
+        mending = mend(drawing, self.tolerance_m)
+        if fabric is not None and not mending.mended:
+            return self._sound(fabric, gaps)
+        return self._mended(drawing, mending)
+
+    def _fabric(self) -> Fabric | None:
+        try:
+            return Fabric.from_polygons(self.geoms)
+        except InvalidInputError:
+            return None
+
+    def _loose_lines(self) -> Geoms:
+        ends = np.stack((self._edges.a, self._edges.b), axis=1)
+        lines: Geoms = shapely.linestrings(lattice.to_degrees(ends))
+        return lines
+
+    def _tangle(self) -> Finding | None:
+        """Refuse a heap of shapes: laying n edges over each other can take n² crossings."""
+        lines = self._loose_lines()
+        tree = shapely.STRtree(lines)
+        pairs, limit = 0, _TANGLED * len(lines) + 1_000_000
+        for start in range(0, len(lines), _CHUNK):
+            pairs += tree.query(lines[start : start + _CHUNK]).shape[1]
+            if pairs > limit:
+                return Finding(
+                    rule="overlap",
+                    severity=Severity.ERROR,
+                    message="the shapes lie over each other almost everywhere: this is no tiling",
+                    remedy="give the cells of one level only, and check the file",
+                )
+        return None
+
+    def _sound(self, fabric: Fabric, gaps: list[Region]) -> tuple[Geoms, list[Finding]]:
+        """Nothing to mend: keep each shape as it is, but for vertices put in where a neighbour has one."""
+        polygons = fabric.polygons()
+        inserted = shapely.get_num_coordinates(polygons) - shapely.get_num_coordinates(self.geoms)
+        shapes = np.where(inserted > 0, polygons, self.geoms)
+        findings = self._gaps(shapes, gaps)
+        if inserted.any():
+            findings.append(_repaired(0, 0.0, 0.0, int(inserted.sum()), None))
+        return shapes, findings
+
+    def _mended(self, drawing: Arrangement, mending: Mending) -> tuple[Geoms, list[Finding]]:
+        shapes = self._shapes(drawing, mending)
+        findings = self._overlaps(drawing, mending) + self._gaps(shapes, mending.gaps)
+        empty = shapely.is_empty(shapes)
+        findings += [self._vanished(index) for index in np.flatnonzero(empty).tolist()]
+        if not findings or all(finding.severity is not Severity.ERROR for finding in findings):
+            Fabric.from_polygons(shapes)  # the proof; a mended tiling that fails it must never get out
+        given = np.flatnonzero(mending.given)
+        vertices = int(
+            shapely.get_num_coordinates(shapes).sum() - shapely.get_num_coordinates(self.geoms).sum()
+        )
+        if given.size or vertices:
+            area = float(area_m2(drawing.faces[given]).sum())
+            width = max((region.width_m for region in mending.mended), default=0.0)
+            shape = drawing.shape(given) if given.size else None
+            findings.append(_repaired(len(mending.mended), area, width, vertices, shape))
+        return shapes, findings
+
+    def _shapes(self, drawing: Arrangement, mending: Mending) -> Geoms:
+        """Put cells together from their faces; a cell of which nothing changed keeps its very coordinates."""
+        owned = np.flatnonzero(mending.owner != NOBODY)
+        open_claim = mending.owner[drawing.claim_face] == NOBODY
+        face = np.concatenate((owned, drawing.claim_face[open_claim]))
+        cell = np.concatenate((mending.owner[owned], drawing.claim_cell[open_claim]))
+        face = face[np.argsort(cell, kind="stable")]
+        ends = np.cumsum(np.bincount(cell, minlength=len(self.geoms)))
+        shapes = np.full(len(self.geoms), shapely.Polygon(), dtype=object)
+        for index, faces in enumerate(np.split(face, ends[:-1])):
+            if len(faces) == 1:
+                shapes[index] = drawing.faces[faces[0]]
+            elif len(faces):
+                shapes[index] = drawing.shape(faces)
+        same = shapely.equals_exact(shapely.normalize(shapes), shapely.normalize(self.geoms), 0.0)
+        return np.where(same, self.geoms, shapes)
+
+    def _gaps(self, shapes: Geoms, gaps: list[Region]) -> list[Finding]:
+        if not gaps:
+            return []
+        tree = shapely.STRtree(shapes)
+        return [self._gap(region, tree, shapes) for region in gaps]
+
+    def _gap(self, region: Region, tree: shapely.STRtree, shapes: Geoms) -> Finding:
+        near = np.sort(tree.query(region.shape, predicate="intersects"))
+        beside = near[shapely.relate_pattern(shapes[near], region.shape, "****1****")]
+        cells = tuple(self.names[index] for index in beside.tolist())
+        area = float(area_m2([region.shape])[0])
+        size = f"{area:,.1f} m², {region.width_m:,.2f} m wide"
+        if len(cells) == 1:
+            rule, message = "hole", f"cell {cells[0]} has a hole that no cell fills ({size})"
+            remedy = f"give the land to {cells[0]}, or to a cell of its own"
+        else:
+            rule, message = "gap", f"land between {_listed(cells)} belongs to no cell ({size})"
+            remedy = "give the land to a neighbour, or import with a tolerance above its width"
+        return Finding(
+            rule=rule,
+            severity=Severity.WARNING,
+            message=message,
+            cells=cells,
+            shape=region.shape,
+            numbers={"area_m2": area, "width_m": region.width_m},
+            remedy=remedy,
+        )
+
+    def _overlaps(self, drawing: Arrangement, mending: Mending) -> list[Finding]:
+        found = _overlapping_pairs(drawing, mending)
+        cell_area = area_m2(self.geoms)
+        findings = [self._overlap(drawing, overlap, cell_area) for overlap in found[:MAX_OVERLAPS]]
+        rest = found[MAX_OVERLAPS:]
+        if rest:
+            area = sum(overlap.area_m2 for overlap in rest)
+            findings.append(
+                Finding(
+                    rule="overlap",
+                    severity=Severity.ERROR,
+                    message=f"and {len(rest):,} smaller overlaps ({area:,.1f} m²)",
+                    numbers={"count": float(len(rest)), "area_m2": area},
+                    remedy="mend the larger ones first, then inspect again",
+                )
+            )
+        return findings
+
+    def _overlap(self, drawing: Arrangement, overlap: Overlap, cell_area: NDArray[np.float64]) -> Finding:
+        shape = drawing.shape(overlap.faces)
+        cells = tuple(self.names[index] for index in overlap.cells)
+        shares = overlap.area_m2 / np.maximum(cell_area[list(overlap.cells)], 1e-9)
+        if shares.min() >= SAME_SHARE:
+            return duplicate(cells, shape)
+        width = width_m(shape)
+        size = f"{overlap.area_m2:,.1f} m², {width:,.2f} m wide"
+        rule, remedy = "overlap", "redraw the border, or import with a tolerance above its width"
+        if shares.max() >= SAME_SHARE:
+            inner, outer = cells if shares[0] > shares[1] else cells[::-1]
+            message = f"cell {inner} lies inside cell {outer} ({size})"
+            remedy = f"cut {inner} out of {outer}, or remove it"
+        elif any(_cuts(drawing, overlap.faces, index) for index in overlap.cells):
+            rule, message = "crossing", f"cells {cells[0]} and {cells[1]} cross each other ({size})"
+        else:
+            message = f"cells {cells[0]} and {cells[1]} overlap ({size})"
+        return Finding(
+            rule=rule,
+            severity=Severity.ERROR,
+            message=message,
+            cells=cells,
+            shape=shape,
+            numbers={"area_m2": overlap.area_m2, "width_m": width},
+            remedy=remedy,
+        )
+
+    def _vanished(self, index: int) -> Finding:
+        return Finding(
+            rule="invalid_shape",
+            severity=Severity.ERROR,
+            message=f"nothing is left of cell {self.names[index]} on the lattice: it is too narrow",
+            cells=(self.names[index],),
+            shape=self.geoms[index],
+            remedy="remove it, or join it to a neighbour",
+        )
+
+
+def duplicate(cells: tuple[str, ...], shape: shapely.Geometry) -> Finding:
+    """Make the finding for cells that have the same shape, or as good as the same."""
+    return Finding(
+        rule="duplicate",
+        severity=Severity.ERROR,
+        message=f"cells {_listed(cells)} have the same shape",
+        cells=cells,
+        shape=shape,
+        numbers={"area_m2": float(area_m2([shape])[0])},
+        remedy="keep one of them",
+    )
+
+
+def _overlapping_pairs(drawing: Arrangement, mending: Mending) -> list[Overlap]:
+    """Break the wide overlaps down by pair of cells, the largest first."""
+    if not mending.overlaps:
+        return []
+    face_area = area_m2(drawing.faces)
+    found: list[Overlap] = []
+    for region in mending.overlaps:
+        by_pair: dict[tuple[int, int], list[int]] = {}
+        for face in region.faces.tolist():
+            for pair in combinations(drawing.claimants(face)[:_MAX_CLAIMANTS].tolist(), 2):
+                by_pair.setdefault(pair, []).append(face)
+        for pair, faces in by_pair.items():
+            members = np.array(faces, dtype=np.intp)
+            found.append(Overlap(pair, members, float(face_area[members].sum())))
+    return sorted(found, key=lambda overlap: (-overlap.area_m2, overlap.cells))
+
+
+def _cuts(drawing: Arrangement, faces: Ints, cell: int) -> bool:
+    """Tell whether a cell falls into more pieces when these faces are taken from it."""
+    claimed = np.zeros(len(drawing.faces), dtype=bool)
+    claimed[drawing.claim_face[drawing.claim_cell == cell]] = True
+    before = len(drawing.regions(claimed))
+    claimed[faces] = False
+    return len(drawing.regions(claimed)) > before
+
+
+def _repaired(
+    count: int, area: float, width: float, vertices: int, shape: shapely.Geometry | None
+) -> Finding:
+    parts = (
+        [f"{count} slivers ({area:,.2f} m², at most {width:.3f} m wide) given to neighbours"] if count else []
+    )
+    if vertices > 0:
+        parts.append(f"{vertices} vertices put in where a neighbour has one")
+    return Finding(
+        rule="repaired",
+        severity=Severity.NOTE,
+        message=" and ".join(parts) or "borders matched",
+        shape=shape,
+        numbers={"count": float(count), "area_m2": area, "width_m": width, "vertices": float(vertices)},
+    )
+
+
+def _listed(cells: tuple[str, ...], most: int = 6) -> str:
+    more = f" and {len(cells) - most} more" if len(cells) > most else ""
+    return ", ".join(cells[:most]) + more
