@@ -14,11 +14,10 @@ Credentials are an API key in ``Authorization: Bearer`` or ``X-API-Key``, or the
 A browser sends the cookie by itself, so a write that rests on it must come from our own pages.
 """
 
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import urlsplit
 
-from fastapi import Depends, Security
-from fastapi.security import APIKeyCookie, APIKeyHeader, HTTPBearer
+from fastapi import Depends
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
@@ -30,13 +29,6 @@ from geo_service.services.identity import Credential, read_key, read_session
 
 SESSION_COOKIE = "geo_service_session"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-
-# these only describe the schemes in OpenAPI; reading is done below, before the body is read
-_BEARER = HTTPBearer(auto_error=False, scheme_name="bearer", description="An API key: `gsk_…`")
-_HEADER = APIKeyHeader(name="X-API-Key", auto_error=False, scheme_name="api_key", description="An API key")
-_COOKIE = APIKeyCookie(
-    name=SESSION_COOKIE, auto_error=False, scheme_name="session", description="From /sign-in"
-)
 
 
 class Access:
@@ -77,23 +69,9 @@ class Access:
         return await self.check(request)
 
 
-class KeyedAccess(Access):
-    """An access that wants credentials; in OpenAPI it names the schemes."""
-
-    async def __call__(
-        self,
-        request: Request,
-        _bearer: Annotated[Any, Security(_BEARER)] = None,
-        _header: Annotated[Any, Security(_HEADER)] = None,
-        _cookie: Annotated[Any, Security(_COOKIE)] = None,
-    ) -> Principal | None:
-        """Apply the rule as a dependency."""
-        return await self.check(request)
-
-
 def roles(*takes: Role) -> Any:
     """Return the dependency of a route that takes these roles (and admins); its value is the Principal."""
-    return Depends(KeyedAccess(frozenset(takes)))
+    return Depends(Access(frozenset(takes)))
 
 
 #: Everybody, with or without a key.
@@ -103,7 +81,7 @@ PUBLIC: Any = Depends(Access(public=True))
 ANYONE_KNOWN: Any = roles(*Role)
 
 #: Maps and figures that name no person: everybody where maps are open, otherwise those who plan and lead.
-READERS: Any = Depends(KeyedAccess(frozenset({Role.LEADER, Role.PLANNER, Role.DISPATCHER}), readable=True))
+READERS: Any = Depends(Access(frozenset({Role.LEADER, Role.PLANNER, Role.DISPATCHER}), readable=True))
 
 
 # ------------------------------------------------------------------------------------------ credentials

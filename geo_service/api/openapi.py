@@ -4,8 +4,11 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import iter_route_contexts
 
+from geo_service.api.access import SESSION_COOKIE
 from geo_service.api.problems import MEDIA_TYPE
+from geo_service.api.routing import GuardedRoute
 
 _TEXT = {"type": "string"}
 _PROBLEM: dict[str, Any] = {
@@ -46,6 +49,16 @@ _PROBLEM: dict[str, Any] = {
         "errors_left_out": {"type": "integer", "description": "How many more there are than listed"},
     },
 }
+_SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "An API key: `gsk_...`"},
+    "api_key": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-API-Key",
+        "description": "An API key: `gsk_...`",
+    },
+    "session": {"type": "apiKey", "in": "cookie", "name": SESSION_COOKIE, "description": "From /sign-in"},
+}
 _WHEN = {
     "400": "Malformed: an unknown parameter, a value that does not fit, broken JSON",
     "401": "No key, or one that is not known",
@@ -71,10 +84,27 @@ def install(app: FastAPI) -> None:
                 routes=app.routes,
                 tags=app.openapi_tags,
             )
-            app.openapi_schema = with_problems(document)
+            app.openapi_schema = with_problems(with_access(document, app))
         return app.openapi_schema
 
     app.openapi = describe  # type: ignore[method-assign]  # the documented way to extend it
+
+
+def with_access(document: dict[str, Any], app: FastAPI) -> dict[str, Any]:
+    """Say of each operation whether it wants credentials, and which roles it takes."""
+    document.setdefault("components", {})["securitySchemes"] = _SCHEMES
+    for context in iter_route_contexts(app.routes):
+        route = context.original_route
+        if not isinstance(route, GuardedRoute) or not route.include_in_schema or route.access.public:
+            continue
+        access = route.access
+        for method in context.methods or ():
+            operation = document["paths"][context.path_format][method.lower()]
+            operation["security"] = [{name: []} for name in _SCHEMES]
+            if access.readable:
+                operation["security"].append({})  # where maps are open
+            operation["x-roles"] = sorted(access.takes)
+    return document
 
 
 def with_problems(document: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar
+from urllib.parse import quote
 
 import orjson
 from fastapi import FastAPI
@@ -130,7 +131,8 @@ async def _on_our_error(request: Request, error: Exception) -> Response:
     if error.status >= 500:
         log.error("%s: %s", request_id_of(request), error.detail, exc_info=error)
     if isinstance(error, UnauthenticatedError) and _is_page_visit(request):
-        return RedirectResponse(f"/sign-in?next={request.url.path}", 303)
+        query = f"?{request.url.query}" if request.url.query else ""
+        return RedirectResponse(f"/sign-in?next={quote(request.url.path + query)}", 303)
     return problem_response(error, request_id_of(request))
 
 

@@ -104,12 +104,18 @@ def _nul_error(field: str) -> InvalidInputError:
 class GuardedRoute(APIRoute):
     """A route that knows who may call it and which query parameters it takes."""
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Put the checks that need no body before the handler."""
-        inner = super().get_route_handler()
+    @property
+    def access(self) -> Access:
+        """Who may call, found among the dependencies of the route and its router."""
         access = _access_in(self.dependant)
         if access is None:
             raise TypeError(f"{self.path} does not say who may call it: add roles(...), READERS or PUBLIC")
+        return access
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Put the checks that need no body before the handler."""
+        inner = super().get_route_handler()
+        access = self.access
         known = frozenset(_query_names(self.dependant))
 
         async def guarded(request: Request) -> Response:

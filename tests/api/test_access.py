@@ -211,6 +211,8 @@ def test_a_visitor_without_a_key_is_led_to_the_sign_in_page(app: FastAPI):
     with TestClient(shut, follow_redirects=False) as visitor:
         page = visitor.get("/maps/x", headers={"Accept": "text/html"})
         assert (page.status_code, page.headers["location"]) == (303, "/sign-in?next=/maps/x")
+        deep = visitor.get("/maps/x?a=1&b=//evil", headers={"Accept": "text/html"})
+        assert deep.headers["location"] == "/sign-in?next=/maps/x%3Fa%3D1%26b%3D//evil"
         assert visitor.get("/maps/x").status_code == 401
         shut.state.parts.open_maps = True
         assert visitor.get("/maps/x").json() == "map"

@@ -96,6 +96,7 @@ def test_the_description_lists_our_problems_and_schemes(client: TestClient):
     create = document["paths"]["/v1/keys"]["post"]
     assert {"201", "400", "401", "403", "413", "422", "default"} <= set(create["responses"])
     assert {"bearer": []} in create["security"]
+    assert create["x-roles"] == ["admin"]
     assert "422" not in document["paths"]["/v1/keys"]["get"]["responses"]
     assert "security" not in document["paths"]["/health/live"]["get"]
 
