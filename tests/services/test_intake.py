@@ -11,7 +11,7 @@ from geo_service.services.drafting import BoundaryImport, draft_import
 from geo_service.services.intake import take_in
 from geo_service.services.publishing import publish
 from geo_service.services.tiling import Tilings
-from geo_service.store import audit
+from geo_service.store import audit, boundaries
 from geo_service.store.database import Database
 from tests.services.places import grid, middle, square, table
 
@@ -45,9 +45,18 @@ def test_each_is_placed_kept_or_flagged(database: Database, place: Tilings) -> N
     points = [middle(0, 0), middle(1, 0), near_east, border, (np.nan, np.nan)]
     done = take_in(database, place, reports(points), source="s", who="t")
     assert done.placed == {"inside": 1, "on_edge": 1, "near_gap": 1, "none": 2}
-    found = rows(database, """select how, cell.code from incident join placement on incident.id = incident_id
-        left join cell on cell.id = cell_id order by source_id""")
-    assert found == [("inside", "west"), ("none", None), ("near_gap", None), ("on_edge", "west"), ("none", None)]
+    found = rows(
+        database,
+        """select how, cell.code from incident join placement on incident.id = incident_id
+        left join cell on cell.id = cell_id order by source_id""",
+    )
+    assert found == [
+        ("inside", "west"),
+        ("none", None),
+        ("near_gap", None),
+        ("on_edge", "west"),
+        ("none", None),
+    ]
 
 
 def test_sent_again_it_is_the_same_incident(database: Database, place: Tilings) -> None:
@@ -103,7 +112,6 @@ def test_publishing_while_reports_pour_in_leaves_each_with_one_placement(
     for number in range(4):
         tilings = Tilings(database)
         cells = {f"west{number}": square(0, 0), "east": square(2, 0)}
-        from geo_service.store import boundaries  # noqa: PLC0415
 
         with database.reading() as connection:
             levels = boundaries.levels(connection)
@@ -113,9 +121,13 @@ def test_publishing_while_reports_pour_in_leaves_each_with_one_placement(
     for thread in threads:
         thread.join()
     assert rows(database, "select count(*) from incident") == [(sum(sent),)]
-    wrong = rows(database, """
+    wrong = rows(
+        database,
+        """
         select count(*) from incident
         join edition_span on valid_during @> occurred_at and upper_inf(recorded_during)
-        left join placement on placement.incident_id = incident.id and placement.edition_id = edition_span.edition_id
-        where placement.cell_id is null""")
+        left join placement
+            on placement.incident_id = incident.id and placement.edition_id = edition_span.edition_id
+        where placement.cell_id is null""",
+    )
     assert wrong == [(0,)]

@@ -18,14 +18,17 @@ pytestmark = pytest.mark.postgis
 def test_migrations_give_what_the_tables_say(database: Database) -> None:
     with database.reading() as connection, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # xid8 is unknown to the reflection
-        context = MigrationContext.configure(connection, opts={"include_object": alembic_helpers.include_object})
+        context = MigrationContext.configure(
+            connection, opts={"include_object": alembic_helpers.include_object}
+        )
         assert compare_metadata(context, metadata) == []
 
 
 def test_check_constraints_are_the_same(database: Database) -> None:
     with database.reading() as connection:
         names = connection.exec_driver_sql(
-            "select conname from pg_constraint where contype in ('c', 'x') and connamespace = 'public'::regnamespace"
+            "select conname from pg_constraint where contype in ('c', 'x')"
+            " and connamespace = 'public'::regnamespace"
         )
         there = set(names.scalars())
     said = {
@@ -51,4 +54,6 @@ def test_a_newer_database_is_refused(database: Database) -> None:
 
 def test_reading_cannot_write(database: Database) -> None:
     with pytest.raises(DBAPIError), database.reading() as connection:
-        connection.exec_driver_sql("insert into level (code, depth, name_zh, name_en) values ('x', 0, 'x', 'x')")
+        connection.exec_driver_sql(
+            "insert into level (code, depth, name_zh, name_en) values ('x', 0, 'x', 'x')"
+        )
