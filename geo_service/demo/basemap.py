@@ -24,6 +24,13 @@ def land_cover(
     return np.where(house_distance_m < 34.0, BUILT_UP, cover)
 
 
+def tidy(mesh: Mesh, cover: Ints, least_sites: int) -> Ints:
+    """Turn specks of field in the woods into woods, and specks of wood in the fields into fields."""
+    part = mesh.parts(cover)
+    speck = (np.bincount(part)[part] < least_sites) & (cover != BUILT_UP)
+    return np.where(speck, np.where(cover == WOODS, FIELDS, WOODS), cover)
+
+
 def make_features(
     mesh: Mesh,
     cover: Ints,

@@ -319,11 +319,13 @@ def _middles(frame: gpd.GeoDataFrame, demand: gpd.GeoDataFrame) -> dict[str, sha
     xy = shapely.get_coordinates(demand["centroid"].to_numpy())
     weight = demand["households"].to_numpy() + 0.01
     for width in (6, 9, 12, 15):
-        code = demand["cell_code"].str[:width].to_numpy().astype(str)
-        for cell in np.unique(code).tolist():
-            own = np.flatnonzero(code == cell)
+        codes, cell = np.unique(demand["cell_code"].str[:width].to_numpy().astype(str), return_inverse=True)
+        order = np.argsort(cell, kind="stable")
+        starts = np.searchsorted(cell[order], np.arange(len(codes) + 1))
+        for k, code in enumerate(codes.tolist()):
+            own = order[starts[k] : starts[k + 1]]
             middle = np.average(xy[own], axis=0, weights=weight[own])
-            out[cell] = shapely.Point(xy[own[np.argmin(((xy[own] - middle) ** 2).sum(axis=1))]])
+            out[code] = shapely.Point(xy[own[np.argmin(((xy[own] - middle) ** 2).sum(axis=1))]])
     leaves = frame[frame["level"] == "micro_grid"]
     for code, shape in zip(leaves["code"], leaves.geometry, strict=True):
         for width in (9, 12, 15):
@@ -375,7 +377,7 @@ def _features(land: _Land, ground: cells.Ground) -> gpd.GeoDataFrame:
     above = land.terrain.height_at(sites) - 60.0
     streams = np.concatenate([stream.xy_m for stream in land.water.streams])
     stream = cKDTree(streams).query(sites, distance_upper_bound=500.0)[0]
-    cover = basemap.land_cover(house, stream, above, slope)
+    cover = basemap.tidy(ground.mesh, basemap.land_cover(house, stream, above, slope), 12)
     return basemap.make_features(
         ground.mesh,
         cover,

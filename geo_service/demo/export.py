@@ -16,9 +16,14 @@ def cell_shapes(demo: DemoCounty, level: str) -> NDArray[np.object_]:
     """Return the outline of each cell of a level, in order of the table: the union of its leaves."""
     leaves = demo.cells[demo.cells["level"] == "micro_grid"]
     shapes = leaves.geometry.to_numpy()
-    codes = demo.cells.loc[demo.cells["level"] == level, "code"].tolist()
+    codes = demo.cells.loc[demo.cells["level"] == level, "code"].to_numpy().astype(str)
     held = leaves["code"].str[: CODE_WIDTHS[level]].to_numpy().astype(str)
-    return np.array([shapely.coverage_union_all(shapes[held == code]) for code in codes], dtype=object)
+    order = np.argsort(held, kind="stable")
+    start, stop = (np.searchsorted(held[order], codes, side=side) for side in ("left", "right"))
+    groups = (shapes[order[a:b]] for a, b in zip(start.tolist(), stop.tolist(), strict=True))
+    return np.array(
+        [own[0] if len(own) == 1 else shapely.coverage_union_all(own) for own in groups], dtype=object
+    )
 
 
 def _coordinates(shape: shapely.Geometry) -> list[Any]:
