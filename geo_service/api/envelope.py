@@ -4,7 +4,6 @@ import logging
 import time
 import uuid
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from geo_service.api.problems import InternalError, problem_response
@@ -21,14 +20,18 @@ CONTENT_SECURITY = _CONTENT.format(inline="")
 #: Folium writes its scripts into the page. What a page shows of data is escaped by maps/, not by this.
 MAP_CONTENT_SECURITY = _CONTENT.format(inline=" 'unsafe-inline'")
 
-_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "SAMEORIGIN",
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), microphone=(), geolocation=(self)",
-}
+# as they go over the wire, because this is done for every answer
+_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"SAMEORIGIN"),
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), microphone=(), geolocation=(self)"),
+)
+_POLICY = (b"content-security-policy", CONTENT_SECURITY.encode())
+_MAP_POLICY = (b"content-security-policy", MAP_CONTENT_SECURITY.encode())
+_PRIVATE = (b"cache-control", b"private, no-store")
 
 
 class EnvelopeMiddleware:
@@ -76,21 +79,23 @@ class _Exchange:
         """Pass a part of the answer on: headers added, the body of an answer to HEAD left out."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            self._add_headers(MutableHeaders(scope=message))
+            headers = list(message.get("headers", ()))
+            self._add_headers(headers)
+            message = {**message, "headers": headers}
         elif message["type"] == "http.response.body":
             self._size += len(message.get("body", b""))
             if self._method == "HEAD":
                 message = {**message, "body": b""}
         await self._send(message)
 
-    def _add_headers(self, headers: MutableHeaders) -> None:
-        headers["X-Request-ID"] = self.request_id
-        for name, value in _HEADERS.items():
-            headers.setdefault(name, value)
-        is_map = self._scope["path"].startswith("/maps")
-        headers.setdefault("Content-Security-Policy", MAP_CONTENT_SECURITY if is_map else CONTENT_SECURITY)
+    def _add_headers(self, headers: list[tuple[bytes, bytes]]) -> None:
+        """Add what the answer does not say for itself."""
+        said = {name for name, _ in headers}
+        wanted = [*_HEADERS, _MAP_POLICY if self._scope["path"].startswith("/maps") else _POLICY]
         if "principal" in self._scope.get("state", {}):
-            headers.setdefault("Cache-Control", "private, no-store")
+            wanted.append(_PRIVATE)
+        headers += [header for header in wanted if header[0] not in said]
+        headers.append((b"x-request-id", self.request_id.encode()))
 
     def write_log(self) -> None:
         """Write the line: the route's pattern, never the address, which may hold somebody's coordinates."""
