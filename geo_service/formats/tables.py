@@ -96,7 +96,7 @@ def walk_table(
         return None
     header, rows, notes = opened
     frame = _frame(header, rows, faults, limits or Limits())
-    if frame.empty:
+    if frame.empty and not len(faults):
         faults.add("empty", "", "the table has a header but no row")
     return Table(frame, tuple(notes))
 

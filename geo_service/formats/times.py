@@ -19,6 +19,9 @@ _EARLIEST, _LATEST = pd.Timestamp("1900-01-01", tz="UTC"), pd.Timestamp("2100-01
 _EXCEL_ZERO = pd.Timestamp("1899-12-30")
 _CLOCK = re.compile(r"(\d{1,2})(?:[:：时点](\d{1,2}))?(?:[:：分](\d{1,2}))?[分秒时点]?")
 
+# these two would take bare numbers for years, months and so on
+_ONLY_FOR = {"ISO8601": _ISO, "%Y%m%d%H%M%S": re.compile(r"\d{14}$")}
+
 # tried in this order on what the earlier ones left over
 _FORMATS = (
     "ISO8601",
@@ -104,7 +107,7 @@ def _take(
     moments: pd.Series, left: pd.Series, pattern: str, timezone: ZoneInfo, notes: list[str]
 ) -> pd.Series:
     """Store what one pattern can read and return the rest."""
-    fitting = left[left.str.match(_ISO)] if pattern == "ISO8601" else left
+    fitting = left[left.str.match(_ONLY_FOR[pattern])] if pattern in _ONLY_FOR else left
     parsed = pd.to_datetime(fitting, format=pattern, errors="coerce").dropna()
     if not parsed.empty:
         _store(moments, _localised(parsed, timezone, notes) if parsed.dt.tz is None else parsed)
