@@ -1,0 +1,196 @@
+"""Folium elements of ours: thematic cells, responders, heat, heading; scripts in ``static/js`` draw them.
+
+What an element takes as its source is a mapping: ``{"url": address}`` for data the page fetches, or
+``{"embedded": element id}`` for data inside the page.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from branca.element import MacroElement
+from folium.elements import JSCSSMixin
+from folium.map import Layer
+from folium.template import Template
+
+from geo_service.maps.figures import Label
+from geo_service.maps.offline import own_script, safe_text, script_json
+
+Source = Mapping[str, str]
+_CORE = own_script("js/core.js")
+_PANEL = own_script("js/panel.js")
+
+
+@dataclass(frozen=True, slots=True)
+class LevelSource:
+    """Where the page finds one level.
+
+    Attributes
+    ----------
+    code : str
+        Code of the level.
+    label : Label
+        Its names.
+    cells : int
+        How many cells it has: the page chooses by itself the finest level that can be read at a zoom.
+    shapes : Source
+        What :func:`~geo_service.maps.shapes.encode_shapes` gives; an address may hold ``{detail}``.
+    figures : mapping of measure code to Source
+        What :func:`~geo_service.maps.figures.figures_json` gives.
+    """
+
+    code: str
+    label: Label
+    cells: int
+    shapes: Source
+    figures: Mapping[str, Source]
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One of the figures between which the reader switches."""
+
+    code: str
+    label: Label
+
+
+@dataclass(frozen=True, slots=True)
+class PageLink:
+    """A link in the heading; ``current`` marks the page it stands on."""
+
+    label: Label
+    url: str
+    current: bool = False
+
+
+class ThemeLayer(JSCSSMixin, Layer):
+    """Cells coloured by a figure, with legend, level switch and tooltips.
+
+    Parameters
+    ----------
+    name : str
+        Name in the layer control.
+    levels : sequence of LevelSource
+        From the top down.
+    measures : sequence of Measure
+        At least one.
+    bounds : (west, south, east, north)
+        Degrees, of all cells.
+    level : str
+        Level shown at first; ``"auto"`` follows the zoom.
+    labels : bool
+        Write the figure into cells that have room.
+    from_zoom : int
+        Zoom from which cells are filled; before it only outlines are drawn.
+    """
+
+    _template = Template(
+        "{% macro script(this, kwargs) %}"
+        "var {{ this.get_name() }} = GeoService.themeLayer({{ this.config_json }});"
+        "{% endmacro %}"
+    )
+
+    def __init__(
+        self,
+        name: str,
+        levels: Sequence[LevelSource],
+        measures: Sequence[Measure],
+        *,
+        bounds: tuple[float, float, float, float],
+        level: str = "auto",
+        labels: bool = False,
+        from_zoom: int = 0,
+    ) -> None:
+        super().__init__(name=safe_text(name), overlay=True)
+        self._name = "ThemeLayer"
+        config = {
+            "levels": [_level_config(one) for one in levels],
+            "measures": [{"code": m.code, "label": m.label.as_dict()} for m in measures],
+            "bounds": list(bounds),
+            "level": level,
+            "labels": labels,
+            "from_zoom": from_zoom,
+        }
+        self.config_json = script_json(config)
+        scripts = ("js/shapes.js", "js/cells.js", "js/panel.js", "js/theme.js")
+        self.default_js = [_CORE, *map(own_script, scripts)]
+
+
+class UnitsLayer(JSCSSMixin, Layer):
+    """Responders or stations as points, from :func:`~geo_service.maps.points.units_json`."""
+
+    _template = Template(
+        "{% macro script(this, kwargs) %}"
+        "var {{ this.get_name() }} = GeoService.unitsLayer({{ this.config_json }});"
+        "{% endmacro %}"
+    )
+
+    def __init__(self, label: Label, source: Source, *, color: str = "#22303c") -> None:
+        super().__init__(name=safe_text(f"{label.zh} {label.en}"), overlay=True)
+        self._name = "UnitsLayer"
+        config = {"source": dict(source), "label": label.as_dict(), "color": color}
+        self.config_json = script_json(config)
+        self.default_js = [_CORE, _PANEL, own_script("js/overlays.js")]
+
+
+class HeatLayer(JSCSSMixin, Layer):
+    """Incidents as heat up to ``to_zoom``, from :func:`~geo_service.maps.points.heat_json`."""
+
+    _template = Template(
+        "{% macro script(this, kwargs) %}"
+        "var {{ this.get_name() }} = GeoService.heatLayer({{ this.config_json }});"
+        "{% endmacro %}"
+    )
+
+    def __init__(self, label: Label, source: Source, *, to_zoom: int = 19) -> None:
+        super().__init__(name=safe_text(f"{label.zh} {label.en}"), overlay=True)
+        self._name = "HeatLayer"
+        config = {"source": dict(source), "label": label.as_dict(), "to_zoom": to_zoom}
+        self.config_json = script_json(config)
+        scripts = ("js/shapes.js", "js/panel.js", "js/overlays.js")
+        self.default_js = [("leaflet-heat.js", ""), _CORE, *map(own_script, scripts)]
+
+
+class Heading(JSCSSMixin, MacroElement):
+    """Title of the page and the way to the others; also prepares the map (panes, zoom, scale)."""
+
+    _template = Template(
+        "{% macro script(this, kwargs) %}"
+        "GeoService.begin({{ this._parent.get_name() }}, {{ this.config_json }});"
+        "GeoService.heading({{ this._parent.get_name() }}, {{ this.config_json }});"
+        "{% endmacro %}"
+    )
+    default_js = [_CORE, _PANEL]  # noqa: RUF012 - Folium's way
+
+    def __init__(
+        self,
+        title: Label,
+        *,
+        bounds: tuple[float, float, float, float],
+        subtitle: Label | None = None,
+        links: Sequence[PageLink] = (),
+        attribution: str = "",
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._name = "Heading"
+        config = {
+            "title": title.as_dict(),
+            "subtitle": subtitle.as_dict() if subtitle else None,
+            "bounds": list(bounds),
+            "attribution": attribution,
+            "links": [
+                {"label": link.label.as_dict(), "url": link.url, "current": link.current} for link in links
+            ],
+        }
+        self.config_json = script_json(config)
+
+
+def _level_config(level: LevelSource) -> dict[str, Any]:
+    """Describe a level for the script."""
+    return {
+        "code": level.code,
+        "label": level.label.as_dict(),
+        "cells": level.cells,
+        "shapes": dict(level.shapes),
+        "figures": {measure: dict(source) for measure, source in level.figures.items()},
+    }

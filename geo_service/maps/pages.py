@@ -1,0 +1,294 @@
+"""The three maps: staffing density, five-minute coverage, incidents.
+
+Each is given sources, so the same function makes the page that fetches its data from the server and the
+single file that holds everything. Rendering takes some milliseconds of pure Python: call it in a worker
+thread.
+
+>>> staffing_map(served_levels(levels, "/maps/shapes/7", "/maps/figures/staffing", measures),
+...              place=place, measures=measures, base=served_base())                     # doctest: +SKIP
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from urllib.parse import quote
+
+import folium
+import geopandas as gpd
+
+from geo_service.maps.base_layer import BaseLayer
+from geo_service.maps.figures import Label
+from geo_service.maps.layers import (
+    Heading,
+    HeatLayer,
+    LevelSource,
+    Measure,
+    PageLink,
+    Source,
+    ThemeLayer,
+    UnitsLayer,
+)
+from geo_service.maps.offline import OfflineFigure, Page, offline_map
+from geo_service.maps.shapes import Detail, encode_shapes
+from geo_service.model import Level
+
+STAFFING = Label("力量配备密度", "Staffing density")
+COVERAGE = Label("五分钟到场覆盖", "Five-minute coverage")
+INCIDENTS = Label("事件热力", "Incidents")
+COUNTS_FROM_ZOOM = 14  # heat gives way to counts by cell here
+ONE_MEASURE = (Measure("value", Label("数值", "Value")),)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a page is about, beside its figures.
+
+    Attributes
+    ----------
+    bounds : (west, south, east, north)
+        Degrees, EPSG:4326.
+    subtitle : Label or None
+        Place, edition, moment: one line under the title.
+    links : sequence of PageLink
+        The way to the other pages; empty in a single file.
+    attribution : str
+        Whose data it is, in the corner.
+    """
+
+    bounds: tuple[float, float, float, float]
+    subtitle: Label | None = None
+    links: Sequence[PageLink] = ()
+    attribution: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """A payload for a single file, in the place of an address."""
+
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedLevel:
+    """One level for a single file: its cells as a frame, its figures as encoded by ``figures_json``.
+
+    ``cells`` has the columns ``code`` and ``name`` and polygons in EPSG:4326 that tile the place.
+    """
+
+    level: Level
+    cells: gpd.GeoDataFrame
+    figures: Mapping[str, bytes]
+
+
+Data = Embedded | str  # a payload, or an address
+Levels = Sequence[LevelSource] | Sequence[EmbeddedLevel]
+
+
+def served_levels(
+    levels: Sequence[tuple[Level, int]],
+    shapes_url: str,
+    figures_url: str,
+    measures: Sequence[Measure] = ONE_MEASURE,
+) -> list[LevelSource]:
+    """Name the sources of levels that the page fetches.
+
+    Parameters
+    ----------
+    levels : sequence of (Level, count of cells)
+        From the top down.
+    shapes_url, figures_url : str
+        ``/maps/shapes/{edition}`` and ``/maps/figures/{map}`` of this edition and map; a level is fetched
+        from ``{shapes_url}/{level}.json?detail=…`` and ``{figures_url}/{level}.json?measure=…``. A query
+        in ``figures_url`` (moment, mode) is kept.
+    """
+    path, _, query = figures_url.partition("?")
+    more = f"&{query}" if query else ""
+    return [
+        LevelSource(
+            code=level.code,
+            label=Label(level.name_zh, level.name_en),
+            cells=cells,
+            shapes={"url": f"{shapes_url}/{quote(level.code)}.json?detail={{detail}}"},
+            figures={
+                m.code: {"url": f"{path}/{quote(level.code)}.json?measure={quote(m.code)}{more}"}
+                for m in measures
+            },
+        )
+        for level, cells in levels
+    ]
+
+
+def served_base(url: str = "/maps/tiles/base/{z}/{x}/{y}.mvt", max_data_zoom: int = 15) -> dict[str, object]:
+    """Source of the base map that comes as vector tiles from the server."""
+    return {"url": url, "max_data_zoom": max_data_zoom}
+
+
+def staffing_map(
+    levels: Levels,
+    *,
+    place: Place,
+    measures: Sequence[Measure] = ONE_MEASURE,
+    base: Mapping[str, object] | Embedded | None = None,
+    units: Data | None = None,
+    title: Label = STAFFING,
+    level: str = "auto",
+) -> Page:
+    """Staffing density by level: a choropleth with its units, classes and a switch of levels and measures.
+
+    Parameters
+    ----------
+    levels : sequence of LevelSource or of EmbeddedLevel
+        From :func:`served_levels`, or frames for a single file.
+    place : Place
+        Bounds, subtitle, links.
+    measures : sequence of Measure
+        Figures the reader switches between; their codes key each level's figures.
+    base : mapping, Embedded or None
+        From :func:`served_base`; ``Embedded(base_features(...))``; or no base map.
+    units : str, Embedded or None
+        Responders (``units_json``), by address or payload.
+    title : Label
+        Title of the page.
+    level : str
+        Level shown at first.
+    """
+    build = _Build(title, place, single_file=_is_embedded(levels))
+    build.base(base)
+    build.theme(title, levels, measures, level=level)
+    if units is not None:
+        build.units(Label("在岗力量", "On duty"), units)
+    return build.page()
+
+
+def coverage_map(
+    levels: Levels,
+    *,
+    place: Place,
+    base: Mapping[str, object] | Embedded | None = None,
+    units: Data | None = None,
+    measures: Sequence[Measure] = ONE_MEASURE,
+    title: Label = COVERAGE,
+    level: str = "auto",
+) -> Page:
+    """Share of each cell's demand that someone on duty reaches in time, and where they stand.
+
+    Parameters as for :func:`staffing_map`.
+    """
+    build = _Build(title, place, single_file=_is_embedded(levels))
+    build.base(base)
+    build.theme(title, levels, measures, level=level)
+    if units is not None:
+        build.units(Label("出发点位", "Responders"), units)
+    return build.page()
+
+
+def incident_map(
+    levels: Levels,
+    *,
+    place: Place,
+    heat: Data,
+    base: Mapping[str, object] | Embedded | None = None,
+    measures: Sequence[Measure] = ONE_MEASURE,
+    title: Label = INCIDENTS,
+    level: str = "auto",
+) -> Page:
+    """Incidents as heat; from zoom 14 the counts by cell.
+
+    Parameters
+    ----------
+    heat : str or Embedded
+        Gathered incidents (``heat_json``), by address or payload; the others as for :func:`staffing_map`.
+    """
+    build = _Build(title, place, single_file=_is_embedded(levels))
+    build.base(base)
+    counts = Label("网格事件数", "Counts by cell")
+    build.theme(counts, levels, measures, level=level, labels=True, from_zoom=COUNTS_FROM_ZOOM)
+    build.heat(title, heat, to_zoom=COUNTS_FROM_ZOOM - 1)
+    return build.page()
+
+
+class _Build:
+    """A page in the making: a map in an offline figure, and payloads put under element ids."""
+
+    def __init__(self, title: Label, place: Place, *, single_file: bool) -> None:
+        self.place = replace(place, links=()) if single_file else place
+        self.map = offline_map(f"{title.zh} {title.en}", bounds=place.bounds, single_file=single_file)
+        figure = self.map.get_root()
+        assert isinstance(figure, OfflineFigure)  # noqa: S101 - for the type checker
+        self.figure: OfflineFigure = figure
+        heading = Heading(
+            title,
+            bounds=place.bounds,
+            subtitle=place.subtitle,
+            links=self.place.links,
+            attribution=place.attribution,
+        )
+        self.map.add_child(heading)
+
+    def base(self, base: Mapping[str, object] | Embedded | None) -> None:
+        if isinstance(base, Embedded):
+            self.map.add_child(BaseLayer(self._source("base", base)))
+        elif base is not None:
+            self.map.add_child(BaseLayer(base))
+
+    def theme(
+        self,
+        name: Label,
+        levels: Levels,
+        measures: Sequence[Measure],
+        *,
+        level: str,
+        labels: bool = False,
+        from_zoom: int = 0,
+    ) -> None:
+        sources = [one if isinstance(one, LevelSource) else self._level(one) for one in levels]
+        layer = ThemeLayer(
+            f"{name.zh} {name.en}",
+            sources,
+            measures,
+            bounds=self.place.bounds,
+            level=level,
+            labels=labels,
+            from_zoom=from_zoom,
+        )
+        self.map.add_child(layer)
+
+    def units(self, label: Label, data: Data) -> None:
+        self.map.add_child(UnitsLayer(label, self._source("units", data)))
+
+    def heat(self, label: Label, data: Data, *, to_zoom: int) -> None:
+        self.map.add_child(HeatLayer(label, self._source("heat", data), to_zoom=to_zoom))
+
+    def page(self) -> Page:
+        self.map.add_child(folium.LayerControl(collapsed=False))
+        return self.figure.page()
+
+    def _source(self, element_id: str, data: Data) -> Source:
+        if isinstance(data, Embedded):
+            self.figure.embed(element_id, data.payload)
+            return {"embedded": element_id}
+        return {"url": data}
+
+    def _level(self, one: EmbeddedLevel) -> LevelSource:
+        cells, code = one.cells, one.level.code
+        payload = encode_shapes(
+            list(cells["code"]),
+            list(cells["name"].fillna("")),
+            cells.geometry.to_numpy(),
+            level=code,
+            detail=Detail.TOWN,
+        )
+        return LevelSource(
+            code=code,
+            label=Label(one.level.name_zh, one.level.name_en),
+            cells=len(cells),
+            shapes=self._source(f"shapes-{code}", Embedded(payload)),
+            figures={
+                measure: self._source(f"figures-{code}-{measure}", Embedded(content))
+                for measure, content in one.figures.items()
+            },
+        )
+
+
+def _is_embedded(levels: Levels) -> bool:
+    """Whether the page holds its data, and so everything else too."""
+    return bool(levels) and isinstance(levels[0], EmbeddedLevel)

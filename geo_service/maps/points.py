@@ -1,0 +1,87 @@
+"""Points as the page takes them: incidents gathered on a fine raster, responders one by one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+HEAT_FORMAT = "geo-service-heat/1"
+UNITS_FORMAT = "geo-service-units/1"
+_HEAT_STEP_DEG = 2.0**-12  # 27 m north to south: below what heat shows, above what names a door
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A responder or station on the map."""
+
+    lon: float
+    lat: float
+    name: str
+    role: str = ""
+    note: str = ""
+
+
+def heat_json(
+    lonlat_deg: NDArray[np.float64],
+    weight: NDArray[np.float64] | None = None,
+    *,
+    unlocated: int = 0,
+) -> bytes:
+    """Gather incidents on a raster of 27 m and encode what lies in each raster cell.
+
+    Gathering makes the answer small (a year's incidents of a county in a few tens of kilobytes) and keeps
+    the exact place of an incident off the map.
+
+    Parameters
+    ----------
+    lonlat_deg : (n, 2) float64
+        EPSG:4326; rows with NaN are counted as unlocated.
+    weight : (n,) float64, optional
+        Weight of each; 1 when absent.
+    unlocated : int
+        Incidents without coordinates that are not among the rows.
+
+    Returns
+    -------
+    bytes
+        UTF-8 JSON ``{"format", "step_deg", "xy": [dx, dy, ...], "weight": [...], "located", "unlocated"}``;
+        ``xy`` are integers times ``step_deg``, each point less the one before it.
+    """
+    lonlat_deg = np.asarray(lonlat_deg, dtype=np.float64).reshape(-1, 2)
+    there = np.isfinite(lonlat_deg).all(axis=1)
+    weight = np.ones(len(lonlat_deg)) if weight is None else np.asarray(weight, dtype=np.float64)
+    xy = np.rint(lonlat_deg[there] / _HEAT_STEP_DEG).astype(np.int64)
+    place, member = np.unique(xy, axis=0, return_inverse=True)
+    total = np.bincount(member.ravel(), weights=weight[there], minlength=len(place))
+    return orjson.dumps(
+        {
+            "format": HEAT_FORMAT,
+            "step_deg": _HEAT_STEP_DEG,
+            "xy": np.diff(place, axis=0, prepend=np.zeros((1, 2), dtype=np.int64)).ravel(),
+            "weight": [int(w) if w == int(w) else round(w, 3) for w in total.tolist()],
+            "located": int(there.sum()),
+            "unlocated": int((~there).sum()) + unlocated,
+        },
+        option=orjson.OPT_SERIALIZE_NUMPY,
+    )
+
+
+def units_json(units: Sequence[Unit]) -> bytes:
+    """Encode responders or stations: ``{"format", "units": [{"lon", "lat", "name", "role", "note"}]}``."""
+    return orjson.dumps(
+        {
+            "format": UNITS_FORMAT,
+            "units": [
+                {
+                    "lon": round(float(u.lon), 6),
+                    "lat": round(float(u.lat), 6),
+                    "name": u.name,
+                    "role": u.role,
+                    "note": u.note,
+                }
+                for u in units
+            ],
+        }
+    )

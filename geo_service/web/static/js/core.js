@@ -1,0 +1,122 @@
+/* What every map script uses: where data comes from, words, numbers, elements. Nothing here makes HTML of text. */
+"use strict";
+
+window.GeoService = window.GeoService || {};
+
+(function (GS) {
+  const cache = new Map();
+
+  /** Data of a source: {url} is fetched (once an address), {embedded} stands in the page. */
+  GS.load = function (source, params) {
+    if (source.embedded) return Promise.resolve(embedded(source.embedded));
+    let url = source.url;
+    for (const [name, value] of Object.entries(params || {})) url = url.replace(`{${name}}`, encodeURIComponent(value));
+    if (!cache.has(url)) {
+      const answer = fetch(url, { credentials: "same-origin" }).then((response) => {
+        if (!response.ok) throw new Error(`${response.status} ${response.statusText}: ${url}`);
+        return response.json();
+      });
+      answer.catch(() => cache.delete(url)); // a failure is not remembered
+      cache.set(url, answer);
+    }
+    return cache.get(url);
+  };
+
+  function embedded(id) {
+    if (!cache.has(id)) cache.set(id, JSON.parse(document.getElementById(id).textContent));
+    return cache.get(id);
+  }
+
+  /** Element with a class and children; strings become text, never markup. */
+  GS.element = function (tag, className, ...children) {
+    const node = document.createElement(tag);
+    if (className) node.className = className;
+    for (const child of children) if (child !== null && child !== undefined) node.append(child);
+    return node;
+  };
+
+  /** Chinese first, English smaller beside it. */
+  GS.label = function (label, className) {
+    return GS.element("span", className || "gs-label", label.zh, label.en ? " " : null, label.en ? GS.element("small", "", label.en) : null);
+  };
+
+  const formats = new Map();
+
+  /** Decimals that show three significant digits. */
+  function digitsOf(value) {
+    const size = Math.abs(value);
+    return Number.isInteger(value) || size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3;
+  }
+
+  /** Formats the limits of classes alike, with the decimals that the middle one needs. */
+  GS.limits = function (breaks, percent) {
+    const scale = percent ? 100 : 1;
+    const whole = breaks.every((limit) => Number.isInteger(Math.round(limit * scale * 1e6) / 1e6));
+    const digits = whole ? 0 : digitsOf(breaks[Math.floor(breaks.length / 2)] * scale);
+    return (value) => GS.number(value, percent, digits);
+  };
+
+  /** A number as people read it: three significant digits, groups of thousands, percent if asked. */
+  GS.number = function (value, percent, decimals) {
+    if (value === null || value === undefined || !Number.isFinite(value)) return "—";
+    const shown = percent ? value * 100 : value;
+    const digits = decimals === undefined ? digitsOf(shown) : decimals;
+    if (!formats.has(digits)) formats.set(digits, new Intl.NumberFormat("zh-CN", { maximumFractionDigits: digits }));
+    return formats.get(digits).format(shown) + (percent ? "%" : "");
+  };
+
+  /** Index of the class of a value: breaks are upper limits, themselves included; -1 for no data. */
+  GS.classOf = function (value, breaks) {
+    if (value === null || value === undefined || !Number.isFinite(value) || !breaks.length) return -1;
+    for (let i = 0; i < breaks.length; i++) if (value <= breaks[i]) return i;
+    return breaks.length - 1;
+  };
+
+  GS.NO_DATA = "#e3e3e0";
+
+  /** Say on the map what went wrong, and in the console in full. */
+  GS.fail = function (map, error) {
+    console.error(error);
+    const box = GS.element("div", "gs-error", "数据加载失败，请刷新重试", GS.element("small", "", "Could not load the data; please reload."));
+    box.setAttribute("role", "alert");
+    map.getContainer().append(box);
+  };
+
+  /** Give a map its panes, place and attribution; called once, right after Folium made it. */
+  GS.begin = function (map, config) {
+    const panes = { "gs-base": 210, "gs-cells": 350, "gs-borders": 360, "gs-names": 380, "gs-units": 450, "gs-focus": 460 };
+    for (const [name, order] of Object.entries(panes)) {
+      map.createPane(name).style.zIndex = order;
+      if (name !== "gs-units") map.getPane(name).style.pointerEvents = "none";
+    }
+    const [west, south, east, north] = config.bounds;
+    const bounds = L.latLngBounds([south, west], [north, east]);
+    map.setView(bounds.getCenter(), fittingZoom(map, bounds), { animate: false });
+    L.control.zoom({ position: "bottomright", zoomInTitle: "放大 Zoom in", zoomOutTitle: "缩小 Zoom out" }).addTo(map);
+    L.control.scale({ position: "bottomleft", imperial: false, maxWidth: 140 }).addTo(map);
+    if (config.attribution) {
+      const attribution = L.control.attribution({ position: "bottomleft", prefix: false });
+      attribution.addTo(map).getContainer().textContent = config.attribution;
+    }
+    document.documentElement.dataset.ready = "";
+    GS.pending = 0;
+  };
+
+  /** Largest whole zoom at which a place fills the window; a rim of a few per cent may stand over. */
+  function fittingZoom(map, bounds) {
+    const size = map.getSize();
+    const at = map.project(bounds.getSouthEast(), 10).subtract(map.project(bounds.getNorthWest(), 10));
+    const exact = 10 + Math.log2(Math.min(size.x / Math.max(at.x, 1e-6), size.y / Math.max(at.y, 1e-6)));
+    return Math.max(3, Math.min(17, Math.floor(exact + 0.1)));
+  }
+
+  /** Tests and screenshots wait for html[data-ready="yes"]: all data that was asked for is drawn. */
+  GS.during = function (promise) {
+    GS.pending = (GS.pending || 0) + 1;
+    document.documentElement.dataset.ready = "";
+    return promise.finally(() => {
+      GS.pending -= 1;
+      if (!GS.pending) requestAnimationFrame(() => { if (!GS.pending) document.documentElement.dataset.ready = "yes"; });
+    });
+  };
+})(window.GeoService);

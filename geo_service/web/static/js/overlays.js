@@ -1,0 +1,125 @@
+/* What lies over the cells: responders as points, incidents as heat. */
+"use strict";
+
+(function (GS) {
+  function tooltip(unit) {
+    const box = GS.element("div", "", GS.element("b", "", unit.name));
+    if (unit.role) box.append(GS.element("span", "gs-code", unit.role));
+    if (unit.note) box.append(GS.element("div", "gs-line", unit.note));
+    return box;
+  }
+
+  /** Responders or stations: {source, label, color}. */
+  GS.UnitsLayer = L.LayerGroup.extend({
+    initialize(config) {
+      L.LayerGroup.prototype.initialize.call(this);
+      this.config = config;
+      const dot = GS.element("i", "gs-dot");
+      dot.style.background = config.color;
+      this._count = GS.element("em", "");
+      this._row = GS.element("li", "", dot, GS.label(config.label), this._count);
+    },
+
+    onAdd(map) {
+      L.LayerGroup.prototype.onAdd.call(this, map);
+      GS.key(map).add(this._row);
+      if (this._asked) return;
+      this._asked = true;
+      GS.during(GS.load(this.config.source).then(({ units }) => this._take(units)).catch((error) => GS.fail(map, error)));
+    },
+
+    onRemove(map) {
+      L.LayerGroup.prototype.onRemove.call(this, map);
+      GS.key(map).drop(this._row);
+    },
+
+    _take(units) {
+      this._count.textContent = GS.number(units.length);
+      const style = {
+        renderer: L.canvas({ pane: "gs-units", padding: 0.3 }),
+        pane: "gs-units",
+        radius: 4,
+        weight: 1.4,
+        color: "#fff",
+        fillColor: this.config.color,
+        fillOpacity: 0.95,
+      };
+      for (const unit of units) {
+        L.circleMarker([unit.lat, unit.lon], style)
+          .bindTooltip(() => tooltip(unit), { className: "gs-tooltip", direction: "top", offset: [0, -4], opacity: 1 })
+          .addTo(this);
+      }
+    },
+  });
+
+  GS.unitsLayer = (config) => new GS.UnitsLayer(config);
+
+  const GRADIENT = { 0.15: "#ffeda0", 0.35: "#feb24c", 0.6: "#fc4e2a", 0.85: "#bd0026", 1: "#67001f" };
+
+  /** Incidents as heat up to a zoom: {source, label, to_zoom}. The scale follows the zoom, so that it never saturates. */
+  GS.HeatLayer = L.Layer.extend({
+    initialize(config) {
+      this.config = config;
+    },
+
+    onAdd(map) {
+      this._count = GS.element("em", "");
+      this._row = GS.element("li", "gs-heat-row", GS.element("i", "gs-bar"), GS.label(this.config.label), this._count);
+      GS.key(map).add(this._row);
+      map.on("zoomend", this._zoomed, this);
+      GS.during(GS.load(this.config.source).then((content) => this._take(content)).catch((error) => GS.fail(map, error)));
+    },
+
+    onRemove(map) {
+      map.off("zoomend", this._zoomed, this);
+      GS.key(map).drop(this._row);
+      this._cool();
+    },
+
+    _take(content) {
+      if (!this._map) return;
+      const { xy, weight, step_deg: step } = content;
+      this._points = [];
+      for (let i = 0, x = 0, y = 0; i < xy.length; i += 2) {
+        x += xy[i];
+        y += xy[i + 1];
+        this._points.push([y * step, x * step, weight[i / 2]]);
+      }
+      const unlocated = content.unlocated ? ` · 无坐标 unlocated ${GS.number(content.unlocated)}` : "";
+      this._count.textContent = `${GS.number(content.located)}${unlocated}`;
+      this._zoomed();
+    },
+
+    /** A fresh heat for the zoom: the library's layer cannot change its scale while it is off the map. */
+    _zoomed() {
+      this._cool();
+      const zoom = this._map.getZoom();
+      if (!this._points || zoom > this.config.to_zoom) return;
+      const radius = Math.max(10, Math.min(26, 8 + (zoom - 9) * 3));
+      const max = this._strongest(zoom, radius);
+      const options = { radius, blur: radius * 1.2, max, maxZoom: zoom, minOpacity: 0.06, gradient: GRADIENT };
+      this._heat = L.heatLayer(this._points, options).addTo(this._map);
+    },
+
+    _cool() {
+      if (this._heat) this._heat.remove();
+      this._heat = null;
+    },
+
+    /** Weight that a spot of the heat's size gathers in the strongest places: what full colour stands for. */
+    _strongest(zoom, radius) {
+      const size = 256 * 2 ** zoom / radius;
+      const spots = new Map();
+      for (const [lat, lng, weight] of this._points) {
+        const [x, y] = GS.toMercator({ lat, lng });
+        const key = Math.floor(x * size) * 67108864 + Math.floor(y * size);
+        spots.set(key, (spots.get(key) || 0) + weight);
+      }
+      const sums = Float64Array.from(spots.values()).sort();
+      // blurred spots overlap: what is drawn sums about twice what one spot holds
+      return Math.max(1, 2 * (sums[Math.floor((sums.length - 1) * 0.99)] || 1));
+    },
+  });
+
+  GS.heatLayer = (config) => new GS.HeatLayer(config);
+})(window.GeoService);

@@ -1,0 +1,186 @@
+/* A thematic layer: chooses the level and the detail for the zoom, loads shapes and figures, shows them. */
+"use strict";
+
+(function (GS) {
+  const ENOUGH_PX = 15; // a level is fine enough to choose by itself when its cells are so wide on average
+  const BORDER_PX = 7; // below this width cells are drawn without their own borders
+
+  /** Detail the zoom can show: see maps/shapes.py. */
+  function detailFor(zoom) {
+    return zoom <= 11 ? 0 : zoom <= 14 ? 1 : 2;
+  }
+
+  /** Width in pixels of an average cell of a level. */
+  function cellWidth(map, config, level) {
+    const [west, south, east, north] = config.bounds;
+    const size = map.project([south, east], map.getZoom()).subtract(map.project([north, west], map.getZoom()));
+    return Math.sqrt(Math.abs(size.x * size.y) / Math.max(level.cells, 1));
+  }
+
+  GS.ThemeLayer = L.Layer.extend({
+    initialize(config) {
+      this.config = config;
+      this.chosen = config.level || "auto";
+      this.measure = config.measures[0].code;
+      this._turn = 0;
+    },
+
+    onAdd(map) {
+      const paint = { paint: (view, drawing) => this._paintFills(view, drawing) };
+      const lines = { paint: (view, drawing) => this._paintLines(view, drawing), pane: "gs-borders" };
+      this._fills = new GS.CellsLayer(paint).addTo(map);
+      this._lines = new GS.CellsLayer(lines).addTo(map);
+      this._focus = L.polygon([], { pane: "gs-focus", renderer: L.svg({ pane: "gs-focus" }), interactive: false, className: "gs-focus" }).addTo(map);
+      this._tooltip = L.tooltip({ className: "gs-tooltip", direction: "top", offset: [0, -8], opacity: 1, pane: "gs-focus" });
+      this._panel = new GS.Panel(this).addTo(map);
+      map.on("zoomend", this._zoomed, this).on("mousemove click", this._pointed, this).on("mouseout dragstart zoomstart", this._unpoint, this);
+      this._zoomed();
+    },
+
+    onRemove(map) {
+      map.off("zoomend", this._zoomed, this).off("mousemove click", this._pointed, this).off("mouseout dragstart zoomstart", this._unpoint, this);
+      this._unpoint();
+      for (const part of [this._fills, this._lines, this._focus, this._panel]) part.remove();
+      this._shown = null;
+    },
+
+    /** Let the reader choose a level ("auto" follows the zoom) or a measure. */
+    choose({ level, measure }) {
+      this.chosen = level || this.chosen;
+      this.measure = measure || this.measure;
+      this._zoomed();
+    },
+
+    /** Level to draw now. */
+    level() {
+      const levels = this.config.levels;
+      const fixed = levels.find((level) => level.code === this.chosen);
+      if (fixed) return fixed;
+      const fine = levels.filter((level) => cellWidth(this._map, this.config, level) >= ENOUGH_PX);
+      return fine.length ? fine[fine.length - 1] : levels[0];
+    },
+
+    _zoomed() {
+      const level = this.level();
+      const detail = level.shapes.embedded ? 0 : detailFor(this._map.getZoom());
+      const wanted = `${level.code}/${detail}/${this.measure}`;
+      if (wanted === this._shown) {
+        this._redraw();
+        return;
+      }
+      this._shown = wanted;
+      const turn = ++this._turn;
+      const upper = this.config.levels[this.config.levels.indexOf(level) - 1];
+      const parts = [
+        loadShapes(level, detail),
+        GS.load(level.figures[this.measure], { level: level.code, measure: this.measure }),
+        upper ? loadShapes(upper, detail) : null,
+      ];
+      GS.during(
+        Promise.all(parts)
+          .then(([shapes, figures, outline]) => {
+            if (turn === this._turn && this._map) this._show(level, shapes, figures, outline);
+          })
+          .catch((error) => {
+            this._shown = null;
+            if (this._map) GS.fail(this._map, error);
+          }),
+      );
+    },
+
+    _show(level, shapes, figures, outline) {
+      const classes = Int8Array.from(shapes.codes, (code) => GS.classOf(figures.values[code], figures.breaks));
+      const labels = this.config.labels ? shapes.codes.map((code) => labelOf(figures, code)) : null;
+      this._drawing = { level, shapes, figures, outline, classes, labels, colors: figures.colors };
+      this._unpoint();
+      this._redraw();
+    },
+
+    _redraw() {
+      if (!this._drawing) return;
+      // nearer, the streets matter more than the colour
+      this._map.getPane("gs-cells").style.opacity = Math.max(0.5, Math.min(0.86, 0.86 - (this._map.getZoom() - 12) * 0.09));
+      const drawing = { ...this._drawing, far: this._map.getZoom() < this.config.from_zoom };
+      this._fills.setDrawing(drawing);
+      this._lines.setDrawing(drawing);
+      this._panel.update(drawing);
+    },
+
+    _paintFills(view, drawing) {
+      if (!drawing.far) GS.paintFills(view, drawing);
+    },
+
+    _paintLines(view, drawing) {
+      const { shapes, outline, labels, level, far } = drawing;
+      const width = cellWidth(this._map, this.config, level);
+      if (!far && width >= BORDER_PX) GS.paintBorders(view, { shapes, color: "rgba(255,255,255,.85)", width: width > 30 ? 1.4 : 0.7 });
+      if (outline) GS.paintBorders(view, { shapes: outline, color: "rgba(74,85,104,.55)", width: width > 30 ? 1.6 : 1 });
+      if (labels && !far) GS.paintLabels(view, { shapes, labels, size: 12 });
+    },
+
+    _pointed(event) {
+      cancelAnimationFrame(this._frame);
+      this._frame = requestAnimationFrame(() => this._pointAt(event.latlng));
+    },
+
+    _pointAt(latlng) {
+      if (!this._map || !this._drawing || this._map.getZoom() < this.config.from_zoom) return;
+      const { shapes } = this._drawing;
+      const cell = GS.cellAt(shapes, ...GS.toMercator(latlng));
+      if (cell < 0) {
+        this._unpoint();
+        return;
+      }
+      this._tooltip.setLatLng(latlng);
+      if (cell === this._pointedCell) return;
+      this._pointedCell = cell;
+      const rings = [];
+      GS.walkCell(shapes, cell, (x, y, first) => {
+        if (first) rings.push([]);
+        rings[rings.length - 1].push(GS.toLatLng(x, y));
+      });
+      this._focus.setLatLngs(rings);
+      this._tooltip.setContent(GS.cellTooltip(this._drawing, cell));
+      if (!this._map.hasLayer(this._tooltip)) this._tooltip.addTo(this._map);
+    },
+
+    _unpoint() {
+      cancelAnimationFrame(this._frame);
+      this._pointedCell = -1;
+      if (this._focus) this._focus.setLatLngs([]);
+      if (this._tooltip) this._tooltip.remove();
+    },
+  });
+
+  const decoded = new WeakMap();
+
+  function loadShapes(level, detail) {
+    return GS.load(level.shapes, { level: level.code, detail }).then((content) => {
+      if (!decoded.has(content)) decoded.set(content, GS.decodeShapes(content));
+      return decoded.get(content);
+    });
+  }
+
+  function labelOf(figures, code) {
+    const value = figures.values[code];
+    return value === null || value === undefined || value === 0 ? "" : GS.number(value, figures.percent);
+  }
+
+  /** What the pointer shows: name, code, figure with its unit, further figures. */
+  GS.cellTooltip = function ({ shapes, figures, level }, cell) {
+    const code = shapes.codes[cell];
+    const box = GS.element("div", "");
+    box.append(GS.element("b", "", shapes.names[cell] || code), GS.element("span", "gs-code", `${level.label.zh} ${code}`));
+    const lines = [{ title: figures.title, unit: figures.unit, percent: figures.percent, values: figures.values }, ...(figures.extras || [])];
+    for (const line of lines) {
+      const value = line.values[code];
+      const there = value !== null && value !== undefined;
+      const shown = there ? GS.number(value, line.percent) : "无数据 no data";
+      const unit = there && line.unit.zh ? ` ${line.unit.zh}` : "";
+      box.append(GS.element("div", "gs-line", GS.element("span", "", line.title.zh), GS.element("strong", "", shown + unit)));
+    }
+    return box;
+  };
+
+  GS.themeLayer = (config) => new GS.ThemeLayer(config);
+})(window.GeoService);

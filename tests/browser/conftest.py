@@ -1,0 +1,127 @@
+"""Chromium for the browser tests, a guard against requests that leave this machine, and the pages' server."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import BrowserContext, Page, Route, expect
+
+from tests.browser.made_up_town import LEVELS
+
+CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
+ARGUMENTS = [
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+OURS = {"127.0.0.1", "localhost"}
+
+expect.set_options(timeout=20_000)  # the machine may be slow
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker("browser")
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    if not CHROMIUM.exists():
+        if os.environ.get("CI"):
+            pytest.fail(f"{CHROMIUM} is missing: scripts/test installs it")
+        pytest.skip(f"{CHROMIUM} is not on this machine")
+    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
+    return {**browser_type_launch_args, "executable_path": str(CHROMIUM), "args": ARGUMENTS + sandbox}
+
+
+@pytest.fixture(scope="session")
+def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]:
+    viewport = {"width": 1366, "height": 768}
+    return {**browser_context_args, "locale": "zh-CN", "timezone_id": "Asia/Shanghai", "viewport": viewport}
+
+
+@pytest.fixture(autouse=True)
+def requests_made(context: BrowserContext) -> Iterator[list[str]]:
+    """Addresses asked for; a test fails when one of them is not on this machine."""
+    made: list[str] = []
+
+    def watch(route: Route) -> None:
+        made.append(route.request.url)
+        if _is_ours(route.request.url):
+            route.continue_()
+        else:
+            route.abort()
+
+    context.route(lambda url: url.startswith(("http", "ws")), watch)
+    yield made
+    outside = [url for url in made if not _is_ours(url)]
+    assert not outside, f"requests left this machine: {outside}"
+
+
+@pytest.fixture(autouse=True)
+def console_errors(context: BrowserContext) -> Iterator[list[str]]:
+    """What pages complain of; a test fails on any complaint it has not taken out of the list."""
+    errors: list[str] = []
+
+    def listen(page: Page) -> None:
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+
+    context.on("page", listen)
+    yield errors
+    assert not errors, errors
+
+
+@pytest.fixture(scope="session")
+def small_town_url() -> Iterator[str]:
+    """Maps of 576 leaves."""
+    with serving("small_town") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def county_url() -> Iterator[str]:
+    """Maps of 14,400 leaves, their shapes and figures already made."""
+    with serving("county") as url:
+        for level in LEVELS:
+            for path in (
+                f"/maps/shapes/7/{level.code}.json?detail=0",
+                f"/maps/figures/coverage/{level.code}.json",
+            ):
+                httpx.get(url + path, timeout=60).raise_for_status()
+        yield url
+
+
+@contextmanager
+def serving(factory: str) -> Iterator[str]:
+    """Serve an application of ``map_server`` in a process of its own, on a free port of this machine."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        code = f"import uvicorn; uvicorn.run('tests.browser.map_server:{factory}', factory=True, fd={listener.fileno()}, log_level='warning')"
+        environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+        process = subprocess.Popen(
+            [sys.executable, "-c", code], pass_fds=[listener.fileno()], env=environment
+        )
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        try:
+            httpx.get(f"{url}/v1/status", timeout=60).raise_for_status()  # waits until it answers
+            yield url
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+def _is_ours(url: str) -> bool:
+    return url.split("/")[2].rpartition(":")[0] in OURS
