@@ -11,17 +11,45 @@ from geo_service import __version__
 from geo_service.api import openapi, problems
 from geo_service.api.envelope import EnvelopeMiddleware
 from geo_service.api.limits import LOOPBACK_HOSTS, LimitsMiddleware
-from geo_service.api.routes import health, keys, pages, session
+from geo_service.api.routes import (
+    cells,
+    coverage,
+    health,
+    imports,
+    incidents,
+    keys,
+    locate,
+    maps,
+    pages,
+    session,
+    status,
+)
 from geo_service.api.routes import problems as problem_pages
 from geo_service.api.routing import undeclared
 from geo_service.api.state import AppState
+from geo_service.services.ground import Ground
 from geo_service.services.identity import Gatekeeper, session_secret
+from geo_service.services.mapping import Mapper
+from geo_service.services.tiling import Tilings
 from geo_service.settings import Settings
 from geo_service.store.cluster import Cluster
 from geo_service.store.database import Database
 from geo_service.web.assets import STATIC_URL
 
-ROUTERS = (health.router, problem_pages.router, keys.router, session.router, pages.router)
+ROUTERS = (
+    pages.router,
+    session.router,
+    status.router,
+    locate.router,
+    cells.router,
+    incidents.router,
+    coverage.router,
+    imports.router,
+    maps.router,
+    keys.router,
+    health.router,
+    problem_pages.router,
+)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -74,7 +102,16 @@ def make_state(settings: Settings) -> AppState:
         statement_timeout_ms=settings.statement_timeout_ms,
     )
     gate = Gatekeeper(database, session_secret(settings.home))
-    return AppState(settings, database, gate, open_maps=is_loopback(settings.host))
+    tilings, ground = Tilings(database), Ground(database)
+    return AppState(
+        settings,
+        database,
+        tilings,
+        ground,
+        Mapper(database, ground),
+        gate,
+        open_maps=is_loopback(settings.host),
+    )
 
 
 def is_loopback(host: str) -> bool:

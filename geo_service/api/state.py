@@ -6,7 +6,10 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from geo_service.api.attempts import FailedAttempts
+from geo_service.services.ground import Ground
 from geo_service.services.identity import Gatekeeper
+from geo_service.services.mapping import Mapper
+from geo_service.services.tiling import Tilings
 from geo_service.settings import Settings
 from geo_service.store.database import Database
 
@@ -21,6 +24,12 @@ class AppState:
         As read at the start.
     database : Database
         The pools.
+    tilings : Tilings
+        Editions held in memory.
+    ground : Ground
+        Roads and demand held in memory.
+    mapper : Mapper
+        Makes the parts of maps.
     gate : Gatekeeper
         Recognises API keys and sessions.
     attempts : FailedAttempts
@@ -31,6 +40,9 @@ class AppState:
 
     settings: Settings
     database: Database
+    tilings: Tilings
+    ground: Ground
+    mapper: Mapper
     gate: Gatekeeper
     open_maps: bool
     attempts: FailedAttempts = field(default_factory=FailedAttempts)

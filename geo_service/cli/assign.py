@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import Annotated
 
+import pandas as pd
 import typer
 
 from geo_service.cli import common
-from geo_service.formats.tables import read_points, write_csv
+from geo_service.formats.incidents import read_points
+from geo_service.formats.spreadsheet import write_table
 from geo_service.services.locating import assign
 from geo_service.services.tiling import Tilings
 
@@ -33,7 +35,7 @@ def command(
         points = read_points(file, lon_field=lon_field, lat_field=lat_field, crs=crs)
         say("placing", None)
         placed = assign(Tilings(database).get(moment), points.lonlat_deg)
-        write_csv(points.frame.assign(**{name: placed[name] for name in placed}), out)
+        write_table(pd.concat([points.frame.reset_index(drop=True), placed], axis=1), out)
     counts = {how: int(count) for how, count in placed["how"].value_counts().items()}
     result = {"rows": len(placed), "placed": counts, "out": str(out)}
     if as_json:

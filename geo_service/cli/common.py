@@ -49,7 +49,7 @@ def run(app: Any) -> int:
 
 
 def database_url(settings: Settings) -> str:
-    """Return the address of the database; the private one is started when it is not running."""
+    """Return the address of the database; the private one is started if need be, and goes on running."""
     if settings.external_url is not None:
         return settings.external_url
     cluster = Cluster(settings.home, binaries_folder=settings.postgres_bin)
@@ -58,20 +58,32 @@ def database_url(settings: Settings) -> str:
 
 
 @contextmanager
+def database_address(settings: Settings) -> Iterator[str]:
+    """Give the address of the database; the private one runs while it is used."""
+    if settings.external_url is not None:
+        yield settings.external_url
+        return
+    with Cluster(settings.home, binaries_folder=settings.postgres_bin).running() as url:
+        yield url
+
+
+@contextmanager
 def open_database() -> Iterator[Database]:
-    """Give the database, migrated, and close it afterwards."""
-    database = Database.connect(
-        database_url(Settings()),
-        read_size=4,
-        write_size=2,
-        statement_timeout_ms=COMMAND_TIMEOUT_MS,
-        application="geo-service command",
-    )
-    try:
-        migrate(database.write)
-        yield database
-    finally:
-        database.close()
+    """Give the database, migrated; what was started for it is stopped again."""
+    settings = Settings()
+    with database_address(settings) as url:
+        database = Database.connect(
+            url,
+            read_size=4,
+            write_size=2,
+            statement_timeout_ms=COMMAND_TIMEOUT_MS,
+            application="geo-service command",
+        )
+        try:
+            migrate(database.write)
+            yield database
+        finally:
+            database.close()
 
 
 @contextmanager

@@ -4,8 +4,7 @@ from typing import Annotated
 
 import typer
 
-from geo_service.cli import common
-from geo_service.cli.serve import serve
+from geo_service.cli import common, serve
 from geo_service.services import demoing
 from geo_service.settings import Settings
 
@@ -36,4 +35,4 @@ def command(
     share = run.summary["share"]
     common.talk.print(f"{said}; five-minute coverage {share:.1%} at {run.at:%Y-%m-%d %H:%M}", markup=False)
     if not no_serve:
-        serve(settings)
+        serve.run(settings)

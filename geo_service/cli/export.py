@@ -7,6 +7,7 @@ import typer
 
 from geo_service.cli import common
 from geo_service.formats.export import write_vector
+from geo_service.geometry.crs import parse_datum
 from geo_service.services.exporting import boundary_frame
 from geo_service.services.tiling import Tilings
 
@@ -22,7 +23,7 @@ def root() -> None:
 def boundaries(
     level: Annotated[str, typer.Option(help="Level of the cells.")],
     out: Annotated[Path, typer.Option(help=".gpkg, .geojson, .fgb, .kml, .csv, or .zip for a Shapefile.")],
-    crs: Annotated[str | None, typer.Option(help="Datum: WGS84, CGCS2000, GCJ02, BD09 or EPSG:n.")] = None,
+    crs: Annotated[str, typer.Option(help="Datum: WGS84, CGCS2000, GCJ02, BD09 or EPSG:n.")] = "WGS84",
     as_of: Annotated[str | None, typer.Option(help="Boundaries in force at this moment.")] = None,
     encoding: Annotated[str, typer.Option(help="Text of a Shapefile: utf-8 or gb18030.")] = "utf-8",
 ) -> None:
@@ -35,5 +36,5 @@ def boundaries(
     with common.progress("loading") as say, common.open_database() as database:
         frame = boundary_frame(Tilings(database).get(moment), level)
         say("writing", None)
-        write_vector(frame, out, datum=crs, encoding=encoding, layer=level)
+        write_vector(frame, out, datum=parse_datum(crs), encoding=encoding, layer=level)
     common.talk.print(f"wrote {len(frame)} cells to {out}", markup=False)

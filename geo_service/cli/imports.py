@@ -136,11 +136,13 @@ def incidents(
     with common.progress(f"reading {file.name}") as say, common.open_database() as database:
         table = read_incidents(
             file,
-            id_field=id_field,
-            lon_field=lon_field,
-            lat_field=lat_field,
-            time_field=time_field,
-            category_field=category_field,
+            fields={
+                "id": id_field,
+                "occurred_at": time_field,
+                "lon": lon_field,
+                "lat": lat_field,
+                "category": category_field,
+            },
             crs=crs,
             timezone=timezone,
         )
@@ -167,9 +169,7 @@ def responders(
     """
     with common.open_database() as database:
         table = read_responders(file, crs=crs)
-        report = importing.import_responders(
-            database, Tilings(database), table.frame, table.notes, who=WHO, commit=commit
-        )
+        report = importing.import_responders(database, Tilings(database), table, who=WHO, commit=commit)
     _show(report, as_json=as_json)
 
 
@@ -186,9 +186,7 @@ def shifts(
     """
     with common.open_database() as database:
         table = read_shifts(file, timezone=timezone)
-        report = importing.import_shifts(
-            database, table.shifts, table.rota, table.notes, who=WHO, commit=commit
-        )
+        report = importing.import_shifts(database, table, who=WHO, commit=commit)
     _show(report, as_json=as_json)
 
 
@@ -200,5 +198,5 @@ def demand(file: File, crs: Crs = None, commit: common.Commit = False, as_json: 
     """
     with common.progress(f"reading {file.name}"), common.open_database() as database:
         table = read_demand(file, crs=crs)
-        report = importing.import_demand(database, table.frame, table.notes, who=WHO, commit=commit)
+        report = importing.import_demand(database, table, who=WHO, commit=commit)
     _show(report, as_json=as_json)

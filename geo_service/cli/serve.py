@@ -2,8 +2,10 @@
 
 import errno
 import os
+import signal
 import socket
 from contextlib import nullcontext
+from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -53,6 +55,8 @@ def run(settings: Settings) -> None:
         The port is taken, or may not be had.
     """
     check_port(settings.host, settings.port)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _leave)
     cluster = Cluster(settings.home, binaries_folder=settings.postgres_bin) if settings.is_embedded else None
     with cluster.running() if cluster else nullcontext(settings.external_url or "") as url:
         announce(settings, prepare(url))
@@ -73,6 +77,11 @@ def run(settings: Settings) -> None:
             h11_max_incomplete_event_size=65_536,
             server_header=False,
         )
+
+
+def _leave(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a signal handler's signature
+    """End in good order, so that the private PostGIS is stopped; uvicorn hands its signals on to this."""
+    raise SystemExit(0)
 
 
 def prepare(url: str) -> str | None:

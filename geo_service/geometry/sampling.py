@@ -44,7 +44,8 @@ def spread(geoms: NDArray[np.object_], per_cell: int = 16) -> tuple[NDArray[np.f
     return np.concatenate(points), np.concatenate(owners)
 
 
-def _centred(low: float, high: float, step: float) -> NDArray[np.float64]:
+def _centred(low: float, high: float, step: float) -> NDArray[np.floating]:
     """Return grid lines from low to high, half a rest away from either end."""
     count = max(1, int((high - low) / step))
-    return low + (high - low - (count - 1) * step) / 2 + step * np.arange(count)
+    first = low + (high - low - (count - 1) * step) / 2
+    return first + step * np.arange(count, dtype=np.float64)

@@ -18,7 +18,7 @@ def sum_up(tiling: Tiling, level: str, leaf_values: NDArray[np.float64]) -> NDAr
     group = tiling.group_of_leaf(level)
     inside = group >= 0
     count = int((tiling.cells["level"] == level).sum())
-    return np.bincount(group[inside], weights=leaf_values[inside], minlength=count)
+    return np.bincount(group[inside], weights=leaf_values[inside], minlength=count).astype(np.float64)
 
 
 def land_and_people(connection: Connection, tiling: Tiling) -> pd.DataFrame:

@@ -44,7 +44,7 @@ def check_file(
     InvalidInputError
         The file cannot be read, or its rows have faults (all are listed).
     """
-    table = read_boundaries(file, code_field=code_field, crs=crs, allow_invalid=True)
+    table = read_boundaries(file, code_field=code_field, crs=crs)
     say("checking the tiling", None)
     inspection = inspect_tiling(
         table.frame["geometry"].to_numpy(), table.frame["code"].tolist(), tolerance_m=tolerance_m

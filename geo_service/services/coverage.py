@@ -12,7 +12,6 @@ import pandas as pd
 from geo_service.errors import Fault, InvalidInputError
 from geo_service.model import Mode
 from geo_service.roads import reach
-from geo_service.roads.snap import Snaps
 from geo_service.roads.travel import travel_time
 from geo_service.services.cell_figures import sum_up
 from geo_service.services.exporting import boundary_frame
@@ -77,7 +76,9 @@ def run_coverage(
         duty = on_duty(connection, at)
     free = duty[~duty["pinned"] & duty["lon"].notna()].reset_index(drop=True)
     places = free[["lon", "lat"]].to_numpy(dtype=float)
-    fingerprint = _fingerprint(tiling, network_mark, demand, mode, limit_s, places)
+    fingerprint = _fingerprint(
+        f"{tiling.edition.id} {mode} {limit_s}", network_mark, demand.fingerprint, places.tobytes()
+    )
     with database.reading() as connection:
         known = coverage.find(connection, fingerprint)
     if known:
@@ -87,7 +88,17 @@ def run_coverage(
     node_ms, nearest = travel_time(graph, sources)
     times_ms, _ = reach.demand_time_ms(graph, demand_snaps, node_ms, nearest, sources)
     leaves = _shares(tiling, demand, times_ms, limit_s)
-    summary = _summary(tiling, leaves, demand_snaps, sources, len(duty), int(duty["pinned"].sum()))
+    summary = {
+        "edition": tiling.edition.id,
+        **_total(leaves),
+        "responders": {
+            "on_duty": len(duty),
+            "pinned": int(duty["pinned"].sum()),
+            "counted": int(sources.snapped.sum()),
+            "far_from_roads": int((~sources.snapped).sum()),
+        },
+        "demand_points": {"total": len(demand_snaps), "far_from_roads": int((~demand_snaps.snapped).sum())},
+    }
     with database.writing() as connection:
         run_id = coverage.store(
             connection,
@@ -105,13 +116,11 @@ def run_coverage(
     return CoverageRun(run_id, mode, at, limit_s, summary, leaves)
 
 
-def _fingerprint(
-    tiling: Tiling, network_mark: bytes, demand: Demand, mode: Mode, limit_s: int, places: np.ndarray
-) -> bytes:
+def _fingerprint(settings: str, *inputs: bytes) -> bytes:
     """Return SHA-256 over everything that decides the numbers; the moment only decides who is on duty."""
-    digest = hashlib.sha256(f"{METHOD_VERSION} {tiling.edition.id} {mode} {limit_s}".encode())
-    for part in (network_mark, demand.fingerprint, np.ascontiguousarray(places).tobytes()):
-        digest.update(part)
+    digest = hashlib.sha256(f"{METHOD_VERSION} {settings}".encode())
+    for part in inputs:
+        digest.update(hashlib.sha256(part).digest())
     return digest.digest()
 
 
@@ -150,24 +159,13 @@ def _shares(tiling: Tiling, demand: Demand, times_ms: np.ndarray, limit_s: int) 
     )
 
 
-def _summary(
-    tiling: Tiling, leaves: pd.DataFrame, demand: Snaps, sources: Snaps, on_duty_count: int, pinned: int
-) -> dict[str, Any]:
-    lived_in = ~leaves["by_area"] if not leaves["by_area"].all() else leaves["by_area"]
-    weight = float(leaves.loc[lived_in, "weight"].sum())
-    return {
-        "edition": tiling.edition.id,
-        "share": float(leaves.loc[lived_in, "covered_weight"].sum()) / weight if weight else None,
-        "share_of": "area" if leaves["by_area"].all() else "households",
-        "weight": weight,
-        "responders": {
-            "on_duty": on_duty_count,
-            "pinned": pinned,
-            "counted": int(sources.snapped.sum()),
-            "far_from_roads": int((~sources.snapped).sum()),
-        },
-        "demand_points": {"total": len(demand), "far_from_roads": int((~demand.snapped).sum())},
-    }
+def _total(leaves: pd.DataFrame) -> dict[str, Any]:
+    """Return the share of all households, or of all land where nobody lives anywhere."""
+    by_area = bool(leaves["by_area"].all())
+    counted = leaves if by_area else leaves[~leaves["by_area"]]
+    weight = float(counted["weight"].sum())
+    share = float(counted["covered_weight"].sum()) / weight if weight else None
+    return {"share": share, "share_of": "area" if by_area else "households", "weight": weight}
 
 
 def by_level(tiling: Tiling, run: CoverageRun, level: str) -> pd.DataFrame:

@@ -175,4 +175,4 @@ def _store_staff(connection: Connection, county: DemoCounty) -> None:
 def _incidents(part: pd.DataFrame) -> pd.DataFrame:
     rows = part.rename(columns={"id": "source_id"})
     extra = part[["category_code", "category_group"]].to_dict("records")
-    return rows.assign(attributes=extra)
+    return rows.assign(attributes=pd.Series(extra, index=rows.index, dtype=object))

@@ -188,31 +188,32 @@ def _rows(request: BoundaryImport, levels: Sequence[Level], current: Tiling | No
     table = request.table
     depth = next(level.depth for level in levels if level.code == request.level)
     parent_level = next((level.code for level in levels if level.depth == depth - 1), None)
-    rows = pd.DataFrame(
-        {
-            "level": request.level,
-            "code": table["code"].astype(object),
-            "kind": "regular",
-            "name": table["name"].fillna("").astype(object),
-            "parent_level": None,
-            "parent_code": table["parent_code"].astype(object).where(table["parent_code"].notna(), None),
-            "attributes": table["attributes"],
-            "geom": np.asarray(table["geometry"], dtype=object),
-        },
-        columns=COLUMNS,
-    )
-    if parent_level and rows["parent_code"].isna().all() and current and parent_level in current.levels:
-        rows["parent_code"] = _parents_by_place(rows["geom"].to_numpy(), current.at_level(parent_level))
-    rows["parent_level"] = np.where(rows["parent_code"].notna(), parent_level, None)
-    if parent_level is None and rows["parent_code"].notna().any():
+    shapes = np.asarray(table["geometry"], dtype=object)
+    parents: list[str | None] = [code if isinstance(code, str) else None for code in table["parent_code"]]
+    if parent_level is None and any(parents):
         raise InvalidInputError(
             f"cells of the top level {request.level!r} cannot have parents",
             [Fault("parent_field", "leave it out, or give the level above with --parent-level")],
         )
-    return rows.reset_index(drop=True)
+    if parent_level and not any(parents) and current and parent_level in current.levels:
+        parents = _parents_by_place(shapes, current.at_level(parent_level))
+    return pd.DataFrame(
+        {
+            "level": request.level,
+            "code": table["code"].tolist(),
+            "kind": "regular",
+            "name": table["name"].fillna("").tolist(),
+            "parent_level": [parent_level if code is not None else None for code in parents],
+            "parent_code": parents,
+            "attributes": table["attributes"].tolist(),
+            "geom": shapes,
+        },
+        columns=COLUMNS,
+        dtype=object,
+    )
 
 
-def _parents_by_place(geoms: NDArray[np.object_], parents: pd.DataFrame) -> NDArray[np.object_]:
+def _parents_by_place(geoms: NDArray[np.object_], parents: pd.DataFrame) -> list[str | None]:
     """Return for each shape the code of the parent that holds most of it, None if none does."""
     outlines = parents["geom"].to_numpy()
     child, parent = shapely.STRtree(outlines).query(geoms, predicate="intersects")
@@ -220,7 +221,8 @@ def _parents_by_place(geoms: NDArray[np.object_], parents: pd.DataFrame) -> NDAr
     out = np.full(len(geoms), None, dtype=object)
     order = np.lexsort((parent, shared))  # the last of a child is its largest
     out[child[order]] = parents["code"].to_numpy(dtype=object)[parent[order]]
-    return out
+    found: list[str | None] = out.tolist()
+    return found
 
 
 def _parent_findings(rows: pd.DataFrame, current: Tiling | None, request: BoundaryImport) -> list[Finding]:
@@ -272,7 +274,8 @@ def _replace_level(old: pd.DataFrame, rows: pd.DataFrame, level: str) -> pd.Data
     kept = old[old["level"] != level].copy()
     parent_level = next((name for name in rows["parent_level"] if name), None)
     if parent_level is None:
-        return pd.concat([kept, rows], ignore_index=True)
+        bare: pd.DataFrame = pd.concat([kept, rows], ignore_index=True)
+        return bare
     named = set(rows["parent_code"].dropna())
     at_parent = kept["level"] == parent_level
     has_children = at_parent & kept["code"].isin(named)
@@ -294,19 +297,22 @@ def _replace_level(old: pd.DataFrame, rows: pd.DataFrame, level: str) -> pd.Data
         columns=COLUMNS,
         dtype=object,
     )
-    return pd.concat([kept, created, rows], ignore_index=True)
+    together: pd.DataFrame = pd.concat([kept, created, rows], ignore_index=True)
+    return together
 
 
 def _describe_level(old: pd.DataFrame, rows: pd.DataFrame, level: str) -> pd.DataFrame:
     """Take over names, parents and attributes for cells whose outlines are derived."""
     cells = old.copy()
     given = rows.set_index("code")
-    for i in cells.index[(cells["level"] == level) & cells["code"].isin(given.index)]:
-        new = given.loc[cells.at[i, "code"]]
-        for column in ("name", "attributes"):
-            cells.at[i, column] = new[column]
-        if new["parent_code"] is not None:
-            cells.at[i, "parent_level"], cells.at[i, "parent_code"] = new["parent_level"], new["parent_code"]
+    known = (cells["level"] == level) & cells["code"].isin(given.index)
+    new = given.reindex(cells.loc[known, "code"])
+    new.index = cells.index[known]
+    for column in ("name", "attributes"):
+        cells.loc[known, column] = new[column]
+    moved = new.index[new["parent_code"].notna()]
+    for column in ("parent_level", "parent_code"):
+        cells.loc[moved, column] = new.loc[moved, column]
     return cells
 
 
@@ -366,7 +372,9 @@ def _compare_outlines(rows: pd.DataFrame, current: Tiling, request: BoundaryImpo
 
 def _compare(old: pd.DataFrame, new: pd.DataFrame) -> tuple[NDArray[np.bool_], Difference]:
     """Return which rows of ``new`` differ from the old edition, and the difference in words."""
-    before = {(row.level, row.code): row for row in old.itertuples(index=False)}
+    before: dict[tuple[str, str], Any] = {
+        (str(row.level), str(row.code)): row for row in old.itertuples(index=False)
+    }
     difference = Difference()
     changed = np.ones(len(new), dtype=bool)
     unchanged = 0

@@ -4,7 +4,7 @@ Each function first works out what would change (``commit=False`` ends there) an
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,9 @@ import pandas as pd
 
 from geo_service.errors import Fault, InvalidInputError
 from geo_service.formats.boundaries import BoundaryTable
+from geo_service.formats.demand import DemandTable
+from geo_service.formats.responders import ResponderTable
+from geo_service.formats.shifts import ShiftKind, ShiftTable
 from geo_service.model import Finding
 from geo_service.roads.osm import read_pbf
 from geo_service.services.drafting import BoundaryImport, Draft, draft_import
@@ -126,7 +129,7 @@ def import_roads(
     say("reading the streets", None)
     extract = read_pbf(file)
     network, features = extract.network, extract.features
-    report = extract.report.as_dict()
+    report = asdict(extract.report)
     counts: dict[str, Any] = {"nodes": len(network.node_id), "edges": len(network.edge_id), "report": report}
     counts["map_features"] = len(features.kind)
     if not len(network.edge_id):
@@ -178,17 +181,9 @@ def import_incidents(
 
 
 def import_responders(
-    database: Database,
-    tilings: Tilings,
-    frame: pd.DataFrame,
-    notes: tuple[str, ...] = (),
-    *,
-    who: str,
-    commit: bool,
+    database: Database, tilings: Tilings, table: ResponderTable, *, who: str, commit: bool
 ) -> ImportReport:
     """Add or correct responders by id; a home cell becomes a duty from now on.
-
-    ``frame``: id, name, role, mode, lon, lat, home_cell_code, phone, capabilities.
 
     Raises
     ------
@@ -198,29 +193,20 @@ def import_responders(
     with database.reading() as connection:
         known = staffing.responder_ids(connection)
         in_force = boundaries.edition_in_force(connection)
-    rows = frame.rename(columns={"id": "code"}).copy()
-    home = rows["home_cell_code"].where(rows["home_cell_code"].notna(), None)
-    rows["home_cell_code"] = home
-    rows["home_level"] = None
-    if home.notna().any():
-        level_of: dict[str, str] = {}
-        if in_force:
-            cells = tilings.load(in_force).cells
-            # from the top down, so that of two levels with the same code the lower one counts
-            level_of = dict(zip(cells["code"], cells["level"], strict=True))
-        faults = [
-            Fault(
-                "home_cell_code",
-                "there is no cell with this code in the edition in force",
-                int(row) + 1,
-                code,
-            )
-            for row, code in enumerate(home)
-            if code is not None and code not in level_of
-        ]
-        if faults:
-            raise InvalidInputError(f"{len(faults)} home cell(s) do not exist", faults[:100])
-        rows["home_level"] = [level_of.get(code) if code is not None else None for code in home]
+    rows = table.frame.rename(columns={"id": "code", "base_lon": "lon", "base_lat": "lat"})
+    level_of: dict[str, str] = {}
+    if in_force:
+        cells = tilings.load(in_force).cells
+        # from the top down, so that of two levels with the same code the lower one counts
+        level_of = dict(zip(cells["code"], cells["level"], strict=True))
+    faults = [
+        Fault("home_cell_code", "there is no cell with this code in the edition in force", row, code)
+        for row, code in zip(rows["row"], rows["home_cell_code"], strict=True)
+        if code and code not in level_of
+    ]
+    if faults:
+        raise InvalidInputError(f"{len(faults)} home cell(s) do not exist", faults[:100])
+    rows["home_level"] = [level_of.get(code) for code in rows["home_cell_code"]]
     counts = {
         "rows": len(rows),
         "new": int((~rows["code"].isin(list(known))).sum()),
@@ -230,66 +216,48 @@ def import_responders(
         with database.writing() as connection:
             staffing.upsert_responders(connection, rows, boundaries.moment(connection))
             _record(connection, who, "import responders", "responders", counts)
-    return ImportReport("responders", commit, counts, notes)
+    return ImportReport("responders", commit, counts, table.notes)
 
 
-def import_shifts(
-    database: Database,
-    shifts: pd.DataFrame,
-    rota: pd.DataFrame,
-    notes: tuple[str, ...] = (),
-    *,
-    who: str,
-    commit: bool,
-) -> ImportReport:
-    """Set shifts (``responder_id, start, end``) and weekly rotas of the responders that the file names.
+def import_shifts(database: Database, table: ShiftTable, *, who: str, commit: bool) -> ImportReport:
+    """Set shifts or weekly rotas of the responders that the file names.
 
     Raises
     ------
     InvalidInputError
-        A responder is not known, or one is on two shifts at once.
+        A responder is not known.
     """
     with database.reading() as connection:
         ids = staffing.responder_ids(connection)
+    rows = table.frame
     faults = [
-        Fault("responder_id", "there is no responder with this id; import responders first", int(i) + 1, code)
-        for part in (shifts, rota)
-        for i, code in enumerate(part["responder_id"])
+        Fault("responder_id", "there is no responder with this id; import responders first", row, code)
+        for row, code in zip(rows["row"], rows["responder_id"], strict=True)
         if code not in ids
     ]
-    faults += _double_shifts(shifts)
     if faults:
-        raise InvalidInputError(f"{len(faults)} fault(s) in the shifts", faults[:100])
-    counts = {"shifts": len(shifts), "rota_rows": len(rota)}
+        raise InvalidInputError(f"{len(faults)} row(s) name unknown responders", faults[:100])
+    counts = {"kind": table.kind.value, "rows": len(rows), "responders": rows["responder_id"].nunique()}
     if commit:
+        rows = rows.assign(responder_id=rows["responder_id"].map(ids), timezone=table.timezone)
         with database.writing() as connection:
-            if len(shifts):
-                staffing.replace_shifts(
-                    connection, shifts.assign(responder_id=shifts["responder_id"].map(ids))
-                )
-            if len(rota):
-                staffing.replace_rota(connection, rota.assign(responder_id=rota["responder_id"].map(ids)))
+            if table.kind is ShiftKind.WEEKLY:
+                staffing.replace_rota(connection, rows)
+            else:
+                staffing.replace_shifts(connection, rows)
             _record(connection, who, "import shifts", "shifts", counts)
-    return ImportReport("shifts", commit, counts, notes)
-
-
-def _double_shifts(shifts: pd.DataFrame) -> list[Fault]:
-    ordered = shifts.reset_index(drop=True).reset_index(names="row").sort_values(["responder_id", "start"])
-    same = ordered["responder_id"].eq(ordered["responder_id"].shift())
-    clash = ordered[same & (ordered["start"] < ordered["end"].shift())]
-    return [
-        Fault("start", f"responder {row.responder_id} is on another shift then", int(row.row) + 1, row.start)
-        for row in clash.itertuples(index=False)
-    ]
+    return ImportReport("shifts", commit, counts, table.notes)
 
 
 # ------------------------------------------------------------------------------------------------ demand
 
 
-def import_demand(
-    database: Database, points: pd.DataFrame, notes: tuple[str, ...] = (), *, who: str, commit: bool
-) -> ImportReport:
+def import_demand(database: Database, table: DemandTable, *, who: str, commit: bool) -> ImportReport:
     """Put a new set of demand points in the place of the old one."""
+    points = pd.DataFrame(table.frame).rename(columns={"id": "source_id"})
+    points["footprint"] = [shape if shape.geom_type == "Polygon" else None for shape in table.frame.geometry]
+    for name in ("households", "residents"):
+        points[name] = points[name].fillna(0).astype(int)
     with database.reading() as connection:
         before, _ = ground.demand_version(connection)
     counts = {
@@ -302,7 +270,7 @@ def import_demand(
         with database.writing() as connection:
             ground.replace_demand(connection, points)
             _record(connection, who, "import demand", "demand", counts)
-    return ImportReport("demand", commit, counts, notes)
+    return ImportReport("demand", commit, counts, table.notes)
 
 
 def _record(connection: Connection, who: str, action: str, subject: str, details: dict[str, Any]) -> None:

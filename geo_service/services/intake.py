@@ -66,12 +66,13 @@ def take_in(database: Database, tilings: Tilings, reports: pd.DataFrame, *, sour
     it commits. A report in no cell, or without coordinates, is kept and flagged.
     """
     rows = reports.drop_duplicates("source_id").reset_index(drop=True)
-    rows = rows.assign(source=source, id=[incident_id(source, key) for key in rows["source_id"]])
+    rows["source"] = source
+    rows["id"] = pd.Series([incident_id(source, str(key)) for key in rows["source_id"]], dtype=object)
     for name, value in DEFAULTS.items():
         if name not in rows:
             rows[name] = pd.Series([value] * len(rows), dtype=object)
     if "attributes" not in rows:
-        rows["attributes"] = [{} for _ in range(len(rows))]
+        rows["attributes"] = pd.Series([{} for _ in range(len(rows))], dtype=object)
     with database.writing() as connection:
         boundaries.lock_for_intake(connection)
         new = incidents.insert_new(connection, rows)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from geo_service.errors import Fault, NotFoundError
 from geo_service.maps import pages
+from geo_service.maps.base_layer import base_features
 from geo_service.maps.figures import Label, figures_json
 from geo_service.maps.layers import Measure
 from geo_service.maps.offline import Page
@@ -23,7 +24,7 @@ from geo_service.services.ground import Ground
 from geo_service.services.rostering import on_duty
 from geo_service.services.tiling import Tiling
 from geo_service.staffing.density import staffing_density
-from geo_service.store import boundaries, incidents
+from geo_service.store import boundaries, ground, incidents, roads, tiles
 from geo_service.store.database import Database
 
 YEAR = timedelta(days=365)
@@ -32,7 +33,7 @@ STAFFING_MEASURES = (
     Measure("per_km2", Label("每平方公里", "per km²")),
     Measure("per_1000_residents", Label("每千人", "per 1,000 residents")),
     Measure("per_100_households", Label("每百户", "per 100 households")),
-    Measure("per_incident", Label("每百件事件", "per 100 incidents a year")),
+    Measure("per_incident", Label("每件事件（年）", "per incident a year")),
 )
 COVERAGE_MEASURES = (
     Measure("share", Label("覆盖率", "share covered")),
@@ -104,7 +105,9 @@ class Mapper:
         totals = {
             name: cell_figures.sum_up(tiling, level, np.asarray(v, dtype=float)) for name, v in leaf.items()
         }
-        density = staffing_density(staff, **totals)
+        density = staffing_density(
+            staff, totals["area_km2"], totals["residents"], totals["households"], totals["incidents"]
+        )
         words = next(one.label for one in STAFFING_MEASURES if one.code == measure)
         return figures_json(
             _by_code(tiling, level, density[measure].to_numpy(dtype=float)),
@@ -160,16 +163,11 @@ class Mapper:
         with self._database.reading() as connection:
             duty = on_duty(connection, view.at)
         known = duty[duty["lon"].notna()]
+        columns = zip(known["lon"], known["lat"], known["code"], known["role"], known["pinned"], strict=True)
         return units_json(
             [
-                Unit(
-                    row.lon,
-                    row.lat,
-                    str(row.code),
-                    ROLE_NAMES.get(row.role, row.role),
-                    "在岗点" if row.pinned else "",
-                )
-                for row in known.itertuples(index=False)
+                Unit(lon, lat, code, ROLE_NAMES.get(role, role), "在岗点" if pinned else "")
+                for lon, lat, code, role, pinned in columns
             ]
         )
 
@@ -193,7 +191,7 @@ class Mapper:
             return pages.coverage_map(sources, units=f"/maps/units.json?{query}", **common)
         return pages.incident_map(sources, heat="/maps/heat.json", **common)
 
-    def file_page(self, kind: str, tiling: Tiling, view: View, base: bytes | None) -> Page:
+    def file_page(self, kind: str, tiling: Tiling, view: View) -> Page:
         """Return a page that holds everything it shows and asks for nothing."""
         measures = {"staffing": STAFFING_MEASURES, "coverage": COVERAGE_MEASURES}.get(kind, INCIDENT_MEASURES)
         levels = [
@@ -208,13 +206,25 @@ class Mapper:
         ]
         common: dict[str, Any] = {
             "place": self._place(tiling, view, ()),
-            "base": pages.Embedded(base) if base else None,
+            "base": pages.Embedded(self._base_features()),
             "measures": measures,
         }
         if kind == "incidents":
             return pages.incident_map(levels, heat=pages.Embedded(self.heat()), **common)
         maker = pages.staffing_map if kind == "staffing" else pages.coverage_map
         return maker(levels, units=pages.Embedded(self.units(view)), **common)
+
+    def _base_features(self) -> bytes:
+        """Return water, land cover, rail and main roads as one small GeoJSON."""
+        with self._database.reading() as connection:
+            features = ground.features(connection)
+            streets = roads.drawn(connection)
+        frames = {
+            layer: features[features["kind"].isin(list(kinds))]
+            for layer, (kinds, _) in tiles.FEATURE_LAYERS.items()
+            if layer != "places"
+        }
+        return base_features({**frames, "roads": streets})
 
     def _levels(self, tiling: Tiling) -> list[Level]:
         with self._database.reading() as connection:

@@ -1,5 +1,6 @@
 """What an installation holds, in a few figures."""
 
+from collections import Counter
 from datetime import datetime
 from typing import Any
 
@@ -20,7 +21,7 @@ def overview(database: Database, tilings: Tilings, now: datetime) -> dict[str, A
         responders = staffing.count(connection)
     tiling = tilings.load(edition) if edition else None
     run = latest_run(database, tiling) if tiling else None
-    counts = tiling.cells["level"].value_counts() if tiling else {}
+    counts = Counter(tiling.cells["level"] if tiling else ())
     return {
         "edition": edition.id if edition else None,
         "levels": [
@@ -28,7 +29,7 @@ def overview(database: Database, tilings: Tilings, now: datetime) -> dict[str, A
                 "code": one.code,
                 "name_zh": one.name_zh,
                 "name_en": one.name_en,
-                "cells": int(counts.get(one.code, 0)),
+                "cells": counts[one.code],
             }
             for one in levels
         ],

@@ -25,10 +25,10 @@ def place(
         connection,
         tiling.edition.id,
         ids,
-        leaf_ids[found.cell],
-        found.how,
-        found.border_m,
-        leaf_ids[found.runner_up],
+        cell_ids=leaf_ids[found.cell],
+        how=found.how,
+        border_m=found.border_m,
+        runner_up_ids=leaf_ids[found.runner_up],
     )
     return {how.value: int(np.count_nonzero(found.how == how.value)) for how in How}
 

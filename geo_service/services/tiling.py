@@ -155,7 +155,7 @@ def leaves_in_order(cells: pd.DataFrame) -> NDArray[np.int64]:
 def index_leaves(cells: pd.DataFrame) -> CellIndex:
     """Build the point index of an edition's leaves."""
     leaves = leaves_in_order(cells)
-    codes = cells["code"].to_numpy(dtype=object)[leaves]
+    codes = cells["code"].to_numpy(dtype=object)[leaves].tolist()
     return CellIndex.build(segments_of(cells["geom"].to_numpy()[leaves]), codes)
 
 

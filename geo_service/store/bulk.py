@@ -47,7 +47,7 @@ def range_text(start: datetime | None, end: datetime | None) -> str:
     return f"[{start.isoformat() if start else ''},{end.isoformat() if end else ''})"
 
 
-def copy_columns(connection: Connection, table: Table | str, columns: Mapping[str, Sequence[Any]]) -> int:
+def copy_columns(connection: Connection, table: Table | str, columns: Mapping[str, Iterable[Any]]) -> int:
     """Append rows given column by column with one COPY; returns how many.
 
     The values must be what PostgreSQL reads as text for the column's type: numbers, text, datetimes,

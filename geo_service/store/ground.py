@@ -2,9 +2,10 @@
 
 import hashlib
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
-from sqlalchemy import Connection, delete, func, select, text
+from sqlalchemy import Connection, delete, func, select
 
 from geo_service.store import bulk
 from geo_service.store.tables import demand_point, map_feature
@@ -76,15 +77,15 @@ def replace_features(connection: Connection, source: str, features: pd.DataFrame
     )
 
 
-def extent_deg(connection: Connection) -> tuple[float, float, float, float] | None:
-    """Return west, south, east, north of everything drawn, None when there is nothing."""
-    row = connection.execute(
-        text("""
-            select st_xmin(e), st_ymin(e), st_xmax(e), st_ymax(e) from (
-                select st_extent(geom) as e from (
-                    select geom from cell_version union all select geom from map_feature
-                ) as everything
-            ) as extent
-        """)
-    ).one()
-    return tuple(row) if row[0] is not None else None
+def features(connection: Connection) -> gpd.GeoDataFrame:
+    """Return all base-map features: kind, name, geometry (EPSG:4326)."""
+    rows = connection.execute(
+        select(map_feature.c.kind, map_feature.c.name, func.ST_AsBinary(map_feature.c.geom)).order_by(
+            map_feature.c.id
+        )
+    ).all()
+    return gpd.GeoDataFrame(
+        {"kind": [row[0] for row in rows], "name": [row[1] for row in rows]},
+        geometry=bulk.from_wkb([bytes(row[2]) for row in rows]),
+        crs=4326,
+    )

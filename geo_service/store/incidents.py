@@ -70,8 +70,8 @@ def _insert_many(connection: Connection, columns: dict[str, Any]) -> set[UUID]:
     bulk.copy_columns(connection, "incoming", columns)
     names = ", ".join(columns)
     rows = connection.execute(
-        text(
-            f"insert into incident ({names}) select {names} from incoming on conflict do nothing returning id"
+        text(  # the names are ours
+            f"insert into incident ({names}) select {names} from incoming on conflict do nothing returning id"  # noqa: S608
         )
     )
     new = {row[0] for row in rows}
@@ -87,8 +87,9 @@ def insert_placements(
     connection: Connection,
     edition_id: int,
     incident_ids: Sequence[UUID],
+    *,
     cell_ids: NDArray[np.int64],
-    how: NDArray[np.object_],
+    how: NDArray[np.str_],
     border_m: NDArray[np.float64],
     runner_up_ids: NDArray[np.int64],
 ) -> int:

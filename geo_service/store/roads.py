@@ -3,6 +3,7 @@
 import hashlib
 from typing import Any
 
+import geopandas as gpd
 import numpy as np
 import shapely
 from sqlalchemy import Connection, delete, func, insert, select, update
@@ -123,4 +124,19 @@ def load(connection: Connection, network_id: int) -> RoadNetwork:
         edge_maxspeed_kmh=np.array(columns[6], dtype=np.float32),
         edge_name=np.array(columns[7], dtype=object),
         edge_shape=shapely.from_wkb(shapes),
+    )
+
+
+def drawn(connection: Connection) -> gpd.GeoDataFrame:
+    """Return the streets in use as a map draws them: kind, name, geometry (EPSG:4326)."""
+    rows = connection.execute(
+        select(road_edge.c["class"], road_edge.c.name, func.ST_AsBinary(road_edge.c.geom))
+        .join(road_network, road_network.c.id == road_edge.c.network_id)
+        .where(road_network.c.in_use)
+        .order_by(road_edge.c.position)
+    ).all()
+    return gpd.GeoDataFrame(
+        {"kind": [row[0] for row in rows], "name": [row[1] for row in rows]},
+        geometry=bulk.from_wkb([bytes(row[2]) for row in rows]),
+        crs=4326,
     )

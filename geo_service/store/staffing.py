@@ -1,6 +1,8 @@
 """Responders, the duties they hold, and when they work: shifts, weekly rotas and posts."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import pandas as pd
 from sqlalchemy import Connection, delete, func, select, text
@@ -171,45 +173,41 @@ def responders(connection: Connection) -> pd.DataFrame:
     return frame.astype({"lon": float, "lat": float})
 
 
-def shifts_covering(connection: Connection, start: datetime, end: datetime) -> pd.DataFrame:
-    """Return the shifts that overlap a span: responder_id, start, end."""
-    rows = connection.execute(
+def shifts_covering(connection: Connection, at: datetime) -> Sequence[Any]:
+    """Return the shifts that hold a moment: rows of responder_id, start, end."""
+    return connection.execute(
         select(
             shift.c.responder_id,
             func.lower(shift.c.on_duty).label("start"),
             func.upper(shift.c.on_duty).label("end"),
-        ).where(shift.c.on_duty.op("&&")(func.tstzrange(start, end, "[]")))
+        ).where(shift.c.on_duty.op("@>")(at))
+    ).all()
+
+
+def rotas(connection: Connection) -> Sequence[Any]:
+    """Return the weekly rota: responder_id, weekdays, start_local, end_local, timezone."""
+    hours = (rota.c.responder_id, rota.c.start_local, rota.c.end_local, rota.c.timezone)
+    return connection.execute(
+        select(*hours, func.array_agg(rota.c.weekday).label("weekdays")).group_by(*hours).order_by(*hours)
+    ).all()
+
+
+def windows(connection: Connection) -> Sequence[Any]:
+    """Return the post windows: post_id, lon, lat, responder_id, and hours as in :func:`rotas`."""
+    hours = (
+        post_window.c.post_id,
+        post_window.c.responder_id,
+        post_window.c.start_local,
+        post_window.c.end_local,
+        post_window.c.timezone,
     )
-    return pd.DataFrame(rows.all(), columns=["responder_id", "start", "end"])
-
-
-def rotas(connection: Connection) -> pd.DataFrame:
-    """Return the weekly rota: responder_id, weekday, start_local, end_local, timezone."""
-    columns = (rota.c.responder_id, rota.c.weekday, rota.c.start_local, rota.c.end_local, rota.c.timezone)
-    rows = connection.execute(select(*columns).order_by(rota.c.id))
-    return pd.DataFrame(
-        rows.all(), columns=["responder_id", "weekday", "start_local", "end_local", "timezone"]
-    )
-
-
-def windows(connection: Connection) -> pd.DataFrame:
-    """Return the post windows: post, lon, lat, responder_id, weekday, start_local, end_local, timezone."""
-    rows = connection.execute(
-        select(
-            post.c.code,
-            func.ST_X(post.c.geom),
-            func.ST_Y(post.c.geom),
-            post_window.c.responder_id,
-            post_window.c.weekday,
-            post_window.c.start_local,
-            post_window.c.end_local,
-            post_window.c.timezone,
-        )
+    point = (func.ST_X(post.c.geom).label("lon"), func.ST_Y(post.c.geom).label("lat"))
+    return connection.execute(
+        select(*hours, *point, func.array_agg(post_window.c.weekday).label("weekdays"))
         .join(post, post.c.id == post_window.c.post_id)
-        .order_by(post_window.c.id)
-    )
-    names = ["post", "lon", "lat", "responder_id", "weekday", "start_local", "end_local", "timezone"]
-    return pd.DataFrame(rows.all(), columns=names)
+        .group_by(*hours, post.c.geom)
+        .order_by(*hours)
+    ).all()
 
 
 def duties(connection: Connection, at: datetime) -> pd.DataFrame:

@@ -45,14 +45,16 @@ _BOUNDS = """
 
 def base_tile(connection: Connection, z: int, x: int, y: int) -> bytes:
     """Return one Mapbox vector tile with the layers water, landuse, rail, places, buildings and roads."""
-    parts = [_features(connection, z, x, y, kinds, name) for kinds, name in FEATURE_LAYERS.values()]
+    parts = [
+        _features(connection, z, x, y, kinds=kinds, layer=name) for kinds, name in FEATURE_LAYERS.values()
+    ]
     if z >= BUILDINGS_MIN_ZOOM:
         parts.append(_buildings(connection, z, x, y))
     parts.append(_roads(connection, z, x, y))
     return b"".join(parts)
 
 
-def _features(connection: Connection, z: int, x: int, y: int, kinds: dict[str, int], layer: str) -> bytes:
+def _features(connection: Connection, z: int, x: int, y: int, *, kinds: dict[str, int], layer: str) -> bytes:
     drawn = [kind for kind, zoom in kinds.items() if z >= zoom]
     if not drawn:
         return b""

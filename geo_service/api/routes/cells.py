@@ -117,7 +117,7 @@ def _find(tiling: Tiling, code: str, level: str | None) -> tuple[Any, Any]:
         levels = ", ".join(found["level"])
         raise NotFoundError(f"several levels have a cell {code!r}", [Fault("level", f"add one of {levels}")])
     row = next(found.itertuples(index=False))
-    outlines = tiling.at_level(row.level)
+    outlines = tiling.at_level(str(row.level))
     return row, outlines.loc[outlines["code"] == code, "geom"].iloc[0]
 
 

@@ -1,5 +1,7 @@
 """Imports by upload: the same as on the command line; without ``commit`` only the differences are told."""
 
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Annotated, Any
 
 from fastapi import File, Form, Query, UploadFile
@@ -81,11 +83,13 @@ def incidents(
     """Import incidents from CSV or xlsx and place each in its cell."""
     table = read_incidents(
         _content(file),
-        id_field=id_field,
-        lon_field=lon_field,
-        lat_field=lat_field,
-        time_field=time_field,
-        category_field=category_field,
+        fields={
+            "id": id_field,
+            "occurred_at": time_field,
+            "lon": lon_field,
+            "lat": lat_field,
+            "category": category_field,
+        },
         crs=crs,
         timezone=timezone,
     )
@@ -101,9 +105,7 @@ def responders(
 ) -> dict[str, Any]:
     """Import responders: id, name, role, mode, home_cell_code, lon, lat, phone, capabilities."""
     table = read_responders(_content(file), crs=crs)
-    report = importing.import_responders(
-        state.database, state.tilings, table.frame, table.notes, who=who.name, commit=commit
-    )
+    report = importing.import_responders(state.database, state.tilings, table, who=who.name, commit=commit)
     return report.as_dict()
 
 
@@ -113,9 +115,7 @@ def shifts(
 ) -> dict[str, Any]:
     """Import shifts or a weekly rota."""
     table = read_shifts(_content(file), timezone=timezone)
-    report = importing.import_shifts(
-        state.database, table.shifts, table.rota, table.notes, who=who.name, commit=commit
-    )
+    report = importing.import_shifts(state.database, table, who=who.name, commit=commit)
     return report.as_dict()
 
 
@@ -125,7 +125,7 @@ def demand(
 ) -> dict[str, Any]:
     """Import demand points: counts of households and residents by building."""
     table = read_demand(_content(file), crs=crs)
-    report = importing.import_demand(state.database, table.frame, table.notes, who=who.name, commit=commit)
+    report = importing.import_demand(state.database, table, who=who.name, commit=commit)
     return report.as_dict()
 
 
@@ -138,7 +138,12 @@ def roads(
     commit: Commit = False,
 ) -> dict[str, Any]:
     """Import the streets of an OpenStreetMap extract (.osm.pbf)."""
-    report = importing.import_roads(state.database, _content(file), name=name, who=who.name, commit=commit)
+    with NamedTemporaryFile(suffix=".osm.pbf") as copy:
+        copy.write(_content(file))
+        copy.flush()
+        report = importing.import_roads(
+            state.database, Path(copy.name), name=name, who=who.name, commit=commit
+        )
     return report.as_dict()
 
 

@@ -87,7 +87,7 @@ def report(
     new = bool(done.new[0])
     response.status_code = 201 if new else 200
     response.headers["Location"] = f"/v1/incidents/{done.ids[0]}"
-    lon, lat = rows.loc[0, ["lon", "lat"]].astype(float)
+    lon, lat = rows[["lon", "lat"]].to_numpy(dtype=float)[0].tolist()
     placement: dict[str, Any] = {"cell_code": None, "how": "none", "path": []}
     if np.isfinite(lon):
         placement = locate_closely(state.tilings.get(body.occurred_at), lon, lat, body.accuracy_m)

@@ -12,7 +12,7 @@ from geo_service.api.access import roles
 from geo_service.api.routing import Router
 from geo_service.api.state import AppState, State
 from geo_service.errors import BadRequestError, Fault
-from geo_service.geometry.crs import parse_datum, to_wgs84
+from geo_service.geometry.crs import WGS84, parse_datum, to_wgs84
 from geo_service.model import Role
 from geo_service.services import locating
 from geo_service.services.tiling import Tiling, require_aware
@@ -100,7 +100,7 @@ async def locate(
 ) -> dict[str, Any]:
     """Tell the cell of a point at every level."""
     datum = parse_datum(crs)
-    x, y = (lon, lat) if datum.name == "WGS84" else to_wgs84(np.array([[lon, lat]]), datum)[0].tolist()
+    x, y = (lon, lat) if datum == WGS84 else to_wgs84(np.array([[lon, lat]]), datum)[0].tolist()
     _require_on_globe(x, y)
     tiling = await tiling_at(state, as_of, known_at)
     if near or accuracy_m is not None:
