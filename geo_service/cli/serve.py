@@ -74,6 +74,8 @@ def run(settings: Settings) -> None:
             log_config=log_config(settings.log_level),
             timeout_graceful_shutdown=_SHUTDOWN_S,
             timeout_keep_alive=20,
+            # compiling a kernel holds a worker for seconds; it is not dead
+            timeout_worker_healthcheck=60,
             h11_max_incomplete_event_size=65_536,
             server_header=False,
         )
