@@ -133,6 +133,9 @@ def read_boundaries(
         faults.raise_if_any("The boundary file is not usable")
         raise AssertionError("a reader that gives no table notes a fault")
     note_refused(table.columns, Purpose.BOUNDARIES, faults)
+    code_field = _as_written(table, code_field)
+    name_field = None if name_field is None else _as_written(table, name_field)
+    parent_field = None if parent_field is None else _as_written(table, parent_field)
     fields = {"code_field": code_field, "name_field": name_field, "parent_field": parent_field}
     _check_fields(table, fields, faults)
     codes = _codes(table, code_field, faults, merge_parts=merge_parts)
@@ -169,6 +172,14 @@ def read_boundaries(
 
 def _caps(limits: Limits, max_vertices: int | None) -> Limits:
     return limits if max_vertices is None else replace(limits, vertices=max_vertices)
+
+
+def _as_written(table: VectorTable, wanted: str) -> str:
+    """Return the file's own spelling of a field: formats change case (KML makes ``Name`` of ``name``)."""
+    if wanted in table.columns:
+        return wanted
+    alike = [name for name in table.columns if name.lower() == wanted.lower()]
+    return alike[0] if len(alike) == 1 else wanted
 
 
 def _check_fields(table: VectorTable, fields: dict[str, str | None], faults: FaultList) -> None:

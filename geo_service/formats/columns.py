@@ -145,6 +145,8 @@ class Columns:
 
         ``datum`` is what the columns are in; None when that is not known because it was named wrongly.
         """
+        if lon not in self.header_of or lat not in self.header_of:
+            return np.full((len(self.frame), 2), np.nan)
         x, y = self.number(lon), self.number(lat)
         empty_x, empty_y = (self.text(lon) == "").to_numpy(), (self.text(lat) == "").to_numpy()
         for here, there, name in ((empty_x, empty_y, lon), (empty_y, empty_x, lat)):

@@ -236,13 +236,16 @@ def _write_gdal(driver: str) -> Callable[[_Job], _Outcome]:
     def write(job: _Job) -> _Outcome:
         metadata = {"layer_metadata": {"DATUM": label(job.datum)}} if driver == "GPKG" else {}
         pyogrio.write_dataframe(job.frame, job.path, driver=driver, layer=job.layer, **metadata)
-        if job.frame.crs is None:
-            return [
-                f"the coordinates are {label(job.datum)}, which the file cannot say: name it when it is read"
-            ], {}
-        return [], {}
+        return _unsaid_datum(job), {}
 
     return write
+
+
+def _unsaid_datum(job: _Job) -> list[str]:
+    """Return the note that a file cannot say its datum: GCJ-02, BD-09 and city grids have no EPSG number."""
+    if job.frame.crs is not None:
+        return []
+    return [f"the coordinates are {label(job.datum)}, which the file cannot say: name it when it is read"]
 
 
 def _write_shapefile(job: _Job) -> _Outcome:
@@ -262,7 +265,7 @@ def _write_shapefile(job: _Job) -> _Outcome:
             lines = [f"{short},{name}" for name, short in text.fields.items()]
             archive.writestr(f"{job.layer}-fields.csv", "\ufefffield,name\n" + "\n".join(lines) + "\n")
     job.path.write_bytes(packed.getvalue())
-    return text.notes, text.fields
+    return [*text.notes, *_unsaid_datum(job)], text.fields
 
 
 def _write_csv(job: _Job) -> _Outcome:

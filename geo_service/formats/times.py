@@ -11,7 +11,7 @@ from geo_service.formats.faults import FaultList
 
 DEFAULT_TIMEZONE = "Asia/Shanghai"
 
-_ZONED = re.compile(r"\d{2}:?\d{2}.*(?:Z|[+-]\d{2}(?::?\d{2})?)$", re.IGNORECASE)
+_ZONED = re.compile(r"[T ]\d{1,2}:?\d{2}[\d:.,]*\s*(?:Z|[+-]\d{2}(?::?\d{2})?)$", re.IGNORECASE)
 _SERIAL = re.compile(r"\d{5}(?:\.\d+)?")
 _ISO = re.compile(r"\d{4}-?\d{2}-?\d{2}(?:\D|$)")
 _EPOCH = re.compile(r"1\d{9}(?:\d{3})?")

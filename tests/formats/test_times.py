@@ -65,6 +65,15 @@ def test_iso_8601_comes_back_to_the_microsecond(moment: datetime) -> None:
 
 
 @pytest.mark.parametrize(
+    "text", ["2026-11-22", "2026/11/22", "11/22/2026", "20261122", "2026年11月22日", "46348"]
+)
+def test_a_day_alone_is_its_midnight_in_the_zone(text: str) -> None:
+    moments, faults, _notes = parsed(text)
+    assert not len(faults)
+    assert moments.iloc[0] == pd.Timestamp("2026-11-22", tz="Asia/Shanghai")
+
+
+@pytest.mark.parametrize(
     "text", ["yesterday", "2015-13-01", "31/12/2015", "25:00", "2015-02-30 10:00", "NaN", "nat"]
 )
 def test_what_is_no_moment_is_a_fault(text: str) -> None:
