@@ -62,7 +62,8 @@ def nested_outlines(leaf_geoms: Geoms, parents: Sequence[ArrayLike], counts: Seq
     ----------
     leaf_geoms : (n,) array of shapely Polygon or MultiPolygon
     parents : sequence of arrays of int
-        ``parents[0]`` gives each leaf's parent, ``parents[1]`` the parent of each of those, and so on upwards.
+        ``parents[0]`` gives each leaf's parent, ``parents[1]`` the parent of each of those, and so on
+        upwards.
     counts : sequence of int
         How many cells each of these levels has.
 
@@ -87,14 +88,14 @@ def simplify_tiling(geoms: Geoms, tolerance_deg: float) -> Geoms:
     geoms : (n,) array of shapely Polygon or MultiPolygon
         A tiling whose edges match.
     tolerance_deg : float
-        Corners whose triangle is smaller than the square of this (in degrees) may go. A pixel of a map tile of
-        256 pixels at zoom z is 360 / 2⁸⁺ᶻ degrees wide.
+        Corners whose triangle is smaller than the square of this (in degrees) may go. A pixel of a map
+        tile of 256 pixels at zoom z is 360 / 2⁸⁺ᶻ degrees wide.
 
     Returns
     -------
     (n,) array
-        Some of the vertices of the input, no others; as many cells as before. If a cell would vanish or become
-        invalid, the tolerance is halved, and after eight times the tiling is returned as it is.
+        Some of the vertices of the input, no others; as many cells as before. If a cell would vanish or
+        become invalid, the tolerance is halved, and after eight times the tiling is returned as it is.
     """
     geoms = np.asarray(geoms, dtype=object)
     before = shapely.is_empty(geoms)

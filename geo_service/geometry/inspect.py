@@ -94,7 +94,9 @@ def inspect_tiling(geoms: Geoms, codes: Sequence[str], *, tolerance_m: float = 0
     bad = np.zeros(len(geoms), dtype=bool)
     bad[[index for index, _ in invalid]] = True
     findings += [finding for _, finding in invalid]
-    out[~bad] = shapely.remove_repeated_points(lattice.snap(geoms[~bad]))
+    out[~bad] = lattice.snap(geoms[~bad])
+    sound = ~bad & shapely.is_valid(out)  # rounding may fold a ring up; the arrangement sorts that out
+    out[sound] = shapely.remove_repeated_points(out[sound])
     lost = ~bad & (shapely.area(out) == 0.0)
     findings += [_too_small(names[index], geoms[index]) for index in np.flatnonzero(lost).tolist()]
     out[lost] = shapely.Polygon()

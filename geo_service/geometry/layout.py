@@ -69,16 +69,14 @@ class Layout:
             return self.geoms, [tangle]
         fabric = self._fabric()
         ties = bridges(self._edges, self.tolerance_m)
-        gaps: list[Region] = []
-        if fabric is not None:
-            mending = mend(arrange(self._loose_lines(), self.geoms), self.tolerance_m)
-            gaps = mending.gaps
-            if not mending.mended and len(ties) == 0:
-                return self._sound(fabric, gaps)
+        gaps = self._open_faces() if fabric is not None else []
+        sound = fabric is not None and all(gap.width_m > self.tolerance_m for gap in gaps)
+        if fabric is not None and sound and len(ties) == 0:
+            return self._sound(fabric, gaps)
         drawing = arrange(np.concatenate((shapely.boundary(self.geoms), ties)), self.geoms)
         mending = mend(drawing, self.tolerance_m)
-        if fabric is not None and not mending.mended:
-            return self._sound(fabric, gaps)
+        if fabric is not None and sound and not mending.mended:
+            return self._sound(fabric, mending.gaps)
         return self._mended(drawing, mending)
 
     def _fabric(self) -> Fabric | None:
@@ -91,6 +89,14 @@ class Layout:
         ends = np.stack((self._edges.a, self._edges.b), axis=1)
         lines: Geoms = shapely.linestrings(lattice.to_degrees(ends))
         return lines
+
+    def _open_faces(self) -> list[Region]:
+        """Find the gaps of a sound fabric: faces inside its border that no cell touches from within."""
+        faces = shapely.get_parts(shapely.polygonize(self._loose_lines()))
+        points = shapely.point_on_surface(faces)
+        _, covered = shapely.STRtree(points).query(self.geoms, predicate="intersects")
+        gaps = np.setdiff1d(np.arange(len(faces)), covered)
+        return [Region(gaps[:0], shape, width_m(shape)) for shape in faces[gaps]]
 
     def _tangle(self) -> Finding | None:
         """Refuse a heap of shapes: laying n edges over each other can take n² crossings."""
@@ -123,13 +129,13 @@ class Layout:
         findings = self._overlaps(drawing, mending) + self._gaps(shapes, mending.gaps)
         empty = shapely.is_empty(shapes)
         findings += [self._vanished(index) for index in np.flatnonzero(empty).tolist()]
-        if not findings or all(finding.severity is not Severity.ERROR for finding in findings):
+        vertices, matched = 0, False
+        if all(finding.severity is not Severity.ERROR for finding in findings):
             Fabric.from_polygons(shapes)  # the proof; a mended tiling that fails it must never get out
+            more = shapely.get_num_coordinates(shapes) - shapely.get_num_coordinates(self.geoms)
+            vertices, matched = int(more[more > 0].sum()), bool((shapes != self.geoms).any())
         given = np.flatnonzero(mending.given)
-        vertices = int(
-            shapely.get_num_coordinates(shapes).sum() - shapely.get_num_coordinates(self.geoms).sum()
-        )
-        if given.size or vertices:
+        if given.size or matched:
             area = float(area_m2(drawing.faces[given]).sum())
             width = max((region.width_m for region in mending.mended), default=0.0)
             shape = drawing.shape(given) if given.size else None

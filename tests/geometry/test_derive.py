@@ -94,5 +94,5 @@ def test_real_districts_nest_in_their_beats(shared_data):
         shape = shapely.from_geojson(json.dumps(feature["geometry"]))
         by_name.setdefault(feature["properties"]["DIST_NUM"], []).append(shape)
     for name, shape in zip(names, derived, strict=True):
-        official = shapely.union_all(by_name[name])
+        official = shapely.union_all(by_name[str(int(name))])
         assert shapely.area(shapely.symmetric_difference(shape, official)) < 1e-4 * shapely.area(official)

@@ -59,6 +59,17 @@ def square(x, y, size=10_000):
     return units([(x, y), (x + size, y), (x + size, y + size), (x, y + size)])
 
 
+def shaken(cells, seed, steps):
+    """Each cell with each of its vertices moved on its own by up to so many lattice steps, off the lattice."""
+    rng = np.random.default_rng(seed)
+
+    def move(xy):
+        points, which = np.unique(xy, axis=0, return_inverse=True)  # a ring must stay closed
+        return (points + rng.uniform(-steps, steps, points.shape) * lattice.UNIT_DEG)[which]
+
+    return np.array([shapely.transform(cell, move) for cell in cells])
+
+
 def exact_area2(geom):
     """Twice the area in lattice units by the shoelace formula in Python's integers."""
     total = 0
