@@ -50,9 +50,9 @@ def isochrone(
     limits_ms : sequence of int
         Limits of time, in any order.
     cell_m : float
-        Raster step: the finer, the more accurate and the slower.
+        Raster step, 1 to 1,000: the finer, the more accurate and the slower.
     off_street_m : float
-        How far from the street the outline goes at most.
+        How far from the street the outline goes at most, 1 to 1,000.
     delay_ms : int or (k,) array
         What each source needs before it sets out.
 
@@ -65,12 +65,14 @@ def isochrone(
     Raises
     ------
     InvalidInputError
-        When a limit is negative, a distance not positive, or the raster would be too large.
+        When a limit is negative, a distance out of range, or the raster would be too large.
     """
     limits = [int(limit) for limit in limits_ms]
     faults = [Fault("limits_ms", "give 0 or more", value=x) for x in limits if x < 0]
-    if not (cell_m > 0 and off_street_m > 0):
-        faults.append(Fault("cell_m, off_street_m", "give metres above 0"))
+    if not 1 <= cell_m <= 1000:
+        faults.append(Fault("cell_m", "give 1 to 1,000 metres", value=cell_m))
+    if not 1 <= off_street_m <= 1000:
+        faults.append(Fault("off_street_m", "give 1 to 1,000 metres", value=off_street_m))
     if faults:
         raise InvalidInputError("The isochrone cannot be drawn like that.", faults)
     out = np.full(len(limits), shapely.MultiPolygon(), object)

@@ -62,6 +62,8 @@ class Snaps:
     def take(self, index: ArrayLike) -> Self:
         """Return the snaps at ``index`` (numbers or a mask)."""
         chosen = np.asarray(index)
+        if chosen.dtype.kind != "b":
+            chosen = chosen.astype(np.intp)
         return type(self)(*(getattr(self, f.name)[chosen] for f in fields(self)))
 
     @classmethod
