@@ -1,4 +1,4 @@
-"""Synthetic tilings on the lattice for benchmarks and tests: Voronoi cells whose edges wander like real borders."""
+"""Synthetic tilings on the lattice: Voronoi cells whose edges wander like real borders; points to place."""
 
 import numpy as np
 import shapely
@@ -30,7 +30,7 @@ def county(n_cells: int = 14_199, *, seed: int = 7, bends: int = 3) -> NDArray[n
     vertices = np.rint(diagram.vertices * SCALE)
     roughness = np.full(len(diagram.ridge_vertices), 0.16)
     for _ in range(12):
-        cells = _assemble(diagram, vertices, n_cells, _wandering(diagram, vertices, roughness, bends, seed))
+        cells = _assemble(diagram, n_cells, _wandering(diagram, vertices, roughness, bends, seed))
         bad = _bad_cells(cells)
         if not len(bad):
             return cells
@@ -50,7 +50,7 @@ def clustered_points(n: int, *, seed: int = 11) -> NDArray[np.float64]:
 
 
 def border_points(cells: NDArray[np.object_], n: int, *, seed: int = 13) -> NDArray[np.float64]:
-    """Lattice points on the borders of cells: half vertices, half points within a segment (where it has one)."""
+    """Lattice points on the borders of cells: half vertices, half points within a segment that has some."""
     rng = np.random.default_rng(seed)
     xy, ring = shapely.get_coordinates(shapely.get_rings(cells), return_index=True)
     ij = np.rint(xy * SCALE).astype(np.int64)
@@ -91,7 +91,7 @@ def _mirrored(seats: NDArray[np.float64], box: tuple[float, float, float, float]
 def _wandering(
     diagram: Voronoi, vertices: NDArray[np.float64], roughness: NDArray[np.float64], bends: int, seed: int
 ) -> NDArray[np.float64]:
-    """Lattice points of every ridge from its first vertex to its second: midpoints displaced, again and again."""
+    """Lattice points of every ridge, first vertex to second: midpoints displaced, again and again."""
     rng = np.random.default_rng(seed + 1)
     ends = np.array(diagram.ridge_vertices)
     line = vertices[np.where(ends < 0, 0, ends)]
@@ -105,9 +105,7 @@ def _wandering(
     return line
 
 
-def _assemble(
-    diagram: Voronoi, vertices: NDArray[np.float64], n_cells: int, lines: NDArray[np.float64]
-) -> NDArray[np.object_]:
+def _assemble(diagram: Voronoi, n_cells: int, lines: NDArray[np.float64]) -> NDArray[np.object_]:
     """Join the ridges of each cell into its ring."""
     number = {frozenset(pair): i for i, pair in enumerate(map(tuple, diagram.ridge_vertices))}
     first = np.array(diagram.ridge_vertices)[:, 0]

@@ -12,6 +12,7 @@ Segments may end on, or run along, others (T-junctions): the checks and the look
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,7 +94,8 @@ def _cross(p: I64, q: I64) -> NDArray[np.bool_]:
 
 def _side(segs: I64, point: I64) -> I64:
     ax, ay, bx, by = segs.T[:4]
-    return np.sign((bx - ax) * (point[:, 1] - ay) - (by - ay) * (point[:, 0] - ax))
+    side: I64 = np.sign((bx - ax) * (point[:, 1] - ay) - (by - ay) * (point[:, 0] - ax))
+    return side
 
 
 def _overlaps(tree: RasterTree) -> Iterable[Fault]:
@@ -112,7 +114,8 @@ def _overlapped(points: I64, tree: RasterTree) -> I64:
     number = (-2 - code) >> 1  # a vertex lies in a crossed tile
     corner = tree.origin + ((points - tree.origin) >> shift[:, None] << shift[:, None])
     of, segs = references(number, tree)
-    label = _label_beside(points, corner, number, of, segs, tree)
+    start = tree.entries[number, 1].astype(np.int64)
+    label = np.where(start >= 0, ONE_CELL + 1 + start, 0) + _way_from(corner, points, of, segs)
     ray_of, dx, dy, jump = _rays(points, of, segs)
     on_left, on_right = _turn_back(ray_of, dx, dy, jump)
     bad = label_of_sum(label) < -1
@@ -121,17 +124,16 @@ def _overlapped(points: I64, tree: RasterTree) -> I64:
     return points[bad]
 
 
-def _label_beside(points: I64, corner: I64, number: I64, of: I64, segs: I64, tree: RasterTree) -> I64:
-    """Sum of labels an infinitesimal to the right and up of each point, by the walk to its tile's corner."""
+def _way_from(corner: I64, points: I64, of: I64, segs: I64) -> I64:
+    """Change of the label from a tile's corner to an infinitesimal to the right and up of each point in it."""
     (px, py), (x0, y0) = points[of].T, corner[of].T
     ax, ay, bx, by = segs.T[:4]
     at_bend = left_of_corner(segs, x0, py).astype(np.int64)
     along_row = np.where((ay <= py) != (by <= py), left_of_corner(segs, px, py) - at_bend, 0)
     down = np.where((ax <= x0) != (bx <= x0), at_bend - left_of_corner(segs, x0, y0), 0)
-    start = tree.entries[number, 1].astype(np.int64)
-    label = np.where(start >= 0, ONE_CELL + 1 + start, 0)
-    np.add.at(label, of, (along_row + down) * label_jump(segs))
-    return label
+    change = np.zeros(len(points), np.int64)
+    np.add.at(change, of, (along_row + down) * label_jump(segs))
+    return change
 
 
 def _rays(points: I64, of: I64, segs: I64) -> tuple[I64, I64, I64, I64]:
@@ -148,8 +150,8 @@ def _rays(points: I64, of: I64, segs: I64) -> tuple[I64, I64, I64, I64]:
     behind = touching & ((px != ax) | (py != ay))
     ray_of = np.concatenate([of[ahead], of[behind]])
     order = np.argsort(ray_of, kind="stable")
-    both = (np.concatenate([d[ahead], -d[behind]])[order] for d in (dx, dy, jump))
-    return ray_of[order], *both
+    dx, dy, jump = (np.concatenate([d[ahead], -d[behind]])[order] for d in (dx, dy, jump))
+    return ray_of[order], dx, dy, jump
 
 
 def _turn_back(ray_of: I64, dx: I64, dy: I64, jump: I64) -> tuple[I64, I64]:
@@ -185,5 +187,5 @@ def _key(points: I64) -> I64:
     return (points[:, 0] << 32) + points[:, 1]
 
 
-def _fault(point: NDArray[np.int_], message: str) -> Fault:
+def _fault(point: NDArray[Any], message: str) -> Fault:
     return Fault("geometry", message, place=(int(point[0]) / SCALE, int(point[1]) / SCALE))

@@ -13,7 +13,8 @@ from geo_service.locate import plain, policy
 from geo_service.locate.check import check_closed, check_tiling
 from geo_service.locate.kernel import kernels
 from geo_service.locate.nearest import nearest_kernel
-from geo_service.locate.raster import RasterTree, build_tree
+from geo_service.locate.raster import RasterTree
+from geo_service.locate.raster_build import build_tree
 
 NO_CELL = -1
 
@@ -22,11 +23,11 @@ NO_CELL = -1
 class CellIndex:
     """Which leaf cell, and which of its ancestors, each point falls in.
 
-    The rule, everywhere: a point is first rounded to the lattice of 2⁻²³ degree (it moves by less than a
-    centimetre; steps are 1.3 cm). If the lattice point lies strictly inside a cell, that is its cell. If it lies
-    on a border or a vertex, it belongs, of the cells that touch it there, to the one with the smallest code, and
-    is flagged. Otherwise, or when it is not a place on the globe (NaN, infinite, out of range), it has none.
-    The answer is computed in integers without rounding, so it is the same on every machine.
+    The rule, everywhere: a point is first rounded to the lattice of 2⁻²³ degree (steps of 1.3 cm: it moves by
+    less than a centimetre). If the lattice point lies strictly inside a cell, that is its cell. If it lies on a
+    border or a vertex, it belongs, of the cells that touch it there, to the one with the smallest code, and is
+    flagged. Otherwise, or when it is not a place on the globe (NaN, infinite, out of range), it has none. The
+    answer is computed in integers without rounding, so it is the same on every machine.
 
     Build with :meth:`build`. All arrays are read-only afterwards, nothing is cached on use, and the compiled
     look-up releases the interpreter lock, so threads may share an index freely.
@@ -110,7 +111,7 @@ class CellIndex:
         if compiled is None:
             return plain.label_all(points, self.tree)
         cell, on_edge = np.empty(len(points), np.int32), np.empty(len(points), np.bool_)
-        compiled.label_all(points, cell, on_edge, *self.tree.arrays())
+        compiled.label_all(points, cell, on_edge, self.tree)
         return cell, on_edge
 
     def leaf_of_one(self, lon: float, lat: float) -> tuple[int, bool]:
@@ -119,10 +120,7 @@ class CellIndex:
         if compiled is None:
             cell, on_edge = plain.label_all(np.array([[lon, lat]], np.float64), self.tree)
             return int(cell[0]), bool(on_edge[0])
-        tree = self.tree
-        return compiled.label_one(
-            float(lon), float(lat), tree.origin, tree.nodes, tree.tiles, tree.entries, tree.refs, tree.segs
-        )
+        return compiled.label_one(float(lon), float(lat), self.tree)
 
     def locate(
         self, lonlat_deg: NDArray[np.float64], *, border: bool = False, near_gap_m: float | None = None
@@ -174,11 +172,10 @@ class CellIndex:
         )
 
     def path_of(self, cell: int) -> tuple[int, ...]:
-        """Return the numbers of a cell's ancestors from the top level down, and last its own; all -1 for no cell."""
+        """Return the numbers of a cell's ancestors, top level first, and last its own; all -1 for no cell."""
         if cell < 0:
             return (NO_CELL,) * (self.ancestors.shape[1] + 1)
-        above: list[int] = self.ancestors[cell].tolist()
-        return (*above, int(cell))
+        return (*(int(number) for number in self.ancestors[cell]), int(cell))
 
     def paths_of(self, cells: NDArray[np.integer]) -> NDArray[np.int32]:
         """Return the paths of many cells.
@@ -199,7 +196,7 @@ class CellIndex:
 
 
 def warm_up() -> bool:
-    """Compile the kernels now, or load them from disk, so that no request waits for it; False without numba."""
+    """Compile the kernels now, or load them from disk, so that no request waits; False without numba."""
     nearest_kernel()
     return kernels() is not None
 

@@ -14,27 +14,29 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from geo_service.locate.kernel import compile_cached, inner, numba, tree_types
+from geo_service.locate.kernel import compile_cached, inner, numba, tree_type
+from geo_service.locate.raster import RasterTree
 
 F64 = NDArray[np.float64]
-I32 = NDArray[np.int32]
 I64 = NDArray[np.int64]
 NO_CELL = -1
-MAX_DEPTH = 40  # each level of nodes is at least one bit finer, of 33
 SAME = (
     1.0 + 1e-9
 )  # squared distances this close are one place: a vertex, or segments that run along each other
+DISTANCE2, PLACE_X, PLACE_Y, BEYOND = range(4)  # what is found: columns of the result
+PX, PY, OWN = range(3)  # what is asked: lattice point and its own cell
+NODE, WEST, SOUTH, COLUMN, ROW, RING, STEP = range(7)  # a search that is under way
+MAX_DEPTH = 40  # each level of nodes is at least one bit finer, of 33
 
 
 @inner
-def _to_segments(
-    at: I64, own: int, scale: F64, first: int, last: int, refs: I32, segs: I32, best: F64
-) -> None:
-    """Compare the segments of one tile with the best so far: squared metres, x, y, cell on the other side."""
-    for r in range(first, last):
-        s = refs[r]
-        dx, dy = np.int64(segs[s, 2]) - segs[s, 0], np.int64(segs[s, 3]) - segs[s, 1]
-        px, py = at[0] - segs[s, 0], at[1] - segs[s, 1]
+def _to_segments(asked: I64, scale: F64, entry: int, best: F64, tree: RasterTree) -> None:
+    """Compare the segments of one tile with the best so far."""
+    for r in range(tree.entries[entry, 0], tree.entries[entry + 1, 0]):
+        s = tree.refs[r]
+        ax, ay = np.int64(tree.segs[s, 0]), np.int64(tree.segs[s, 1])
+        dx, dy = tree.segs[s, 2] - ax, tree.segs[s, 3] - ay
+        px, py = asked[PX] - ax, asked[PY] - ay
         length2 = (dx * scale[0]) ** 2 + (dy * scale[1]) ** 2
         along = (px * scale[0] * dx * scale[0] + py * scale[1] * dy * scale[1]) / length2
         if 0.0 < along < 1.0:
@@ -43,17 +45,17 @@ def _to_segments(
         else:
             along = 0.0 if along <= 0.0 else 1.0
             found = ((px - along * dx) * scale[0]) ** 2 + ((py - along * dy) * scale[1]) ** 2
-        if found > best[0] * SAME:
+        if found > best[DISTANCE2] * SAME:
             continue
-        if found * SAME < best[0]:
-            best[3] = NO_CELL
-        if found < best[0]:
-            best[0] = found
-            best[1], best[2] = segs[s, 0] + along * dx, segs[s, 1] + along * dy
+        if found * SAME < best[DISTANCE2]:
+            best[BEYOND] = NO_CELL
+        if found < best[DISTANCE2]:
+            best[DISTANCE2] = found
+            best[PLACE_X], best[PLACE_Y] = ax + along * dx, ay + along * dy
         for side in range(4, 6):
-            cell = segs[s, side]
-            if cell >= 0 and cell != own and (best[3] < 0 or cell < best[3]):
-                best[3] = cell
+            cell = tree.segs[s, side]
+            if cell >= 0 and cell != asked[OWN] and (best[BEYOND] < 0 or cell < best[BEYOND]):
+                best[BEYOND] = cell
 
 
 @inner
@@ -63,17 +65,18 @@ def _gap(low: int, high: int, at: int) -> int:
 
 
 @inner
-def _ring_bound(at: I64, scale: F64, low: I64, side: int, n: int, middle: I64, ring: int) -> float:
-    """Metres to the nearest tile of a ring; infinite where no tile of the node is on it."""
+def _ring_bound(asked: I64, scale: F64, search: I64, tree: RasterTree) -> float:
+    """Metres to the nearest tile of the present ring; infinite where no tile of the node is on it."""
+    side = np.int64(1) << tree.nodes[search[NODE], 1]
+    n = np.int64(1) << tree.nodes[search[NODE], 2]
     bound = np.inf
     for axis in range(2):
-        first, last = middle[axis] - ring, middle[axis] + ring
+        low, at = search[WEST + axis], asked[axis]
+        first, last = search[COLUMN + axis] - search[RING], search[COLUMN + axis] + search[RING]
         if first >= 0:
-            gap = _gap(low[axis], low[axis] + (first + 1) * side, at[axis])
-            bound = min(bound, gap * scale[axis])
+            bound = min(bound, _gap(low, low + (first + 1) * side, at) * scale[axis])
         if last < n:
-            gap = _gap(low[axis] + last * side, low[axis] + n * side, at[axis])
-            bound = min(bound, gap * scale[axis])
+            bound = min(bound, _gap(low + last * side, low + n * side, at) * scale[axis])
     return bound
 
 
@@ -93,99 +96,76 @@ def _step_on_ring(ring: int, step: int) -> tuple[int, int]:
 
 
 @inner
-def _search_tree(
-    at: I64,
-    own: int,
-    scale: F64,
-    nodes: I64,
-    tiles: I32,
-    entries: I32,
-    refs: I32,
-    segs: I32,
-    best: F64,
-    open_: I64,
-) -> None:
-    """Search the open node (the root, at first) and, as soon as they are met, the nodes within it.
-
-    A row of ``open_`` is a node that is being searched: its number, lower left corner, middle column and row,
-    ring, and the next step on the ring. (Written as a loop: numba cannot cache a recursive function.)
-    """
-    depth = 0
-    while depth >= 0:
-        node = open_[depth]
-        first, shift, n = nodes[node[0], 0], nodes[node[0], 1], np.int64(1) << nodes[node[0], 2]
-        side = np.int64(1) << shift
-        if node[6] == 0:
-            bound = _ring_bound(at, scale, node[1:3], side, n, node[3:5], node[5])
-            if bound * bound > best[0] * SAME or node[5] >= n:
-                depth -= 1
-                continue
-        inwards = False
-        while node[6] < max(1, 8 * node[5]) and not inwards:
-            column, row = _step_on_ring(node[5], node[6])
-            node[6] += 1
-            i, j = node[3] + column, node[4] + row
-            if i < 0 or j < 0 or i >= n or j >= n:
-                continue
-            code = np.int64(tiles[first + j * n + i])
-            if code >= NO_CELL:
-                continue
-            west, south = node[1] + i * side, node[2] + j * side
-            far = (_gap(west, west + side, at[0]) * scale[0]) ** 2
-            far += (_gap(south, south + side, at[1]) * scale[1]) ** 2
-            if far > best[0] * SAME:
-                continue
-            number = (-2 - code) >> 1
-            if (code & 1) == 0:
-                _to_segments(at, own, scale, entries[number, 0], entries[number + 1, 0], refs, segs, best)
-            else:
-                depth += 1
-                _open(open_[depth], number, west, south, at, nodes)
-                inwards = True
-        if not inwards:
-            node[5] += 1
-            node[6] = 0
+def _begin(search: I64, asked: I64, tree: RasterTree) -> None:
+    """Begin the search of a node at its tile nearest to the point."""
+    shift, last = tree.nodes[search[NODE], 1], (np.int64(1) << tree.nodes[search[NODE], 2]) - 1
+    search[COLUMN] = min(max((asked[PX] - search[WEST]) >> shift, 0), last)
+    search[ROW] = min(max((asked[PY] - search[SOUTH]) >> shift, 0), last)
+    search[RING], search[STEP] = 0, 0
 
 
 @inner
-def _open(node: I64, number: int, west: int, south: int, at: I64, nodes: I64) -> None:
-    """Begin the search of a node at the tile nearest to the point."""
-    shift, last = nodes[number, 1], (np.int64(1) << nodes[number, 2]) - 1
-    node[0], node[1], node[2] = number, west, south
-    node[3] = min(max((at[0] - west) >> shift, 0), last)
-    node[4] = min(max((at[1] - south) >> shift, 0), last)
-    node[5], node[6] = 0, 0
+def _next_in_ring(asked: I64, scale: F64, searches: I64, best: F64, tree: RasterTree) -> bool:
+    """Go on along the ring of the first search; stop at a node, with its search begun in the second row."""
+    search, below = searches[0], searches[1]
+    first, shift = tree.nodes[search[NODE], 0], tree.nodes[search[NODE], 1]
+    side, n = np.int64(1) << shift, np.int64(1) << tree.nodes[search[NODE], 2]
+    for step in range(search[STEP], max(1, 8 * search[RING])):
+        column, row = _step_on_ring(search[RING], step)
+        i, j = search[COLUMN] + column, search[ROW] + row
+        if i < 0 or j < 0 or i >= n or j >= n:
+            continue
+        code = np.int64(tree.tiles[first + j * n + i])
+        if code >= NO_CELL:
+            continue
+        west, south = search[WEST] + i * side, search[SOUTH] + j * side
+        far = (_gap(west, west + side, asked[PX]) * scale[0]) ** 2
+        far += (_gap(south, south + side, asked[PY]) * scale[1]) ** 2
+        if far > best[DISTANCE2] * SAME:
+            continue
+        number = (-2 - code) >> 1
+        if (code & 1) == 0:
+            _to_segments(asked, scale, number, best, tree)
+            continue
+        search[STEP] = step + 1
+        below[NODE], below[WEST], below[SOUTH] = number, west, south
+        _begin(below, asked, tree)
+        return True
+    search[RING] += 1
+    search[STEP] = 0
+    return False
 
 
-def _nearest_all(
-    ij: I64,
-    own: I32,
-    metres_per_unit: F64,
-    out: F64,
-    origin: I64,
-    nodes: I64,
-    tiles: I32,
-    entries: I32,
-    refs: I32,
-    segs: I32,
-) -> None:
-    open_ = np.empty((MAX_DEPTH, 7), np.int64)
-    for k in range(len(ij)):
-        out[k, 0], out[k, 3] = np.inf, NO_CELL
-        _open(open_[0], 0, origin[0], origin[1], ij[k], nodes)
-        _search_tree(ij[k], own[k], metres_per_unit[k], nodes, tiles, entries, refs, segs, out[k], open_)
+def _nearest_all(points: I64, metres_per_unit: F64, found: F64, tree: RasterTree) -> None:
+    """Search for each point: the root and, as soon as they are met, the nodes within it.
+
+    A loop over searches under way, one a level: numba cannot keep a recursive function on disk.
+    """
+    searches = np.empty((MAX_DEPTH, 7), np.int64)
+    for k in range(len(points)):
+        asked, scale, best = points[k], metres_per_unit[k], found[k]
+        best[DISTANCE2], best[BEYOND] = np.inf, NO_CELL
+        searches[0, NODE], searches[0, WEST], searches[0, SOUTH] = 0, tree.origin[0], tree.origin[1]
+        _begin(searches[0], asked, tree)
+        depth = 0
+        while depth >= 0:
+            bound = _ring_bound(asked, scale, searches[depth], tree) if searches[depth, STEP] == 0 else 0.0
+            if bound == np.inf or bound * bound > best[DISTANCE2] * SAME:
+                depth -= 1
+            elif _next_in_ring(asked, scale, searches[depth : depth + 2], best, tree):
+                depth += 1
 
 
 @lru_cache(maxsize=1)
 def nearest_kernel() -> Callable[..., None]:
-    """Compile the search, or load it: ``nearest(ij, own, metres_per_unit, out, *tree)``.
+    """Compile the search, or load it: ``nearest(points, metres_per_unit, found, tree)``.
 
-    For each lattice point: its own cell (-1 = none) and metres per unit eastwards and northwards go in; squared
-    metres to the nearest border, that place (x, y in lattice units), and the smallest other cell there come out
-    as the four columns of ``out``.
+    In go, for each point, its lattice coordinates and own cell (-1 = none), and metres per unit eastwards and
+    northwards. The four columns of ``found`` are filled: squared metres to the nearest border, that place (x, y
+    in lattice units), and the smallest other cell there.
     """
     if numba is None:
         return _nearest_all
     nb = numba.types
-    points = (nb.int64[:, ::1], nb.int32[::1], nb.float64[:, ::1], nb.float64[:, ::1])
-    return compile_cached(_nearest_all, nb.void(*points, *tree_types()))
+    arrays = (nb.int64[:, ::1], nb.float64[:, ::1], nb.float64[:, ::1])
+    return compile_cached(_nearest_all, nb.void(*arrays, tree_type()))

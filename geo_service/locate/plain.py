@@ -1,4 +1,4 @@
-"""The same look-up as :mod:`.kernel` in numpy alone: for a machine without numba, and as a check on the kernel.
+"""The look-up of :mod:`.kernel` in numpy alone: for a machine without numba, and as a check on the kernel.
 
 It takes the same tree and gives the same answers to the last point, several times slower.
 """

@@ -140,7 +140,7 @@ def _search(ij: NDArray[np.int64], own: I32, true_at_lat_deg: F64, tree: RasterT
     """Nearest border place in degrees, and the cell beyond it, on planes true to scale at given latitudes."""
     out = np.empty((len(ij), 4))
     scale = np.ascontiguousarray(_metres_per_unit(true_at_lat_deg))
-    nearest_kernel()(np.ascontiguousarray(ij), np.ascontiguousarray(own), scale, out, *tree.arrays())
+    nearest_kernel()(np.column_stack([ij, own]).astype(np.int64), scale, out, tree)
     return out[:, 1:3] / SCALE, out[:, 3].astype(np.int32)
 
 

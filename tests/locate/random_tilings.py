@@ -27,7 +27,7 @@ class Tiling:
 
     def polygons(self, *, t_junctions=False):
         """Outline of each cell; ``t_junctions`` drops vertices within straight borders, cell by cell."""
-        corners = np.array([t for t in self.triangles], np.float64) / lattice.SCALE
+        corners = np.array(self.triangles, np.float64) / lattice.SCALE
         triangles, owner = shapely.polygons(corners), np.array(self.owner)
         cells = [shapely.coverage_union_all(triangles[owner == c]) for c in range(self.n_cells)]
         return np.array([without_straight_vertices(c) if t_junctions else as_polygons(c) for c in cells])
@@ -90,7 +90,7 @@ def insert(triangles, p):
 
 @st.composite
 def tilings(draw, size=12, max_points=14, max_cells=6):
-    """Draw a square cut into needles and larger triangles, given to few cells: holes, parts, gaps, touching corners."""
+    """Draw a square cut into triangles and given to few cells: needles, holes, parts, gaps, touching corners."""
     coordinate = st.integers(0, size)
     triangles = [((0, 0), (size, 0), (size, size)), ((0, 0), (size, size), (0, size))]
     for p in draw(st.lists(st.tuples(coordinate, coordinate), max_size=max_points)):

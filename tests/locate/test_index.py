@@ -232,7 +232,7 @@ def test_threads_share_an_index():
 
 def test_an_index_cannot_be_written_to():
     index = CellIndex.build(segments_of(np.array([square(0, 0)])), ["a"])
-    assert all(not array.flags.writeable for array in index.tree.arrays())
+    assert all(not array.flags.writeable for array in index.tree)
     with pytest.raises(AttributeError):
         index.codes = ("b",)
 

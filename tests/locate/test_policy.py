@@ -47,7 +47,7 @@ def town():
 
 def test_distance_to_the_border_and_the_cell_beyond(town):
     cells, index = town
-    points = np.random.default_rng(1).uniform((119.59, 28.99), (119.65, 29.04), (400, 2))
+    points = np.random.default_rng(1).uniform((119.59, 28.99), (119.65, 29.04), (150, 2))
     found = index.locate(points, border=True, near_gap_m=120.0)
     assert {str(h) for h in found.how} == {"inside", "near_gap", "none"}
     for k, (lon, lat) in enumerate(points):
@@ -152,7 +152,7 @@ def test_far_away_the_nearest_cell_is_the_nearest_on_the_ellipsoid():
 def test_probabilities_agree_with_sampling(town, accuracy_m):
     _, index = town
     sigma = accuracy_m / math.sqrt(-2 * math.log(0.32))
-    radius, turn = np.meshgrid((np.arange(600) + 0.5) / 600, (np.arange(1200) + 0.5) / 1200 * 360)
+    radius, turn = np.meshgrid((np.arange(300) + 0.5) / 300, (np.arange(360) + 0.5))
     reach = sigma * np.sqrt(-2 * np.log(radius.ravel()))
     for lon, lat in ((119.62, 29.015), (119.6105, 29.0061), (119.6001, 29.0001), (119.58, 29.0)):
         at = np.full((2, reach.size), [[lon], [lat]])
@@ -163,7 +163,7 @@ def test_probabilities_agree_with_sampling(town, accuracy_m):
         assert sum(got.values()) <= 1 + 1e-9
         assert list(got.values()) == sorted(got.values(), reverse=True)
         for k in range(len(index)):
-            assert got.get(k, 0.0) == pytest.approx(share[k], abs=2e-3)
+            assert got.get(k, 0.0) == pytest.approx(share[k], abs=3e-3)
 
 
 def test_on_a_border_and_in_a_corner_the_doubt_is_shared_evenly():
