@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from geo_service.errors import BadRequestError
 
 PALETTES = {"YlGnBu", "YlOrRd", "PuBuGn", "OrRd", "Blues", "BuPu", "RdYlBu"}  # safe for the colour-blind
-_SAMPLE = 600  # natural breaks are sought among so many quantiles: their cost grows with the square
+_GROUPS = 600  # natural breaks lie between so many groups of neighbours: the cost grows with the square
 _FEWEST, _MOST = 2, 9
 
 
@@ -84,33 +84,47 @@ def natural_breaks(values: NDArray[np.float64], count: int) -> NDArray[np.float6
     """Upper limits of the classes with the least sum of squared deviations from their means.
 
     W. D. Fisher, "On grouping for maximum homogeneity", Journal of the American Statistical Association 53
-    (1958), by dynamic programming over sorted values: exact, of order ``count · n²``.
+    (1958), by dynamic programming over the distinct values in order: exact for up to 600 of them; more are
+    first put into 600 groups of neighbours. ``count`` is at most the number of distinct values.
     """
-    ordered = np.sort(np.asarray(values, dtype=np.float64))
-    ordered -= (middle := float(ordered.mean()))  # sums of squares of small numbers keep their digits
-    total = np.concatenate([[0.0], np.cumsum(ordered)])
-    square = np.concatenate([[0.0], np.cumsum(ordered**2)])
-    n = len(ordered)
-    size = np.arange(n + 1)
-    best = np.full(n + 1, np.inf)
-    best[0] = 0.0
-    begins = np.zeros((count, n + 1), dtype=np.int64)
-    for k in range(count):
-        following = np.full(n + 1, np.inf)
-        for end in range(k + 1, n + 1):
-            begin = size[k:end]
-            within = square[end] - square[begin] - (total[end] - total[begin]) ** 2 / (end - begin)
-            cost = best[begin] + within
-            chosen = int(np.argmin(cost))
-            following[end] = cost[chosen]
-            begins[k, end] = begin[chosen]
-        best = following
+    distinct, weight = np.unique(np.asarray(values, dtype=np.float64), return_counts=True)
+    middle = float(np.average(distinct, weights=weight))  # squares of small numbers keep their digits
+    sums = np.stack([weight, weight * (distinct - middle), weight * (distinct - middle) ** 2])
+    last = _last_of_each_group(weight)
+    sums = np.concatenate([np.zeros((3, 1)), np.cumsum(sums, axis=1)[:, last]], axis=1)
+    begins = _best_begins(sums, count)
     limits = np.empty(count)
-    end = n
+    end = len(last)
     for k in range(count - 1, -1, -1):
-        limits[k] = ordered[end - 1] + middle
+        limits[k] = distinct[last[end - 1]]
         end = int(begins[k, end])
     return limits
+
+
+def _last_of_each_group(weight: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Last of each group of neighbours that are kept together: all apart, or so many groups of one weight."""
+    if len(weight) <= _GROUPS:
+        return np.arange(len(weight))
+    number = (np.cumsum(weight) - 1) * _GROUPS // int(weight.sum())
+    return np.flatnonzero(np.append(number[1:] != number[:-1], True))
+
+
+def _best_begins(sums: NDArray[np.float64], count: int) -> NDArray[np.int64]:
+    """Begin of the last of k + 1 classes over the first so many groups; ``sums`` are cumulative moments."""
+    groups = sums.shape[1] - 1
+    best = np.full(groups + 1, np.inf)
+    best[0] = 0.0
+    begins = np.zeros((count, groups + 1), dtype=np.int64)
+    for k in range(count):
+        following = np.full(groups + 1, np.inf)
+        for end in range(k + 1, groups + 1):
+            held, total, square = sums[:, end, None] - sums[:, k:end]
+            cost = best[k:end] + square - total**2 / held
+            chosen = int(np.argmin(cost))
+            following[end] = cost[chosen]
+            begins[k, end] = k + chosen
+        best = following
+    return begins
 
 
 def _known_method(method: Method | str) -> Method:
@@ -141,9 +155,7 @@ def _limits(finite: NDArray[np.float64], method: Method, count: int) -> tuple[fl
     elif method is Method.EQUAL:
         limits = distinct[0] + share * (distinct[-1] - distinct[0])
     else:
-        many = len(finite) > _SAMPLE
-        sample = np.quantile(finite, np.linspace(0, 1, _SAMPLE), method="nearest") if many else finite
-        limits = natural_breaks(sample, count)
+        limits = natural_breaks(finite, count)
     if (distinct == np.floor(distinct)).all():
         limits = np.floor(limits)  # of whole numbers the same fall below; a legend of "5", not "5.2"
     return tuple(float(v) for v in np.unique(np.append(limits[:-1], distinct[-1])))

@@ -156,7 +156,7 @@ class Heading(JSCSSMixin, MacroElement):
 
     _template = Template(
         "{% macro script(this, kwargs) %}"
-        "GeoService.begin({{ this._parent.get_name() }}, {{ this.config_json }});"
+        "GeoService.begin({{ this._parent.get_name() }}, {{ this.config_json }});\n"
         "GeoService.heading({{ this._parent.get_name() }}, {{ this.config_json }});"
         "{% endmacro %}"
     )

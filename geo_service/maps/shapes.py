@@ -27,6 +27,7 @@ import shapely
 from numpy.typing import NDArray
 
 from geo_service.errors import BadRequestError
+from geo_service.geometry.derive import simplify_tiling
 from geo_service.maps.arcs import quantised_rings, shared_arcs
 
 FORMAT = "geo-service-shapes/1"
@@ -121,7 +122,7 @@ def simplified(geoms: NDArray[np.object_], detail: Detail) -> NDArray[np.object_
     tolerance_deg = _TOLERANCE_DEG[detail]
     if not tolerance_deg or not len(geoms):
         return geoms
-    return np.asarray(shapely.coverage_simplify(geoms, tolerance_deg), dtype=object)
+    return simplify_tiling(geoms, tolerance_deg)
 
 
 def decode_shapes(payload: bytes) -> Shapes:

@@ -32,7 +32,7 @@ def vendored(name: str) -> str:
 def static_url(name: str) -> str:
     """Address of a static file; it changes with the content, so the answer may be kept for ever."""
     digest = hashlib.sha256(read_static(name)).hexdigest()[:12]
-    return f"{STATIC_URL}/{quote(name)}?v={digest}"
+    return f"{STATIC_URL}/{quote(name, safe='/@')}?v={digest}"
 
 
 @lru_cache(maxsize=256)

@@ -109,7 +109,8 @@ def serving(factory: str) -> Iterator[str]:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
-        code = f"import uvicorn; uvicorn.run('tests.browser.map_server:{factory}', factory=True, fd={listener.fileno()}, log_level='warning')"
+        settings = f"factory=True, fd={listener.fileno()}, log_level='warning'"
+        code = f"import uvicorn; uvicorn.run('tests.browser.map_server:{factory}', {settings})"
         environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
         process = subprocess.Popen(
             [sys.executable, "-c", code], pass_fds=[listener.fileno()], env=environment

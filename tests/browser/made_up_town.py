@@ -1,7 +1,8 @@
-"""A made-up place for the browser: an irregular tiling in four levels, streets, a river, incidents, responders."""
+"""A made-up place for the browser: a tiling in four levels, streets, a river, incidents, responders."""
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import geopandas as gpd
 import numpy as np
@@ -62,7 +63,7 @@ class Town:
         for i in range(self.side):
             for j in range(self.side):
                 walk = [(i, j), (i + 1, j), (i + 1, j + 1), (i, j + 1), (i, j)]
-                ring = np.concatenate([border(*a, *b)[:-1] for a, b in zip(walk, walk[1:], strict=False)])
+                ring = np.concatenate([border(*a, *b)[:-1] for a, b in pairwise(walk)])
                 out[i * self.side + j] = shapely.Polygon(ring)
         return out
 

@@ -55,7 +55,7 @@ def page_response(page: Page) -> HTMLResponse:
     )
 
 
-def create_map_app(town: Town) -> FastAPI:
+def create_map_app(town: Town) -> FastAPI:  # noqa: C901 - one small handler a route
     """Application with the routes that the pages ask."""
     app = FastAPI(docs_url=None, redoc_url=None)
     app.add_middleware(GZipMiddleware, minimum_size=500, compresslevel=6)

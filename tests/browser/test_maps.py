@@ -128,8 +128,10 @@ def test_single_file_opens_from_disk_without_any_request(
         assert painted_colors(page, "gs-cells") >= 4
 
 
-def test_a_county_opens_quickly(page: Page, county_url: str, requests_made: list[str]) -> None:
-    """14,400 cells at the finest level, drawn, in less than 2 s and 1.5 MB; three tries, the machine is shared."""
+def test_a_county_opens_quickly(
+    page: Page, county_url: str, requests_made: list[str], record_property
+) -> None:
+    """14,400 cells at the finest level, drawn: the best of three, for other work may share the machine."""
     took = []
     for _ in range(3):
         requests_made.clear()
@@ -141,7 +143,8 @@ def test_a_county_opens_quickly(page: Page, county_url: str, requests_made: list
         sent = page.evaluate(
             "performance.getEntries().reduce((sum, entry) => sum + (entry.transferSize || 0), 0)"
         )
-    print(f"\nopened in {min(took):.2f} s of {[round(t, 2) for t in took]}, {sent / 1e6:.2f} MB transferred")
+    record_property("opened_s", min(took))
+    record_property("transferred_bytes", sent)
     assert min(took) < 2.0
     assert sent < 1_500_000
 
