@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from fastapi import APIRouter, FastAPI
@@ -206,8 +207,7 @@ def test_a_visitor_without_a_key_is_led_to_the_sign_in_page(app: FastAPI):
     from geo_service.api import problems
 
     problems.register(shut)
-    parts = app.state.parts
-    shut.state.parts = type(parts)(parts.settings, parts.database, parts.gate, open_maps=False)
+    shut.state.parts = replace(app.state.parts, open_maps=False)
     with TestClient(shut, follow_redirects=False) as visitor:
         page = visitor.get("/maps/x", headers={"Accept": "text/html"})
         assert (page.status_code, page.headers["location"]) == (303, "/sign-in?next=/maps/x")

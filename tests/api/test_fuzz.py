@@ -18,7 +18,7 @@ from schemathesis.specs.openapi.checks import (
 from geo_service.api.problems import MEDIA_TYPE
 from tests.api.conftest import BASE
 
-EXAMPLES = 15
+EXAMPLES = 8
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
 
@@ -27,18 +27,20 @@ def test_no_request_breaks_an_operation(app: FastAPI, admin_key: str, mode: Gene
     schema = schemathesis.openapi.from_dict(app.openapi())
     schema.app = app
     schema.config.update(base_url=BASE)
-    tried = 0
+    tried, failures = 0, []
     for result in schema.get_all_operations():
         operation = result.ok()
         try:
             fuzz(operation, mode, admin_key)
         except Unsatisfiable:
             assert mode is GenerationMode.NEGATIVE, operation.label  # it takes nothing that could be wrong
-        except BaseException as error:
+        except Exception as error:  # noqa: BLE001 - every operation is tried, all that break are named
             error.add_note(f"while asking {operation.label}")
-            raise
+            failures.append(error)
         tried += 1
     assert tried >= 7
+    if failures:
+        raise ExceptionGroup(f"{len(failures)} of {tried} operations break", failures)
 
 
 def fuzz(operation: Any, mode: GenerationMode, key: str) -> None:
