@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["tests.postgis"]
+pytest_plugins = ["tests.postgis", "tests.town"]
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -1,7 +1,7 @@
 """Coverage: who is on duty at a moment, one travel pass, and what share of each cell is reached in time."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +22,7 @@ from geo_service.store import audit, coverage
 from geo_service.store.database import Database
 
 LONGEST_LIMIT_S = 4 * 3600
+STANDARD_MODE, STANDARD_LIMIT_S = Mode.EBIKE, 300
 
 #: Part of the fingerprint: raise it when the same inputs would give other numbers.
 METHOD_VERSION = 1
@@ -82,7 +83,8 @@ def run_coverage(
     with database.reading() as connection:
         known = coverage.find(connection, fingerprint)
     if known:
-        return _remembered(database, tiling, known)
+        # whoever is on duty at another moment too gives the same run: the answer is for the moment asked
+        return replace(_remembered(database, tiling, known), at=at)
     sources = snapper.snap(places, MAX_ACCESS_M)
     demand_snaps = ground.demand_snaps(demand, mode)
     node_ms, nearest = travel_time(graph, sources)
@@ -138,9 +140,9 @@ def _remembered(database: Database, tiling: Tiling, known: dict[str, Any]) -> Co
 
 
 def latest_run(database: Database, tiling: Tiling) -> CoverageRun | None:
-    """Return the run computed last on a tiling, None if there is none."""
+    """Return the run by the standard (five minutes by e-bike) computed last on a tiling, if there is one."""
     with database.reading() as connection:
-        known = coverage.latest(connection, tiling.edition.id)
+        known = coverage.latest(connection, tiling.edition.id, STANDARD_MODE.value, STANDARD_LIMIT_S)
     return _remembered(database, tiling, known) if known else None
 
 

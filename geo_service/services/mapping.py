@@ -129,6 +129,7 @@ class Mapper:
                 unit=Label("户数占比", "of households"),
                 method="given",
                 breaks=(0.2, 0.4, 0.6, 0.8, 0.95, 1.0),
+                palette="RdYlBu",
                 percent=True,
                 note=_moment_note(view, with_mode=True),
             )

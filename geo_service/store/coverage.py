@@ -15,17 +15,22 @@ from geo_service.store.tables import coverage_cell, coverage_run
 
 def find(connection: Connection, fingerprint: bytes) -> dict[str, Any] | None:
     """Return the run with these inputs, None if it was never computed."""
-    return _one(connection, coverage_run.c.fingerprint == fingerprint)
+    return _newest(connection, coverage_run.c.fingerprint == fingerprint)
 
 
-def latest(connection: Connection, edition_id: int) -> dict[str, Any] | None:
-    """Return the run computed last on an edition."""
-    return _one(connection, coverage_run.c.edition_id == edition_id)
+def latest(connection: Connection, edition_id: int, mode: str, limit_s: int) -> dict[str, Any] | None:
+    """Return the run of a mode and limit that was computed last on an edition."""
+    return _newest(
+        connection,
+        coverage_run.c.edition_id == edition_id,
+        coverage_run.c.mode == mode,
+        coverage_run.c.limit_s == limit_s,
+    )
 
 
-def _one(connection: Connection, condition: Any) -> dict[str, Any] | None:
+def _newest(connection: Connection, *conditions: Any) -> dict[str, Any] | None:
     row = connection.execute(
-        select(coverage_run).where(condition).order_by(coverage_run.c.id.desc()).limit(1)
+        select(coverage_run).where(*conditions).order_by(coverage_run.c.id.desc()).limit(1)
     ).mappings().one_or_none()  # fmt: skip
     return dict(row) if row else None
 

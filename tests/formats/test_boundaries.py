@@ -81,6 +81,8 @@ def test_parts_are_merged_when_asked() -> None:
     assert (
         "overlap" in one_fault_of(read_boundaries, overlapping, code_field="code", merge_parts=True).message
     )
+    fault = one_fault_of(read_boundaries, data, code_field="code", merge_parts=True, max_vertices=10)
+    assert "15 vertices" in fault.message
     other = collection(feature(code="a", name="x"), feature(square(121), code="a", name="y"))
     more = {"code_field": "code", "name_field": "name", "merge_parts": True}
     assert one_fault_of(read_boundaries, other, **more).field == "name"

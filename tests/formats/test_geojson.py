@@ -325,6 +325,7 @@ def test_too_many_vertices_rings_parts_properties() -> None:
     )
     names = {f"p{i}": i for i in range(101)}
     assert "100 properties" in one_fault_of(read_geojson, collection(feature(**names))).message
+    assert "200 characters" in one_fault_of(read_geojson, collection(feature(**{"n" * 201: 1}))).message
     spread = [feature(**{f"p{i}_{j}": 1 for j in range(60)}) for i in range(2)]
     assert "120 different" in one_fault_of(read_geojson, collection(*spread)).message
 

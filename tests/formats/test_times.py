@@ -93,6 +93,8 @@ def test_a_stated_format() -> None:
     moments, faults, _notes = parsed("08/02/2015 23:43", "13.01.2015", time_format="%d/%m/%Y %H:%M")
     assert moments.iloc[0] == pd.Timestamp("2015-02-08 15:43", tz="UTC")
     assert "%d/%m/%Y" in faults.listed()[0].message
+    _moments, faults, _notes = parsed("08/02/2015", time_format="%Q %")
+    assert faults.listed()[0].field == "time_format"
 
 
 def test_hours_that_come_twice_or_never() -> None:

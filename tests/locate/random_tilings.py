@@ -90,7 +90,7 @@ def insert(triangles, p):
 
 @st.composite
 def tilings(draw, size=12, max_points=14, max_cells=6):
-    """Draw a square cut into triangles and given to few cells: needles, holes, parts, gaps, touching corners."""
+    """Draw a square cut into triangles for few cells: needles, holes, parts, gaps, touching corners."""
     coordinate = st.integers(0, size)
     triangles = [((0, 0), (size, 0), (size, size)), ((0, 0), (size, size), (0, size))]
     for p in draw(st.lists(st.tuples(coordinate, coordinate), max_size=max_points)):
