@@ -49,6 +49,9 @@ class Settings(BaseSettings):
         How long a request waits for a connection before it is told 503.
     statement_timeout_ms : int
         Longest statement of a request; 0 is no limit.
+    open_maps : bool or None
+        Whether maps and figures that name no person need no key; None: only where the service listens on
+        this machine alone.
     log_level : str
         Of the service's own log.
     """
@@ -73,6 +76,7 @@ class Settings(BaseSettings):
     write_pool_size: int = Field(default=4, ge=1, le=200)
     pool_timeout_s: float = Field(default=2.0, gt=0, le=60)
     statement_timeout_ms: int = Field(default=10_000, ge=0)
+    open_maps: bool | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @field_validator("home", "postgres_bin")

@@ -31,16 +31,17 @@ from geo_service.services.ground import Ground
 from geo_service.services.identity import Gatekeeper, session_secret
 from geo_service.services.mapping import Mapper
 from geo_service.services.tiling import Tilings
+from geo_service.services.warming import warm_in_background
 from geo_service.settings import Settings
 from geo_service.store.cluster import Cluster
 from geo_service.store.database import Database
 from geo_service.web.assets import STATIC_URL
 
 ROUTERS = (
+    locate.router,  # asked most, and routes are tried in this order
     pages.router,
     session.router,
     status.router,
-    locate.router,
     cells.router,
     incidents.router,
     coverage.router,
@@ -62,6 +63,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        warm_in_background(state.tilings, state.ground, state.mapper)
         try:
             yield
         finally:
@@ -100,6 +102,7 @@ def make_state(settings: Settings) -> AppState:
         read_size=settings.read_pool_size,
         write_size=settings.write_pool_size,
         statement_timeout_ms=settings.statement_timeout_ms,
+        pool_timeout_s=settings.pool_timeout_s,
     )
     gate = Gatekeeper(database, session_secret(settings.home))
     tilings, ground = Tilings(database), Ground(database)
@@ -110,7 +113,7 @@ def make_state(settings: Settings) -> AppState:
         ground,
         Mapper(database, ground),
         gate,
-        open_maps=is_loopback(settings.host),
+        open_maps=is_loopback(settings.host) if settings.open_maps is None else settings.open_maps,
     )
 
 

@@ -1,15 +1,13 @@
-"""Figures of cells: land, people, incidents and staff, counted on the leaves and summed up the levels."""
+"""Figures of cells: incidents and staff, counted on the leaves and summed up the levels."""
 
 from datetime import datetime
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from geo_service.geometry import measure
 from geo_service.services.rostering import on_duty
 from geo_service.services.tiling import Tiling
-from geo_service.store import ground, incidents, staffing
+from geo_service.store import incidents, staffing
 from geo_service.store.database import Connection
 
 
@@ -19,20 +17,6 @@ def sum_up(tiling: Tiling, level: str, leaf_values: NDArray[np.float64]) -> NDAr
     inside = group >= 0
     count = int((tiling.cells["level"] == level).sum())
     return np.bincount(group[inside], weights=leaf_values[inside], minlength=count).astype(np.float64)
-
-
-def land_and_people(connection: Connection, tiling: Tiling) -> pd.DataFrame:
-    """Return area_km2, households and residents of each leaf, in the order of the index."""
-    points = ground.demand(connection)
-    leaf, _ = tiling.index.leaf_of(points[["lon", "lat"]].to_numpy(dtype=float))
-    known = leaf >= 0
-    n = len(tiling.leaves)
-    shapes = tiling.cells["geom"].to_numpy()[tiling.leaves]
-    columns = {
-        name: np.bincount(leaf[known], weights=points[name].to_numpy(dtype=float)[known], minlength=n)
-        for name in ("households", "residents")
-    }
-    return pd.DataFrame({"area_km2": measure.area_m2(shapes) / 1e6, **columns})
 
 
 def incident_counts(

@@ -139,13 +139,6 @@ def _remembered(database: Database, tiling: Tiling, known: dict[str, Any]) -> Co
     )
 
 
-def latest_run(database: Database, tiling: Tiling) -> CoverageRun | None:
-    """Return the run by the standard (five minutes by e-bike) computed last on a tiling, if there is one."""
-    with database.reading() as connection:
-        known = coverage.latest(connection, tiling.edition.id, STANDARD_MODE.value, STANDARD_LIMIT_S)
-    return _remembered(database, tiling, known) if known else None
-
-
 def _shares(tiling: Tiling, demand: Demand, times_ms: np.ndarray, limit_s: int) -> pd.DataFrame:
     n_cells = len(tiling.leaves)
     shares = reach.cell_shares(demand.leaf, demand.weight, times_ms, limit_s * 1000, n_cells=n_cells)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from geo_service.errors import ConflictError
@@ -62,6 +63,7 @@ class Ground:
         self._lock = threading.RLock()
         self._roads: _Roads | None = None
         self._demand: dict[Any, Demand] = {}
+        self._people: dict[Any, pd.DataFrame] = {}
         self._snaps: dict[Any, Snaps] = {}
 
     def roads(self, mode: Mode) -> tuple[int, bytes, RoadGraph, Snapper]:
@@ -97,6 +99,15 @@ class Ground:
                 self._demand[key] = _demand_of(tiling, ground.demand(connection))
             return self._demand[key]
 
+    def land_and_people(self, tiling: Tiling) -> pd.DataFrame:
+        """Return area_km2, households and residents of each leaf, in the order of the index."""
+        with self._lock, self._database.reading() as connection:
+            key = (tiling.edition.id, ground.demand_version(connection))
+            if key not in self._people:
+                self._people.clear()
+                self._people[key] = _land_and_people(tiling, ground.demand(connection))
+            return self._people[key]
+
     def demand_snaps(self, demand: Demand, mode: Mode) -> Snaps:
         """Return where the demand meets the streets of a mode."""
         with self._lock:
@@ -107,7 +118,19 @@ class Ground:
             return self._snaps[key]
 
 
-def _demand_of(tiling: Tiling, points: Any) -> Demand:
+def _land_and_people(tiling: Tiling, points: pd.DataFrame) -> pd.DataFrame:
+    leaf, _ = tiling.index.leaf_of(points[["lon", "lat"]].to_numpy(dtype=float))
+    known = leaf >= 0
+    n = len(tiling.leaves)
+    counts = {
+        name: np.bincount(leaf[known], weights=points[name].to_numpy(dtype=float)[known], minlength=n)
+        for name in ("households", "residents")
+    }
+    shapes = tiling.cells["geom"].to_numpy()[tiling.leaves]
+    return pd.DataFrame({"area_km2": measure.area_m2(shapes) / 1e6, **counts})
+
+
+def _demand_of(tiling: Tiling, points: pd.DataFrame) -> Demand:
     lonlat_deg = points[["lon", "lat"]].to_numpy(dtype=float)
     leaf, _ = tiling.index.leaf_of(lonlat_deg)
     households = points["households"].to_numpy(dtype=float)

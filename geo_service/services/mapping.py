@@ -1,5 +1,7 @@
 """The maps' data and pages: shapes, figures and points of an edition, served or embedded in one file."""
 
+import threading
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -28,6 +30,8 @@ from geo_service.store import boundaries, ground, incidents, roads, tiles
 from geo_service.store.database import Database
 
 YEAR = timedelta(days=365)
+#: Encoded shapes held in memory: five levels in three details, twice.
+SHAPES_KEPT = 30
 
 STAFFING_MEASURES = (
     Measure("per_km2", Label("每平方公里", "per km²")),
@@ -59,6 +63,8 @@ class Mapper:
     def __init__(self, database: Database, ground: Ground) -> None:
         self._database = database
         self._ground = ground
+        self._lock = threading.Lock()
+        self._shapes: OrderedDict[tuple[int, str, Detail], bytes] = OrderedDict()
         self._makers: Mapping[str, Callable[[Tiling, str, str, View], bytes]] = {
             "staffing": self._staffing,
             "coverage": self._coverage,
@@ -66,16 +72,22 @@ class Mapper:
         }
 
     def shapes(self, tiling: Tiling, level: str, detail: Detail) -> bytes:
-        """Return a level's cells, encoded for the page."""
+        """Return a level's cells, encoded for the page; made once for each edition."""
         cells = tiling.at_level(level)
-        return encode_shapes(
-            cells["code"].tolist(),
-            cells["name"].tolist(),
-            cells["geom"].to_numpy(),
-            level=level,
-            edition=tiling.edition.id,
-            detail=detail,
-        )
+        key = (tiling.edition.id, level, detail)
+        with self._lock:
+            if key not in self._shapes:
+                self._shapes[key] = encode_shapes(
+                    cells["code"].tolist(),
+                    cells["name"].tolist(),
+                    cells["geom"].to_numpy(),
+                    level=level,
+                    edition=tiling.edition.id,
+                    detail=detail,
+                )
+                while len(self._shapes) > SHAPES_KEPT:
+                    self._shapes.popitem(last=False)
+            return self._shapes[key]
 
     def figures(self, kind: str, tiling: Tiling, level: str, measure: str, view: View) -> bytes:
         """Return the figures of one map, level and measure.
@@ -96,18 +108,15 @@ class Mapper:
         return self._makers[kind](tiling, level, measure, view)
 
     def _staffing(self, tiling: Tiling, level: str, measure: str, view: View) -> bytes:
+        leaf = self._ground.land_and_people(tiling)
         with self._database.reading() as connection:
-            ground = cell_figures.land_and_people(connection, tiling)
             yearly = cell_figures.incident_counts(connection, tiling, view.at - YEAR, view.at)
             staff = cell_figures.staff_counts(connection, tiling, level, view.at)
-        leaf = {"area_km2": ground["area_km2"], "residents": ground["residents"],
-                "households": ground["households"], "incidents": yearly}  # fmt: skip
-        totals = {
-            name: cell_figures.sum_up(tiling, level, np.asarray(v, dtype=float)) for name, v in leaf.items()
-        }
-        density = staffing_density(
-            staff, totals["area_km2"], totals["residents"], totals["households"], totals["incidents"]
+        area_km2, residents, households, incidents_a_year = (
+            cell_figures.sum_up(tiling, level, np.asarray(values, dtype=float))
+            for values in (leaf["area_km2"], leaf["residents"], leaf["households"], yearly)
         )
+        density = staffing_density(staff, area_km2, residents, households, incidents_a_year)
         words = next(one.label for one in STAFFING_MEASURES if one.code == measure)
         return figures_json(
             _by_code(tiling, level, density[measure].to_numpy(dtype=float)),

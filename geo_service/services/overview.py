@@ -1,27 +1,32 @@
 """What an installation holds, in a few figures."""
 
-from collections import Counter
 from datetime import datetime
 from typing import Any
 
-from geo_service.services.coverage import latest_run
+from geo_service.services.coverage import STANDARD_LIMIT_S, STANDARD_MODE
 from geo_service.services.rostering import on_duty
 from geo_service.services.tiling import Tilings, in_force_at
-from geo_service.store import boundaries, incidents, staffing
+from geo_service.store import boundaries, coverage, incidents, staffing
 from geo_service.store.database import Database
 
 
 def overview(database: Database, tilings: Tilings, now: datetime) -> dict[str, Any]:
-    """Return edition, levels with their counts of cells, incidents, responders and the last coverage."""
+    """Return edition, levels with their counts of cells, incidents, responders and the last coverage.
+
+    The coverage is the one by the standard, five minutes by e-bike, that was computed last.
+    """
     edition = in_force_at(tilings.spans(), now)
     with database.reading() as connection:
         levels = boundaries.levels(connection)
+        counts = boundaries.count_cells(connection, edition.id) if edition else {}
         totals = incidents.totals(connection)
-        duty = on_duty(connection, now)
+        on = len(on_duty(connection, now))
         responders = staffing.count(connection)
-    tiling = tilings.load(edition) if edition else None
-    run = latest_run(database, tiling) if tiling else None
-    counts = Counter(tiling.cells["level"] if tiling else ())
+        run = (
+            coverage.latest(connection, edition.id, STANDARD_MODE.value, STANDARD_LIMIT_S)
+            if edition
+            else None
+        )
     return {
         "edition": edition.id if edition else None,
         "levels": [
@@ -29,14 +34,14 @@ def overview(database: Database, tilings: Tilings, now: datetime) -> dict[str, A
                 "code": one.code,
                 "name_zh": one.name_zh,
                 "name_en": one.name_en,
-                "cells": counts[one.code],
+                "cells": counts.get(one.code, 0),
             }
             for one in levels
         ],
         "incidents": totals,
-        "responders": {"total": responders, "on_duty": len(duty)},
+        "responders": {"total": responders, "on_duty": on},
         "coverage": (
-            {"share": run.summary["share"], "at": run.at, "mode": run.mode.value, "limit_s": run.limit_s}
+            {"share": run["summary"]["share"], **{name: run[name] for name in ("at", "mode", "limit_s")}}
             if run
             else None
         ),

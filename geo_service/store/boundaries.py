@@ -291,14 +291,17 @@ def load_cells(connection: Connection, edition_id: int) -> pd.DataFrame:
     return frame
 
 
-def retired_codes(connection: Connection, level_code: str, codes: list[str]) -> list[str]:
-    """Return which of ``codes`` were issued on this level before (in any edition)."""
+def count_cells(connection: Connection, edition_id: int) -> dict[str, int]:
+    """Return how many cells an edition has on each level."""
     rows = connection.execute(
-        select(cell.c.code)
+        select(level.c.code, func.count())
+        .select_from(cell_version)
+        .join(cell, cell.c.id == cell_version.c.cell_id)
         .join(level, level.c.id == cell.c.level_id)
-        .where(level.c.code == level_code, cell.c.code == func.any(codes))
+        .where(cell_version.c.editions.op("@>")(edition_id))
+        .group_by(level.c.code)
     )
-    return [row[0] for row in rows]
+    return {row[0]: row[1] for row in rows}
 
 
 def moment(connection: Connection) -> datetime:

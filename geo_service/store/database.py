@@ -14,7 +14,13 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from geo_service.errors import ConflictError, GeoServiceError, TimedOutError, UnavailableError
+from geo_service.errors import (
+    ConflictError,
+    GeoServiceError,
+    InvalidInputError,
+    TimedOutError,
+    UnavailableError,
+)
 
 __all__ = ["Connection", "Database", "translated"]
 
@@ -22,7 +28,9 @@ POOL_WAIT_S = 2.0
 CONNECT_TIMEOUT_S = 5
 
 
-def _engine(url: str | URL, *, name: str, size: int, statement_timeout_ms: int, read_only: bool) -> Engine:
+def _engine(
+    url: str | URL, *, name: str, size: int, statement_timeout_ms: int, pool_timeout_s: float, read_only: bool
+) -> Engine:
     options = [
         f"-c statement_timeout={statement_timeout_ms}",
         "-c lock_timeout=10000",
@@ -38,7 +46,8 @@ def _engine(url: str | URL, *, name: str, size: int, statement_timeout_ms: int, 
         make_url(url).set(drivername="postgresql+psycopg"),
         pool_size=size,
         max_overflow=0,
-        pool_timeout=POOL_WAIT_S,
+        pool_timeout=pool_timeout_s,
+        hide_parameters=True,  # values are people's words and places: they do not belong in a log
         pool_pre_ping=True,
         connect_args={
             "application_name": name,
@@ -69,6 +78,7 @@ class Database:
         read_size: int = 8,
         write_size: int = 4,
         statement_timeout_ms: int = 30_000,
+        pool_timeout_s: float = POOL_WAIT_S,
         application: str = "geo_service",
     ) -> "Database":
         """Make both engines; nothing is opened before the first use."""
@@ -78,6 +88,7 @@ class Database:
                 name=f"{application} read",
                 size=read_size,
                 statement_timeout_ms=statement_timeout_ms,
+                pool_timeout_s=pool_timeout_s,
                 read_only=True,
             ).execution_options(isolation_level="REPEATABLE READ"),
             write=_engine(
@@ -85,6 +96,7 @@ class Database:
                 name=f"{application} write",
                 size=write_size,
                 statement_timeout_ms=max(statement_timeout_ms, 600_000),
+                pool_timeout_s=pool_timeout_s,
                 read_only=False,
             ),
         )
@@ -118,16 +130,31 @@ def translated() -> Iterator[None]:
         raise _translate(error) from error
 
 
+_TRANSLATIONS: tuple[tuple[tuple[type[Exception], ...], type[GeoServiceError], str], ...] = (
+    ((pg.QueryCanceled,), TimedOutError, "the query took longer than allowed and was stopped"),
+    ((pg.LockNotAvailable,), UnavailableError, "somebody else holds what this change needs; try again"),
+    (
+        (pg.SerializationFailure, pg.DeadlockDetected),
+        ConflictError,
+        "another change came in between; nothing was written, try again",
+    ),
+    (
+        (pg.DataError,),
+        InvalidInputError,
+        "a value cannot be stored: a number out of range, or text that is not text",
+    ),
+    (
+        (pg.UniqueViolation, pg.ExclusionViolation),
+        ConflictError,
+        "this exists already or overlaps what exists; nothing was written",
+    ),
+)
+
+
 def _translate(error: DBAPIError) -> GeoServiceError | DBAPIError:
-    cause = error.orig
-    if isinstance(cause, pg.QueryCanceled):
-        return TimedOutError("the query took longer than allowed and was stopped")
-    if isinstance(cause, pg.LockNotAvailable):
-        return UnavailableError("somebody else holds what this change needs; try again")
-    if isinstance(cause, pg.SerializationFailure | pg.DeadlockDetected):
-        return ConflictError("another change came in between; nothing was written, try again")
-    if isinstance(cause, pg.UniqueViolation | pg.ExclusionViolation):
-        return ConflictError("this exists already or overlaps what exists; nothing was written")
+    for causes, kind, words in _TRANSLATIONS:
+        if isinstance(error.orig, causes):
+            return kind(words)
     if isinstance(error, OperationalError) or error.connection_invalidated:
         return UnavailableError("the database does not answer; try again in a few seconds")
     return error

@@ -47,6 +47,7 @@ def migrate(engine: Engine) -> tuple[str | None, str]:
         The database was made by a newer version of the program.
     """
     with engine.begin() as connection:
+        connection.execute(text("set local lock_timeout = 0"))  # who comes second waits for the first
         connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
         connection.execute(text("set local statement_timeout = 0"))
         connection.execute(text("create schema if not exists extensions"))

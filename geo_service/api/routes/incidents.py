@@ -39,7 +39,7 @@ class Report(BaseModel):
     lon: FiniteFloat | None = None
     lat: FiniteFloat | None = None
     crs: str = Field("WGS84", max_length=20)
-    accuracy_m: Annotated[float, Field(ge=0, le=100_000, allow_inf_nan=False)] | None = None
+    accuracy_m: Annotated[float, Field(ge=0.01, le=100_000, allow_inf_nan=False)] | None = None
     floor: Annotated[int, Field(ge=-20, le=200)] | None = None
     category: Text = ""
     urgency: Literal["low", "normal", "urgent", "critical"] = "normal"
@@ -64,7 +64,7 @@ class Taken(BaseModel):
     placement: dict[str, Any]
 
 
-@router.post("/incidents", status_code=201)
+@router.post("/incidents", status_code=201, responses={200: {"model": Taken, "description": "Known already"}})
 def report(
     state: State,
     body: Report,

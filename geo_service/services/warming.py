@@ -1,0 +1,39 @@
+"""Getting ready for the first question: compiled kernels, the tiling in force, roads, demand, map shapes."""
+
+import logging
+import threading
+
+from geo_service.errors import GeoServiceError
+from geo_service.locate.index import warm_up as warm_up_index
+from geo_service.maps.shapes import Detail
+from geo_service.model import Mode
+from geo_service.roads.warm import warm_up as warm_up_roads
+from geo_service.services.ground import Ground
+from geo_service.services.mapping import Mapper
+from geo_service.services.tiling import Tilings
+
+log = logging.getLogger("geo_service.warming")
+
+
+def warm_in_background(tilings: Tilings, ground: Ground, mapper: Mapper) -> threading.Thread:
+    """Load what the first visitors will ask for, while the service answers already."""
+    thread = threading.Thread(target=_warm, args=(tilings, ground, mapper), name="warming", daemon=True)
+    thread.start()
+    return thread
+
+
+def _warm(tilings: Tilings, ground: Ground, mapper: Mapper) -> None:
+    try:
+        warm_up_index()
+        tiling = tilings.get()
+        for detail in Detail:
+            for level in tiling.levels:
+                mapper.shapes(tiling, level, detail)
+        ground.land_and_people(tiling)
+        warm_up_roads()
+        ground.demand_snaps(ground.demand(tiling), Mode.EBIKE)
+    except GeoServiceError as error:
+        log.info("not everything is there yet: %s", error.detail)  # nothing imported so far
+    except Exception:
+        # the questions themselves will meet the same trouble, and report it to who asks
+        log.exception("warming up failed")
