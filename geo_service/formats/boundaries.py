@@ -163,7 +163,7 @@ def read_boundaries(
         }
     )
     if merge_parts:
-        frame = merged_parts(frame, faults, notes)
+        frame = merged_parts(frame, faults, notes, max_vertices=caps.vertices)
     faults.raise_if_any("The boundary file is not usable")
     taken = label(datum) if datum is not None else ""
     cells = gpd.GeoDataFrame(frame, geometry="geometry", crs=4326)

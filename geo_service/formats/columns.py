@@ -182,6 +182,8 @@ class Columns:
         headers = [str(name) for name in self.frame.columns]
         found: dict[str, str] = {}
         for ours, name in given.items():
+            if ours not in wanted:
+                continue
             if name in headers:
                 found[ours] = name
                 continue

@@ -93,16 +93,41 @@ def geometries_to_wgs84(
     said : str
         Who says so (``"the file says EPSG:4326"``), for messages.
     """
-    known = [i for i in range(len(geometry)) if geometry[i] is not None]
-    if not known:
-        return geometry
-    if _label_looks_wrong(shapely.get_coordinates(geometry[known]), datum, said, faults):
-        return np.full(len(geometry), None, dtype=object)
     out = np.full(len(geometry), None, dtype=object)
-    degrees = in_degrees(datum)
-    for i in known:
-        out[i] = _one_to_wgs84(geometry[i], int(row[i]), datum, said, faults, degrees=degrees)
+    known = np.flatnonzero(shapely.is_geometry(geometry))
+    if not len(known) or _label_looks_wrong(shapely.get_coordinates(geometry[known]), datum, said, faults):
+        return out
+    if in_degrees(datum):
+        known = known[_all_in_range(geometry[known], row[known], said, faults)]
+    try:
+        moved = transform_geometry(geometry[known], datum)
+    except InvalidInputError:  # somewhere among them: convert one by one to know where
+        moved = np.array(
+            [_one_to_wgs84(geometry[i], int(row[i]), datum, faults) for i in known], dtype=object
+        )
+    left = shapely.is_geometry(moved)
+    known, moved = known[left], moved[left]
+    on_earth = _all_in_range(moved, row[known], f"{said}; it was converted", faults)
+    out[known[on_earth]] = moved[on_earth]
     return out
+
+
+def _all_in_range(
+    geometry: NDArray[np.object_], row: NDArray[np.int64], said: str, faults: FaultList
+) -> NDArray[np.bool_]:
+    """Return which geometries have all their positions within the range of degrees; note the others."""
+    xy, owner = shapely.get_coordinates(geometry, return_index=True)
+    bad = out_of_range(xy)
+    good = np.ones(len(geometry), bool)
+    starts = np.searchsorted(owner, np.arange(len(geometry) + 1))
+    for i in np.unique(owner[bad]):
+        good[i] = False
+        own = slice(starts[i], starts[i + 1])
+        wrong = xy[own][bad[own]]
+        count = f"{len(wrong)} of {starts[i + 1] - starts[i]} positions"
+        message = f"{said}, but {count} are out of range: {why_out_of_range(wrong)}"
+        faults.add("range", "geometry", message, row=int(row[i]), value=_pair(wrong[0]))
+    return good
 
 
 def _label_looks_wrong(xy: NDArray[np.float64], datum: AnyDatum, said: str, faults: FaultList) -> bool:
@@ -115,26 +140,14 @@ def _label_looks_wrong(xy: NDArray[np.float64], datum: AnyDatum, said: str, faul
 
 
 def _one_to_wgs84(
-    geometry: BaseGeometry, row: int, datum: AnyDatum, said: str, faults: FaultList, *, degrees: bool
+    geometry: BaseGeometry, row: int, datum: AnyDatum, faults: FaultList
 ) -> BaseGeometry | None:
-    xy = shapely.get_coordinates(geometry)
-    if degrees and (bad := out_of_range(xy)).any():
-        count = f"{int(bad.sum())} of {len(xy)} positions"
-        message = f"{said}, but {count} are out of range: {why_out_of_range(xy[bad])}"
-        first = xy[int(np.argmax(bad))]
-        faults.add("range", "geometry", message, row=row, value=f"{first[0]:.7g}, {first[1]:.7g}")
-        return None
     try:
         moved: BaseGeometry = transform_geometry(geometry, datum)
     except InvalidInputError as error:
-        first_fault = error.faults[0] if error.faults else None
-        message = first_fault.message if first_fault else error.detail
-        faults.add("range", "geometry", message, row=row, value=first_fault.value if first_fault else None)
-        return None
-    if out_of_range(shapely.get_coordinates(moved)).any():
-        faults.add(
-            "range", "geometry", f"{said}, but that puts it off the earth: name the right --crs", row=row
-        )
+        first = error.faults[0] if error.faults else None
+        message = first.message if first is not None else error.detail
+        faults.add("range", "geometry", message, row=row, value=first.value if first is not None else None)
         return None
     return moved
 

@@ -11,6 +11,7 @@ from typing import Any
 from geo_service.errors import Fault, InvalidInputError
 
 SHOWN = 100
+_JSON_INTEGER = 2**63
 
 
 class FaultList:
@@ -89,7 +90,7 @@ def preview(names: Sequence[str], most: int = 30) -> str:
 
 def _printable(value: Any) -> Any:
     """Return a value that can be put into JSON and into any terminal: no surrogate, no control character."""
-    if value is None or isinstance(value, bool | int):
+    if value is None or isinstance(value, bool) or (isinstance(value, int) and abs(value) < _JSON_INTEGER):
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 MAGIC = b"GEOF1\n"
 DRIVERS = {"ESRI Shapefile", "GPKG", "FlatGeobuf", "LIBKML"}
 _NOT_NEEDED = ("geopandas", "pandas", "pyarrow", "shapely")  # pyogrio loads them for 2 s if it finds them
+_LAYERS_LOOKED_AT = 50
 _SKIPPED_BEFORE = "GEO_SERVICE_GDAL_SKIPPED"
 
 # every vector driver of GDAL 3.4 to 3.12; what a later one adds is found after loading and skipped as well
@@ -67,15 +68,15 @@ def _read(data: bytes, request: dict[str, Any]) -> tuple[dict[str, Any], list[by
     from pyogrio import raw  # noqa: PLC0415
 
     options = {"IMMUTABLE": "YES"} if request["kind"] == "GPKG" else {}
-    layers = [[str(name), str(kind)] for name, kind in pyogrio.list_layers(data)]
+    layers = _layers(data)
     layer, problem = _choose(layers, request["layer"])
     if problem:
-        return {"layers": layers, "problem": problem}, []
+        return {"layers": [name for name, _features in layers], "problem": problem}, []
     info = pyogrio.read_info(data, layer=layer, encoding=request["encoding"])
     if info["driver"] != request["kind"]:
         return {"error": f"GDAL takes it for {info['driver']}"}, []
     if len(info["fields"]) > request["properties"]:
-        return {"layers": layers, "problem": "properties", "properties": len(info["fields"])}, []
+        return {"problem": "properties", "properties": len(info["fields"])}, []
     meta, _fids, geometry, values = raw.read(
         data,
         layer=layer,
@@ -86,8 +87,6 @@ def _read(data: bytes, request: dict[str, Any]) -> tuple[dict[str, Any], list[by
         **options,
     )
     head = {
-        "layers": layers,
-        "layer": layer,
         "fields": [str(name) for name in meta["fields"]],
         "columns": [_plain(column) for column in values],
         **_crs(meta["crs"]),
@@ -95,15 +94,35 @@ def _read(data: bytes, request: dict[str, Any]) -> tuple[dict[str, Any], list[by
     return head, [] if geometry is None else [wkb or b"" for wkb in geometry]
 
 
-def _choose(layers: list[list[str]], wanted: str | None) -> tuple[str | None, str | None]:
-    """Return the layer to read, or the problem: ``no-layer``, ``which-layer``."""
-    names = [name for name, _kind in layers]
+def _layers(data: bytes) -> list[tuple[str, int]]:
+    """Return names of the layers and how many features with geometry each has.
+
+    A layer without a name of its own gets that of the file, which is one made up anew for every call: it
+    becomes ``layer 1``, and layers are read by their place.
+    """
+    import pyogrio  # noqa: PLC0415 - see main
+
+    found = []
+    for i, (name, kind) in enumerate(pyogrio.list_layers(data)[:_LAYERS_LOOKED_AT]):
+        info = (
+            pyogrio.read_info(data, layer=i, force_feature_count=True)
+            if kind is not None
+            else {"features": 0}
+        )
+        shown = f"layer {i + 1}" if str(name).startswith("pyogrio_") else str(name)
+        found.append((shown, int(info["features"])))
+    return found
+
+
+def _choose(layers: list[tuple[str, int]], wanted: str | None) -> tuple[int, str | None]:
+    """Return the place of the layer to read, and the problem: ``no-layer``, ``which-layer`` or None."""
+    names = [name for name, _features in layers]
     if wanted is not None:
-        return (wanted, None) if wanted in names else (None, "no-layer")
-    spatial = [name for name, kind in layers if kind != "None"]
-    if len(spatial) == 1:
-        return spatial[0], None
-    return None, "which-layer" if spatial else "no-layer"
+        return (names.index(wanted), None) if wanted in names else (0, "no-layer")
+    filled = [i for i, (_name, features) in enumerate(layers) if features]
+    if len(filled) == 1 or len(layers) == 1:
+        return (filled or [0])[0], None
+    return 0, "which-layer" if filled else "no-layer"
 
 
 def _plain(column: "np.ndarray[Any, Any]") -> list[Any]:

@@ -248,12 +248,16 @@ class _Walker:
             message = f"more than {self._limits.properties} properties"
             self._faults.add("properties", path, message, row=row, value=len(properties))
             return {}
-        return {name: self._value(name, value, f"{path}.{name}", row) for name, value in properties.items()}
+        return {
+            name: self._value(name, value, f"{path}.{name[:200]}", row) for name, value in properties.items()
+        }
 
     def _value(self, name: str, value: Any, path: str, row: int) -> Any:
         wrong = bad_character(name)
+        if len(name) > self._limits.name_chars:
+            wrong = f"is longer than {self._limits.name_chars} characters"
         if wrong is not None:
-            self._faults.add("character", path, f"the name {wrong}", row=row)
+            self._faults.add("name", path[:200], f"the name {wrong}", row=row)
         if value is None or isinstance(value, bool | int):
             return value
         if isinstance(value, float):

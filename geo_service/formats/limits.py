@@ -24,8 +24,8 @@ class Limits:
         Attributes (columns) of a file.
     depth : int
         Levels of lists and objects inside a property.
-    text_chars : int
-        Characters of one attribute.
+    name_chars, text_chars : int
+        Characters of the name of an attribute, and of its value.
     zip_entries, zip_ratio : int
         Entries of a zip; how many times larger an entry may be than its packed form.
     child_memory_bytes, child_cpu_s, child_wall_s : int
@@ -40,6 +40,7 @@ class Limits:
     parts: int = 1_000
     properties: int = 100
     depth: int = 6
+    name_chars: int = 200
     text_chars: int = 10_000
     zip_entries: int = 50
     zip_ratio: int = 100

@@ -11,7 +11,9 @@ from geo_service.formats.faults import FaultList
 _OVERLAP_SHARE = 1e-9  # of the parts' area: what rounding alone can make of a shared edge
 
 
-def merged_parts(frame: pd.DataFrame, faults: FaultList, notes: list[str]) -> pd.DataFrame:
+def merged_parts(
+    frame: pd.DataFrame, faults: FaultList, notes: list[str], *, max_vertices: int
+) -> pd.DataFrame:
     """Return one row a code; parts that overlap, or differ in name or parent, are noted as faults.
 
     Parameters
@@ -20,13 +22,15 @@ def merged_parts(frame: pd.DataFrame, faults: FaultList, notes: list[str]) -> pd
         Columns ``row``, ``code``, ``name``, ``parent_code``, ``attributes``, ``geometry``.
     faults, notes
         Where faults and remarks go.
+    max_vertices : int
+        Of a cell as a whole.
     """
     repeated = frame["code"].duplicated(keep=False) & (frame["code"] != "")
     if not repeated.any():
         return frame
     first_of_code: dict[str, Any] = {}
     for code, parts in frame[repeated].groupby("code", sort=False):
-        first_of_code[str(code)] = _joined(parts, str(code), faults)
+        first_of_code[str(code)] = _joined(parts, str(code), faults, max_vertices)
     kept = frame[~(repeated & frame["code"].duplicated())].copy()
     joined = kept["code"].map(first_of_code)
     kept["geometry"] = [
@@ -37,9 +41,9 @@ def merged_parts(frame: pd.DataFrame, faults: FaultList, notes: list[str]) -> pd
     return kept.reset_index(drop=True)
 
 
-def _joined(parts: pd.DataFrame, code: str, faults: FaultList) -> BaseGeometry | None:
+def _joined(parts: pd.DataFrame, code: str, faults: FaultList, max_vertices: int) -> BaseGeometry | None:
     rows = [int(row) for row in parts["row"]]
-    listed = ", ".join(map(str, rows))
+    listed = ", ".join(map(str, rows[:10])) + (" ..." if len(rows) > 10 else "")
     for column in ("name", "parent_code"):
         if len(set(map(str, parts[column]))) > 1:
             message = f"rows {listed} have the same code but differ here: they are no parts of one cell"
@@ -47,6 +51,11 @@ def _joined(parts: pd.DataFrame, code: str, faults: FaultList) -> BaseGeometry |
     shapes = [shape for shape in parts["geometry"] if shape is not None and shape.is_valid]
     if len(shapes) < len(parts):
         return None  # noted already
+    vertices = int(shapely.get_num_coordinates(shapes).sum())
+    if vertices > max_vertices:
+        message = f"rows {listed} together have {vertices:,} vertices; the limit is {max_vertices:,}"
+        faults.add("vertices", "geometry", message, row=rows[-1], value=code)
+        return None
     together: BaseGeometry = shapely.multipolygons(
         [part for shape in shapes for part in shapely.get_parts(shape)]
     )

@@ -239,8 +239,11 @@ def _header(cells: list[str], faults: FaultList, limits: Limits) -> list[str] | 
     for name in names:
         if name in seen:
             faults.add("header", name, "two columns have this name")
-        if bad_character(name):
-            faults.add("character", "", f"the name of a column {bad_character(name)}", value=name)
+        wrong = bad_character(name)
+        if len(name) > limits.name_chars:
+            wrong = f"is longer than {limits.name_chars} characters"
+        if wrong is not None:
+            faults.add("name", "", f"the name of a column {wrong}", value=name)
         seen.add(name)
     return names if len(seen) == len(names) else None
 

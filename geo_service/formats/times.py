@@ -81,7 +81,13 @@ def parse_moments(
     moments = pd.Series(pd.NaT, index=texts.index, dtype="datetime64[us, UTC]")
     left = texts[texts != ""]
     if time_format is not None:
-        left = _take(moments, left, time_format, timezone, notes)
+        try:
+            left = _take(moments, left, time_format, timezone, notes)
+        except ValueError:
+            faults.add(
+                "time-format", "time_format", "is no pattern such as %d/%m/%Y %H:%M", value=time_format
+            )
+            return moments
     else:
         left = _take_zoned(moments, left)
         for pattern in _FORMATS:

@@ -246,7 +246,7 @@ def _drop_styling(head: dict[str, Any]) -> None:
 
 
 def _usable(head: dict[str, Any], faults: FaultList, kind: str, layer: str | None, limits: Limits) -> bool:
-    names = preview([name for name, _kind in head.get("layers", [])]) or "none"
+    names = preview(head.get("layers", [])) or "none"
     problem = head.get("problem")
     if "error" in head:
         faults.add("unreadable", "", f"the {kind} file cannot be read ({_safe(head['error'])})")

@@ -1,6 +1,8 @@
+import contextlib
 import json
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -354,6 +356,39 @@ def test_sniffing(data: bytes, kind: Kind, word: str) -> None:
     found, why = sniff(data)
     assert found is kind
     assert word in why
+
+
+PLACE = (
+    "<Placemark><name>a</name>{}<Polygon><outerBoundaryIs><LinearRing>"
+    "<coordinates>120,30 121,30 121,31 120,30</coordinates>"
+    "</LinearRing></outerBoundaryIs></Polygon>{}</Placemark>"
+)
+
+
+def test_kml_in_folders_and_without_names() -> None:
+    place = PLACE.format("", "")
+    folder = f"<kml><Document><name>x</name><Folder><Folder>{place}</Folder></Folder></Document></kml>"
+    for text in (f"<kml>{place}</kml>", folder):
+        assert len(read_vector(text.encode())) == 1
+    folders = "".join(f"<Folder><name>{name}</name>{place}</Folder>" for name in "ab")
+    two = f"<kml><Document>{folders}</Document></kml>"
+    assert "a, b" in one_fault_of(read_vector, two.encode()).message
+    assert len(read_vector(two.encode(), layer="b")) == 1
+
+
+def test_geometries_nested_deeply_harm_nobody(frame: gpd.GeoDataFrame, tmp_path: Path) -> None:
+    depth = 30_000
+    kml = PLACE.format("<MultiGeometry>" * depth, "</MultiGeometry>" * depth)
+    faults_of(read_vector, f"<kml>{kml}</kml>".encode())
+    path = tmp_path / "deep.gpkg"
+    pyogrio.write_dataframe(
+        frame, path, layer="a", geometry_type="Unknown", layer_options={"SPATIAL_INDEX": "NO"}
+    )
+    nested = b"\x01\x07\x00\x00\x00\x01\x00\x00\x00" * depth + shapely.to_wkb(shapely.Point(0, 0))
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.execute("update a set geom = ?", (b"GP\x00\x01\xe6\x10\x00\x00" + nested,))
+        database.commit()
+    faults_of(read_vector, path)
 
 
 def test_points_from_kml(tmp_path: Path) -> None:
