@@ -25,7 +25,6 @@ from geo_service.errors import Fault, InvalidInputError, TooLargeError
 from geo_service.geometry import lattice
 from geo_service.geometry.layout import Layout, duplicate
 from geo_service.geometry.measure import area_m2
-from geo_service.geometry.mend import ROUNDING_M
 from geo_service.geometry.shapes import shape_faults
 from geo_service.model import Finding, Severity
 
@@ -102,7 +101,7 @@ def inspect_tiling(geoms: Geoms, codes: Sequence[str], *, tolerance_m: float = 0
     out[lost] = shapely.Polygon()
     findings += _same_shapes(out, names)
     first = _first_of_each(out)
-    layout = Layout(out[first], tuple(names[index] for index in first), max(tolerance_m, ROUNDING_M))
+    layout = Layout(out[first], tuple(names[index] for index in first), tolerance_m)
     out[first], together = layout.inspect()
     findings += _without(together, geoms[bad])
     rank = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}

@@ -16,7 +16,7 @@ from geo_service.geometry import lattice
 from geo_service.geometry.arrangement import Arrangement, Geoms, Ints, arrange
 from geo_service.geometry.fabric import Fabric, unmatched, with_all_vertices
 from geo_service.geometry.measure import area_m2
-from geo_service.geometry.mend import NOBODY, Mending, Region, bridges, mend, width_m
+from geo_service.geometry.mend import NOBODY, ROUNDING_M, Mending, Region, bridges, mend, width_m
 from geo_service.geometry.segments import DirectedEdges, directed_edges
 from geo_service.model import Finding, Severity
 
@@ -46,7 +46,7 @@ class Layout:
     names : tuple of str
         Code of each, for the findings.
     tolerance_m : float
-        Widest gap or overlap to mend.
+        Widest gap or overlap to mend; what rounding makes is mended in any case.
     """
 
     geoms: Geoms
@@ -68,16 +68,21 @@ class Layout:
         if tangle is not None:
             return self.geoms, [tangle]
         fabric = self._fabric()
-        ties = bridges(self._edges, self.tolerance_m)
+        # of a sound fabric what is open to the outside is its border, unless the user asks to close it
+        ties = bridges(self._edges, self._mend_m if fabric is None else self.tolerance_m)
         gaps = self._open_faces() if fabric is not None else []
-        sound = fabric is not None and all(gap.width_m > self.tolerance_m for gap in gaps)
+        sound = fabric is not None and all(gap.width_m > self._mend_m for gap in gaps)
         if fabric is not None and sound and len(ties) == 0:
             return self._sound(fabric, gaps)
         drawing = arrange(np.concatenate((shapely.boundary(self.geoms), ties)), self.geoms)
-        mending = mend(drawing, self.tolerance_m)
+        mending = mend(drawing, self._mend_m)
         if fabric is not None and sound and not mending.mended:
             return self._sound(fabric, mending.gaps)
         return self._mended(drawing, mending)
+
+    @property
+    def _mend_m(self) -> float:
+        return max(self.tolerance_m, ROUNDING_M)
 
     def _fabric(self) -> Fabric | None:
         try:

@@ -169,7 +169,7 @@ def bridges(edges: DirectedEdges, tolerance_m: float) -> Geoms:
     (b,) array of shapely LineString
         On the lattice; at most one for each vertex and other cell.
     """
-    if len(edges.a) == 0:
+    if len(edges.a) == 0 or tolerance_m == 0.0:
         return np.empty(0, dtype=object)
     start, end = lattice.to_degrees(edges.a), lattice.to_degrees(edges.b)
     scale = np.array(metres_per_degree(float(start[:, 1].mean())))

@@ -60,7 +60,7 @@ def square(x, y, size=10_000):
 
 
 def shaken(cells, seed, steps):
-    """Each cell with each of its vertices moved on its own by up to so many lattice steps, off the lattice."""
+    """Each cell with each of its vertices moved on its own by up to so many steps, off the lattice."""
     rng = np.random.default_rng(seed)
 
     def move(xy):
