@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from geo_service.errors import Fault, InvalidInputError
 from geo_service.geometry.segments import Segments
 from geo_service.locate import plain, policy
-from geo_service.locate.check import check_closed, check_tiling
+from geo_service.locate.check import check_closed, check_tiling, crossing_kernel
 from geo_service.locate.kernel import kernels
 from geo_service.locate.nearest import nearest_kernel
 from geo_service.locate.raster import RasterTree
@@ -23,11 +23,11 @@ NO_CELL = -1
 class CellIndex:
     """Which leaf cell, and which of its ancestors, each point falls in.
 
-    The rule, everywhere: a point is first rounded to the lattice of 2⁻²³ degree (steps of 1.3 cm: it moves by
-    less than a centimetre). If the lattice point lies strictly inside a cell, that is its cell. If it lies on a
-    border or a vertex, it belongs, of the cells that touch it there, to the one with the smallest code, and is
-    flagged. Otherwise, or when it is not a place on the globe (NaN, infinite, out of range), it has none. The
-    answer is computed in integers without rounding, so it is the same on every machine.
+    The rule, everywhere: a point is first rounded to the lattice of 2⁻²³ degree (steps of 1.3 cm: it moves
+    by less than a centimetre). If the lattice point lies strictly inside a cell, that is its cell. If it lies
+    on a border or a vertex, it belongs, of the cells that touch it there, to the one with the smallest code,
+    and is flagged. Otherwise, or when it is not a place on the globe (NaN, infinite, out of range), it has
+    none. The answer is computed in integers without rounding, so it is the same on every machine.
 
     Build with :meth:`build`. All arrays are read-only afterwards, nothing is cached on use, and the compiled
     look-up releases the interpreter lock, so threads may share an index freely.
@@ -60,8 +60,8 @@ class CellIndex:
         Parameters
         ----------
         segments : Segments
-            The borders of the leaf cells, each once. Cells may have holes and several parts; land that no cell
-            has is allowed.
+            The borders of the leaf cells, each once. Cells may have holes and several parts; there may be
+            land that no cell has.
         codes : sequence of str
             The code of each cell, strictly ascending.
         parents : sequence of int arrays, optional
@@ -174,8 +174,8 @@ class CellIndex:
     def path_of(self, cell: int) -> tuple[int, ...]:
         """Return the numbers of a cell's ancestors, top level first, and last its own; all -1 for no cell."""
         if cell < 0:
-            return (NO_CELL,) * (self.ancestors.shape[1] + 1)
-        return (*(int(number) for number in self.ancestors[cell]), int(cell))
+            return (NO_CELL,) * (int(self.ancestors.shape[1]) + 1)
+        return (*self.ancestors[cell].tolist(), int(cell))
 
     def paths_of(self, cells: NDArray[np.integer]) -> NDArray[np.int32]:
         """Return the paths of many cells.
@@ -197,6 +197,7 @@ class CellIndex:
 
 def warm_up() -> bool:
     """Compile the kernels now, or load them from disk, so that no request waits; False without numba."""
+    crossing_kernel()
     nearest_kernel()
     return kernels() is not None
 

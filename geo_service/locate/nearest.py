@@ -160,9 +160,9 @@ def _nearest_all(points: I64, metres_per_unit: F64, found: F64, tree: RasterTree
 def nearest_kernel() -> Callable[..., None]:
     """Compile the search, or load it: ``nearest(points, metres_per_unit, found, tree)``.
 
-    In go, for each point, its lattice coordinates and own cell (-1 = none), and metres per unit eastwards and
-    northwards. The four columns of ``found`` are filled: squared metres to the nearest border, that place (x, y
-    in lattice units), and the smallest other cell there.
+    In go, for each point, its lattice coordinates and own cell (-1 = none), and metres per unit eastwards
+    and northwards. The four columns of ``found`` are filled: squared metres to the nearest border, that place
+    (x, y in lattice units), and the smallest other cell there.
     """
     if numba is None:
         return _nearest_all

@@ -1,8 +1,8 @@
 """The slower questions about a point: how near the border is, who is beyond it, who may be meant.
 
-Distances. The nearest border is searched on a plane that is true to scale at the mean latitude of the point and
-that border; the distance to the place found is then measured on the WGS84 ellipsoid. The search does not pass
-the antimeridian.
+Distances. The nearest border is searched on a plane that is true to scale at the mean latitude of the point
+and that border; the distance to the place found is then measured on the WGS84 ellipsoid. The search does not
+pass the antimeridian.
 
 Accuracy. A fix "accurate to r metres" is read as a circular normal distribution around the fix in which the
 true place lies within r with a probability of 68 % (so do the location services of phones report it); then
@@ -49,8 +49,8 @@ class Located:
     border_m : (n,) float64
         Distance to the border of the cell in metres; NaN where there is no cell, or it was not asked for.
     runner_up : (n,) int32
-        The cell on the other side of the nearest border (at a corner, the one with the smallest code); -1 where
-        nobody's land is there, or it was not asked for.
+        The cell on the other side of the nearest border (at a corner, the one with the smallest code); -1
+        where nobody's land is there, or it was not asked for.
     nearest : (n,) int32
         For points in no cell the nearest one (of several, the one with the smallest code), else -1.
     nearest_m : (n,) float64
@@ -122,7 +122,8 @@ def nearest_border(lonlat_deg: F64, own: I32, tree: RasterTree) -> tuple[F64, I3
     -------
     distance_m : (n,) float64
     other : (n,) int32
-        The cell with the smallest index, other than ``own``, that has the nearest place on its border; -1 for none.
+        The cell, other than ``own``, that has the nearest place on its border (of several the one with the
+        smallest index); -1 for none.
     """
     ij = np.rint(lonlat_deg * SCALE).astype(np.int64)
     at_deg = to_degrees(ij)
@@ -145,7 +146,7 @@ def _search(ij: NDArray[np.int64], own: I32, true_at_lat_deg: F64, tree: RasterT
 
 
 def _metres_per_unit(lat_deg: F64) -> F64:
-    """Metres a lattice unit east and north: interpolated, to 1e-7, from a table of a hundredth of a degree."""
+    """Metres a lattice unit east and north: interpolated, to 1e-7, between hundredths of a degree."""
     low, high = math.floor(lat_deg.min(initial=90.0) * 100), math.ceil(lat_deg.max(initial=-90.0) * 100)
     if high < low:
         return np.empty((0, 2))
@@ -176,8 +177,8 @@ def candidates(
     east_m, north_m = metres_per_degree(lonlat_deg[1])
     scale = np.array([east_m, north_m]) / SCALE
     asked = _cells_near(origin, SIGMAS * sigma_m / scale, own, tree, n_cells)
-    bounding = asked[tree.segs[:, 4:]].any(axis=1)  # the extra item at the end stands for "no cell"
-    segs = tree.segs[bounding].astype(np.int64)
+    left, right = tree.segs[:, 4], tree.segs[:, 5]
+    segs = tree.segs[asked[left] | asked[right]].astype(np.int64)
     mass = _mass_seen(segs, origin, scale / sigma_m)
     total = np.zeros(n_cells + 1)
     np.add.at(total, segs[:, 4], mass)
@@ -190,13 +191,15 @@ def candidates(
 def _cells_near(
     origin: NDArray[np.int64], reach: F64, own: int, tree: RasterTree, n_cells: int
 ) -> NDArray[np.bool_]:
-    """Which cells have the point, or a border in the box of ``reach`` units around it; the last item is False."""
-    west, south = origin - reach
-    east, north = origin + reach
-    ax, ay, bx, by, *_ = tree.segs.T
-    near = (ax <= east) & (bx >= west) & (np.minimum(ay, by) <= north) & (np.maximum(ay, by) >= south)
+    """Which cells have the point, or a border within the box of ``reach`` units; the last item is False."""
+    limits = np.iinfo(np.int32)  # compared in int32: several times faster than in floats
+    west, south = np.clip(np.floor(origin - reach), limits.min, limits.max).astype(np.int32)
+    east, north = np.clip(np.ceil(origin + reach), limits.min, limits.max).astype(np.int32)
+    in_strip = np.flatnonzero((tree.segs[:, 0] <= east) & (tree.segs[:, 2] >= west))
+    _, ay, _, by, left, right = tree.segs[in_strip].T
+    near = (np.minimum(ay, by) <= north) & (np.maximum(ay, by) >= south)
     asked = np.zeros(n_cells + 1, np.bool_)
-    asked[tree.segs[near, 4:]] = True
+    asked[left[near]] = asked[right[near]] = True
     asked[own] = True
     asked[NO_CELL] = False
     return asked

@@ -1,8 +1,8 @@
-"""Building the tree of rasters (:mod:`.raster`) in plain numpy: level by level, all nodes of a level at once.
+"""Building the tree of rasters (:mod:`.raster`) in plain numpy: level by level, all nodes of one at once.
 
-The finer a raster, the faster the look-up and the larger the tree. Each node is cut according to the number of
-its segments, coarser where these are long or crowd in one spot; and the whole tree has a budget, so that it
-never needs more than about a hundred bytes a segment, whatever the shapes.
+The finer a raster, the faster the look-up and the larger the tree. Each node is cut according to the number
+of its segments, coarser where these are long or crowd in one spot; and the whole tree has a budget, so that
+it never needs more than about a hundred bytes a segment, whatever the shapes.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,6 @@ from geo_service.locate.raster import (
     I32,
     I64,
     OVERLAP,
-    Bool,
     RasterTree,
     counting,
     label_jump,
@@ -47,9 +46,9 @@ class _Level:
     """Nodes to be cut, all of one level.
 
     ``x, y``: corner; ``side_bits``: the side is ``2**side_bits``; ``label``: sum of labels at the corner;
-    node i is touched by ``seg[start[i]:start[i + 1]]``, and ``owner`` says so backwards. Chosen when it is cut:
-    ``bits``, so that it has ``2**bits`` tiles a side, of side ``2**shift``; ``first`` is the first of these
-    among the tiles of the level.
+    node i is touched by ``seg[start[i]:start[i + 1]]``, and ``owner`` says so backwards. Chosen when it is
+    cut: ``bits``, so that it has ``2**bits`` tiles a side, of side ``2**shift``; ``first`` is the first of
+    these among the tiles of the level.
     """
 
     x: I64
@@ -65,7 +64,7 @@ class _Level:
     n_tiles: int
 
     @classmethod
-    def of(cls, x: I64, y: I64, side_bits: I64, label: I64, counts: I64, seg: I32) -> "_Level":
+    def of(cls, *, x: I64, y: I64, side_bits: I64, label: I64, counts: I64, seg: I32) -> "_Level":
         """Take nodes that are not cut yet."""
         start = np.concatenate([[0], np.cumsum(counts)])
         owner = np.repeat(np.arange(len(x)), counts)
@@ -162,8 +161,14 @@ def _root(segs: I32) -> _Level:
     x = int(segs[:, 0].min()) - 1
     y = int(min(segs[:, 1].min(), segs[:, 3].min())) - 1
     extent = max(int(segs[:, 2].max()) - x, int(max(segs[:, 1].max(), segs[:, 3].max())) - y)
-    one = (np.array([value], np.int64) for value in (x, y, extent.bit_length(), 0, len(segs)))
-    return _Level.of(*one, np.arange(len(segs), dtype=np.int32))
+    return _Level.of(
+        x=np.array([x]),
+        y=np.array([y]),
+        side_bits=np.array([extent.bit_length()]),
+        label=np.array([0]),
+        counts=np.array([len(segs)]),
+        seg=np.arange(len(segs), dtype=np.int32),
+    )
 
 
 def _cut(level: _Level, segs: I32, parts: _Parts) -> _Level:
@@ -186,7 +191,9 @@ def _cut(level: _Level, segs: I32, parts: _Parts) -> _Level:
     code[deeper] = -3 - 2 * (parts.n_nodes + np.arange(len(deeper)))
     parts.tiles.append(code.astype(np.int32))
     x, y, shift = level.corner_of(deeper)
-    return _Level.of(x, y, shift, label[deeper], count[deeper], seg[is_node[tile]])
+    return _Level.of(
+        x=x, y=y, side_bits=shift, label=label[deeper], counts=count[deeper], seg=seg[is_node[tile]]
+    )
 
 
 def _overlap_refused(level: _Level, tiles: I64) -> InvalidInputError:
@@ -224,7 +231,8 @@ def _zoom(level: _Level, segs: I32) -> I64:
         low[axis] = np.maximum(np.minimum.reduceat(np.minimum(a, b), first), corner)
         high[axis] = np.minimum(np.maximum.reduceat(np.maximum(a, b), first), corner + (1 << level.side_bits))
     extent = np.maximum((high - low).max(axis=0), 1)
-    return level.side_bits - np.ceil(np.log2(extent)).astype(np.int64)
+    zoom: I64 = level.side_bits - np.ceil(np.log2(extent)).astype(np.int64)
+    return zoom
 
 
 def _tile_range(level: _Level, segs: I32, rows: slice) -> tuple[I64, I64, I64, I64]:
