@@ -10,6 +10,7 @@ vertex on an unmatched edge to the nearest point of another cell's border, if th
 the tolerance.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,7 @@ from geo_service.geometry.segments import DirectedEdges, pack
 
 ROUNDING_M = 3.0 * lattice.UNIT_M  # slivers up to this width come from rounding onto the lattice
 NOBODY = -1
+_SLENDER = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,19 +97,28 @@ def _by_width(
 
 
 def width_m(shape: shapely.Geometry) -> float:
-    """Return the width of a polygon in metres: the diameter of the largest circle that fits, to about 2 %."""
+    """Return the width of a polygon in metres: the diameter of the largest circle that fits, to about 2 %.
+
+    The search for the circle takes time that grows with length over width. So a slender polygon is shrunk
+    instead, by more and more until nothing is left; a fat one with many vertices would take long to shrink.
+    """
     west, south, _, north = shapely.bounds(shape)
     scale = metres_per_degree((south + north) / 2.0)
     flat = shapely.transform(shape, lambda deg: (deg - (west, south)) * scale)
     area, around = shapely.area(flat), shapely.length(flat)
     if area == 0.0:
         return 0.0
-    # a simply connected shape holds a circle of radius area / perimeter
-    precision = max(area / around / 50.0, 1e-4)
-    return 2.0 * max(
-        float(shapely.length(shapely.maximum_inscribed_circle(part, tolerance=precision)))
-        for part in shapely.get_parts(flat)
-    )
+    fits, too_large = area / around, math.sqrt(area / math.pi) * 1.001  # bounds of the radius
+    if too_large < _SLENDER * fits:
+        circles = shapely.maximum_inscribed_circle(shapely.get_parts(flat), tolerance=fits / 50.0)
+        return 2.0 * float(shapely.length(circles).max())
+    while too_large > fits * 1.03:
+        radius = math.sqrt(fits * too_large)
+        if shapely.is_empty(shapely.buffer(flat, -radius, quad_segs=4)):
+            too_large = radius
+        else:
+            fits = radius
+    return 2.0 * math.sqrt(fits * too_large)
 
 
 def _would_vanish(drawing: Arrangement, owner: Ints, regions: list[Region]) -> list[bool]:
