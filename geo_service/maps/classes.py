@@ -150,7 +150,11 @@ def _limits(finite: NDArray[np.float64], method: Method, count: int) -> tuple[fl
     if len(distinct) <= count:
         return tuple(float(v) for v in distinct)
     share = np.arange(1, count + 1) / count
-    if method is Method.QUANTILES:
+    if method is Method.QUANTILES and (finite == distinct[0]).mean() > share[0]:
+        # so many share the lowest value (no staff, no incident) that it is a class of its own
+        above = finite[finite > distinct[0]]
+        limits = np.append(distinct[0], np.quantile(above, np.arange(1, count) / (count - 1)))
+    elif method is Method.QUANTILES:
         limits = np.quantile(finite, share)
     elif method is Method.EQUAL:
         limits = distinct[0] + share * (distinct[-1] - distinct[0])

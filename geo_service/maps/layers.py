@@ -80,8 +80,10 @@ class ThemeLayer(JSCSSMixin, Layer):
         Level shown at first; ``"auto"`` follows the zoom.
     labels : bool
         Write the figure into cells that have room.
-    from_zoom : int
-        Zoom from which cells are filled; before it only outlines are drawn.
+    finest : str
+        Finest level that ``"auto"`` takes; empty: the last.
+    after_heat : bool
+        Fill cells only where the heat of a :class:`HeatLayer` has given way; before, draw outlines.
     """
 
     _template = Template(
@@ -99,7 +101,8 @@ class ThemeLayer(JSCSSMixin, Layer):
         bounds: tuple[float, float, float, float],
         level: str = "auto",
         labels: bool = False,
-        from_zoom: int = 0,
+        finest: str = "",
+        after_heat: bool = False,
     ) -> None:
         super().__init__(name=safe_text(name), overlay=True)
         self._name = "ThemeLayer"
@@ -109,7 +112,8 @@ class ThemeLayer(JSCSSMixin, Layer):
             "bounds": list(bounds),
             "level": level,
             "labels": labels,
-            "from_zoom": from_zoom,
+            "finest": finest,
+            "after_heat": after_heat,
         }
         self.config_json = script_json(config)
         scripts = ("js/shapes.js", "js/cells.js", "js/panel.js", "js/theme.js")
@@ -134,7 +138,7 @@ class UnitsLayer(JSCSSMixin, Layer):
 
 
 class HeatLayer(JSCSSMixin, Layer):
-    """Incidents as heat up to ``to_zoom``, from :func:`~geo_service.maps.points.heat_json`."""
+    """Incidents as heat until one is so near that counts say more; from ``points.heat_json``."""
 
     _template = Template(
         "{% macro script(this, kwargs) %}"
@@ -142,10 +146,10 @@ class HeatLayer(JSCSSMixin, Layer):
         "{% endmacro %}"
     )
 
-    def __init__(self, label: Label, source: Source, *, to_zoom: int = 19) -> None:
+    def __init__(self, label: Label, source: Source) -> None:
         super().__init__(name=safe_text(f"{label.zh} {label.en}"), overlay=True)
         self._name = "HeatLayer"
-        config = {"source": dict(source), "label": label.as_dict(), "to_zoom": to_zoom}
+        config = {"source": dict(source), "label": label.as_dict()}
         self.config_json = script_json(config)
         scripts = ("js/shapes.js", "js/panel.js", "js/overlays.js")
         self.default_js = [("leaflet-heat.js", ""), _CORE, *map(own_script, scripts)]

@@ -34,7 +34,6 @@ from geo_service.model import Level
 STAFFING = Label("力量配备密度", "Staffing density")
 COVERAGE = Label("五分钟到场覆盖", "Five-minute coverage")
 INCIDENTS = Label("事件热力", "Incidents")
-COUNTS_FROM_ZOOM = 14  # heat gives way to counts by cell here
 ONE_MEASURE = (Measure("value", Label("数值", "Value")),)
 
 
@@ -131,6 +130,7 @@ def staffing_map(
     units: Data | None = None,
     title: Label = STAFFING,
     level: str = "auto",
+    finest: str = "grid",
 ) -> Page:
     """Staffing density by level: a choropleth with its units, classes and a switch of levels and measures.
 
@@ -149,11 +149,13 @@ def staffing_map(
     title : Label
         Title of the page.
     level : str
-        Level shown at first.
+        Level shown at first; ``"auto"`` follows the zoom.
+    finest : str
+        Finest level that ``"auto"`` takes: staff belong to grids, so of micro-grids most have none.
     """
     build = _Build(title, place, single_file=_is_embedded(levels))
     build.base(base)
-    build.theme(title, levels, measures, level=level)
+    build.theme(title, levels, measures, level=level, finest=finest)
     if units is not None:
         build.units(Label("在岗力量", "On duty"), units)
     return build.page()
@@ -191,7 +193,7 @@ def incident_map(
     title: Label = INCIDENTS,
     level: str = "auto",
 ) -> Page:
-    """Incidents as heat; from zoom 14 the counts by cell.
+    """Incidents as heat; nearer, the counts by cell.
 
     Parameters
     ----------
@@ -201,8 +203,8 @@ def incident_map(
     build = _Build(title, place, single_file=_is_embedded(levels))
     build.base(base)
     counts = Label("网格事件数", "Counts by cell")
-    build.theme(counts, levels, measures, level=level, labels=True, from_zoom=COUNTS_FROM_ZOOM)
-    build.heat(title, heat, to_zoom=COUNTS_FROM_ZOOM - 1)
+    build.theme(counts, levels, measures, level=level, labels=True, after_heat=True)
+    build.heat(title, heat)
     return build.page()
 
 
@@ -237,8 +239,9 @@ class _Build:
         measures: Sequence[Measure],
         *,
         level: str,
+        finest: str = "",
         labels: bool = False,
-        from_zoom: int = 0,
+        after_heat: bool = False,
     ) -> None:
         sources = [one if isinstance(one, LevelSource) else self._level(one) for one in levels]
         layer = ThemeLayer(
@@ -247,16 +250,17 @@ class _Build:
             measures,
             bounds=self.place.bounds,
             level=level,
+            finest=finest,
             labels=labels,
-            from_zoom=from_zoom,
+            after_heat=after_heat,
         )
         self.map.add_child(layer)
 
     def units(self, label: Label, data: Data) -> None:
         self.map.add_child(UnitsLayer(label, self._source("units", data)))
 
-    def heat(self, label: Label, data: Data, *, to_zoom: int) -> None:
-        self.map.add_child(HeatLayer(label, self._source("heat", data), to_zoom=to_zoom))
+    def heat(self, label: Label, data: Data) -> None:
+        self.map.add_child(HeatLayer(label, self._source("heat", data)))
 
     def page(self) -> Page:
         self.map.add_child(folium.LayerControl(collapsed=False))

@@ -1,5 +1,6 @@
 """The map pages in a real browser: what they ask, what they show, how long it takes."""
 
+import os
 import re
 import time
 
@@ -120,7 +121,7 @@ def test_single_file_opens_from_disk_without_any_request(
     file = tmp_path / "地图.html"
     file.write_bytes(page.request.get(f"{small_town_url}/maps/file/{name}").body())
     open_map(page, file.as_uri())
-    expect(page.locator(".gs-panel")).to_contain_text("层级" if name == "none" else "自动")
+    expect(page.locator(".gs-panel")).to_contain_text("自动")
     page.wait_for_timeout(500)
     assert not requests_made
     assert painted_colors(page, "gs-base") > 2
@@ -145,7 +146,8 @@ def test_a_county_opens_quickly(
         )
     record_property("opened_s", min(took))
     record_property("transferred_bytes", sent)
-    assert min(took) < 2.0
+    # 2 s on a free machine; as much longer as there is more work than processors
+    assert min(took) < 2.0 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
     assert sent < 1_500_000
 
 

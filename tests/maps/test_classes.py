@@ -58,6 +58,14 @@ def test_many_values_are_put_into_groups_and_still_classed_well() -> None:
     assert spread(values, ours) < 1.02 * spread(values, theirs)
 
 
+def test_a_lowest_value_that_many_share_is_a_class_of_its_own() -> None:
+    values = np.concatenate([np.zeros(300), np.random.default_rng(5).gamma(2, 1, 100)])
+    breaks = classify(values, "quantiles", count=5).breaks
+    assert breaks[0] == 0.0
+    number = np.searchsorted(breaks, values)
+    assert np.bincount(number).tolist() == [300, 25, 25, 25, 25]
+
+
 def test_limits_of_whole_numbers_are_whole() -> None:
     assert all(v == int(v) for v in classify(np.arange(100) % 37, count=5).breaks)
 

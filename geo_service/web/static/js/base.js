@@ -5,12 +5,13 @@
   const FONT = '"Noto Sans SC","Noto Sans CJK SC","Source Han Sans SC","PingFang SC","Microsoft YaHei","WenQuanYi Micro Hei",sans-serif';
   const PAPER = "#f5f3ee";
   const WATER = "#b9d3e0";
+  // so pale that the colours of a class are the same on every ground
   const LAND = {
-    residential: "#efebe4", commercial: "#f1e8e3", retail: "#f1e8e3", industrial: "#ebe8e6", town: "#efebe4",
-    school: "#efe9dc", university: "#efe9dc", hospital: "#f3e6e4",
-    park: "#dbe6cd", garden: "#dbe6cd", grass: "#e2ead4", meadow: "#e2ead4", recreation_ground: "#dbe6cd", pitch: "#d6e3c9",
-    forest: "#d3dfc5", wood: "#d3dfc5", scrub: "#dbe3cc", hill: "#dfe5d1", mountain: "#dfe5d1",
-    farmland: "#eff0df", farm: "#eff0df", paddy: "#e9efdc", orchard: "#e5ecd3", tea: "#e0e9cd", cemetery: "#dde2d4",
+    residential: "#f1eee9", built_up: "#f1eee9", square: "#f4f1ea", field: "#f3f3ea", commercial: "#f3ece9", retail: "#f3ece9", industrial: "#efedeb", town: "#f1eee9",
+    school: "#f2ede3", university: "#f2ede3", hospital: "#f5ecea",
+    park: "#e6eddd", garden: "#e6eddd", grass: "#eaf0e2", meadow: "#eaf0e2", recreation_ground: "#e6eddd", pitch: "#e3ebda",
+    forest: "#e7ecdf", wood: "#e7ecdf", scrub: "#e9eee2", hill: "#ecefe5", mountain: "#ecefe5",
+    farmland: "#f3f3ea", farm: "#f3f3ea", paddy: "#f0f3e8", orchard: "#edf1e2", tea: "#ebf0df", cemetery: "#e8ebe2",
   };
   // from the widest to the narrowest: width in pixels at zoom 12 and at zoom 18, colour, casing, first zoom
   const ROADS = [
@@ -21,6 +22,7 @@
     { kinds: ["residential", "unclassified", "living_street", "road", "pedestrian"], width: [0.6, 8.5], fill: "#ffffff", edge: "#dad5cb", from: 12 },
     { kinds: ["service", "track", "village"], width: [0.35, 5], fill: "#ffffff", edge: "#ded9cf", from: 14 },
   ];
+  const MINOR = new Set(["station", "bridge"]); // places named only when near
   const PATHS = ["path", "footway", "cycleway", "steps", "bridleway", "walk"];
 
   const known = new Map();
@@ -80,7 +82,8 @@
     });
     const water = (zoom, feature) => feature.geomType === P.GeomType.Polygon;
     return [
-      { dataLayer: "places", maxzoom: 15, symbolizer: new P.CenteredTextSymbolizer(text((zoom, feature) => (feature.props.kind === "town" ? 14 : 12), "#3d4650", { fontWeight: 600, width: 2 })) },
+      { dataLayer: "places", filter: (zoom, feature) => !MINOR.has(feature.props.kind), symbolizer: new P.CenteredTextSymbolizer(text((zoom, feature) => (feature.props.kind === "town" ? 14 : 12), "#3d4650", { fontWeight: 600, width: 2 })) },
+      { dataLayer: "places", minzoom: 15, filter: (zoom, feature) => MINOR.has(feature.props.kind), symbolizer: new P.CenteredTextSymbolizer(text(11, "#5d6670", { width: 2 })) },
       { dataLayer: "water", minzoom: 11, filter: (zoom, feature) => !water(zoom, feature), symbolizer: new P.LineLabelSymbolizer(text(12, "#4f7f99", { fontStyle: "italic", position: P.LineLabelPlacement.Center, repeatDistance: 500 })) },
       { dataLayer: "water", minzoom: 13, filter: water, symbolizer: new P.CenteredTextSymbolizer(text(12, "#4f7f99", { fontStyle: "italic", width: 2 })) },
       road([0, 1], 12, 12),

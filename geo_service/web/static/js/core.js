@@ -37,7 +37,8 @@ window.GeoService = window.GeoService || {};
 
   /** Chinese first, English smaller beside it. */
   GS.label = function (label, className) {
-    return GS.element("span", className || "gs-label", label.zh, label.en ? " " : null, label.en ? GS.element("small", "", label.en) : null);
+    const english = label.en && label.en !== label.zh ? [" ", GS.element("small", "", label.en)] : [];
+    return GS.element("span", className || "gs-label", label.zh, ...english);
   };
 
   const formats = new Map();
@@ -91,7 +92,9 @@ window.GeoService = window.GeoService || {};
     }
     const [west, south, east, north] = config.bounds;
     const bounds = L.latLngBounds([south, west], [north, east]);
-    map.setView(bounds.getCenter(), fittingZoom(map, bounds), { animate: false });
+    const zoom = fittingZoom(map, bounds);
+    map.setView(bounds.getCenter(), zoom, { animate: false });
+    GS.heatTo = Math.min(17, Math.max(13, zoom + 1)); // nearer than this, counts by cell say more than heat
     L.control.zoom({ position: "bottomright", zoomInTitle: "放大 Zoom in", zoomOutTitle: "缩小 Zoom out" }).addTo(map);
     L.control.scale({ position: "bottomleft", imperial: false, maxWidth: 140 }).addTo(map);
     if (config.attribution) {

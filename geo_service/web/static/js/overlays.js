@@ -56,7 +56,7 @@
 
   const GRADIENT = { 0.15: "#ffeda0", 0.35: "#feb24c", 0.6: "#fc4e2a", 0.85: "#bd0026", 1: "#67001f" };
 
-  /** Incidents as heat up to a zoom: {source, label, to_zoom}. The scale follows the zoom, so that it never saturates. */
+  /** Incidents as heat, until counts by cell take over: {source, label}. The scale follows the zoom, so that it never saturates. */
   GS.HeatLayer = L.Layer.extend({
     initialize(config) {
       this.config = config;
@@ -94,7 +94,7 @@
     _zoomed() {
       this._cool();
       const zoom = this._map.getZoom();
-      if (!this._points || zoom > this.config.to_zoom) return;
+      if (!this._points || zoom > GS.heatTo) return;
       const radius = Math.max(10, Math.min(26, 8 + (zoom - 9) * 3));
       const max = this._strongest(zoom, radius);
       const options = { radius, blur: radius * 1.2, max, maxZoom: zoom, minOpacity: 0.06, gradient: GRADIENT };
@@ -116,8 +116,8 @@
         spots.set(key, (spots.get(key) || 0) + weight);
       }
       const sums = Float64Array.from(spots.values()).sort();
-      // blurred spots overlap: what is drawn sums about twice what one spot holds
-      return Math.max(1, 2 * (sums[Math.floor((sums.length - 1) * 0.99)] || 1));
+      // blurred spots overlap: what is drawn sums to more than one spot holds
+      return Math.max(1, 1.5 * (sums[Math.floor((sums.length - 1) * 0.99)] || 1));
     },
   });
 

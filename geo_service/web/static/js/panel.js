@@ -63,9 +63,10 @@
       if (config.measures.length > 1) parts.push(group("指标 Measure", config.measures, measure, (code) => this.theme.choose({ measure: code })));
       if (config.levels.length > 1) parts.push(group("层级 Level", levels, chosen, (code) => this.theme.choose({ level: code })));
       const shown = GS.element("p", "gs-shown", `${level.label.zh} ${level.label.en} · ${GS.number(shapes.codes.length)}`);
-      const nearer = GS.element("p", "gs-shown", "放大后按网格显示", GS.element("small", "", "Zoom in for figures by cell"));
-      parts.push(...(far ? [nearer] : [shown, legend(drawing)]), GS.element("p", "gs-method", `${figures.method_label.zh} · ${figures.method_label.en}`));
-      if (figures.note) parts.push(GS.element("p", "gs-note", figures.note.zh, GS.element("small", "", figures.note.en)));
+      const nearer = GS.element("p", "gs-shown", GS.label({ zh: "放大后按网格显示", en: "Zoom in for figures by cell" }));
+      const method = GS.element("p", "gs-method", GS.label(figures.method_label));
+      parts.push(...(far ? [nearer] : [shown, legend(drawing), method]));
+      if (figures.note) parts.push(GS.element("p", "gs-note", GS.label(figures.note)));
       this._box.replaceChildren(...parts.filter(Boolean));
     },
   });
@@ -76,7 +77,7 @@
       options: { position: "topleft" },
       onAdd() {
         const box = GS.element("header", "gs-heading", GS.element("h1", "", GS.label(config.title)));
-        if (config.subtitle) box.append(GS.element("p", "", config.subtitle.zh, GS.element("small", "", config.subtitle.en)));
+        if (config.subtitle) box.append(GS.element("p", "", GS.label(config.subtitle)));
         if (config.links.length) {
           const links = config.links.map(({ label, url, current }) => {
             const link = GS.element("a", "", GS.label(label));
@@ -93,11 +94,11 @@
     new Heading().addTo(map);
   };
 
-  /** Key of what is drawn over the cells, at the bottom right; one row for each layer that is on. */
+  /** Key of what is drawn over the cells, at the bottom left; one row for each layer that is on. */
   GS.key = function (map) {
     if (map._gsKey) return map._gsKey;
     const Key = L.Control.extend({
-      options: { position: "bottomright" },
+      options: { position: "bottomleft" },
       onAdd() {
         this.list = GS.element("ul", "gs-key");
         this.list.hidden = true;

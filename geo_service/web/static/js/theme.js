@@ -31,7 +31,7 @@
       this._fills = new GS.CellsLayer(paint).addTo(map);
       this._lines = new GS.CellsLayer(lines).addTo(map);
       this._focus = L.polygon([], { pane: "gs-focus", renderer: L.svg({ pane: "gs-focus" }), interactive: false, className: "gs-focus" }).addTo(map);
-      this._tooltip = L.tooltip({ className: "gs-tooltip", direction: "top", offset: [0, -8], opacity: 1, pane: "gs-focus" });
+      this._tooltip = L.tooltip({ className: "gs-tooltip", direction: "top", offset: [0, -8], opacity: 1 });
       this._panel = new GS.Panel(this).addTo(map);
       map.on("zoomend", this._zoomed, this).on("mousemove click", this._pointed, this).on("mouseout dragstart zoomstart", this._unpoint, this);
       this._zoomed();
@@ -53,11 +53,17 @@
 
     /** Level to draw now. */
     level() {
-      const levels = this.config.levels;
+      const { levels, finest } = this.config;
       const fixed = levels.find((level) => level.code === this.chosen);
       if (fixed) return fixed;
-      const fine = levels.filter((level) => cellWidth(this._map, this.config, level) >= ENOUGH_PX);
+      const last = levels.findIndex((level) => level.code === finest);
+      const fine = (last < 0 ? levels : levels.slice(0, last + 1)).filter((level) => cellWidth(this._map, this.config, level) >= ENOUGH_PX);
       return fine.length ? fine[fine.length - 1] : levels[0];
+    },
+
+    /** Whether heat still stands in the place of the cells. */
+    _isFar() {
+      return this.config.after_heat && this._map.getZoom() <= GS.heatTo;
     },
 
     _zoomed() {
@@ -100,7 +106,7 @@
       if (!this._drawing) return;
       // nearer, the streets matter more than the colour
       this._map.getPane("gs-cells").style.opacity = Math.max(0.5, Math.min(0.86, 0.86 - (this._map.getZoom() - 12) * 0.09));
-      const drawing = { ...this._drawing, far: this._map.getZoom() < this.config.from_zoom };
+      const drawing = { ...this._drawing, far: this._isFar() };
       this._fills.setDrawing(drawing);
       this._lines.setDrawing(drawing);
       this._panel.update(drawing);
@@ -113,8 +119,8 @@
     _paintLines(view, drawing) {
       const { shapes, outline, labels, level, far } = drawing;
       const width = cellWidth(this._map, this.config, level);
-      if (!far && width >= BORDER_PX) GS.paintBorders(view, { shapes, color: "rgba(255,255,255,.85)", width: width > 30 ? 1.4 : 0.7 });
-      if (outline) GS.paintBorders(view, { shapes: outline, color: "rgba(74,85,104,.55)", width: width > 30 ? 1.6 : 1 });
+      if (!far && width >= BORDER_PX) GS.paintBorders(view, { shapes, color: "rgba(52,64,80,.42)", width: width > 30 ? 0.9 : 0.6 });
+      if (outline) GS.paintBorders(view, { shapes: outline, color: "rgba(46,57,72,.62)", width: width > 30 ? 1.8 : 1.1 });
       if (labels && !far) GS.paintLabels(view, { shapes, labels, size: 12 });
     },
 
@@ -124,7 +130,7 @@
     },
 
     _pointAt(latlng) {
-      if (!this._map || !this._drawing || this._map.getZoom() < this.config.from_zoom) return;
+      if (!this._map || !this._drawing || this._isFar()) return;
       const { shapes } = this._drawing;
       const cell = GS.cellAt(shapes, ...GS.toMercator(latlng));
       if (cell < 0) {
@@ -176,7 +182,7 @@
       const value = line.values[code];
       const there = value !== null && value !== undefined;
       const shown = there ? GS.number(value, line.percent) : "无数据 no data";
-      const unit = there && line.unit.zh ? ` ${line.unit.zh}` : "";
+      const unit = there && line.unit.zh && !line.percent ? ` ${line.unit.zh}` : "";
       box.append(GS.element("div", "gs-line", GS.element("span", "", line.title.zh), GS.element("strong", "", shown + unit)));
     }
     return box;
