@@ -37,7 +37,7 @@ X, Y, CODE, SHIFT, TODO, CROSSED = range(6)  # rows of a batch
 
 def inner(function: Callable[..., Any]) -> Any:
     """Mark a part of a kernel: compiled along with what calls it; left as it is without numba."""
-    return function if numba is None else numba.njit(nogil=True, inline="always")(function)
+    return function if numba is None else numba.njit(nogil=True, forceinline=True)(function)
 
 
 @inner

@@ -151,8 +151,13 @@ def _metres_per_unit(lat_deg: F64) -> F64:
     if high < low:
         return np.empty((0, 2))
     knots = np.arange(low, high + 2) / 100.0
-    table = np.array([metres_per_degree(min(float(lat), 89.99)) for lat in knots]) / SCALE
+    table = np.array([metres_per_degree(_off_pole(float(lat))) for lat in knots]) / SCALE
     return np.column_stack([np.interp(lat_deg, knots, table[:, axis]) for axis in range(2)])
+
+
+def _off_pole(lat_deg: float) -> float:
+    """Keep a kilometre from the poles, where a degree of longitude has no length."""
+    return min(max(lat_deg, -89.99), 89.99)
 
 
 def candidates(
@@ -174,7 +179,7 @@ def candidates(
     if sigma_m == 0.0:
         return [(own, 1.0)] if own >= 0 else []
     origin = np.rint(np.array(lonlat_deg) * SCALE).astype(np.int64)
-    east_m, north_m = metres_per_degree(lonlat_deg[1])
+    east_m, north_m = metres_per_degree(_off_pole(lonlat_deg[1]))
     scale = np.array([east_m, north_m]) / SCALE
     asked = _cells_near(origin, SIGMAS * sigma_m / scale, own, tree, n_cells)
     left, right = tree.segs[:, 4], tree.segs[:, 5]

@@ -199,3 +199,14 @@ def test_an_accuracy_that_is_no_distance_is_refused(town, accuracy_m):
 def test_no_place_has_no_candidates(town):
     assert town[1].candidates(math.nan, 29.0, 10.0) == []
     assert town[1].candidates(119.62, 91.0, 10.0) == []
+
+
+def test_at_the_poles_the_answers_are_finite():
+    halves = np.array([shapely.box(-180, -90, 0, 90), shapely.box(0, -90, 180, 90)])
+    index = CellIndex.build(segments_of(halves), ["east", "west"])
+    points = np.array([(90.0, 90.0), (90.0, -90.0), (0.0, 90.0), (-90.0, -89.9999)])
+    found = index.locate(points, border=True)
+    assert found.cell.tolist() == [1, 1, 0, 0]
+    assert np.isfinite(found.border_m).all()
+    for lon, lat in points:
+        assert 0 < sum(p for _, p in index.candidates(lon, lat, 100.0)) <= 1 + 1e-9
