@@ -1,4 +1,4 @@
-"""Placing points in the 14,199 cells of a synthetic county (342,000 border segments), one core."""
+"""Placing points in the 14,199 cells of a synthetic county (341,000 border segments), one core."""
 
 import gc
 import threading
