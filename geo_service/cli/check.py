@@ -27,7 +27,14 @@ def command(
     Example: geo-service check beats.geojson --code-field BEAT_NUM
     """
     with common.progress("reading") as say:
-        checked = check_file(file, code_field=code_field, crs=crs, tolerance_m=tolerance_m, say=say)
+        checked = check_file(
+            file,
+            code_field=code_field,
+            crs=crs,
+            tolerance_m=tolerance_m,
+            max_vertices=common.MAX_VERTICES,
+            say=say,
+        )
     for line in checked.lines():
         sys.stdout.buffer.write(orjson.dumps(line) + b"\n")
     common.talk.print(_summary(checked), markup=False)

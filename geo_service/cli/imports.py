@@ -47,6 +47,10 @@ def boundaries(
     tolerance_m: Annotated[
         float, typer.Option(help="Gaps and overlaps narrower than this are mended.")
     ] = 0.0,
+    merge_parts: Annotated[
+        bool | None,
+        typer.Option(help="Rows of one code are parts of one cell (default: only those that lie apart)."),
+    ] = None,
     layer: Annotated[str | None, typer.Option(help="Layer of a file that has several.")] = None,
     encoding: Annotated[
         str | None, typer.Option(help="Encoding of the text, if it is not found out.")
@@ -77,6 +81,7 @@ def boundaries(
             layer=layer,
             encoding=encoding,
             max_vertices=common.MAX_VERTICES,
+            merge_parts=merge_parts,
         )
         report = importing.import_boundaries(
             database,

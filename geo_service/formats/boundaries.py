@@ -81,7 +81,8 @@ def read_boundaries(
     layer: str | None = None,
     encoding: str | None = None,
     max_vertices: int | None = None,
-    merge_parts: bool = False,
+    merge_parts: bool | None = None,
+    check_shapes: bool = True,
     limits: Limits | None = None,
 ) -> BoundaryTable:
     """Read the boundaries of cells and check everything that can be checked cell by cell.
@@ -102,10 +103,12 @@ def read_boundaries(
         Encoding of the text; found out when None.
     max_vertices : int or None
         Greatest number of vertices of one cell, in place of ``limits.vertices``.
-    merge_parts : bool
-        Features of the same code, name and parent are parts of one cell, as in files of single polygons;
-        by default a repeated code is a fault. Parts may touch but not overlap; the first one's attributes
-        are kept.
+    merge_parts : bool or None
+        What features of the same code, name and parent are, as in files of single polygons. True: parts of
+        one cell; they may touch but not overlap. None: parts of one cell if they lie apart (a note says
+        which), a fault if they meet. False: a fault. The first one's attributes are kept.
+    check_shapes : bool
+        Invalid polygons are faults; False leaves them to the caller, who inspects the tiling himself.
     limits : Limits or None
         Caps; the defaults when None.
 
@@ -138,7 +141,7 @@ def read_boundaries(
     parent_field = None if parent_field is None else _as_written(table, parent_field)
     fields = {"code_field": code_field, "name_field": name_field, "parent_field": parent_field}
     _check_fields(table, fields, faults)
-    codes = _codes(table, code_field, faults, merge_parts=merge_parts)
+    codes = _codes(table, code_field, faults, unique=merge_parts is False)
     parents = _parents(table, parent_field, codes, faults)
     datum = datum_of(table, given, faults, notes) if crs is None or given is not None else None
     geometry = table.geometry
@@ -150,7 +153,8 @@ def read_boundaries(
         )
         geometry = geometries_to_wgs84(geometry, table.row, datum, said, faults)
         _check_places(geometry, table.row, faults)
-        _check_valid(geometry, table.row, codes, faults)
+        if check_shapes:
+            _check_valid(geometry, table.row, codes, faults)
     attributes = _attributes(table, {name for name in fields.values() if name}, faults)
     frame = pd.DataFrame(
         {
@@ -162,8 +166,8 @@ def read_boundaries(
             "geometry": pd.Series(geometry, dtype=object),
         }
     )
-    if merge_parts:
-        frame = merged_parts(frame, faults, notes, max_vertices=caps.vertices)
+    if merge_parts is not False:
+        frame = merged_parts(frame, faults, notes, max_vertices=caps.vertices, touching=merge_parts is True)
     faults.raise_if_any("The boundary file is not usable")
     taken = label(datum) if datum is not None else ""
     cells = gpd.GeoDataFrame(frame, geometry="geometry", crs=4326)
@@ -202,7 +206,7 @@ def _text(value: Any) -> str:
     return str(value).strip()
 
 
-def _codes(table: VectorTable, field: str, faults: FaultList, *, merge_parts: bool) -> list[str]:
+def _codes(table: VectorTable, field: str, faults: FaultList, *, unique: bool) -> list[str]:
     column = table.columns.get(field)
     if column is None:
         return [""] * len(table)
@@ -216,7 +220,7 @@ def _codes(table: VectorTable, field: str, faults: FaultList, *, merge_parts: bo
         elif isinstance(value, float) and abs(value) >= _EXACT_INTEGER:
             message = "is a number too long to be exact: keep codes as text"
             faults.add("code", field, message, row=row, value=code)
-        elif code in first_row and not merge_parts:
+        elif code in first_row and unique:
             message = (
                 f"rows {first_row[code]} and {row} have the same code "
                 "(if they are parts of one cell, ask for parts to be merged)"

@@ -35,6 +35,7 @@ def check_file(
     code_field: str,
     crs: str | None = None,
     tolerance_m: float = 0.0,
+    max_vertices: int | None = None,
     say: Callable[[str, float | None], None] = lambda *_: None,
 ) -> Checked:
     """Read a boundary file and inspect it as one tiling.
@@ -44,7 +45,9 @@ def check_file(
     InvalidInputError
         The file cannot be read, or its rows have faults (all are listed).
     """
-    table = read_boundaries(file, code_field=code_field, crs=crs)
+    table = read_boundaries(
+        file, code_field=code_field, crs=crs, check_shapes=False, max_vertices=max_vertices
+    )
     say("checking the tiling", None)
     inspection = inspect_tiling(
         table.frame["geometry"].to_numpy(), table.frame["code"].tolist(), tolerance_m=tolerance_m

@@ -15,17 +15,15 @@ import shapely
 from numpy.typing import NDArray
 
 from geo_service.errors import Fault, InvalidInputError
-from geo_service.geometry import measure
 from geo_service.geometry.inspect import inspect_tiling
 from geo_service.model import Finding, Level, Severity
+from geo_service.services.fitting import compare_outlines, match_codes, parent_findings, parents_by_place
 from geo_service.services.tiling import Tiling
 
 COLUMNS = ["level", "code", "kind", "name", "parent_level", "parent_code", "attributes", "geom"]
 
-#: A child of which more than this share lies outside its parent's former outline is in the wrong parent.
-WRONG_PARENT_SHARE = 0.5
-#: Below this share an outline that sticks out is drawing accuracy, not a fault.
-TOLERATED_SHARE = 0.001
+#: Errors that a caller may accept; a broken tiling is not among them.
+ACCEPTABLE = frozenset({"child_outside_parent", "unknown_parent"})
 
 
 @dataclass(frozen=True)
@@ -79,6 +77,21 @@ class Draft:
     digest: bytes
 
     @property
+    def refines(self) -> bool:
+        """Whether the draft only divides cells of the base further: nobody's outline moves."""
+        land = self.cells[self.cells["geom"].notna()]
+        whole = set(zip(land["level"], land["code"], strict=True))
+        moved = [cell for cell in self.difference.reshaped if cell in whole]
+        strays = {"child_outside_parent", "unknown_parent", "missing_parent"}
+        return not (
+            self.base is None
+            or self.difference.retired
+            or self.difference.reparented
+            or moved
+            or any(finding.rule in strays for finding in self.findings)
+        )
+
+    @property
     def errors(self) -> list[Finding]:
         """The findings that stand in the way of publishing."""
         return [finding for finding in self.findings if finding.severity is Severity.ERROR]
@@ -101,14 +114,14 @@ def draft_import(request: BoundaryImport, current: Tiling | None, levels: Sequen
     old = current.cells[COLUMNS] if current else pd.DataFrame(columns=COLUMNS)
     holds_land = not current or not any(depth[code] > depth[request.level] for code in current.levels)
     rows = _rows(request, placed, current)
-    findings = list(_parent_findings(rows, current, request))
+    findings = [*match_codes(rows, current), *parent_findings(rows, current, request.tolerance_m)]
     if holds_land:
         cells = _replace_level(old, rows, request.level)
         cells, found = _whole_tiling(cells, request.tolerance_m)
         findings += found
     else:
         assert current is not None  # noqa: S101 - there are cells below, so there is a tiling
-        findings += _compare_outlines(rows, current, request)
+        findings += compare_outlines(rows, current, request.level, request.tolerance_m)
         cells = _describe_level(old, rows, request.level)
     accepted = tuple(_accepted(finding, request.accept) for finding in findings)
     return _draft(cells, current, depth, new_levels, accepted)
@@ -196,7 +209,7 @@ def _rows(request: BoundaryImport, levels: Sequence[Level], current: Tiling | No
             [Fault("parent_field", "leave it out, or give the level above with --parent-level")],
         )
     if parent_level and not any(parents) and current and parent_level in current.levels:
-        parents = _parents_by_place(shapes, current.at_level(parent_level))
+        parents = parents_by_place(shapes, current.at_level(parent_level))
     return pd.DataFrame(
         {
             "level": request.level,
@@ -211,62 +224,6 @@ def _rows(request: BoundaryImport, levels: Sequence[Level], current: Tiling | No
         columns=COLUMNS,
         dtype=object,
     )
-
-
-def _parents_by_place(geoms: NDArray[np.object_], parents: pd.DataFrame) -> list[str | None]:
-    """Return for each shape the code of the parent that holds most of it, None if none does."""
-    outlines = parents["geom"].to_numpy()
-    child, parent = shapely.STRtree(outlines).query(geoms, predicate="intersects")
-    shared = shapely.area(shapely.intersection(geoms[child], outlines[parent]))
-    out = np.full(len(geoms), None, dtype=object)
-    order = np.lexsort((parent, shared))  # the last of a child is its largest
-    out[child[order]] = parents["code"].to_numpy(dtype=object)[parent[order]]
-    found: list[str | None] = out.tolist()
-    return found
-
-
-def _parent_findings(rows: pd.DataFrame, current: Tiling | None, request: BoundaryImport) -> list[Finding]:
-    """Say which cells have no parent, and which stick out of the one they name."""
-    parent_level = next((level for level in rows["parent_level"] if level), None)
-    if parent_level is None:
-        return []
-    orphans = rows[rows["parent_code"].isna()]
-    findings = [
-        Finding(
-            "missing_parent",
-            Severity.WARNING,
-            f"cell {code} names no parent",
-            (str(code),),
-            shape,
-            remedy="give its parent's code in the parent field",
-        )
-        for code, shape in zip(orphans["code"], orphans["geom"], strict=True)
-    ]
-    if current is None or parent_level not in current.levels:
-        return findings
-    parents = current.at_level(parent_level).set_index("code")["geom"]
-    known = rows[rows["parent_code"].isin(parents.index) & rows["geom"].map(shapely.is_valid)]
-    shapes = known["geom"].to_numpy()
-    outlines = parents.reindex(known["parent_code"]).to_numpy()
-    outside = shapely.difference(shapes, outlines)
-    whole_m2, outside_m2 = measure.area_m2(shapes), measure.area_m2(outside)
-    share = np.divide(outside_m2, whole_m2, out=np.zeros_like(whole_m2), where=whole_m2 > 0)
-    width_m = 2 * outside_m2 / np.maximum(measure.length_m(shapely.boundary(outside)), 1e-9)
-    for i in np.flatnonzero((share > TOLERATED_SHARE) & (width_m > request.tolerance_m)):
-        row = known.iloc[int(i)]
-        findings.append(
-            Finding(
-                "child_outside_parent",
-                Severity.ERROR if share[i] > WRONG_PARENT_SHARE else Severity.WARNING,
-                f"{share[i]:.1%} of cell {row['code']} lies outside its parent {row['parent_code']}",
-                (str(row["code"]), str(row["parent_code"])),
-                outside[i],
-                {"share": float(share[i]), "area_m2": float(outside_m2[i])},
-                "correct the parent's code or the shape; if the parent's border is what moves, "
-                "accept it with --accept child_outside_parent",
-            )
-        )
-    return findings
 
 
 def _replace_level(old: pd.DataFrame, rows: pd.DataFrame, level: str) -> pd.DataFrame:
@@ -329,47 +286,6 @@ def _whole_tiling(cells: pd.DataFrame, tolerance_m: float) -> tuple[pd.DataFrame
     return cells, list(inspection.findings)
 
 
-def _compare_outlines(rows: pd.DataFrame, current: Tiling, request: BoundaryImport) -> list[Finding]:
-    """Hold the shapes given for a level against the outlines derived from its leaves."""
-    derived = current.at_level(request.level).set_index("code")["geom"]
-    unknown = rows[~rows["code"].isin(derived.index)]
-    findings = [
-        Finding(
-            "unknown_code",
-            Severity.ERROR,
-            f"no leaf belongs to cell {code}",
-            (str(code),),
-            shape,
-            remedy="a cell of this level exists through its leaves: import those with this parent",
-        )
-        for code, shape in zip(unknown["code"], unknown["geom"], strict=True)
-    ]
-    both = rows[rows["code"].isin(derived.index) & rows["geom"].map(shapely.is_valid)]
-    given, outline = both["geom"].to_numpy(), derived.reindex(both["code"]).to_numpy()
-    differing = shapely.symmetric_difference(given, outline)
-    area_m2 = measure.area_m2(differing)
-    agreement = 1 - area_m2 / np.maximum(measure.area_m2(shapely.union(given, outline)), 1e-9)
-    width_m = 2 * area_m2 / np.maximum(measure.length_m(shapely.boundary(differing)), 1e-9)
-    for i in np.flatnonzero((agreement < 1 - TOLERATED_SHARE) & (width_m > request.tolerance_m)):
-        code = str(both["code"].iloc[int(i)])
-        findings.append(
-            Finding(
-                "outline_differs",
-                Severity.WARNING,
-                f"the shape given for {code} agrees with the union of its leaves to {agreement[i]:.2%}",
-                (code,),
-                differing[i],
-                {
-                    "agreement": float(agreement[i]),
-                    "area_m2": float(area_m2[i]),
-                    "width_m": float(width_m[i]),
-                },
-                "the outline follows the leaves; to move it, change them",
-            )
-        )
-    return findings
-
-
 def _compare(old: pd.DataFrame, new: pd.DataFrame) -> tuple[NDArray[np.bool_], Difference]:
     """Return which rows of ``new`` differ from the old edition, and the difference in words."""
     before: dict[tuple[str, str], Any] = {
@@ -408,7 +324,7 @@ def _same_shape(a: Any, b: Any) -> bool:
 
 def _accepted(finding: Finding, accept: frozenset[str]) -> Finding:
     """Lower an error that the caller accepts; a broken tiling cannot be accepted."""
-    if finding.severity is Severity.ERROR and finding.rule in accept & {"child_outside_parent"}:
+    if finding.severity is Severity.ERROR and finding.rule in accept & ACCEPTABLE:
         return Finding(finding.rule, Severity.WARNING, finding.message, finding.cells, finding.shape,
                        finding.numbers, finding.remedy)  # fmt: skip
     return finding

@@ -31,7 +31,10 @@ def publish(
     tolerance_m: float = 0.0,
     valid_from: datetime | None = None,
 ) -> Published:
-    """Write the draft as a new edition, in force from ``valid_from`` (default: now; the first one: always).
+    """Write the draft as a new edition, in force from ``valid_from``.
+
+    By default from now on; the first edition always; one that only divides its base further for as long as
+    that: dividing a grid into micro-grids does not change who answered for it.
 
     One transaction under the publishing lock: edition, cells, re-placement of incidents, audit and event
     are all there or none.
@@ -54,7 +57,9 @@ def publish(
             raise ConflictError("another edition was published meanwhile; nothing was written, run it again")
         for level in draft.new_levels:
             boundaries.add_level(connection, level)
-        start = valid_from if valid_from or draft.base is None else now
+        start = valid_from
+        if start is None and in_force is not None:
+            start = in_force.valid_from if draft.refines else now
         edition_id = boundaries.write_edition(
             connection,
             draft.cells,

@@ -60,9 +60,24 @@ def test_codes_too_long() -> None:
 
 def test_duplicate_codes_name_both_rows() -> None:
     data = collection(feature(code="a"), feature(square(121), code="b"), feature(square(122), code="a"))
-    fault = one_fault_of(read_boundaries, data, code_field="code")
+    fault = one_fault_of(read_boundaries, data, code_field="code", merge_parts=False)
     assert "rows 1 and 3" in fault.message
     assert (fault.row, fault.value) == (3, "a")
+
+
+def test_cells_with_one_code_that_meet_are_two_cells() -> None:
+    for other in (square(120.1), square(120.05), square(120)):  # beside, overlapping, the same
+        data = collection(feature(code="a"), feature(other, code="a"))
+        fault = one_fault_of(read_boundaries, data, code_field="code")
+        assert "rows 1, 2" in fault.message
+        assert (fault.row, fault.value) == (2, "a")
+
+
+def test_parts_that_lie_apart_are_one_cell_and_a_note_says_so() -> None:
+    data = collection(feature(code="a"), feature(square(121), code="b"), feature(square(122), code="a"))
+    table = read_boundaries(data, code_field="code")
+    assert table.frame["code"].tolist() == ["a", "b"]
+    assert table.notes == ("rows 1, 3 have the code a: taken as parts of one cell",)
 
 
 def test_parts_are_merged_when_asked() -> None:
@@ -76,7 +91,7 @@ def test_parts_are_merged_when_asked() -> None:
     assert table.frame["code"].tolist() == ["a", "b"]
     assert table.frame.geometry[0].is_valid
     assert table.frame.geometry[0].area == pytest.approx(0.03)
-    assert "3 features" in table.notes[0]
+    assert "rows 1, 3, 4" in table.notes[0]
     overlapping = collection(feature(code="a"), feature(square(120.05), code="a"))
     assert (
         "overlap" in one_fault_of(read_boundaries, overlapping, code_field="code", merge_parts=True).message
@@ -226,13 +241,14 @@ def test_faults_of_every_sort_at_once() -> None:
     bowtie = [[[0, 0], [1, 1], [1, 0], [0, 1], [0, 0]]]
     data = collection(
         feature(code="a", 户主="张"),
-        feature(square(30.0, 120.0), code="a"),
+        feature(square(120.1), code="a"),
+        feature(square(30.0, 120.0), code="b"),
         feature(bowtie, code=None),
         feature([[[120, 30], [121, 30], [121, 31]]], code="d"),
     )
     faults = faults_of(read_boundaries, data, code_field="code", parent_field="up")
     text = "\n".join(map(str, faults))
-    for word in ("户主", "swapped", "crosses itself", "is empty", "not closed", "rows 1 and 2", "'up'"):
+    for word in ("户主", "swapped", "crosses itself", "is empty", "not closed", "rows 1, 2", "'up'"):
         assert word in text
 
 
@@ -254,9 +270,9 @@ def test_a_shapefile_end_to_end(tmp_path: Path) -> None:
 
 def test_chicago_and_zhejiang(shared_data) -> None:
     beats = shared_data / "chicago" / "police_beats.geojson"
-    faults = faults_of(read_boundaries, beats, code_field="BEAT_NUM")
+    faults = faults_of(read_boundaries, beats, code_field="BEAT_NUM", merge_parts=False)
     assert [fault.row for fault in faults] == [56, 264]
-    whole = read_boundaries(beats, code_field="BEAT_NUM", parent_field="DISTRICT", merge_parts=True)
+    whole = read_boundaries(beats, code_field="BEAT_NUM", parent_field="DISTRICT")
     assert len(whole.frame) == 275
     assert whole.frame["parent_code"].nunique() == 23
     counties = read_boundaries(

@@ -108,6 +108,30 @@ def test_a_finer_level_takes_the_land_from_its_parents(database: Database) -> No
     assert made.difference.as_dict()["added"]["count"] == 4
 
 
+def test_dividing_further_is_in_force_as_long_as_what_it_divides(database: Database) -> None:
+    put(database, table({"A": square(0, 0, 2), "B": square(2, 0, 2)}), level="district")
+    published = put(database, table(grid(4, 1)), parent_level="district")
+    assert published.valid_from is None
+    assert leaf_at(database, 0, 0, as_of=datetime(1999, 1, 1, tzinfo=UTC)) == "c00r00"
+    moved = put(database, table({**grid(3, 1), "c03r00": square(3, 0, 2)}))
+    assert moved.valid_from is not None
+
+
+def test_codes_that_lost_their_zeros_are_known_again(database: Database) -> None:
+    put(database, table({"1": square(0, 0, 2), "2": square(2, 0, 2)}), level="district")
+    parents = {"c00r00": "01", "c01r00": "01", "c02r00": "02", "c03r00": "02"}
+    made = draft(database, BoundaryImport(table(grid(4, 1), parents), "beat", parent_level="district"))
+    assert [finding.rule for finding in made.findings] == ["code_matched"]
+    assert set(made.cells["parent_code"].dropna()) == {"1", "2"}
+
+
+def test_unknown_parents_are_named_not_made(database: Database) -> None:
+    put(database, table({"A": square(0, 0, 2), "B": square(2, 0, 2)}), level="district")
+    parents = {"c00r00": "A", "c01r00": "A", "c02r00": "B", "c03r00": "C"}
+    made = draft(database, BoundaryImport(table(grid(4, 1), parents), "beat", parent_level="district"))
+    assert "unknown_parent" in [finding.rule for finding in made.errors]
+
+
 def test_an_upper_level_given_again_is_compared_not_drawn(database: Database) -> None:
     cells = grid(4, 1)
     put(
