@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 from shapely.geometry.base import BaseGeometry
 
@@ -95,24 +94,3 @@ class Edition:
     recorded_at: datetime
     note: str
     published_by: str
-
-
-@dataclass(frozen=True, slots=True)
-class Placement:
-    """Which cell a point falls in, and how sure that is."""
-
-    cell_code: str | None
-    how: How
-    border_m: float | None = None
-    runner_up_code: str | None = None
-    path: tuple[tuple[str, str], ...] = ()  # (level code, cell code) from the top down to the leaf
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return a JSON object; ``path`` becomes ``{level: code}``."""
-        return {
-            "cell_code": self.cell_code,
-            "how": self.how.value,
-            "border_m": self.border_m,
-            "runner_up_code": self.runner_up_code,
-            "path": dict(self.path),
-        }

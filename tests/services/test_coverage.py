@@ -1,0 +1,212 @@
+"""Coverage against an independent way to the same numbers: a search over corners of a grid of streets."""
+
+import heapq
+from datetime import UTC, datetime, time, timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from geo_service.errors import ConflictError, InvalidInputError
+from geo_service.model import Mode
+from geo_service.services.coverage import by_level, coverage_frame, run_coverage
+from geo_service.services.drafting import BoundaryImport, draft_import
+from geo_service.services.ground import Ground
+from geo_service.services.publishing import publish
+from geo_service.services.rostering import on_duty
+from geo_service.services.tiling import Tilings
+from geo_service.store import boundaries, ground, roads, staffing
+from geo_service.store.database import Database
+from tests.services.places import ORIGIN, SIDE_DEG, grid, middle, streets, table
+
+pytestmark = pytest.mark.postgis
+COLUMNS, ROWS = 6, 4
+MONDAY_NOON = datetime(2026, 11, 23, 4, tzinfo=UTC)  # 12:00 in Shanghai
+
+
+def corner(column: int, row: int) -> tuple[float, float]:
+    return ORIGIN[0] + column * SIDE_DEG, ORIGIN[1] + row * SIDE_DEG
+
+
+def staff(database: Database, bases: dict[str, tuple[float, float]], mode: str = "ebike") -> dict[str, int]:
+    lon, lat = np.array(list(bases.values())).T
+    people = pd.DataFrame(
+        {
+            "code": list(bases),
+            "name": list(bases),
+            "role": "grid_worker",
+            "mode": mode,
+            "lon": lon,
+            "lat": lat,
+            "capabilities": [[] for _ in bases],
+            "phone": "",
+            "home_level": None,
+            "home_cell_code": None,
+        }
+    )
+    with database.writing() as connection:
+        staffing.upsert_responders(connection, people, boundaries.moment(connection))
+        return staffing.responder_ids(connection)
+
+
+def shifts(database: Database, ids: list[int], start: datetime, hours: int = 8) -> None:
+    rows = pd.DataFrame({"responder_id": ids, "start": start, "end": start + timedelta(hours=hours)})
+    with database.writing() as connection:
+        staffing.replace_shifts(connection, rows)
+
+
+@pytest.fixture
+def place(database: Database) -> Tilings:
+    """A grid of cells, a street along every side, ten households on each corner."""
+    tilings = Tilings(database)
+    cells = table(grid(COLUMNS, ROWS), {code: f"row{code[-2:]}" for code in grid(COLUMNS, ROWS)})
+    publish(
+        database,
+        tilings,
+        draft_import(BoundaryImport(cells, "grid", "community"), None, []),
+        who="t",
+        note="",
+    )
+    at = [corner(c, r) for c in range(COLUMNS) for r in range(ROWS)]  # lower left corners: one for each cell
+    points = pd.DataFrame(
+        {
+            "source_id": [f"b{i}" for i in range(len(at))],
+            "lon": [p[0] for p in at],
+            "lat": [p[1] for p in at],
+            "footprint": None,
+            "households": 10,
+            "residents": 30,
+            "kind": "building",
+            "address": "",
+            "attributes": [{} for _ in at],
+        }
+    )
+    with database.writing() as connection:
+        roads.replace(connection, streets(COLUMNS, ROWS), "grid", {})
+        ground.replace_demand(connection, points)
+    return tilings
+
+
+def fewest_streets(sources: list[tuple[int, int]]) -> dict[tuple[int, int], int]:
+    """Count of streets to the nearest source, corner by corner."""
+    done: dict[tuple[int, int], int] = {}
+    queue = [(0, source) for source in sources]
+    while queue:
+        count, (c, r) = heapq.heappop(queue)
+        if (c, r) in done or not (0 <= c <= COLUMNS and 0 <= r <= ROWS):
+            continue
+        done[c, r] = count
+        for step in ((1, 0), (-1, 0), (0, 1), (0, -1)):
+            heapq.heappush(queue, (count + 1, (c + step[0], r + step[1])))
+    return done
+
+
+@pytest.mark.parametrize("mode", [Mode.WALK, Mode.EBIKE, Mode.CAR])
+def test_shares_are_those_of_an_independent_search(database: Database, place: Tilings, mode: Mode) -> None:
+    sources = [(0, 0), (5, 2)]
+    ids = staff(database, {f"w{i}": corner(*at) for i, at in enumerate(sources)})
+    shifts(database, list(ids.values()), MONDAY_NOON)
+    service = Ground(database)
+    _, _, graph, _ = service.roads(mode)
+    street_ms = int(graph.out_arc[0, 1])  # all streets are alike
+    limit_s = round(street_ms * 2.5 / 1000)
+    run = run_coverage(database, service, place.get(), at=MONDAY_NOON, mode=mode, limit_s=limit_s, who="t")
+    near = fewest_streets(sources)
+    cells = coverage_frame(place.get(), run, "grid").set_index("code")
+    for column in range(COLUMNS):
+        for row in range(ROWS):
+            found = cells.loc[f"c{column:02}r{row:02}"]
+            # a corner is a border point: it belongs to the smallest code of the cells around it
+            at = [
+                (c, r)
+                for c in range(COLUMNS)
+                for r in range(ROWS)
+                if (max(c - 1, 0), max(r - 1, 0)) == (column, row)
+            ]
+            if not at:
+                assert found["weight_unit"] == "m2"
+                continue
+            assert found["weight"] == 10 * len(at)
+            covered = sum(near[p] * street_ms <= limit_s * 1000 for p in at)
+            assert found["covered_share"] == pytest.approx(covered / len(at), abs=1e-4)
+            assert found["worst_s"] == pytest.approx(max(near[p] for p in at) * street_ms / 1000, abs=0.11)
+    assert run.summary["responders"]["counted"] == 2
+
+
+def test_levels_add_up_and_a_second_asking_is_remembered(database: Database, place: Tilings) -> None:
+    ids = staff(database, {"w": corner(2, 2)})
+    shifts(database, list(ids.values()), MONDAY_NOON)
+    arguments = {"at": MONDAY_NOON, "mode": Mode.EBIKE, "limit_s": 300, "who": "t"}
+    run = run_coverage(database, Ground(database), place.get(), **arguments)
+    community = by_level(place.get(), run, "community")
+    assert community["by_area"].tolist() == [False, False, False, True]  # nobody lives in the top row
+    lived_in = community.loc[~community["by_area"], "weight"].sum()
+    assert lived_in == run.summary["weight"] == 10 * COLUMNS * ROWS
+    again = run_coverage(database, Ground(database), place.get(), **arguments)
+    assert again.id == run.id
+    pd.testing.assert_frame_equal(again.leaves, run.leaves, check_dtype=False)
+
+
+def test_nobody_on_duty_covers_nothing(database: Database, place: Tilings) -> None:
+    ids = staff(database, {"w": corner(2, 2)})
+    shifts(database, list(ids.values()), MONDAY_NOON)
+    late = MONDAY_NOON + timedelta(hours=8)  # the end is not part of the shift
+    run = run_coverage(
+        database, Ground(database), place.get(), at=late, mode=Mode.EBIKE, limit_s=300, who="t"
+    )
+    assert run.summary["share"] == 0
+    assert run.leaves["worst_s"].isna().all()
+
+
+def test_a_new_network_gives_a_new_run(database: Database, place: Tilings) -> None:
+    ids = staff(database, {"w": corner(2, 2)})
+    shifts(database, list(ids.values()), MONDAY_NOON)
+    service = Ground(database)
+    arguments = {"at": MONDAY_NOON, "mode": Mode.EBIKE, "limit_s": 300, "who": "t"}
+    first = run_coverage(database, service, place.get(), **arguments)
+    with database.writing() as connection:
+        roads.replace(connection, streets(COLUMNS, ROWS, length_m=5000), "grid", {})
+    second = run_coverage(database, service, place.get(), **arguments)
+    assert second.id != first.id
+    assert second.summary["share"] < first.summary["share"]
+
+
+def test_without_roads_it_says_what_to_do(database: Database) -> None:
+    tilings = Tilings(database)
+    draft = draft_import(BoundaryImport(table(grid(2, 1)), "grid"), None, [])
+    publish(database, tilings, draft, who="t", note="")
+    arguments = {"at": MONDAY_NOON, "mode": Mode.EBIKE, "who": "t"}
+    with pytest.raises(ConflictError, match="import roads"):
+        run_coverage(database, Ground(database), tilings.get(), limit_s=300, **arguments)
+    with pytest.raises(InvalidInputError, match="limit"):
+        run_coverage(database, Ground(database), tilings.get(), limit_s=0, **arguments)
+
+
+def test_a_school_post_pins_its_holder_from_ten_minutes_before(database: Database) -> None:
+    ids = staff(database, {"w": middle(0, 0), "v": middle(1, 0)})
+    week = pd.DataFrame(
+        {
+            "responder_id": list(ids.values()),
+            "weekday": 1,
+            "start_local": time(6),
+            "end_local": time(18),
+            "timezone": "Asia/Shanghai",
+        }
+    )
+    post = pd.DataFrame({"code": ["s"], "name": ["school"], "kind": ["school"], "lon": 118.5, "lat": 29.5})
+    window = week.iloc[:1].assign(post_code="s", start_local=time(7, 20), end_local=time(8))
+    with database.writing() as connection:
+        staffing.replace_rota(connection, week)
+        staffing.replace_posts(connection, post, window)
+    monday = datetime(2026, 11, 22, 23, tzinfo=UTC)  # 07:00 of Monday in Shanghai
+    pinned = {}
+    for minute in (0, 9, 10, 30, 59, 60):
+        with database.reading() as connection:
+            duty = on_duty(connection, monday + timedelta(minutes=minute)).set_index("code")
+        pinned[minute] = bool(duty.loc["w", "pinned"])
+        assert not duty.loc["v", "pinned"]
+        assert (duty.loc["w", "lon"] == 118.5) == pinned[minute]
+    assert pinned == {0: False, 9: False, 10: True, 30: True, 59: True, 60: False}
+    with database.reading() as connection:
+        assert len(on_duty(connection, monday - timedelta(hours=2))) == 0
+        assert len(on_duty(connection, monday + timedelta(days=1))) == 0

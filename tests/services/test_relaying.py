@@ -1,0 +1,71 @@
+"""The relay: every event of a committed change is announced, in the order of commits, none lost."""
+
+import json
+import threading
+import time
+
+import psycopg
+import pytest
+
+from geo_service.services.relaying import relay
+from geo_service.store import outbox
+from geo_service.store.database import Database
+
+pytestmark = pytest.mark.postgis
+
+
+def listen(url: str, count: int, ready: threading.Event, heard: list[dict]) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"listen {outbox.CHANNEL}")
+        ready.set()
+        for notice in connection.notifies(timeout=20, stop_after=count):
+            heard.append(json.loads(notice.payload))
+            if len(heard) >= count:
+                return
+
+
+def test_slow_transactions_lose_nothing(database: Database, database_url: str) -> None:
+    stop, ready, heard = threading.Event(), threading.Event(), []
+    ear = threading.Thread(target=listen, args=(database_url, 40, ready, heard))
+    ear.start()
+    ready.wait(10)
+    runner = threading.Thread(target=relay, args=(database,), kwargs={"stop": stop.is_set, "said": print})
+    runner.start()
+    time.sleep(0.5)
+
+    def write(number: int) -> None:
+        with database.writing() as connection:
+            outbox.add(connection, "test", {"number": number})
+            # numbers are drawn at once, commits come in another order
+            time.sleep(0.3 if number % 4 == 0 else 0)
+
+    writers = [threading.Thread(target=lambda n=n: [write(n * 10 + i) for i in range(10)]) for n in range(4)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    ear.join(30)
+    stop.set()
+    runner.join(10)
+    assert sorted(event["payload"]["number"] for event in heard) == list(range(40))
+
+
+def test_a_change_that_is_rolled_back_is_not_told_of(database: Database) -> None:
+    def change() -> None:
+        with database.writing() as connection:
+            outbox.add(connection, "test", {})
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        change()
+    with database.reading() as connection:
+        assert outbox.settled(connection, (0, 0)) == []
+
+
+def test_old_events_are_dropped(database: Database) -> None:
+    with database.writing() as connection:
+        outbox.add(connection, "test", {"old": True})
+        connection.exec_driver_sql("update outbox set created_at = created_at - interval '8 days'")
+        outbox.add(connection, "test", {"old": False})
+    with database.writing() as connection:
+        assert outbox.drop_before(connection, 7 * 24 * 3600) == 1
