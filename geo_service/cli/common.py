@@ -53,7 +53,8 @@ def database_url(settings: Settings) -> str:
     if settings.external_url is not None:
         return settings.external_url
     cluster = Cluster(settings.home, binaries_folder=settings.postgres_bin)
-    cluster.start()
+    if not cluster.status().running:
+        cluster.start()
     return cluster.url()
 
 

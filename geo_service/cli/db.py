@@ -21,7 +21,7 @@ app = typer.Typer(no_args_is_help=True, help="The database: start, stop, status,
 
 @app.command()
 def start() -> None:
-    """Start the private PostGIS of this home; made at the first start, mended after a crash.
+    """Start the private PostGIS of this home, until `db stop`; made at first, mended after a crash.
 
     Example: geo-service db start
     """
@@ -59,7 +59,7 @@ def status(as_json: common.Json = False) -> None:
 
 @app.command()
 def url() -> None:
-    """Print the address of the database, password included, for psql, QGIS or GDAL.
+    """Print the address of the database, password included, for psql, QGIS or GDAL; it stays up for them.
 
     Example: psql "$(geo-service db url)"
     """
@@ -72,7 +72,8 @@ def migrate_command() -> None:
 
     Example: geo-service db migrate
     """
-    before, after = _migrate(common.database_url(Settings()))
+    with common.database_address(Settings()) as address:
+        before, after = _migrate(address)
     common.talk.print(
         f"schema {after}: " + ("nothing to do" if before == after else f"was {before or 'empty'}")
     )
@@ -89,8 +90,7 @@ def backup(
     Example: geo-service db backup /var/backups/geo-$(date +%F).dump
     """
     settings = Settings()
-    address = common.database_url(settings)
-    with common.progress("backing up"):
+    with common.database_address(settings) as address, common.progress("backing up"):
         cluster_databases.backup(_programs(settings), address, common.out_file(file))
     common.talk.print(f"{file}: {file.stat().st_size / 2**20:.1f} MiB", markup=False)
 
@@ -108,10 +108,9 @@ def restore(
     Example: geo-service db restore /var/backups/geo-2026-11-22.dump --yes
     """
     settings = Settings()
-    address = common.database_url(settings)
     if not yes:
         typer.confirm("Replace the database by this backup?", abort=True, err=True)
-    with common.progress("restoring"):
+    with common.database_address(settings) as address, common.progress("restoring"):
         kept = cluster_databases.restore(_programs(settings), address, file, before_swap=_migrate)
     common.talk.print(f"restored; the former database is kept as {kept} until the next restore", markup=False)
 

@@ -11,6 +11,8 @@ end at 107 bytes and leave lock files behind, and one way in is enough.
         password    of the role geo (0600)
         port        on 127.0.0.1
         lock        held while starting, stopping
+        users       shared by everybody who uses a server that was started on demand
+        on-demand   there while the server is to stop after its last user
         start.log   what the server said before its own log was open
         data/log/   a file per weekday
 """
@@ -31,7 +33,15 @@ import psycopg
 from geo_service.store import cluster_databases as databases
 from geo_service.store.cluster_binaries import Binaries, find_binaries
 from geo_service.store.cluster_errors import ClusterError
-from geo_service.store.cluster_files import ACCESS, folder_lock, last_words, settings_for, write_private
+from geo_service.store.cluster_files import (
+    ACCESS,
+    folder_lock,
+    join_users,
+    last_words,
+    leave_users,
+    settings_for,
+    write_private,
+)
 from geo_service.store.cluster_process import (
     ServerUser,
     choose_server_user,
@@ -100,6 +110,8 @@ class Cluster:
     def start(self, timeout_s: float = 120.0) -> bool:
         """Make the cluster if it is missing, mend what a crash left, start it, and make its database.
 
+        It stays until :meth:`stop`, also when it runs already for users of :meth:`running`.
+
         Returns
         -------
         bool
@@ -113,35 +125,42 @@ class Cluster:
         """
         self._make_folder()
         with folder_lock(self.folder, timeout_s):
+            started = self._start(timeout_s)
+            self._on_demand.unlink(missing_ok=True)
+            return started
+
+    def _start(self, timeout_s: float) -> bool:
+        try:
+            return self._bring_up(timeout_s)
+        except psycopg.OperationalError:
+            # killed in the very moment between our look at it and our call: now it is seen to be dead
             try:
                 return self._bring_up(timeout_s)
-            except psycopg.OperationalError:
-                # killed in the very moment between our look at it and our call: now it is seen to be dead
-                try:
-                    return self._bring_up(timeout_s)
-                except psycopg.Error as failure:
-                    raise ClusterError(f"the server runs but cannot be reached: {failure}") from failure
             except psycopg.Error as failure:
-                raise ClusterError(f"the database cannot be made: {failure}") from failure
+                raise ClusterError(f"the server runs but cannot be reached: {failure}") from failure
+        except psycopg.Error as failure:
+            raise ClusterError(f"the database cannot be made: {failure}") from failure
 
     def stop(self, timeout_s: float = 60.0) -> bool:
         """Stop the server; open transactions are rolled back. Return whether it was running."""
         if not self.data.is_dir():
             return False
         with folder_lock(self.folder, timeout_s):
-            if self._server_pid() is None:
-                end_processes_of(self.data)  # backends that outlived a killed postmaster
-                return False
-            argv = [self.binaries().program("pg_ctl"), "stop", "-w", "-m"]
-            user = choose_server_user(self.folder, self.data)
-            done = user.run([*argv, "fast", "-t", str(round(timeout_s))], cwd=self.data, data=self.data)
-            if (
-                done.returncode != 0
-            ):  # a backend that does not answer: leave at once, recover at the next start
-                done = user.run([*argv, "immediate", "-t", "20"], cwd=self.data, data=self.data)
-            if done.returncode != 0 or processes_of(self.data):
-                end_processes_of(self.data)
-            return True
+            return self._stop(timeout_s)
+
+    def _stop(self, timeout_s: float) -> bool:
+        self._on_demand.unlink(missing_ok=True)
+        if self._server_pid() is None:
+            end_processes_of(self.data)  # backends that outlived a killed postmaster
+            return False
+        argv = [self.binaries().program("pg_ctl"), "stop", "-w", "-m"]
+        user = choose_server_user(self.folder, self.data)
+        done = user.run([*argv, "fast", "-t", str(round(timeout_s))], cwd=self.data, data=self.data)
+        if done.returncode != 0:  # a backend that does not answer: leave at once, recover at the next start
+            done = user.run([*argv, "immediate", "-t", "20"], cwd=self.data, data=self.data)
+        if done.returncode != 0 or processes_of(self.data):
+            end_processes_of(self.data)
+        return True
 
     def status(self) -> ClusterStatus:
         """Look at the files and processes; the server is not asked, nothing is changed."""
@@ -177,14 +196,32 @@ class Cluster:
         return f"postgresql://{ROLE}:{password}@127.0.0.1:{self._remembered_port()}/{database}"
 
     @contextmanager
-    def running(self) -> Iterator[str]:
-        """Start the server if need be, give the address of its database, and stop it if we started it."""
-        started = self.start()
+    def running(self, timeout_s: float = 120.0) -> Iterator[str]:
+        """Give the address of the database while its server runs, starting the server if need be.
+
+        Any number of processes may be in here at once. The last to leave stops the server, unless
+        :meth:`start` was called meanwhile or it ran already because of that. A user that is killed no longer
+        counts: the system takes its lock away.
+        """
+        self._make_folder()
+        with folder_lock(self.folder, timeout_s):
+            users = join_users(self.folder)
+            try:
+                if self._start(timeout_s):
+                    self._on_demand.touch(mode=0o600)
+            except BaseException:
+                leave_users(users)
+                raise
         try:
             yield self.url()
         finally:
-            if started:
-                self.stop()
+            with folder_lock(self.folder, timeout_s):
+                if leave_users(users) and self._on_demand.exists():
+                    self._stop(timeout_s)
+
+    @property
+    def _on_demand(self) -> Path:
+        return self.folder / "on-demand"
 
     def create_database(self, name: str, template: str = "template1") -> str:
         """Make a database as a copy of another one, by default one with the extensions only.

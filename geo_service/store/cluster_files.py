@@ -74,6 +74,29 @@ def folder_lock(folder: Path, timeout_s: float) -> Iterator[None]:
         os.close(handle)
 
 
+def join_users(folder: Path) -> int:
+    """Become one of the users of the server; the handle stands for it until :func:`leave_users`.
+
+    Call it, and that, only under :func:`folder_lock`. The handle is not handed on to child processes, and
+    the system takes the lock away with the process however it ends.
+    """
+    handle = os.open(folder / "users", os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(handle, fcntl.LOCK_SH)
+    return handle
+
+
+def leave_users(handle: int) -> bool:
+    """Be no user any more; tell whether this was the last one."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    else:
+        return True
+    finally:
+        os.close(handle)
+
+
 def last_words(text: str) -> str:
     """Return the lines of a program's output that say what went wrong, else its last lines."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
