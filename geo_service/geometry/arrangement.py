@@ -70,7 +70,7 @@ class Arrangement:
 
     def shape(self, faces: Ints) -> shapely.Geometry:
         """Return the union of some faces; exact."""
-        return shapely.coverage_union_all(self.faces[faces])
+        return self.faces[faces[0]] if len(faces) == 1 else shapely.coverage_union_all(self.faces[faces])
 
 
 def arrange(lines: Geoms, geoms: Geoms) -> Arrangement:

@@ -16,8 +16,9 @@ from geo_service.geometry import lattice
 from geo_service.geometry.arrangement import Arrangement, Geoms, Ints, arrange
 from geo_service.geometry.fabric import Fabric, unmatched, with_all_vertices
 from geo_service.geometry.measure import area_m2
-from geo_service.geometry.mend import NOBODY, ROUNDING_M, Mending, Region, bridges, mend, width_m
+from geo_service.geometry.mend import NOBODY, ROUNDING_M, Mending, Region, bridges, mend
 from geo_service.geometry.segments import DirectedEdges, directed_edges
+from geo_service.geometry.width import is_wider, widest_m, width_m
 from geo_service.model import Finding, Severity
 
 SAME_SHARE = 0.99  # cells that have this share of their land in common are one cell given twice
@@ -71,7 +72,7 @@ class Layout:
         # of a sound fabric what is open to the outside is its border, unless the user asks to close it
         ties = bridges(self._edges, self._mend_m if fabric is None else self.tolerance_m)
         gaps = self._open_faces() if fabric is not None else []
-        sound = fabric is not None and all(gap.width_m > self._mend_m for gap in gaps)
+        sound = fabric is not None and self._all_wide(gaps)
         if fabric is not None and sound and len(ties) == 0:
             return self._sound(fabric, gaps)
         drawing = arrange(np.concatenate((shapely.boundary(self.geoms), ties)), self.geoms)
@@ -101,7 +102,10 @@ class Layout:
         points = shapely.point_on_surface(faces)
         _, covered = shapely.STRtree(points).query(self.geoms, predicate="intersects")
         gaps = np.setdiff1d(np.arange(len(faces)), covered)
-        return [Region(gaps[:0], shape, width_m(shape)) for shape in faces[gaps]]
+        return [Region(gaps[:0], shape) for shape in faces[gaps]]
+
+    def _all_wide(self, gaps: list[Region]) -> bool:
+        return bool(is_wider(_shapes_of(gaps), self._mend_m).all())
 
     def _tangle(self) -> Finding | None:
         """Refuse a heap of shapes: laying n edges over each other can take n² crossings."""
@@ -142,7 +146,7 @@ class Layout:
         given = np.flatnonzero(mending.given)
         if given.size or matched:
             area = float(area_m2(drawing.faces[given]).sum())
-            width = max((region.width_m for region in mending.mended), default=0.0)
+            width = widest_m(_shapes_of(mending.mended))
             shape = drawing.shape(given) if given.size else None
             findings.append(_repaired(len(mending.mended), area, width, vertices, shape))
         return shapes, findings
@@ -175,7 +179,8 @@ class Layout:
         beside = near[shapely.relate_pattern(shapes[near], region.shape, "****1****")]
         cells = tuple(self.names[index] for index in beside.tolist())
         area = float(area_m2([region.shape])[0])
-        size = f"{area:,.1f} m², {region.width_m:,.2f} m wide"
+        width = width_m(region.shape)
+        size = f"{area:,.1f} m², {width:,.2f} m wide"
         if len(cells) == 1:
             rule, message = "hole", f"cell {cells[0]} has a hole that no cell fills ({size})"
             remedy = f"give the land to {cells[0]}, or to a cell of its own"
@@ -188,7 +193,7 @@ class Layout:
             message=message,
             cells=cells,
             shape=region.shape,
-            numbers={"area_m2": area, "width_m": region.width_m},
+            numbers={"area_m2": area, "width_m": width},
             remedy=remedy,
         )
 
@@ -246,6 +251,12 @@ class Layout:
             shape=self.geoms[index],
             remedy="remove it, or join it to a neighbour",
         )
+
+
+def _shapes_of(regions: list[Region]) -> Geoms:
+    shapes = np.empty(len(regions), dtype=object)
+    shapes[:] = [region.shape for region in regions]
+    return shapes
 
 
 def duplicate(cells: tuple[str, ...], shape: shapely.Geometry) -> Finding:

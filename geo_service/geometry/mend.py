@@ -10,7 +10,6 @@ vertex on an unmatched edge to the nearest point of another cell's border, if th
 the tolerance.
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,10 +20,10 @@ from geo_service.geometry import lattice
 from geo_service.geometry.arrangement import Arrangement, Geoms, Ints
 from geo_service.geometry.measure import metres_per_degree
 from geo_service.geometry.segments import DirectedEdges, pack
+from geo_service.geometry.width import is_wider
 
 ROUNDING_M = 3.0 * lattice.UNIT_M  # slivers up to this width come from rounding onto the lattice
 NOBODY = -1
-_SLENDER = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,6 @@ class Region:
 
     faces: Ints
     shape: shapely.Geometry
-    width_m: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,38 +85,13 @@ def _by_width(
     drawing: Arrangement, chosen: NDArray[np.bool_], tolerance_m: float
 ) -> tuple[list[Region], list[Region]]:
     """Split the regions of the chosen faces into wide and narrow ones."""
-    wide: list[Region] = []
-    narrow: list[Region] = []
-    for faces in drawing.regions(chosen):
-        shape = drawing.shape(faces)
-        width = width_m(shape)
-        (wide if width > tolerance_m else narrow).append(Region(faces, shape, width))
+    regions = [Region(faces, drawing.shape(faces)) for faces in drawing.regions(chosen)]
+    shapes = np.empty(len(regions), dtype=object)
+    shapes[:] = [region.shape for region in regions]
+    wider = is_wider(shapes, tolerance_m).tolist()
+    wide = [region for region, is_wide in zip(regions, wider, strict=True) if is_wide]
+    narrow = [region for region, is_wide in zip(regions, wider, strict=True) if not is_wide]
     return wide, narrow
-
-
-def width_m(shape: shapely.Geometry) -> float:
-    """Return the width of a polygon in metres: the diameter of the largest circle that fits, to about 2 %.
-
-    The search for the circle takes time that grows with length over width. So a slender polygon is shrunk
-    instead, by more and more until nothing is left; a fat one with many vertices would take long to shrink.
-    """
-    west, south, _, north = shapely.bounds(shape)
-    scale = metres_per_degree((south + north) / 2.0)
-    flat = shapely.transform(shape, lambda deg: (deg - (west, south)) * scale)
-    area, around = shapely.area(flat), shapely.length(flat)
-    if area == 0.0:
-        return 0.0
-    fits, too_large = area / around, math.sqrt(area / math.pi) * 1.001  # bounds of the radius
-    if too_large < _SLENDER * fits:
-        circles = shapely.maximum_inscribed_circle(shapely.get_parts(flat), tolerance=fits / 50.0)
-        return 2.0 * float(shapely.length(circles).max())
-    while too_large > fits * 1.03:
-        radius = math.sqrt(fits * too_large)
-        if shapely.is_empty(shapely.buffer(flat, -radius, quad_segs=4)):
-            too_large = radius
-        else:
-            fits = radius
-    return 2.0 * math.sqrt(fits * too_large)
 
 
 def _would_vanish(drawing: Arrangement, owner: Ints, regions: list[Region]) -> list[bool]:
