@@ -39,9 +39,7 @@ def command(
     with common.progress("loading roads and cells") as say, common.open_database() as database:
         tiling = Tilings(database).get(moment)
         say("travelling", None)
-        run = run_coverage(
-            database, Ground(database), tiling, at=moment, mode=mode, limit_s=limit_s, who="command line"
-        )
+        run = run_coverage(database, Ground(database), tiling, at=moment, mode=mode, limit_s=limit_s)
         if out:
             write_vector(coverage_frame(tiling, run, level or tiling.levels[-1]), out)
     result = run.as_dict() | ({"out": str(out)} if out else {})

@@ -18,11 +18,14 @@ from geo_service.services.exporting import boundary_frame
 from geo_service.services.ground import MAX_ACCESS_M, Demand, Ground
 from geo_service.services.rostering import on_duty
 from geo_service.services.tiling import Tiling
-from geo_service.store import audit, coverage
+from geo_service.store import coverage
 from geo_service.store.database import Database
 
 LONGEST_LIMIT_S = 4 * 3600
 STANDARD_MODE, STANDARD_LIMIT_S = Mode.EBIKE, 300
+
+#: A run of a county takes about a megabyte.
+RUNS_KEPT = 100
 
 #: Part of the fingerprint: raise it when the same inputs would give other numbers.
 METHOD_VERSION = 1
@@ -55,7 +58,7 @@ class CoverageRun:
 
 
 def run_coverage(
-    database: Database, ground: Ground, tiling: Tiling, *, at: datetime, mode: Mode, limit_s: int, who: str
+    database: Database, ground: Ground, tiling: Tiling, *, at: datetime, mode: Mode, limit_s: int
 ) -> CoverageRun:
     """Return the coverage at a moment, computed once for equal inputs.
 
@@ -114,7 +117,7 @@ def run_coverage(
             cell_ids=tiling.leaf_ids,
             shares=leaves,
         )
-        audit.record(connection, who, "coverage", f"run {run_id}", {"at": at.isoformat(), "mode": mode.value})
+        coverage.prune(connection, RUNS_KEPT)
     return CoverageRun(run_id, mode, at, limit_s, summary, leaves)
 
 

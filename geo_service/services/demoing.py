@@ -1,46 +1,65 @@
 """The demo county goes in by the same doors as anybody's data: editions, roads, demand, staff, incidents."""
 
 from datetime import datetime, time
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 from zoneinfo import ZoneInfo
 
 import pandas as pd
 import shapely
 
-from geo_service.demo.county import DemoCounty, generate
-from geo_service.model import Mode
-from geo_service.services.coverage import CoverageRun, run_coverage
+from geo_service.model import Edition
+from geo_service.services.coverage import STANDARD_LIMIT_S, STANDARD_MODE, CoverageRun, run_coverage
 from geo_service.services.drafting import draft_whole
 from geo_service.services.ground import Ground
 from geo_service.services.importing import Say, silent
 from geo_service.services.intake import take_in
 from geo_service.services.publishing import publish
 from geo_service.services.tiling import Tilings
-from geo_service.store import boundaries, ground, roads, staffing
+from geo_service.store import boundaries, coverage, ground, roads, staffing
 from geo_service.store.database import Connection, Database
+
+if TYPE_CHECKING:
+    from geo_service.demo.county import DemoCounty
 
 Size = Literal["town", "county"]
 WHO = "demo"
 TIMEZONE = "Asia/Shanghai"
+ZONE = ZoneInfo(TIMEZONE)
 #: The moment that the demo's first coverage is computed for: a Sunday night.
-SHOWN_AT = datetime(2026, 11, 22, 2, tzinfo=ZoneInfo(TIMEZONE))
+SHOWN_AT = datetime(2026, 11, 22, 2, tzinfo=ZONE)
 CHUNK = 10_000
+SIZE_BY_NOTE: dict[str, Size] = {"demo town": "town", "demo county": "county"}
 
 
-def is_empty(database: Database) -> bool:
-    """Say whether nothing has been published yet, so that the demo may move in."""
+def newest_edition(database: Database) -> Edition | None:
+    """Return the edition that is in force last, None while nothing has been published."""
     with database.reading() as connection:
-        return not boundaries.spans_in_force(connection)
+        spans = boundaries.spans_in_force(connection)
+    return spans[-1] if spans else None
+
+
+def size_of(edition: Edition) -> Size | None:
+    """Return which demo an edition is, None if it is anybody's own."""
+    return SIZE_BY_NOTE.get(edition.note)
+
+
+def known_coverage(database: Database, edition: Edition) -> dict[str, Any] | None:
+    """Return the last standard coverage of an edition; without it a demo was not loaded to its end."""
+    with database.reading() as connection:
+        return coverage.latest(connection, edition.id, STANDARD_MODE.value, STANDARD_LIMIT_S)
 
 
 def load_demo(database: Database, size: Size, say: Say = silent) -> None:
-    """Generate the demo county and put it into an empty database."""
+    """Generate the demo county and put it into a database that is empty, or holds a part of it already."""
+    from geo_service.demo.county import generate  # noqa: PLC0415 - the second start need not wait for it
+
     say("drawing the county", None)
     county = generate(size)
     tilings = Tilings(database)
-    say("publishing its cells", None)
-    draft = draft_whole(_cells(county), county.levels, None)
-    publish(database, tilings, draft, who=WHO, note=f"demo {size}")
+    if newest_edition(database) is None:
+        say("publishing its cells", None)
+        draft = draft_whole(_cells(county), county.levels, None)
+        publish(database, tilings, draft, who=WHO, note=f"demo {size}")
     say("storing streets, buildings and staff", None)
     with database.writing() as connection:
         roads.replace(connection, county.network, f"demo {size}", {"source": "generated"})
@@ -57,12 +76,13 @@ def show_coverage(database: Database, say: Say = silent) -> CoverageRun:
     """Compute the coverage that the front page shows first; a second call finds it stored."""
     say("computing five-minute coverage", None)
     tiling = Tilings(database).get(SHOWN_AT)
+    ground_held = Ground(database)
     return run_coverage(
-        database, Ground(database), tiling, at=SHOWN_AT, mode=Mode.EBIKE, limit_s=300, who=WHO
+        database, ground_held, tiling, at=SHOWN_AT, mode=STANDARD_MODE, limit_s=STANDARD_LIMIT_S
     )
 
 
-def _cells(county: DemoCounty) -> pd.DataFrame:
+def _cells(county: "DemoCounty") -> pd.DataFrame:
     cells = county.cells
     level_of = dict(zip(cells["code"], cells["level"], strict=True))
     parent = [code if isinstance(code, str) else None for code in cells["parent_code"]]
@@ -89,13 +109,13 @@ def _cells(county: DemoCounty) -> pd.DataFrame:
     )
 
 
-def _features(county: DemoCounty) -> pd.DataFrame:
+def _features(county: "DemoCounty") -> pd.DataFrame:
     parts = [county.features[["kind", "name", "geometry"]]]
     parts.append(county.stations.assign(kind="station")[["kind", "name", "geometry"]])
     return pd.DataFrame(pd.concat(parts, ignore_index=True))
 
 
-def _demand(county: DemoCounty) -> pd.DataFrame:
+def _demand(county: "DemoCounty") -> pd.DataFrame:
     buildings = county.demand
     places = buildings["centroid"]
     return pd.DataFrame(
@@ -113,7 +133,7 @@ def _demand(county: DemoCounty) -> pd.DataFrame:
     )
 
 
-def _store_staff(connection: Connection, county: DemoCounty) -> None:
+def _store_staff(connection: Connection, county: "DemoCounty") -> None:
     people = county.responders
     level_of = dict(zip(county.cells["code"], county.cells["level"], strict=True))
     rows = pd.DataFrame(

@@ -127,7 +127,7 @@ class Mapper:
 
     def _coverage(self, tiling: Tiling, level: str, measure: str, view: View) -> bytes:
         run = run_coverage(
-            self._database, self._ground, tiling, at=view.at, mode=view.mode, limit_s=view.limit_s, who="map"
+            self._database, self._ground, tiling, at=view.at, mode=view.mode, limit_s=view.limit_s
         )
         cells = by_level(tiling, run, level)
         minutes = f"{view.limit_s / 60:g}"

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select
 from sqlalchemy.dialects.postgresql import insert
 
 from geo_service.store import bulk
@@ -77,6 +77,12 @@ def store(
         columns[name] = [float(value) if np.isfinite(value) else None for value in shares[name]]
     bulk.copy_columns(connection, coverage_cell, columns)
     return int(run_id)
+
+
+def prune(connection: Connection, keep: int) -> int:
+    """Delete all but the newest runs: whoever may look at maps could fill the disk with moments and limits."""
+    newest = select(coverage_run.c.id).order_by(coverage_run.c.id.desc()).limit(keep)
+    return connection.execute(delete(coverage_run).where(coverage_run.c.id.not_in(newest))).rowcount
 
 
 def cells(connection: Connection, run_id: int) -> pd.DataFrame:

@@ -110,7 +110,7 @@ def test_shares_are_those_of_an_independent_search(database: Database, place: Ti
     _, _, graph, _ = service.roads(mode)
     street_ms = int(graph.out_arc[0, 1])  # all streets are alike
     limit_s = round(street_ms * 2.5 / 1000)
-    run = run_coverage(database, service, place.get(), at=MONDAY_NOON, mode=mode, limit_s=limit_s, who="t")
+    run = run_coverage(database, service, place.get(), at=MONDAY_NOON, mode=mode, limit_s=limit_s)
     near = fewest_streets(sources)
     cells = coverage_frame(place.get(), run, "grid").set_index("code")
     for column in range(COLUMNS):
@@ -136,7 +136,7 @@ def test_shares_are_those_of_an_independent_search(database: Database, place: Ti
 def test_levels_add_up_and_a_second_asking_is_remembered(database: Database, place: Tilings) -> None:
     ids = staff(database, {"w": corner(2, 2)})
     shifts(database, list(ids.values()), MONDAY_NOON)
-    arguments = {"at": MONDAY_NOON, "mode": Mode.EBIKE, "limit_s": 300, "who": "t"}
+    arguments = {"at": MONDAY_NOON, "mode": Mode.EBIKE, "limit_s": 300}
     run = run_coverage(database, Ground(database), place.get(), **arguments)
     community = by_level(place.get(), run, "community")
     assert community["by_area"].tolist() == [False, False, False, True]  # nobody lives in the top row
@@ -151,9 +151,7 @@ def test_nobody_on_duty_covers_nothing(database: Database, place: Tilings) -> No
     ids = staff(database, {"w": corner(2, 2)})
     shifts(database, list(ids.values()), MONDAY_NOON)
     late = MONDAY_NOON + timedelta(hours=8)  # the end is not part of the shift
-    run = run_coverage(
-        database, Ground(database), place.get(), at=late, mode=Mode.EBIKE, limit_s=300, who="t"
-    )
+    run = run_coverage(database, Ground(database), place.get(), at=late, mode=Mode.EBIKE, limit_s=300)
     assert run.summary["share"] == 0
     assert run.leaves["worst_s"].isna().all()
 
@@ -162,7 +160,7 @@ def test_a_new_network_gives_a_new_run(database: Database, place: Tilings) -> No
     ids = staff(database, {"w": corner(2, 2)})
     shifts(database, list(ids.values()), MONDAY_NOON)
     service = Ground(database)
-    arguments = {"at": MONDAY_NOON, "mode": Mode.EBIKE, "limit_s": 300, "who": "t"}
+    arguments = {"at": MONDAY_NOON, "mode": Mode.EBIKE, "limit_s": 300}
     first = run_coverage(database, service, place.get(), **arguments)
     with database.writing() as connection:
         roads.replace(connection, streets(COLUMNS, ROWS, length_m=5000), "grid", {})
@@ -175,7 +173,7 @@ def test_without_roads_it_says_what_to_do(database: Database) -> None:
     tilings = Tilings(database)
     draft = draft_import(BoundaryImport(table(grid(2, 1)), "grid"), None, [])
     publish(database, tilings, draft, who="t", note="")
-    arguments = {"at": MONDAY_NOON, "mode": Mode.EBIKE, "who": "t"}
+    arguments = {"at": MONDAY_NOON, "mode": Mode.EBIKE}
     with pytest.raises(ConflictError, match="import roads"):
         run_coverage(database, Ground(database), tilings.get(), limit_s=300, **arguments)
     with pytest.raises(InvalidInputError, match="limit"):

@@ -27,7 +27,7 @@ def coverage(state: State, at: At, mode: Mode = Mode.EBIKE, limit_s: LimitS = 30
     """Tell what share of all households is reached in time by those on duty at a moment."""
     require_aware(at, "at")
     tiling = state.tilings.get(at)
-    run = run_coverage(state.database, state.ground, tiling, at=at, mode=mode, limit_s=limit_s, who="api")
+    run = run_coverage(state.database, state.ground, tiling, at=at, mode=mode, limit_s=limit_s)
     return run.as_dict()
 
 
@@ -46,7 +46,7 @@ def coverage_cells(
     """Tell share, weight and longest time of each cell of a level, as GeoJSON."""
     require_aware(at, "at")
     tiling = state.tilings.get(at)
-    run = run_coverage(state.database, state.ground, tiling, at=at, mode=mode, limit_s=limit_s, who="api")
+    run = run_coverage(state.database, state.ground, tiling, at=at, mode=mode, limit_s=limit_s)
     frame = coverage_frame(tiling, run, level)
     if not geometry:
         frame["geometry"] = None
