@@ -25,14 +25,31 @@ def command(
     if size not in {"town", "county"}:
         raise typer.BadParameter("use town or county", param_hint="--size")
     settings = Settings()
-    with common.progress("starting the database") as say, common.open_database() as database:
-        if demoing.is_empty(database):
-            demoing.load_demo(database, "town" if size == "town" else "county", say)
-            said = f"demo {size} made"
-        else:
-            said = "boundaries are there already: nothing was generated"
-        run = demoing.show_coverage(database, say)
-    share = run.summary["share"]
-    common.talk.print(f"{said}; five-minute coverage {share:.1%} at {run.at:%Y-%m-%d %H:%M}", markup=False)
+    serve.end_in_order_on_signals()
     if not no_serve:
-        serve.run(settings)
+        serve.check_port(settings.host, settings.port)  # before minutes of work, not after them
+    with common.database_address(settings):  # one span: the server is not stopped in between
+        common.talk.print(prepare("town" if size == "town" else "county"), markup=False, soft_wrap=True)
+        if not no_serve:
+            serve.run(settings)
+
+
+def prepare(size: demoing.Size) -> str:
+    """Make the demo unless boundaries are there; an interrupted one is finished. Returns what was done."""
+    with common.progress("starting the database") as say, common.open_database() as database:
+        edition = demoing.newest_edition(database)
+        if edition is None:
+            held, known = size, None
+        elif (kind := demoing.size_of(edition)) is None:
+            return f"this home holds boundaries of its own (edition {edition.id}): no demo was made"
+        else:
+            held, known = kind, demoing.known_coverage(database, edition)
+        if known is None:
+            demoing.load_demo(database, held, say)
+            run = demoing.show_coverage(database, say)
+            share, at, said = run.summary["share"], run.at, f"demo {held} made"
+        else:
+            share, at, said = known["summary"]["share"], known["at"], f"demo {held} is there already"
+    if held != size:
+        said += f" (for a {size} set GEO_SERVICE_HOME to another folder)"
+    return f"{said}; five-minute coverage {share:.1%} at {at.astimezone(demoing.ZONE):%Y-%m-%d %H:%M}"

@@ -55,8 +55,7 @@ def run(settings: Settings) -> None:
         The port is taken, or may not be had.
     """
     check_port(settings.host, settings.port)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _leave)
+    end_in_order_on_signals()
     cluster = Cluster(settings.home, binaries_folder=settings.postgres_bin) if settings.is_embedded else None
     with cluster.running() if cluster else nullcontext(settings.external_url or "") as url:
         announce(settings, prepare(url))
@@ -79,6 +78,12 @@ def run(settings: Settings) -> None:
             h11_max_incomplete_event_size=65_536,
             server_header=False,
         )
+
+
+def end_in_order_on_signals() -> None:
+    """Let SIGTERM and SIGHUP unwind like an end of the program: what was started is stopped."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _leave)
 
 
 def _leave(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a signal handler's signature

@@ -207,17 +207,21 @@ class Cluster:
         with folder_lock(self.folder, timeout_s):
             users = join_users(self.folder)
             try:
-                if self._start(timeout_s):
-                    self._on_demand.touch(mode=0o600)
+                if self._server_pid() is None:
+                    self._on_demand.touch(mode=0o600)  # before it starts: we may be interrupted on the way
+                self._start(timeout_s)
             except BaseException:
-                leave_users(users)
+                self._leave(users, timeout_s)
                 raise
         try:
             yield self.url()
         finally:
             with folder_lock(self.folder, timeout_s):
-                if leave_users(users) and self._on_demand.exists():
-                    self._stop(timeout_s)
+                self._leave(users, timeout_s)
+
+    def _leave(self, users: int, timeout_s: float) -> None:
+        if leave_users(users) and self._on_demand.exists():
+            self._stop(timeout_s)
 
     @property
     def _on_demand(self) -> Path:

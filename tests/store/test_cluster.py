@@ -146,6 +146,18 @@ def test_a_server_that_was_started_to_stay_stays(cluster, user):
     assert not cluster.status().running
 
 
+def test_an_interrupted_start_leaves_nothing_running(cluster, monkeypatch):
+    cluster.stop()
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cluster_databases, "prepare", interrupt)  # the server is up by then
+    with pytest.raises(KeyboardInterrupt), cluster.running():
+        pass
+    assert not cluster.status().running
+
+
 def test_users_that_come_and_go_at_once_always_find_it_running(cluster):
     cluster.stop()
 
