@@ -34,6 +34,8 @@ class Arrangement:
         Pairs: a face, and a cell that claims it; in ascending order of face, then cell.
     claims : (f,) int
         By how many cells each face is claimed.
+    claim_start : (f + 1,) int
+        Where the pairs of each face start.
     left, right : (m,) int
         Faces on the two sides of each edge, -1 outside all.
     length_m : (m,) float64
@@ -44,6 +46,7 @@ class Arrangement:
     claim_face: Ints
     claim_cell: Ints
     claims: Ints
+    claim_start: Ints
     left: Ints
     right: Ints
     length_m: NDArray[np.float64]
@@ -65,11 +68,10 @@ class Arrangement:
 
     def claimants(self, face: int) -> Ints:
         """Cells that claim a face, ascending."""
-        low, high = np.searchsorted(self.claim_face, (face, face + 1))
-        return self.claim_cell[low:high]
+        return self.claim_cell[self.claim_start[face] : self.claim_start[face + 1]]
 
     def shape(self, faces: Ints) -> shapely.Geometry:
-        """Return the union of some faces; exact."""
+        """Return the union of some faces; exact, and empty for none."""
         return self.faces[faces[0]] if len(faces) == 1 else shapely.coverage_union_all(self.faces[faces])
 
 
@@ -87,11 +89,13 @@ def arrange(lines: Geoms, geoms: Geoms) -> Arrangement:
     faces = shapely.get_parts(shapely.polygonize(shapely.get_parts(noded)))
     face, cell = _claims(faces, geoms)
     segments = segments_of(faces)
+    claims = np.bincount(face, minlength=len(faces))
     return Arrangement(
         faces=faces,
         claim_face=face,
         claim_cell=cell,
-        claims=np.bincount(face, minlength=len(faces)),
+        claims=claims,
+        claim_start=np.concatenate(([0], np.cumsum(claims))),
         left=segments.left.astype(np.intp),
         right=segments.right.astype(np.intp),
         length_m=_lengths_m(

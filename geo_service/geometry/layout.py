@@ -4,7 +4,7 @@ Takes polygons that are sound one by one and stand on the lattice; :mod:`geo_ser
 that.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
@@ -26,6 +26,7 @@ MAX_OVERLAPS = 1000  # findings; the rest is counted
 _MAX_CLAIMANTS = 50  # of one face that are compared pair by pair
 _TANGLED = 40  # pairs of near edges per edge, beyond which shapes lie over each other like a heap
 _CHUNK = 20_000
+_NO_TIES: Geoms = np.empty(0, dtype=object)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,33 +54,36 @@ class Layout:
     geoms: Geoms
     names: tuple[str, ...]
     tolerance_m: float
-    _edges: DirectedEdges = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        edges = with_all_vertices(directed_edges(self.geoms))
-        alone = unmatched(edges)
-        loose = DirectedEdges(edges.a[alone], edges.b[alone], edges.cell[alone], edges.ring[alone])
-        object.__setattr__(self, "_edges", loose)
 
     def inspect(self) -> tuple[Geoms, list[Finding]]:
-        """Return the mended shapes, in the order given, and the findings."""
+        """Return the mended shapes, in the order given, and the findings.
+
+        Two passes: first what lies between and over cells is mended; what then still has no neighbour is the
+        outer border, and slits that open there are closed in the second.
+        """
         if len(self.geoms) == 0:
             return self.geoms, []
-        tangle = self._tangle()
+        loose = _loose_edges(self.geoms)
+        tangle = _tangle(_lines(loose))
         if tangle is not None:
             return self.geoms, [tangle]
         fabric = self._fabric()
+        gaps = _open_faces(self.geoms, _lines(loose)) if fabric is not None else []
+        passes: list[_Pass] = []
+        if fabric is None or not is_wider(_shapes_of(gaps), self._mend_m).all():
+            passes.append(_Pass.over(self.geoms, _NO_TIES, self._mend_m))
+            gaps = passes[-1].mending.gaps
+            loose = _loose_edges(passes[-1].shapes)
         # of a sound fabric what is open to the outside is its border, unless the user asks to close it
-        ties = bridges(self._edges, self._mend_m if fabric is None else self.tolerance_m)
-        gaps = self._open_faces() if fabric is not None else []
-        sound = fabric is not None and self._all_wide(gaps)
-        if fabric is not None and sound and len(ties) == 0:
+        ties = bridges(loose, self._mend_m if fabric is None else self.tolerance_m)
+        if len(ties):
+            tied = _Pass.over(passes[-1].shapes if passes else self.geoms, ties, self._mend_m)
+            gaps = tied.mending.gaps
+            if tied.mending.mended:
+                passes.append(tied)
+        if fabric is not None and not passes:
             return self._sound(fabric, gaps)
-        drawing = arrange(np.concatenate((shapely.boundary(self.geoms), ties)), self.geoms)
-        mending = mend(drawing, self._mend_m)
-        if fabric is not None and sound and not mending.mended:
-            return self._sound(fabric, mending.gaps)
-        return self._mended(drawing, mending)
+        return self._mended(passes, gaps)
 
     @property
     def _mend_m(self) -> float:
@@ -91,38 +95,6 @@ class Layout:
         except InvalidInputError:
             return None
 
-    def _loose_lines(self) -> Geoms:
-        ends = np.stack((self._edges.a, self._edges.b), axis=1)
-        lines: Geoms = shapely.linestrings(lattice.to_degrees(ends))
-        return lines
-
-    def _open_faces(self) -> list[Region]:
-        """Find the gaps of a sound fabric: faces inside its border that no cell touches from within."""
-        faces = shapely.get_parts(shapely.polygonize(self._loose_lines()))
-        points = shapely.point_on_surface(faces)
-        _, covered = shapely.STRtree(points).query(self.geoms, predicate="intersects")
-        gaps = np.setdiff1d(np.arange(len(faces)), covered)
-        return [Region(gaps[:0], shape) for shape in faces[gaps]]
-
-    def _all_wide(self, gaps: list[Region]) -> bool:
-        return bool(is_wider(_shapes_of(gaps), self._mend_m).all())
-
-    def _tangle(self) -> Finding | None:
-        """Refuse a heap of shapes: laying n edges over each other can take n² crossings."""
-        lines = self._loose_lines()
-        tree = shapely.STRtree(lines)
-        pairs, limit = 0, _TANGLED * len(lines) + 1_000_000
-        for start in range(0, len(lines), _CHUNK):
-            pairs += tree.query(lines[start : start + _CHUNK]).shape[1]
-            if pairs > limit:
-                return Finding(
-                    rule="overlap",
-                    severity=Severity.ERROR,
-                    message="the shapes lie over each other almost everywhere: this is no tiling",
-                    remedy="give the cells of one level only, and check the file",
-                )
-        return None
-
     def _sound(self, fabric: Fabric, gaps: list[Region]) -> tuple[Geoms, list[Finding]]:
         """Nothing to mend: keep each shape as it is, but for vertices put in where a neighbour has one."""
         polygons = fabric.polygons()
@@ -133,40 +105,23 @@ class Layout:
             findings.append(_repaired(0, 0.0, 0.0, int(inserted.sum()), None))
         return shapes, findings
 
-    def _mended(self, drawing: Arrangement, mending: Mending) -> tuple[Geoms, list[Finding]]:
-        shapes = self._shapes(drawing, mending)
-        findings = self._overlaps(drawing, mending) + self._gaps(shapes, mending.gaps)
-        empty = shapely.is_empty(shapes)
-        findings += [self._vanished(index) for index in np.flatnonzero(empty).tolist()]
+    def _mended(self, passes: list["_Pass"], gaps: list[Region]) -> tuple[Geoms, list[Finding]]:
+        last = passes[-1]
+        shapes = last.shapes
+        findings = self._overlaps(last) + self._gaps(shapes, gaps)
+        findings += [self._vanished(index) for index in np.flatnonzero(shapely.is_empty(shapes)).tolist()]
         vertices, matched = 0, False
         if all(finding.severity is not Severity.ERROR for finding in findings):
             Fabric.from_polygons(shapes)  # the proof; a mended tiling that fails it must never get out
             more = shapely.get_num_coordinates(shapes) - shapely.get_num_coordinates(self.geoms)
             vertices, matched = int(more[more > 0].sum()), bool((shapes != self.geoms).any())
-        given = np.flatnonzero(mending.given)
-        if given.size or matched:
-            area = float(area_m2(drawing.faces[given]).sum())
-            width = widest_m(_shapes_of(mending.mended))
-            shape = drawing.shape(given) if given.size else None
-            findings.append(_repaired(len(mending.mended), area, width, vertices, shape))
+        mended = [region for one in passes for region in one.mending.mended]
+        if mended or matched:
+            given = [one.drawing.shape(np.flatnonzero(one.mending.given)) for one in passes]
+            shape = shapely.union_all(given, grid_size=lattice.UNIT_DEG)
+            area = float(area_m2(given).sum())
+            findings.append(_repaired(len(mended), area, widest_m(_shapes_of(mended)), vertices, shape))
         return shapes, findings
-
-    def _shapes(self, drawing: Arrangement, mending: Mending) -> Geoms:
-        """Put cells together from their faces; a cell of which nothing changed keeps its very coordinates."""
-        owned = np.flatnonzero(mending.owner != NOBODY)
-        open_claim = mending.owner[drawing.claim_face] == NOBODY
-        face = np.concatenate((owned, drawing.claim_face[open_claim]))
-        cell = np.concatenate((mending.owner[owned], drawing.claim_cell[open_claim]))
-        face = face[np.argsort(cell, kind="stable")]
-        ends = np.cumsum(np.bincount(cell, minlength=len(self.geoms)))
-        shapes = np.full(len(self.geoms), shapely.Polygon(), dtype=object)
-        for index, faces in enumerate(np.split(face, ends[:-1])):
-            if len(faces) == 1:
-                shapes[index] = drawing.faces[faces[0]]
-            elif len(faces):
-                shapes[index] = drawing.shape(faces)
-        same = shapely.equals_exact(shapely.normalize(shapes), shapely.normalize(self.geoms), 0.0)
-        return np.where(same, self.geoms, shapes)
 
     def _gaps(self, shapes: Geoms, gaps: list[Region]) -> list[Finding]:
         if not gaps:
@@ -197,10 +152,10 @@ class Layout:
             remedy=remedy,
         )
 
-    def _overlaps(self, drawing: Arrangement, mending: Mending) -> list[Finding]:
-        found = _overlapping_pairs(drawing, mending)
+    def _overlaps(self, last: "_Pass") -> list[Finding]:
+        found = _overlapping_pairs(last.drawing, last.mending)
         cell_area = area_m2(self.geoms)
-        findings = [self._overlap(drawing, overlap, cell_area) for overlap in found[:MAX_OVERLAPS]]
+        findings = [self._overlap(last.drawing, overlap, cell_area) for overlap in found[:MAX_OVERLAPS]]
         rest = found[MAX_OVERLAPS:]
         if rest:
             area = sum(overlap.area_m2 for overlap in rest)
@@ -251,6 +206,74 @@ class Layout:
             shape=self.geoms[index],
             remedy="remove it, or join it to a neighbour",
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    """One round of laying all borders over each other and mending what is narrow."""
+
+    drawing: Arrangement
+    mending: Mending
+    shapes: Geoms
+
+    @classmethod
+    def over(cls, geoms: Geoms, ties: Geoms, tolerance_m: float) -> "_Pass":
+        drawing = arrange(np.concatenate((shapely.boundary(geoms), ties)), geoms)
+        mending = mend(drawing, tolerance_m)
+        return cls(drawing, mending, _put_together(geoms, drawing, mending))
+
+
+def _put_together(geoms: Geoms, drawing: Arrangement, mending: Mending) -> Geoms:
+    """Put cells together from their faces; a cell of which nothing changed keeps its very coordinates."""
+    owned = np.flatnonzero(mending.owner != NOBODY)
+    open_claim = mending.owner[drawing.claim_face] == NOBODY
+    face = np.concatenate((owned, drawing.claim_face[open_claim]))
+    cell = np.concatenate((mending.owner[owned], drawing.claim_cell[open_claim]))
+    face = face[np.argsort(cell, kind="stable")]
+    ends = np.cumsum(np.bincount(cell, minlength=len(geoms)))
+    shapes = np.full(len(geoms), shapely.Polygon(), dtype=object)
+    for index, faces in enumerate(np.split(face, ends[:-1])):
+        if len(faces):
+            shapes[index] = drawing.shape(faces)
+    same = shapely.equals_exact(shapely.normalize(shapes), shapely.normalize(geoms), 0.0)
+    return np.where(same, geoms, shapes)
+
+
+def _loose_edges(geoms: Geoms) -> DirectedEdges:
+    """Take the edges of all polygons that have no twin."""
+    edges = with_all_vertices(directed_edges(geoms))
+    alone = unmatched(edges)
+    return DirectedEdges(edges.a[alone], edges.b[alone], edges.cell[alone], edges.ring[alone])
+
+
+def _lines(edges: DirectedEdges) -> Geoms:
+    lines: Geoms = shapely.linestrings(lattice.to_degrees(np.stack((edges.a, edges.b), axis=1)))
+    return lines
+
+
+def _open_faces(geoms: Geoms, border: Geoms) -> list[Region]:
+    """Find the gaps of a sound fabric: faces inside its border that no cell touches from within."""
+    faces = shapely.get_parts(shapely.polygonize(border))
+    points = shapely.point_on_surface(faces)
+    _, covered = shapely.STRtree(points).query(geoms, predicate="intersects")
+    gaps = np.setdiff1d(np.arange(len(faces)), covered)
+    return [Region(gaps[:0], shape) for shape in faces[gaps]]
+
+
+def _tangle(lines: Geoms) -> Finding | None:
+    """Refuse a heap of shapes: laying n edges over each other can take n² crossings."""
+    tree = shapely.STRtree(lines)
+    pairs, limit = 0, _TANGLED * len(lines) + 1_000_000
+    for start in range(0, len(lines), _CHUNK):
+        pairs += tree.query(lines[start : start + _CHUNK]).shape[1]
+        if pairs > limit:
+            return Finding(
+                rule="overlap",
+                severity=Severity.ERROR,
+                message="the shapes lie over each other almost everywhere: this is no tiling",
+                remedy="give the cells of one level only, and check the file",
+            )
+    return None
 
 
 def _shapes_of(regions: list[Region]) -> Geoms:

@@ -98,11 +98,9 @@ def _would_vanish(drawing: Arrangement, owner: Ints, regions: list[Region]) -> l
     """Tell of each overlap whether a cell without land of its own claims it: mending might be its end."""
     has_land = np.zeros(int(drawing.claim_cell.max(initial=-1)) + 1, dtype=bool)
     has_land[owner[owner != NOBODY]] = True
-    out = []
-    for region in regions:
-        cells = np.concatenate([drawing.claimants(face) for face in region.faces.tolist()])
-        out.append(not has_land[cells].all())
-    return out
+    at_risk = np.zeros(len(drawing.faces), dtype=bool)
+    at_risk[drawing.claim_face[~has_land[drawing.claim_cell]]] = True
+    return [bool(at_risk[region.faces].any()) for region in regions]
 
 
 def _give_away(drawing: Arrangement, owner: Ints, given: NDArray[np.bool_]) -> None:
