@@ -80,7 +80,7 @@ def store(
 
 
 def prune(connection: Connection, keep: int) -> int:
-    """Delete all but the newest runs: whoever may look at maps could fill the disk with moments and limits."""
+    """Delete all but the newest runs: who looks at maps could else fill the disk with moments and limits."""
     newest = select(coverage_run.c.id).order_by(coverage_run.c.id.desc()).limit(keep)
     return connection.execute(delete(coverage_run).where(coverage_run.c.id.not_in(newest))).rowcount
 
