@@ -1,6 +1,9 @@
 """What every command needs: the database, moments, progress on stderr, data on stdout, errors in one line."""
 
+import os
 import sys
+import tempfile
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -12,10 +15,10 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from geo_service.errors import Fault, GeoServiceError, InvalidInputError
+from geo_service.errors import Fault, GeoServiceError, InvalidInputError, UnavailableError
 from geo_service.settings import Settings
 from geo_service.store.cluster import Cluster
-from geo_service.store.database import Database
+from geo_service.store.database import Database, translated
 from geo_service.store.migrate import migrate
 
 #: Long statements are normal here: an import is not a request.
@@ -24,6 +27,9 @@ COMMAND_TIMEOUT_MS = 3_600_000
 #: An operator's own file may be finer than what the API takes.
 MAX_VERTICES = 100_000
 FINDINGS_SHOWN = 20
+
+#: Kinds of change between two editions and the sign each has in a diff.
+CHANGES = {"added": "+", "retired": "-", "reshaped": "~", "reparented": "~", "described": "~"}
 
 talk = Console(stderr=True, highlight=False)
 
@@ -34,18 +40,33 @@ Commit = Annotated[
 
 
 def run(app: Any) -> int:
-    """Call the Typer app; returns the exit status."""
+    """Call the Typer app; returns the exit status. No failure ends as a traceback on the terminal."""
     try:
         app()
     except GeoServiceError as error:
-        talk.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
-        return 1
+        return _failed(str(error))
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
         sys.stderr.close()
         return 141
+    except OSError as error:
+        return _failed(f"{error.strerror or 'the file cannot be used'}: {error.filename or error}")
+    except Exception as error:  # noqa: BLE001 - the last resort: a defect of ours, kept for whoever mends it
+        return _failed(f"this is a defect ({type(error).__name__}); {_kept_traceback()} tells where")
     return 0
+
+
+def _failed(what: str) -> int:
+    talk.print(f"error: {what}", style="red", markup=False, soft_wrap=True)
+    return 1
+
+
+def _kept_traceback() -> Path:
+    """Write the traceback of the error being handled into a file of its own; returns the file."""
+    with tempfile.NamedTemporaryFile("w", prefix="geo-service-", suffix=".txt", delete=False) as file:
+        traceback.print_exc(file=file)
+    return Path(file.name)
 
 
 def database_url(settings: Settings) -> str:
@@ -81,10 +102,22 @@ def open_database() -> Iterator[Database]:
             application="geo-service command",
         )
         try:
-            migrate(database.write)
+            _migrate(database)
             yield database
         finally:
             database.close()
+
+
+def _migrate(database: Database) -> None:
+    """Bring the database to the newest schema: its first use, which may find that it is not there."""
+    address = database.write.url
+    try:
+        with translated():
+            migrate(database.write)
+    except UnavailableError as error:
+        where = f"{address.host}:{address.port or 5432}/{address.database}"
+        advice = "start it, or correct GEO_SERVICE_DATABASE_URL (geo-service doctor says more)"
+        raise UnavailableError(f"the database at {where} does not answer: {advice}") from error
 
 
 @contextmanager
@@ -134,6 +167,10 @@ def out_file(path: Path) -> Path:
     """Check that a file can be written before long work begins."""
     if not path.parent.is_dir():
         raise InvalidInputError(f"the folder {path.parent} does not exist", [Fault("--out", "make it first")])
+    if path.is_dir():
+        raise InvalidInputError(f"{path} is a folder", [Fault("--out", "name a file in it")])
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise InvalidInputError(f"{path} may not be written", [Fault("--out", "choose another place")])
     return path
 
 
@@ -143,16 +180,33 @@ def print_report(report: dict[str, Any], indent: str = "") -> None:
         if value in (None, [], {}):
             continue
         words = key.replace("_", " ")
-        if isinstance(value, dict):
+        if key == "changes":
+            print_changes(value, indent)
+        elif isinstance(value, dict):
             typer.echo(f"{indent}{words}:")
             print_report(value, indent + "  ")
         elif key == "findings":
             typer.echo(f"{indent}findings: {len(value)}")
             for finding in value[:FINDINGS_SHOWN]:
-                typer.echo(f"{indent}  {finding['severity']}: {finding['rule']}: {finding['message']}")
+                remedy = f"; {finding['remedy']}" if finding["remedy"] else ""
+                typer.echo(
+                    f"{indent}  {finding['severity']}: {finding['rule']}: {finding['message']}{remedy}"
+                )
             if len(value) > FINDINGS_SHOWN:
                 typer.echo(f"{indent}  and {len(value) - FINDINGS_SHOWN} more (--json lists all)")
         elif isinstance(value, list):
             typer.echo(f"{indent}{words}: {', '.join(map(str, value))}")
         else:
             typer.echo(f"{indent}{words}: {value}")
+
+
+def print_changes(changes: dict[str, Any], indent: str = "") -> None:
+    """Print the difference of two editions: a line for each kind of change, with its first codes."""
+    typer.echo(f"{indent}changes:")
+    for kind, sign in CHANGES.items():
+        change = changes[kind]
+        if change["count"]:
+            levels = ", ".join(f"{count} {level}" for level, count in change["by_level"].items())
+            more = ", ..." if change["count"] > len(change["first"]) else ""
+            typer.echo(f"{indent}  {sign} {kind} {levels}: {', '.join(change['first'])}{more}")
+    typer.echo(f"{indent}  = unchanged {changes['unchanged']}")

@@ -69,7 +69,8 @@ class Columns:
         for ours in wanted:
             if ours not in self.header_of and f"no-column {ours}" not in self.faults.kinds:
                 has = preview([str(name) for name in self.frame.columns])
-                message = f"the table has no column for {ours}: name it. It has: {has}"
+                known = preview(_headers()[ours], 6)
+                message = f"no column is known as {ours}: head one {known}. The table has: {has}"
                 self.faults.add(f"no-column {ours}", ours, message)
 
     def text(self, ours: str, *, required: bool = False) -> pd.Series:
@@ -218,12 +219,14 @@ def header_key(name: str) -> str:
 
 
 @cache
-def _aliases() -> dict[str, tuple[str, ...]]:
+def _headers() -> dict[str, list[str]]:
     text = files("geo_service.formats").joinpath("header_aliases.toml").read_text("utf-8")
-    return {
-        ours: tuple(dict.fromkeys(header_key(name) for name in entry["names"]))
-        for ours, entry in tomllib.loads(text).items()
-    }
+    return {ours: entry["names"] for ours, entry in tomllib.loads(text).items()}
+
+
+@cache
+def _aliases() -> dict[str, tuple[str, ...]]:
+    return {ours: tuple(dict.fromkeys(map(header_key, names))) for ours, names in _headers().items()}
 
 
 def _why_no_number(text: str) -> str:

@@ -6,9 +6,10 @@ hundredth entry would hide the second, so the room is shared among the kinds.
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from geo_service.errors import Fault, InvalidInputError
+from geo_service.errors import Fault, InvalidInputError, NotFoundError
 
 SHOWN = 100
 _JSON_INTEGER = 2**63
@@ -80,6 +81,13 @@ class FaultList:
 def one_fault(what: str, field: str, message: str, **more: Any) -> InvalidInputError:
     """Return the error for a file that has one fault which makes reading on pointless."""
     return InvalidInputError(what, [Fault(field, message, **more)])
+
+
+def no_file(path: Path) -> NotFoundError:
+    """Return the error for a path at which there is no file."""
+    if path.is_dir():
+        return NotFoundError(f"{path.name or path} is a folder: name a file in it")
+    return NotFoundError(f"There is no file {path.name}")
 
 
 def preview(names: Sequence[str], most: int = 30) -> str:

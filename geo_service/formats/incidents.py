@@ -32,6 +32,14 @@ _COLUMNS = (
 )
 _FLOOR = re.compile(r"(?P<below>-|B|地下|负)?(?P<number>\d{1,3})\s*(层|楼|F)?", re.IGNORECASE)
 _ACCURACY_MAX_M = 100_000.0
+_CHANNEL = "import"
+_URGENCIES = {
+    "low": ("low", "低", "较低", "不急"),
+    "normal": ("", "normal", "medium", "中", "普通", "一般", "常规"),
+    "urgent": ("urgent", "high", "高", "较高", "急", "紧急"),
+    "critical": ("critical", "emergency", "特急", "非常紧急", "特别紧急"),
+}
+_URGENCY_OF = {word: urgency for urgency, words in _URGENCIES.items() for word in words}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +51,9 @@ class IncidentTable:
     frame : DataFrame
         One row an incident: ``row`` (data row, from 1), ``id`` (str, unique), ``occurred_at`` (datetime64,
         UTC), ``lon``, ``lat`` (float64 degrees, EPSG:4326, NaN where it has no place), ``located`` (bool),
-        ``category``, ``urgency``, ``channel``, ``address`` (str, ``""`` where empty), ``accuracy_m``
-        (float64, NaN where empty), ``floor`` (int or None, basements negative), ``attributes`` (dict).
+        ``category``, ``address`` (str, ``""`` where empty), ``urgency`` (low, normal, urgent or critical;
+        normal where empty), ``channel`` (``import`` where empty), ``accuracy_m`` (float64, NaN where empty),
+        ``floor`` (int or None, basements negative), ``attributes`` (dict).
     notes : tuple of str
         What was decided on the way.
     """
@@ -143,8 +152,10 @@ def read_incidents(
     lonlat = columns.lonlat_deg(datum)
     frame["lon"], frame["lat"] = lonlat[:, 0], lonlat[:, 1]
     frame["located"] = np.asarray(np.isfinite(lonlat).all(axis=1), dtype=np.bool_)
-    for name in ("category", "urgency", "channel", "address"):
+    for name in ("category", "address"):
         frame[name] = columns.text(name).to_numpy()
+    frame["urgency"] = _urgencies(columns)
+    frame["channel"] = columns.text("channel").replace("", _CHANNEL).to_numpy()
     frame["accuracy_m"] = columns.number("accuracy_m", low=0.0, high=_ACCURACY_MAX_M)
     frame["floor"] = pd.Series(_floors(columns), dtype=object)
     frame["attributes"] = columns.attributes()
@@ -153,6 +164,22 @@ def read_incidents(
     if unlocated:
         notes.append(f"{unlocated} incidents have no coordinates: kept, without a place")
     return IncidentTable(frame, tuple(notes))
+
+
+def _urgencies(columns: Columns) -> list[str]:
+    """Return our word for each urgency, in Chinese or English; one that we do not know is a fault."""
+    urgencies = []
+    for row, text in columns.text("urgency").items():
+        urgency = _URGENCY_OF.get(text.lower())
+        if urgency is None:
+            message = (
+                "must be low 低, normal 一般, urgent 紧急 or critical 特急; "
+                "a column of another kind is kept as it is under another header"
+            )
+            header = columns.header_of["urgency"]
+            columns.faults.add("urgency", header, message, row=int(str(row)), value=text)
+        urgencies.append(urgency or "normal")
+    return urgencies
 
 
 def _floors(columns: Columns) -> list[int | None]:

@@ -6,6 +6,7 @@ ever computed: of an xlsx the value that was saved with it is read.
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -14,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from geo_service.errors import NotFoundError, TooLargeError
-from geo_service.formats.faults import FaultList
+from geo_service.errors import TooLargeError
+from geo_service.formats.faults import FaultList, no_file
 from geo_service.formats.limits import Limits
 from geo_service.formats.text import bad_character, find_encoding
 from geo_service.formats.xlsx import looks_like_xlsx, xlsx_rows
@@ -26,6 +27,7 @@ _DELIMITERS = (",", "\t", ";", "|")
 _SNIFFED_BYTES = 65_536
 _SNIFFED_ROWS = 30
 _CELL_MAX_CHARS = 131_072
+_NO_TABLE = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:[{<]|\[\s*[{\[])")
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 
 
@@ -145,6 +147,9 @@ def _open(
         faults.add("format", "", "this is an old Excel file (.xls): save it as .xlsx or CSV")
         return None
     notes: list[str] = []
+    if _NO_TABLE.match(data):
+        faults.add("format", "", "this is JSON or XML, no table: CSV or xlsx is wanted")
+        return None
     if looks_like_xlsx(data):
         rows = xlsx_rows(data, faults, limits, sheet)
     else:
@@ -162,7 +167,7 @@ def _open(
 def _load(source: Path | bytes, limits: Limits) -> bytes:
     if isinstance(source, Path):
         if not source.is_file():
-            raise NotFoundError(f"There is no file {source.name}")
+            raise no_file(source)
         size = source.stat().st_size
         data = source.read_bytes() if size <= limits.file_bytes else b""
     else:

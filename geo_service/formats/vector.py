@@ -10,11 +10,11 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from geo_service.errors import NotFoundError, TooLargeError
+from geo_service.errors import TooLargeError
 from geo_service.formats.archive import Archive
 from geo_service.formats.childprocess import Answer, ChildDiedError, ask
 from geo_service.formats.dbftext import decode_dbf
-from geo_service.formats.faults import FaultList, preview
+from geo_service.formats.faults import FaultList, no_file, preview
 from geo_service.formats.geojson import walk_geojson
 from geo_service.formats.geojson_geometry import POLYGONS
 from geo_service.formats.limits import Limits
@@ -126,7 +126,7 @@ def load(source: Path | bytes, limits: Limits) -> bytes:
     if isinstance(source, bytes):
         data = source
     elif not source.is_file():
-        raise NotFoundError(f"There is no file {source.name}")
+        raise no_file(source)
     elif source.stat().st_size > limits.file_bytes:
         raise TooLargeError(_too_large(source.stat().st_size, limits))
     else:

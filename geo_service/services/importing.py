@@ -3,6 +3,7 @@
 Each function first works out what would change (``commit=False`` ends there) and writes in one transaction.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -14,6 +15,7 @@ import pandas as pd
 from geo_service.errors import Fault, InvalidInputError
 from geo_service.formats.boundaries import BoundaryTable
 from geo_service.formats.demand import DemandTable
+from geo_service.formats.faults import no_file
 from geo_service.formats.responders import ResponderTable
 from geo_service.formats.shifts import ShiftKind, ShiftTable
 from geo_service.model import Finding
@@ -26,6 +28,8 @@ from geo_service.store import audit, boundaries, ground, incidents, outbox, road
 from geo_service.store.database import Connection, Database
 
 Say = Callable[[str, float | None], None]
+
+_LEVEL = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
 
 def silent(what: str, share: float | None = None) -> None:
@@ -89,6 +93,7 @@ def import_boundaries(
     InvalidInputError
         With ``commit``: the tiling has errors (each is listed), or nothing would change.
     """
+    _check_levels(level=level, parent_level=parent_level)
     say("comparing with the boundaries in force", None)
     with database.reading() as connection:
         levels = boundaries.levels(connection)
@@ -105,6 +110,17 @@ def import_boundaries(
         database, tilings, draft, who=who, note=note, tolerance_m=tolerance_m, valid_from=valid_from
     )
     return _boundary_report(draft, table, done)
+
+
+def _check_levels(**given: str | None) -> None:
+    message = "use small letters, digits and _, a letter first, at most 32: beat, micro_grid"
+    wrong = {field: name for field, name in given.items() if name and not _LEVEL.fullmatch(name)}
+    if wrong:
+        faults = [Fault(field, message, value=name) for field, name in wrong.items()]
+        raise InvalidInputError("a level cannot have this name", faults)
+    if given["level"] == given["parent_level"]:
+        fault = Fault("parent_level", "name the level above", value=given["level"])
+        raise InvalidInputError("a level cannot be its own parent", [fault])
 
 
 def _boundary_report(draft: Draft, table: BoundaryTable, done: Published | None) -> ImportReport:
@@ -125,7 +141,15 @@ def _boundary_report(draft: Draft, table: BoundaryTable, done: Published | None)
 def import_roads(
     database: Database, file: Path, *, name: str, who: str, commit: bool = True, say: Say = silent
 ) -> ImportReport:
-    """Read an OSM PBF and put its network in use."""
+    """Read an OSM PBF and put its network in use.
+
+    Raises
+    ------
+    NotFoundError, InvalidInputError
+        No such file; it cannot be read, or holds no streets.
+    """
+    if not file.is_file():
+        raise no_file(file)
     say("reading the streets", None)
     extract = read_pbf(file)
     network, features = extract.network, extract.features
