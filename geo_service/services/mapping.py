@@ -250,8 +250,8 @@ class Mapper:
         return pages.Place(
             bounds=tuple(map(float, bounds)),  # type: ignore[arg-type]
             subtitle=Label(
-                f"{name} 边界版本 {edition.id}　{view.at:%Y-%m-%d %H:%M}".strip(),
-                f"edition {edition.id}, {view.at:%Y-%m-%d %H:%M}",
+                f"{name}　{view.at:%Y-%m-%d %H:%M}　边界版本 {edition.id}".strip(),
+                f"edition {edition.id}",
             ),
             links=links,
         )
@@ -270,4 +270,4 @@ def _moment_note(view: View, *, with_mode: bool = False) -> Label:
     }
     zh, en = modes[view.mode]
     when = f"{view.at:%Y-%m-%d %H:%M}"
-    return Label(f"{when} {zh}", f"{when} {en}") if with_mode else Label(when, when)
+    return Label(f"{when}　{zh}", en) if with_mode else Label(when, when)

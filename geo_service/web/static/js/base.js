@@ -93,6 +93,27 @@
     ];
   }
 
+  const ATTEMPTS = 4;
+
+  /** Let a tile source try again, later and later, when a busy server sends it away: a hole in the map would stay. */
+  function askAgain(source) {
+    const ask = source.get.bind(source);
+    let zoom = null;
+    source.get = async (coords, size) => {
+      zoom = coords.z;
+      for (let attempt = 1; ; attempt++) {
+        try {
+          return await ask(coords, size);
+        } catch (error) {
+          if (error.name === "AbortError" || attempt === ATTEMPTS) throw error;
+          await new Promise((go) => setTimeout(go, 700 * 2 ** (attempt - 1) * (1 + Math.random())));
+          // to ask for a zoom that was left would call off the tiles of the one that is shown
+          if (zoom !== coords.z) throw new DOMException("another zoom is shown", "AbortError");
+        }
+      }
+    };
+  }
+
   /** Base map from vector tiles of our own server: {url, max_data_zoom}; its names lie above the cells. */
   function tiles(config) {
     const P = window.protomapsL;
@@ -100,6 +121,7 @@
     const ground = P.leafletLayer({ ...common, paintRules: paintRules(P), backgroundColor: PAPER, pane: "gs-base" });
     const names = P.leafletLayer({ ...common, labelRules: labelRules(P), pane: "gs-names" });
     names.views = ground.views; // the same tiles, fetched and read once
+    for (const view of ground.views.values()) askAgain(view.tileCache.source);
     return L.layerGroup([ground, names]);
   }
 

@@ -9,6 +9,12 @@
     return box;
   }
 
+  /** Size of a dot at a zoom. */
+  function dotStyle(zoom) {
+    const radius = Math.max(2.2, Math.min(5, 2.2 + (zoom - 11) * 0.7));
+    return { radius, weight: radius < 3 ? 0.8 : 1.4 };
+  }
+
   /** Responders or stations: {source, label, color}. */
   GS.UnitsLayer = L.LayerGroup.extend({
     initialize(config) {
@@ -23,6 +29,8 @@
     onAdd(map) {
       L.LayerGroup.prototype.onAdd.call(this, map);
       GS.key(map).add(this._row);
+      map.on("zoomend", this._resize, this);
+      this._resize();
       if (this._asked) return;
       this._asked = true;
       GS.during(GS.load(this.config.source).then(({ units }) => this._take(units)).catch((error) => GS.fail(map, error)));
@@ -31,15 +39,26 @@
     onRemove(map) {
       L.LayerGroup.prototype.onRemove.call(this, map);
       GS.key(map).drop(this._row);
+      map.off("zoomend", this._resize, this);
+      GS.overUnit = false;
+    },
+
+    /** From afar hundreds of dots would hide the colours below them. */
+    _resize() {
+      const style = dotStyle(this._map.getZoom());
+      this.eachLayer((dot) => dot.setStyle(style));
     },
 
     _take(units) {
+      if (!this._map) {
+        this._asked = false; // switched off meanwhile
+        return;
+      }
       this._count.textContent = GS.number(units.length);
       const style = {
         renderer: L.canvas({ pane: "gs-units", padding: 0.3 }),
         pane: "gs-units",
-        radius: 4,
-        weight: 1.4,
+        ...dotStyle(this._map.getZoom()),
         color: "#fff",
         fillColor: this.config.color,
         fillOpacity: 0.95,
@@ -47,6 +66,8 @@
       for (const unit of units) {
         L.circleMarker([unit.lat, unit.lon], style)
           .bindTooltip(() => tooltip(unit), { className: "gs-tooltip", direction: "top", offset: [0, -4], opacity: 1 })
+          .on("tooltipopen", () => { GS.overUnit = true; })
+          .on("tooltipclose", () => { GS.overUnit = false; })
           .addTo(this);
       }
     },

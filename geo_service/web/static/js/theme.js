@@ -138,6 +138,8 @@
         return;
       }
       this._tooltip.setLatLng(latlng);
+      if (GS.overUnit) this._tooltip.remove(); // one thing is explained at a time
+      else if (this._pointedCell === cell) this._tooltip.addTo(this._map);
       if (cell === this._pointedCell) return;
       this._pointedCell = cell;
       const rings = [];
@@ -147,7 +149,7 @@
       });
       this._focus.setLatLngs(rings);
       this._tooltip.setContent(GS.cellTooltip(this._drawing, cell));
-      if (!this._map.hasLayer(this._tooltip)) this._tooltip.addTo(this._map);
+      if (!GS.overUnit) this._tooltip.addTo(this._map);
     },
 
     _unpoint() {
