@@ -1,0 +1,33 @@
+"""Moments that a caller names: with their UTC offset, and in years that calendars and databases can hold.
+
+``at: Moment`` or ``as_of: Moment | None = None``, alone or inside ``Annotated[..., Query(...)]``: what does not
+fit is a problem that names the parameter.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AfterValidator
+from pydantic_core import PydanticCustomError
+
+FIRST_YEAR, LAST_YEAR = 1970, 2200
+
+
+def _checked(moment: datetime) -> datetime:
+    """Return the moment in UTC: the database takes no offset from 16 hours on, ISO 8601 does."""
+    if moment.tzinfo is None:
+        raise PydanticCustomError(
+            "moment_offset", "a moment needs its UTC offset: write it like 2026-11-22T02:00+08:00"
+        )
+    # the year alone is looked at: arithmetic on the first and last days there are would overflow
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise PydanticCustomError(
+            "moment_year",
+            "give a moment in the years {first} to {last}",
+            {"first": FIRST_YEAR, "last": LAST_YEAR},
+        )
+    return moment.astimezone(UTC)
+
+
+#: A moment with its UTC offset, in the years 1970 to 2200; the handler gets it in UTC.
+Moment = Annotated[datetime, AfterValidator(_checked)]
