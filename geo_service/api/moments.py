@@ -1,7 +1,7 @@
 """Moments that a caller names: with their UTC offset, and in years that calendars and databases can hold.
 
-``at: Moment`` or ``as_of: Moment | None = None``, alone or inside ``Annotated[..., Query(...)]``: what does not
-fit is a problem that names the parameter.
+``at: Moment`` or ``as_of: Moment | None = None``, alone or inside ``Annotated[..., Query(...)]``: what does
+not fit is a problem that names the parameter.
 """
 
 from datetime import UTC, datetime

@@ -7,6 +7,7 @@ commits and drops what is old.
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 from geo_service.errors import UnavailableError
 from geo_service.store import outbox
@@ -19,21 +20,14 @@ KEEP_S = 7 * 24 * 3600
 def relay(database: Database, *, stop: Callable[[], bool], said: Callable[[str], None]) -> int:
     """Announce events until ``stop()`` says so; returns how many were announced.
 
-    A database that does not answer is waited for: nothing is lost, because the outbox keeps its events.
+    Each event is marked in the transaction that announces it: what was written while no relay ran comes
+    first, and of several relays one announces it. A database that does not answer is waited for.
     """
-    position: tuple[int, int] | None = None
     count, dropped_at = 0, 0.0
     while not stop():
         try:
-            with database.writing() as connection:
-                if position is None:
-                    position = outbox.newest_settled(connection)
-                events = outbox.settled(connection, position)
-                for event in events:
-                    outbox.announce(connection, event)
-            if events:
-                position = (events[-1]["xid"], events[-1]["seq"])
-                count += len(events)
+            events = _announce(database)
+            count += len(events)
             if time.monotonic() - dropped_at > 3600:
                 with database.writing() as connection:
                     outbox.drop_before(connection, KEEP_S)
@@ -45,3 +39,15 @@ def relay(database: Database, *, stop: Callable[[], bool], said: Callable[[str],
         if not events:
             time.sleep(INTERVAL_S)
     return count
+
+
+def _announce(database: Database) -> list[dict[str, Any]]:
+    """Announce what waits; a look that finds nothing writes nothing and waits for no other relay."""
+    with database.reading() as connection:
+        if not outbox.waiting(connection, limit=1):
+            return []
+    with database.writing() as connection:
+        outbox.lock_relay(connection)
+        events = outbox.waiting(connection)
+        outbox.announce(connection, events)
+    return events

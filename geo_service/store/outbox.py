@@ -1,8 +1,9 @@
 """Events to deliver, written in the transaction of the change they tell of, read in the order of commits."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, text
+from sqlalchemy import Connection, delete, func, insert, select, text, update
 
 from geo_service.store import bulk
 from geo_service.store.tables import outbox
@@ -10,48 +11,57 @@ from geo_service.store.tables import outbox
 #: Channel of ``LISTEN``: its payload is one event as JSON.
 CHANNEL = "geo_service_events"
 
+#: PostgreSQL takes less than 8,000 bytes in a notification.
+_MAX_NOTICE_BYTES = 7_900
+_RELAY_LOCK = 0x67656F_72656C  # any number that nothing else here locks
+
 
 def add(connection: Connection, topic: str, payload: dict[str, Any]) -> None:
     """Queue an event; it exists if and only if this transaction commits."""
     connection.execute(insert(outbox).values(topic=topic, payload=payload))
 
 
-def settled(connection: Connection, after: tuple[int, int], limit: int = 500) -> list[dict[str, Any]]:
-    """Return events after (xid, seq), of transactions before which none is still open.
+def waiting(connection: Connection, limit: int = 500) -> list[dict[str, Any]]:
+    """Return events not announced yet, of transactions before which none is still open, in order of commits.
 
-    Reading by ``seq`` alone would lose events: a number is drawn before the commit, and a slow transaction
-    commits after a faster one with a higher number.
+    ``seq`` alone would exchange events: a number is drawn before the commit, and a slow transaction commits
+    after a faster one with a higher number. A transaction that this database has not come to yet wrote its
+    event before a backup was restored; it is over.
     """
     rows = connection.execute(
         text("""
-            select cast(cast(xid as text) as bigint) as xid, seq, topic, payload, created_at from outbox
-            where xid < pg_snapshot_xmin(pg_current_snapshot())
-              and (xid, seq) > (cast(cast(:xid as text) as xid8), :seq)
+            select seq, topic, payload, created_at from outbox
+            where not announced
+              and (xid < pg_snapshot_xmin(pg_current_snapshot())
+                   or xid >= pg_snapshot_xmax(pg_current_snapshot()))
             order by xid, seq limit :limit
         """),
-        {"xid": str(after[0]), "seq": after[1], "limit": limit},
+        {"limit": limit},
     )
     return [dict(row) for row in rows.mappings()]
 
 
-def newest_settled(connection: Connection) -> tuple[int, int]:
-    """Return (xid, seq) of the newest event whose transaction and all before it have ended."""
-    row = connection.execute(
-        text("""
-            select cast(cast(xid as text) as bigint), seq from outbox
-            where xid < pg_snapshot_xmin(pg_current_snapshot()) order by xid desc, seq desc limit 1
-        """)
-    ).one_or_none()
-    return (row[0], row[1]) if row else (0, 0)
+def lock_relay(connection: Connection) -> None:
+    """Wait until no other relay announces; holds to the end of the transaction."""
+    connection.execute(select(func.pg_advisory_xact_lock(_RELAY_LOCK)))
 
 
-def announce(connection: Connection, event: dict[str, Any]) -> None:
-    """Tell listeners on :data:`CHANNEL` of an event when this transaction commits."""
-    body = {"seq": event["seq"], "topic": event["topic"], "payload": event["payload"]}
-    connection.execute(select(func.pg_notify(CHANNEL, bulk.json_text(body))))
+def announce(connection: Connection, events: Sequence[dict[str, Any]]) -> None:
+    """Tell listeners on :data:`CHANNEL` of events, and mark them, when this transaction commits.
+
+    Of an event too long for a notification the payload is null; the table ``outbox`` has it under ``seq``.
+    """
+    for event in events:
+        body = {"seq": event["seq"], "topic": event["topic"], "payload": event["payload"]}
+        words = bulk.json_text(body)
+        if len(words.encode()) > _MAX_NOTICE_BYTES:
+            words = bulk.json_text(body | {"payload": None})
+        connection.execute(select(func.pg_notify(CHANNEL, words)))
+    told = [event["seq"] for event in events]
+    connection.execute(update(outbox).where(outbox.c.seq == func.any(told)).values(announced=True))
 
 
 def drop_before(connection: Connection, age_s: int) -> int:
-    """Delete events older than ``age_s`` seconds; returns how many."""
+    """Delete announced events older than ``age_s`` seconds; returns how many."""
     limit = func.clock_timestamp() - func.make_interval(0, 0, 0, 0, 0, 0, age_s)
-    return connection.execute(delete(outbox).where(outbox.c.created_at < limit)).rowcount
+    return connection.execute(delete(outbox).where(outbox.c.announced, outbox.c.created_at < limit)).rowcount

@@ -6,11 +6,11 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import shapely
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select
 
 from geo_service.roads.network import RoadNetwork
 from geo_service.store import bulk
-from geo_service.store.tables import road_edge, road_network, road_node
+from geo_service.store.tables import map_feature, road_edge, road_network, road_node
 
 
 def fingerprint(network: RoadNetwork) -> bytes:
@@ -44,9 +44,8 @@ def in_use(connection: Connection) -> tuple[int, str, bytes] | None:
 
 
 def replace(connection: Connection, network: RoadNetwork, name: str, report: dict[str, Any]) -> int:
-    """Store a network and put it in use; an earlier one of the same name is dropped. Returns its id."""
-    connection.execute(delete(road_network).where(road_network.c.name == name))
-    connection.execute(update(road_network).where(road_network.c.in_use).values(in_use=False))
+    """Store a network and put it in use; earlier ones go, with what they drew on the map. Returns its id."""
+    _drop_all(connection)
     network_id: int = connection.execute(
         insert(road_network)
         .values(name=name, fingerprint=fingerprint(network), report=report)
@@ -82,6 +81,21 @@ def replace(connection: Connection, network: RoadNetwork, name: str, report: dic
         },
     )
     return network_id
+
+
+def _drop_all(connection: Connection) -> None:
+    """Remove every network and its base-map features, the many rows first and each table in one go.
+
+    Features carry the network's name as their source, with ``roads`` before it where roads were imported.
+    """
+    names = select(road_network.c.name)
+    connection.execute(
+        delete(map_feature).where(
+            map_feature.c.source.in_(names) | map_feature.c.source.in_(select("roads " + road_network.c.name))
+        )
+    )
+    for table in (road_edge, road_node, road_network):
+        connection.execute(delete(table))
 
 
 def load(connection: Connection, network_id: int) -> RoadNetwork:

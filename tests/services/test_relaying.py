@@ -59,13 +59,66 @@ def test_a_change_that_is_rolled_back_is_not_told_of(database: Database) -> None
     with pytest.raises(RuntimeError):
         change()
     with database.reading() as connection:
-        assert outbox.settled(connection, (0, 0)) == []
+        assert outbox.waiting(connection) == []
 
 
-def test_old_events_are_dropped(database: Database) -> None:
+def test_what_was_written_while_no_relay_ran_is_announced_once_by_one_of_two(
+    database: Database, database_url: str
+) -> None:
+    stop, ready, heard = threading.Event(), threading.Event(), []
+    for number in range(30):
+        with database.writing() as connection:
+            outbox.add(connection, "test", {"number": number})
+    ear = threading.Thread(target=listen, args=(database_url, 31, ready, heard))
+    ear.start()
+    ready.wait(10)
+    relays = [
+        threading.Thread(target=relay, args=(database,), kwargs={"stop": stop.is_set, "said": print})
+        for _ in range(2)
+    ]
+    for one in relays:
+        one.start()
+    time.sleep(1)
+    with database.writing() as connection:
+        outbox.add(connection, "test", {"number": 30})
+    ear.join(30)
+    stop.set()
+    for one in relays:
+        one.join(10)
+    assert [event["payload"]["number"] for event in heard] == list(range(31))
+
+
+def test_events_restored_from_another_cluster_are_announced_too(database: Database) -> None:
+    with database.writing() as connection:
+        outbox.add(connection, "test", {"restored": True})
+        connection.exec_driver_sql("update outbox set xid = '4000000000'")
+    with database.reading() as connection:
+        assert [event["payload"] for event in outbox.waiting(connection)] == [{"restored": True}]
+
+
+def test_an_event_too_long_for_a_notification_is_announced_without_its_payload(
+    database: Database, database_url: str
+) -> None:
+    ready, heard = threading.Event(), []
+    with database.writing() as connection:
+        outbox.add(connection, "test", {"text": "格" * 4000})
+    ear = threading.Thread(target=listen, args=(database_url, 1, ready, heard))
+    ear.start()
+    ready.wait(10)
+    with database.writing() as connection:
+        outbox.announce(connection, outbox.waiting(connection))
+    ear.join(30)
+    assert [(event["topic"], event["payload"]) for event in heard] == [("test", None)]
+
+
+def test_old_events_are_dropped_once_they_are_announced(database: Database) -> None:
     with database.writing() as connection:
         outbox.add(connection, "test", {"old": True})
         connection.exec_driver_sql("update outbox set created_at = created_at - interval '8 days'")
         outbox.add(connection, "test", {"old": False})
     with database.writing() as connection:
+        assert outbox.drop_before(connection, 7 * 24 * 3600) == 0
+        outbox.announce(connection, outbox.waiting(connection))
+    with database.writing() as connection:
+        outbox.announce(connection, outbox.waiting(connection))
         assert outbox.drop_before(connection, 7 * 24 * 3600) == 1

@@ -92,9 +92,11 @@ CREATE TABLE outbox (
     topic TEXT NOT NULL,
     payload JSONB NOT NULL,
     created_at TIMESTAMP WITH TIME ZONE DEFAULT clock_timestamp() NOT NULL,
+    announced BOOLEAN DEFAULT false NOT NULL,
     CONSTRAINT pk_outbox PRIMARY KEY (seq)
 );
-CREATE INDEX ix_outbox_xid_seq ON outbox (xid, seq);
+CREATE INDEX ix_outbox_created_at ON outbox (created_at);
+CREATE INDEX ix_outbox_waiting ON outbox (xid, seq) WHERE not announced;
 
 CREATE TABLE post (
     id INTEGER GENERATED ALWAYS AS IDENTITY,
@@ -309,8 +311,6 @@ CREATE TABLE road_edge (
     geom extensions.geometry(LINESTRING,4326) NOT NULL,
     geom3857 extensions.geometry(LINESTRING,3857) GENERATED ALWAYS AS (extensions.st_transform(geom, 3857)) STORED,
     CONSTRAINT pk_road_edge PRIMARY KEY (network_id, id),
-    CONSTRAINT fk_road_edge_u FOREIGN KEY(network_id, u) REFERENCES road_node (network_id, id) ON DELETE CASCADE,
-    CONSTRAINT fk_road_edge_v FOREIGN KEY(network_id, v) REFERENCES road_node (network_id, id) ON DELETE CASCADE,
     CONSTRAINT ck_road_edge_length_is_finite CHECK (length_m >= 0 and length_m < 'infinity'::float8),
     CONSTRAINT fk_road_edge_network_id_road_network FOREIGN KEY(network_id) REFERENCES road_network (id) ON DELETE CASCADE
 );
