@@ -61,8 +61,10 @@ def _features(connection: Connection, z: int, x: int, y: int, *, kinds: dict[str
     query = """
         , part as (
             select id, kind, name,
+                -- clipped first: to simplify a wood as wide as the county for every tile takes seconds
                 st_asmvtgeom(
-                    st_simplifypreservetopology(geom3857, pixel), box, :extent, :buffer, true
+                    st_simplifypreservetopology(st_clipbybox2d(geom3857, wide), pixel),
+                    box, :extent, :buffer, true
                 ) as geom
             from map_feature, bounds
             where geom3857 && wide and kind = any(:kinds)
