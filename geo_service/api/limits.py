@@ -12,6 +12,7 @@ MAX_JSON_BYTES = 1_000_000
 MAX_UPLOAD_BYTES = 20_000_000
 MAX_HEADERS = 100
 MAX_HEADER_BYTES = 32_768
+_MAX_LENGTH_DIGITS = 12
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
@@ -77,7 +78,9 @@ def _length_fault(headers: Headers, limit: int) -> GeoServiceError | None:
         return None
     if not (length.isascii() and length.isdigit()):
         return BadRequestError("Content-Length is no number")
-    return _too_large(limit) if int(length) > limit else None
+    # more digits than any limit has: Python itself refuses to read a number of thousands of them
+    is_large = len(length) > _MAX_LENGTH_DIGITS or int(length) > limit
+    return _too_large(limit) if is_large else None
 
 
 def _too_large(limit: int) -> TooLargeError:

@@ -16,7 +16,7 @@ import numpy as np
 import shapely
 from numpy.typing import ArrayLike, NDArray
 from pyproj import CRS, Transformer
-from pyproj.exceptions import CRSError
+from pyproj.exceptions import CRSError, ProjError
 
 from geo_service.errors import Fault, InvalidInputError
 from geo_service.geometry import chinese_datums
@@ -26,9 +26,9 @@ Array = NDArray[np.float64]
 GridKind = Literal["similarity", "affine"]
 
 _WGS84 = 4326
-_SAME_AS_WGS84 = frozenset(
-    {4326, 4490}
-)  # CGCS2000 differs by centimetres at most; EPSG's transformation is null
+_CGCS2000 = 4490
+#: CGCS2000 differs from WGS84 by centimetres at most; as WGS84 it is taken, because PROJ knows no way.
+_SAME_AS_WGS84 = frozenset({_WGS84, _CGCS2000})
 _MAX_FAULTS = 20
 
 
@@ -55,11 +55,16 @@ class Datum:
 
 
 WGS84 = Datum(DatumKind.EPSG, _WGS84)
-CGCS2000 = Datum(DatumKind.EPSG, 4490)
+CGCS2000 = Datum(DatumKind.EPSG, _CGCS2000)
 GCJ02 = Datum(DatumKind.GCJ02)
 BD09 = Datum(DatumKind.BD09)
 
 _NAMED = {"WGS84": WGS84, "CGCS2000": CGCS2000, "GCJ02": GCJ02, "BD09": BD09}
+
+
+def named_datum(text: str) -> Datum | None:
+    """Return the datum of one of our own names, at once; None for anything else, EPSG codes too."""
+    return _NAMED.get(re.sub(r"[\s_-]", "", text.upper()))
 
 
 def parse_datum(text: str | int | Datum) -> Datum:
@@ -74,14 +79,14 @@ def parse_datum(text: str | int | Datum) -> Datum:
     Raises
     ------
     InvalidInputError
-        Anything else, a number EPSG does not list, or one that is not a horizontal system in two axes.
+        Anything else, a number EPSG does not list, one that is not a horizontal system in two axes, or one
+        from which no transformation is known.
     """
     if isinstance(text, Datum):
         return text
     words = str(text).strip().upper()
-    name = re.sub(r"[\s_-]", "", words)
-    if name in _NAMED:
-        return _NAMED[name]
+    if (named := named_datum(words)) is not None:
+        return named
     match = re.fullmatch(r"(?:EPSG:)?([0-9]{4,6})", words)
     if match is None:
         raise _unknown(text, "use WGS84, CGCS2000, GCJ02, BD09 or an EPSG code such as EPSG:4549")
@@ -98,15 +103,27 @@ def _unknown(value: object, what_to_do: str) -> InvalidInputError:
 
 @lru_cache(maxsize=64)
 def _transformer(epsg: int, *, inverse: bool) -> Transformer:
-    """Build, once, the transformation from (or with ``inverse`` to) an EPSG system, x = east first."""
+    """Build, once, the transformation from (or with ``inverse`` to) an EPSG system, x = east first.
+
+    Where no transformation between two datums is known, PROJ would take their degrees for the same: a shift
+    of a hundred metres and more, and no word of it.
+    """
     try:
         crs = CRS.from_epsg(epsg)
     except CRSError:
         raise _unknown(epsg, "EPSG lists no coordinate reference system of this number") from None
     if not (crs.is_projected or crs.is_geographic) or len(crs.axis_info) != 2:
         raise _unknown(epsg, "give a horizontal (projected or geographic) system in two axes")
-    pair = (_WGS84, epsg) if inverse else (epsg, _WGS84)
-    return Transformer.from_crs(*pair, always_xy=True)
+    base = crs.geodetic_crs
+    target = _CGCS2000 if base is not None and base.to_epsg() == _CGCS2000 else _WGS84
+    pair = (target, epsg) if inverse else (epsg, target)
+    try:
+        return Transformer.from_crs(*pair, always_xy=True, allow_ballpark=False)
+    except ProjError:
+        message = (
+            f"no transformation to WGS 84 is known for EPSG:{epsg} here; give control points of a city grid"
+        )
+        raise _unknown(epsg, message) from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,12 @@ def test_json_has_its_limit(admin: TestClient):
     assert answer.headers["connection"] == "close"
 
 
+@pytest.mark.parametrize("digits", [13, 5_000])
+def test_a_length_of_many_digits_is_too_large(client: TestClient, digits: int):
+    answer = client.get("/v1/status", headers={"Content-Length": "9" * digits})
+    is_problem(answer, 413, "too-large")
+
+
 def test_a_body_without_a_length_is_cut_off(admin: TestClient):
     is_problem(admin.post("/v1/keys", content=chunks(3_000_000, [0]), headers=JSON), 413, "too-large")
 

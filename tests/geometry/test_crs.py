@@ -214,3 +214,16 @@ def test_exchanged_axes_are_recognised():
 def test_an_unknown_kind_of_grid_is_refused():
     with pytest.raises(InvalidInputError, match="similarity"):
         crs.CityGrid.fit(CONTROL_LOCAL, earth(CONTROL_LOCAL), "projective")
+
+
+@pytest.mark.parametrize("code", [4610, 4555, 2333])
+def test_a_datum_without_a_known_transformation_is_refused(code):
+    with pytest.raises(InvalidInputError) as caught:
+        crs.parse_datum(code)
+    assert "no transformation to WGS 84 is known" in caught.value.faults[0].message
+    assert str(code) in caught.value.faults[0].message
+
+
+def test_a_datum_with_a_known_transformation_is_moved():
+    moved = crs.to_wgs84([[120.0, 30.0]], crs.parse_datum("EPSG:4214"))
+    assert 20 < distance_m(moved, [[120.0, 30.0]])[0] < 200
