@@ -58,6 +58,7 @@ def boundaries(
     valid_from: Annotated[
         str | None, typer.Option(help="In force from this moment on (default: now).")
     ] = None,
+    supersede: Annotated[bool, typer.Option(help="Replace editions that were to begin later.")] = False,
     accept: Annotated[
         list[str] | None, typer.Option(help="Publish in spite of findings of this rule.")
     ] = None,
@@ -92,6 +93,7 @@ def boundaries(
             tolerance_m=tolerance_m,
             accept=frozenset(accept or ()),
             valid_from=start,
+            supersede=supersede,
             note=note or f"import of {file.name}",
             who=WHO,
             commit=commit,

@@ -22,9 +22,13 @@ def sum_up(tiling: Tiling, level: str, leaf_values: NDArray[np.float64]) -> NDAr
 def incident_counts(
     connection: Connection, tiling: Tiling, since: datetime | None, until: datetime | None
 ) -> NDArray[np.float64]:
-    """Return how many incidents of a span lie in each leaf, in the order of the index."""
-    counts = incidents.counts_by_leaf(connection, tiling.edition.id, since, until)
-    return np.array([counts.get(int(cell_id), 0) for cell_id in tiling.leaf_ids], dtype=float)
+    """Return how many incidents of a span lie in each leaf, in the order of the index.
+
+    By where they happened, not by the placements of the time: so the counts of a year stay whole when the
+    boundaries were redrawn in it.
+    """
+    leaf, _ = tiling.index.leaf_of(incidents.points(connection, since, until))
+    return np.bincount(leaf[leaf >= 0], minlength=len(tiling.leaves)).astype(np.float64)
 
 
 def staff_counts(connection: Connection, tiling: Tiling, level: str, at: datetime) -> NDArray[np.float64]:

@@ -1,7 +1,7 @@
 """Coverage: who is on duty at a moment, one travel pass, and what share of each cell is reached in time."""
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,10 +12,11 @@ import pandas as pd
 from geo_service.errors import Fault, InvalidInputError
 from geo_service.model import Mode
 from geo_service.roads import reach
+from geo_service.roads.snap import Snaps
 from geo_service.roads.travel import travel_time
 from geo_service.services.cell_figures import sum_up
 from geo_service.services.exporting import boundary_frame
-from geo_service.services.ground import MAX_ACCESS_M, Demand, Ground
+from geo_service.services.ground import MAX_ACCESS_M, Ground, Travel
 from geo_service.services.rostering import on_duty
 from geo_service.services.tiling import Tiling
 from geo_service.store import coverage
@@ -74,75 +75,83 @@ def run_coverage(
     if not 0 < limit_s <= LONGEST_LIMIT_S:
         fault = Fault("limit_s", f"give seconds from 1 to {LONGEST_LIMIT_S}", value=limit_s)
         raise InvalidInputError("the time limit is out of range", [fault])
-    network_id, network_mark, graph, snapper = ground.roads(mode)
-    demand = ground.demand(tiling)
+    travel = ground.travel(tiling, mode)
     with database.reading() as connection:
         duty = on_duty(connection, at)
-    free = duty[~duty["pinned"] & duty["lon"].notna()].reset_index(drop=True)
-    places = free[["lon", "lat"]].to_numpy(dtype=float)
-    fingerprint = _fingerprint(
-        f"{tiling.edition.id} {mode} {limit_s}", network_mark, demand.fingerprint, places.tobytes()
-    )
-    with database.reading() as connection:
-        known = coverage.find(connection, fingerprint)
-    if known:
-        # whoever is on duty at another moment too gives the same run: the answer is for the moment asked
-        return replace(_remembered(database, tiling, known), at=at)
-    sources = snapper.snap(places, MAX_ACCESS_M)
-    demand_snaps = ground.demand_snaps(demand, mode)
-    node_ms, nearest = travel_time(graph, sources)
-    times_ms, _ = reach.demand_time_ms(graph, demand_snaps, node_ms, nearest, sources)
-    leaves = _shares(tiling, demand, times_ms, limit_s)
-    summary = {
+    free = duty[~duty["pinned"] & duty["lon"].notna()]
+    sources = travel.snapper.snap(free[["lon", "lat"]].to_numpy(dtype=float), MAX_ACCESS_M)
+    fingerprint = _fingerprint(tiling, travel, sources, limit_s)
+    facts = {
         "edition": tiling.edition.id,
-        **_total(leaves),
         "responders": {
             "on_duty": len(duty),
             "pinned": int(duty["pinned"].sum()),
             "counted": int(sources.snapped.sum()),
             "far_from_roads": int((~sources.snapped).sum()),
         },
-        "demand_points": {"total": len(demand_snaps), "far_from_roads": int((~demand_snaps.snapped).sum())},
+        "demand_points": {
+            "total": len(travel.demand_snaps),
+            "far_from_roads": int((~travel.demand_snaps.snapped).sum()),
+        },
+        "households_in_no_cell": travel.demand.outside_households,
     }
-    with database.writing() as connection:
-        run_id = coverage.store(
-            connection,
-            edition_id=tiling.edition.id,
-            network_id=network_id,
-            mode=mode.value,
-            at=at,
-            limit_s=limit_s,
-            fingerprint=fingerprint,
-            summary=summary,
-            cell_ids=tiling.leaf_ids,
-            shares=leaves,
-        )
-        coverage.prune(connection, RUNS_KEPT)
-    return CoverageRun(run_id, mode, at, limit_s, summary, leaves)
+    known = _remembered(database, tiling, fingerprint)
+    if known is None:
+        leaves = _leaves(tiling, travel, sources, limit_s)
+        total = _total(leaves)
+        with database.writing() as connection:
+            run_id = coverage.store(
+                connection,
+                edition_id=tiling.edition.id,
+                network_id=travel.network_id,
+                mode=mode.value,
+                at=at,
+                limit_s=limit_s,
+                fingerprint=fingerprint,
+                summary=total,
+                cell_ids=tiling.leaf_ids,
+                shares=leaves,
+            )
+            coverage.prune(connection, RUNS_KEPT, STANDARD_MODE.value, STANDARD_LIMIT_S)
+        known = run_id, total, leaves
+    run_id, total, leaves = known
+    return CoverageRun(run_id, mode, at, limit_s, {**total, **facts}, leaves)
 
 
-def _fingerprint(settings: str, *inputs: bytes) -> bytes:
+def _fingerprint(tiling: Tiling, travel: Travel, sources: Snaps, limit_s: int) -> bytes:
     """Return SHA-256 over everything that decides the numbers; the moment only decides who is on duty."""
-    digest = hashlib.sha256(f"{METHOD_VERSION} {settings}".encode())
-    for part in inputs:
-        digest.update(hashlib.sha256(part).digest())
+    digest = hashlib.sha256(f"{METHOD_VERSION} {tiling.edition.id} {limit_s}".encode())
+    for array in (
+        travel.graph.edge_ms,  # mode, speeds and barriers are in the times
+        sources.edge,
+        sources.fraction,
+        sources.access_ms,
+        travel.demand_snaps.edge,
+        travel.demand_snaps.fraction,
+        travel.demand_snaps.access_ms,
+    ):
+        digest.update(hashlib.sha256(np.ascontiguousarray(array).tobytes()).digest())
+    digest.update(travel.network_mark + travel.demand.fingerprint)
     return digest.digest()
 
 
-def _remembered(database: Database, tiling: Tiling, known: dict[str, Any]) -> CoverageRun:
+def _remembered(
+    database: Database, tiling: Tiling, fingerprint: bytes
+) -> tuple[int, dict[str, Any], pd.DataFrame] | None:
+    """Return id, total and leaves of the run with these inputs, if it is stored."""
     with database.reading() as connection:
+        known = coverage.find(connection, fingerprint)
+        if known is None:
+            return None
         leaves = coverage.cells(connection, known["id"]).set_index("cell_id").reindex(tiling.leaf_ids)
-    return CoverageRun(
-        known["id"],
-        Mode(known["mode"]),
-        known["at"],
-        known["limit_s"],
-        known["summary"],
-        leaves.reset_index(drop=True),
-    )
+    return known["id"], known["summary"], leaves.reset_index(drop=True)
 
 
-def _shares(tiling: Tiling, demand: Demand, times_ms: np.ndarray, limit_s: int) -> pd.DataFrame:
+def _leaves(tiling: Tiling, travel: Travel, sources: Snaps, limit_s: int) -> pd.DataFrame:
+    """Travel, and return weight, covered_weight, by_area, median_s and worst_s of each leaf."""
+    demand = travel.demand
+    node_ms, nearest = travel_time(travel.graph, sources)
+    times_ms, _ = reach.demand_time_ms(travel.graph, travel.demand_snaps, node_ms, nearest, sources)
     n_cells = len(tiling.leaves)
     shares = reach.cell_shares(demand.leaf, demand.weight, times_ms, limit_s * 1000, n_cells=n_cells)
     return pd.DataFrame(

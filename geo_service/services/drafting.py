@@ -23,7 +23,7 @@ from geo_service.services.tiling import Tiling
 COLUMNS = ["level", "code", "kind", "name", "parent_level", "parent_code", "attributes", "geom"]
 
 #: Errors that a caller may accept; a broken tiling is not among them.
-ACCEPTABLE = frozenset({"child_outside_parent", "unknown_parent"})
+ACCEPTABLE = frozenset({"child_outside_parent", "parent_not_covered", "unknown_parent"})
 
 
 @dataclass(frozen=True)
@@ -78,17 +78,23 @@ class Draft:
 
     @property
     def refines(self) -> bool:
-        """Whether the draft only divides cells of the base further: nobody's outline moves."""
-        land = self.cells[self.cells["geom"].notna()]
-        whole = set(zip(land["level"], land["code"], strict=True))
-        moved = [cell for cell in self.difference.reshaped if cell in whole]
-        strays = {"child_outside_parent", "unknown_parent", "missing_parent"}
-        return not (
-            self.base is None
-            or self.difference.retired
-            or self.difference.reparented
-            or moved
-            or any(finding.rule in strays for finding in self.findings)
+        """Whether the draft only divides leaves of the base: each gave all its land to children of its own.
+
+        Then nobody's outline moves, and the division holds for as long as what it divides.
+        """
+        change = self.difference
+        if self.base is None or change.retired or change.reparented or change.described or not change.added:
+            return False
+        keys = list(zip(self.cells["level"], self.cells["code"], strict=True))
+        parents = zip(self.cells["parent_level"], self.cells["parent_code"], strict=True)
+        parent = dict(zip(keys, parents, strict=True))
+        bare = {key for key, shape in zip(keys, self.cells["geom"], strict=True) if shape is None}
+        divided = set(change.reshaped) & bare
+        strays = {"child_outside_parent", "parent_not_covered", "unknown_parent", "missing_parent"}
+        return (
+            divided == set(change.reshaped)
+            and all(parent[cell] in divided for cell in change.added)
+            and not any(finding.rule in strays for finding in self.findings)
         )
 
     @property
@@ -208,13 +214,16 @@ def _rows(request: BoundaryImport, levels: Sequence[Level], current: Tiling | No
             f"cells of the top level {request.level!r} cannot have parents",
             [Fault("parent_field", "leave it out, or give the level above with --parent-level")],
         )
+    known = current.cells[current.cells["level"] == request.level] if current else None
+    kind = dict(zip(known["code"], known["kind"], strict=True)) if known is not None else {}
     if parent_level and not any(parents) and current and parent_level in current.levels:
         parents = parents_by_place(shapes, current.at_level(parent_level))
     return pd.DataFrame(
         {
             "level": request.level,
             "code": table["code"].tolist(),
-            "kind": "regular",
+            # a file of outlines says nothing of it
+            "kind": [kind.get(code, "regular") for code in table["code"]],
             "name": table["name"].fillna("").tolist(),
             "parent_level": [parent_level if code is not None else None for code in parents],
             "parent_code": parents,

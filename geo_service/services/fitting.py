@@ -93,6 +93,7 @@ def parent_findings(rows: pd.DataFrame, current: Tiling | None, tolerance_m: flo
         for code, cells in rows.groupby("parent_code", sort=True)
         if code not in parents.index
     ]
+    findings += _land_lost(rows, current, parent_level, tolerance_m)
     known = rows[rows["parent_code"].isin(parents.index) & rows["geom"].map(shapely.is_valid)]
     shapes = known["geom"].to_numpy()
     outlines = parents.reindex(known["parent_code"]).to_numpy()
@@ -115,6 +116,36 @@ def parent_findings(rows: pd.DataFrame, current: Tiling | None, tolerance_m: flo
                 {"share": float(share[i]), "area_m2": float(outside_m2[i])},
                 "correct the parent's code or the shape; if the parent's border is what moves, "
                 "accept it with --accept child_outside_parent",
+            )
+        )
+    return findings
+
+
+def _land_lost(rows: pd.DataFrame, current: Tiling, parent_level: str, tolerance_m: float) -> list[Finding]:
+    """Say which leaves would give their land to children that do not take all of it."""
+    cells = current.cells[(current.cells["level"] == parent_level) & current.cells["geom"].notna()]
+    divided = cells[cells["code"].isin(rows["parent_code"])]
+    if not len(divided):
+        return []
+    outlines = divided["geom"].to_numpy()
+    # land that another parent's child takes is not lost: that child sticks out of its parent
+    taken = shapely.union_all(rows.loc[rows["geom"].map(shapely.is_valid), "geom"].to_numpy())
+    lost = shapely.difference(outlines, taken)
+    lost_m2, whole_m2 = measure.area_m2(lost), measure.area_m2(outlines)
+    width_m = 2 * lost_m2 / np.maximum(measure.length_m(shapely.boundary(lost)), 1e-9)
+    findings = []
+    for i in np.flatnonzero((lost_m2 > TOLERATED_SHARE * whole_m2) & (width_m > tolerance_m)):
+        code = str(divided["code"].iloc[int(i)])
+        share = lost_m2[i] / whole_m2[i]
+        findings.append(
+            Finding(
+                "parent_not_covered",
+                Severity.ERROR,
+                f"the children of {code} leave {share:.1%} of its land to nobody",
+                (code,),
+                lost[i],
+                {"share": float(share), "area_m2": float(lost_m2[i])},
+                "add the missing cells; to give the land up, accept it with --accept parent_not_covered",
             )
         )
     return findings

@@ -36,6 +36,8 @@ class Demand:
         Cell of the index, -1 for points in no cell.
     by_area : (cells,) bool
         Which cells are weighed by area.
+    outside_households : float
+        Households in no cell: nobody's, and in no cell's share.
     fingerprint : bytes
         Digest of the demand points it was made from.
     """
@@ -44,7 +46,20 @@ class Demand:
     weight: NDArray[np.float64]
     leaf: NDArray[np.int32]
     by_area: NDArray[np.bool_]
+    outside_households: float
     fingerprint: bytes
+
+
+@dataclass(frozen=True)
+class Travel:
+    """Everything that one travel pass needs, taken together so that it belongs together."""
+
+    network_id: int
+    network_mark: bytes
+    graph: RoadGraph
+    snapper: Snapper
+    demand: Demand
+    demand_snaps: Snaps
 
 
 @dataclass
@@ -64,7 +79,7 @@ class Ground:
         self._roads: _Roads | None = None
         self._demand: dict[Any, Demand] = {}
         self._people: dict[Any, pd.DataFrame] = {}
-        self._snaps: dict[Any, Snaps] = {}
+        self._snaps: dict[Mode, Snaps] = {}
 
     def roads(self, mode: Mode) -> tuple[int, bytes, RoadGraph, Snapper]:
         """Return id and fingerprint of the network in use, its graph for a mode and the snapper over it.
@@ -108,14 +123,25 @@ class Ground:
                 self._people[key] = _land_and_people(tiling, ground.demand(connection))
             return self._people[key]
 
-    def demand_snaps(self, demand: Demand, mode: Mode) -> Snaps:
-        """Return where the demand meets the streets of a mode."""
+    def travel(self, tiling: Tiling, mode: Mode) -> "Travel":
+        """Return roads, demand and where the two meet, all of one moment.
+
+        Raises
+        ------
+        ConflictError
+            No road network has been imported.
+        """
         with self._lock:
-            key = (id(demand), mode)
-            if key not in self._snaps:
-                _, _, _, snapper = self.roads(mode)
-                self._snaps[key] = snapper.snap(demand.lonlat_deg, MAX_ACCESS_M)
-            return self._snaps[key]
+            network_id, mark, graph, snapper = self.roads(mode)
+            demand = self.demand(tiling)
+            return Travel(network_id, mark, graph, snapper, demand, self._demand_snaps(demand, mode))
+
+    def _demand_snaps(self, demand: Demand, mode: Mode) -> Snaps:
+        """Return where the demand meets the streets of a mode; cleared whenever roads or demand change."""
+        if mode not in self._snaps:
+            _, _, _, snapper = self.roads(mode)
+            self._snaps[mode] = snapper.snap(demand.lonlat_deg, MAX_ACCESS_M)
+        return self._snaps[mode]
 
 
 def _land_and_people(tiling: Tiling, points: pd.DataFrame) -> pd.DataFrame:
@@ -147,5 +173,6 @@ def _demand_of(tiling: Tiling, points: pd.DataFrame) -> Demand:
         weight=np.concatenate((households[lived_in], each_m2)),
         leaf=np.concatenate((leaf[lived_in], bare[owner].astype(np.int32))).astype(np.int32),
         by_area=by_area,
+        outside_households=float(households[leaf < 0].sum()),
         fingerprint=ground.demand_fingerprint(points),
     )

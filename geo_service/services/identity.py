@@ -185,8 +185,12 @@ class Gatekeeper:
         return known.principal if self._holds(credential, known.digest) else None
 
     def has_met(self, credential: Credential) -> bool:
-        """Tell whether it was good once, if not of late: no guess, then."""
-        return credential.slot in self._remembered
+        """Tell whether it was good once, if not of late: no guess, then.
+
+        A session counts by its signature: the number of its holder is anybody's guess.
+        """
+        known = self._remembered.get(credential.slot)
+        return known is not None and self._holds(credential, known.digest)
 
     def look_up(self, credential: Credential) -> Principal | None:
         """Ask the database who this is; None when nobody, revoked or expired."""

@@ -81,6 +81,7 @@ def import_boundaries(
     tolerance_m: float = 0.0,
     accept: frozenset[str] = frozenset(),
     valid_from: datetime | None = None,
+    supersede: bool = False,
     note: str = "",
     who: str,
     commit: bool,
@@ -97,7 +98,7 @@ def import_boundaries(
     say("comparing with the boundaries in force", None)
     with database.reading() as connection:
         levels = boundaries.levels(connection)
-        in_force = boundaries.edition_in_force(connection)
+        in_force = boundaries.edition_in_force(connection, as_of=valid_from)
     current = tilings.load(in_force) if in_force else None
     frame = pd.DataFrame(table.frame)
     request = BoundaryImport(frame, level, parent_level, tolerance_m, accept)
@@ -107,7 +108,14 @@ def import_boundaries(
     refuse_errors(draft)
     say("publishing", None)
     done = publish(
-        database, tilings, draft, who=who, note=note, tolerance_m=tolerance_m, valid_from=valid_from
+        database,
+        tilings,
+        draft,
+        who=who,
+        note=note,
+        tolerance_m=tolerance_m,
+        valid_from=valid_from,
+        supersede=supersede,
     )
     return _boundary_report(draft, table, done)
 

@@ -48,7 +48,7 @@ class Intake:
 
 def incident_id(source: str, source_id: str) -> uuid.UUID:
     """Return the id of a source's report."""
-    return uuid.uuid5(NAMESPACE, f"{source}\x1f{source_id}")
+    return uuid.uuid5(NAMESPACE, f"{len(source)} {source} {source_id}")
 
 
 def take_in(database: Database, tilings: Tilings, reports: pd.DataFrame, *, source: str, who: str) -> Intake:
@@ -66,7 +66,7 @@ def take_in(database: Database, tilings: Tilings, reports: pd.DataFrame, *, sour
     it commits. A report in no cell, or without coordinates, is kept and flagged.
     """
     rows = reports.drop_duplicates("source_id").reset_index(drop=True)
-    rows["source"] = source
+    rows["source"], rows["reported_by"] = source, who
     rows["id"] = pd.Series([incident_id(source, str(key)) for key in rows["source_id"]], dtype=object)
     for name, value in DEFAULTS.items():
         if name not in rows:

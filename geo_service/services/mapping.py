@@ -135,7 +135,7 @@ class Mapper:
             return figures_json(
                 _by_code(tiling, level, cells["share"].to_numpy(dtype=float)),
                 title=Label(f"{minutes} 分钟覆盖率", f"Covered within {minutes} min"),
-                unit=Label("户数占比", "of households"),
+                unit=Label("户数占比，无住户处按面积", "of households; of area where nobody lives"),
                 method="given",
                 breaks=(0.2, 0.4, 0.6, 0.8, 0.95, 1.0),
                 palette="RdYlBu",

@@ -1,10 +1,12 @@
 """Publishing: a draft tiling becomes the edition in force, and incidents follow it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from geo_service.errors import ConflictError, Fault, InvalidInputError
+from geo_service.model import Edition
 from geo_service.services.drafting import Draft
 from geo_service.services.placing import place_missing
 from geo_service.services.tiling import Tiling, Tilings, index_leaves
@@ -30,11 +32,13 @@ def publish(
     note: str,
     tolerance_m: float = 0.0,
     valid_from: datetime | None = None,
+    supersede: bool = False,
 ) -> Published:
     """Write the draft as a new edition, in force from ``valid_from``.
 
     By default from now on; the first edition always; one that only divides its base further for as long as
-    that: dividing a grid into micro-grids does not change who answered for it.
+    that: dividing a grid into micro-grids does not change who answered for it. An edition that was to begin
+    later is replaced only with ``supersede``.
 
     One transaction under the publishing lock: edition, cells, re-placement of incidents, audit and event
     are all there or none.
@@ -44,7 +48,7 @@ def publish(
     InvalidInputError
         The draft has findings of severity error, or changes nothing.
     ConflictError
-        Somebody published in between.
+        Somebody published in between, or an edition that begins later would be replaced.
     """
     refuse_errors(draft)
     if not draft.difference:
@@ -52,7 +56,7 @@ def publish(
     index = index_leaves(draft.cells)  # before the lock: intake waits while it is held
     with database.writing() as connection:
         now = boundaries.lock_for_publishing(connection)
-        in_force = boundaries.edition_in_force(connection)
+        in_force = boundaries.edition_in_force(connection, as_of=valid_from)
         if (in_force.id if in_force else None) != draft.base:
             raise ConflictError("another edition was published meanwhile; nothing was written, run it again")
         for level in draft.new_levels:
@@ -60,6 +64,8 @@ def publish(
         start = valid_from
         if start is None and in_force is not None:
             start = in_force.valid_from if draft.refines else now
+        if not supersede:
+            _refuse_later(boundaries.spans_in_force(connection), start)
         edition_id = boundaries.write_edition(
             connection,
             draft.cells,
@@ -79,8 +85,18 @@ def publish(
         summary: dict[str, Any] = {"edition_id": edition_id, "note": note, **draft.difference.as_dict()}
         audit.record(connection, who, "publish", f"edition {edition_id}", summary)
         outbox.add(connection, "edition.published", {"edition_id": edition_id})
-    tilings.forget_in_force()
+    tilings.keep(tiling)
     return Published(edition_id, start, placed)
+
+
+def _refuse_later(spans: Sequence[Edition], start: datetime | None) -> None:
+    later = [span for span in spans if span.valid_from and (start is None or span.valid_from > start)]
+    if later:
+        listed = ", ".join(f"{span.id} (from {span.valid_from:%Y-%m-%d %H:%M%z})" for span in later)
+        raise ConflictError(
+            f"this would replace editions that begin later: {listed}; nothing was written",
+            [Fault("supersede", "say so with --supersede, or give a --valid-from after them")],
+        )
 
 
 def refuse_errors(draft: Draft) -> None:

@@ -84,6 +84,15 @@ class Tiling:
             if at >= 0
         ]
 
+    def path_of_leaf(self, level: str, code: str) -> list[dict[str, str]]:
+        """Return :meth:`named_path` of the leaf with this level and code."""
+        return self.named_path(self._leaf_of_key[level, code])
+
+    @cached_property
+    def _leaf_of_key(self) -> dict[tuple[str, str], int]:
+        leaves = self.cells.iloc[self.leaves]
+        return {key: i for i, key in enumerate(zip(leaves["level"], leaves["code"], strict=True))}
+
     @cached_property
     def _code_list(self) -> list[str]:
         return [str(code) for code in self.cells["code"]]
@@ -188,9 +197,11 @@ class Tilings:
         self._kept: OrderedDict[int, Tiling] = OrderedDict()
         self._in_force: tuple[float, list[Edition]] = (float("-inf"), [])
 
-    def forget_in_force(self) -> None:
-        """Ask the database again at the next question: this process has just published."""
-        self._in_force = (float("-inf"), [])
+    def keep(self, tiling: Tiling) -> None:
+        """Take in a tiling that this process has just published, and ask anew what is in force."""
+        with self._lock:
+            self._kept[tiling.edition.id] = tiling
+            self._in_force = (float("-inf"), [])
 
     def spans(self) -> list[Edition]:
         """Return what is in force when, as known now, at most :data:`IN_FORCE_TTL_S` old."""

@@ -31,7 +31,7 @@ def _warm(tilings: Tilings, ground: Ground, mapper: Mapper) -> None:
                 mapper.shapes(tiling, level, detail)
         ground.land_and_people(tiling)
         warm_up_roads()
-        ground.demand_snaps(ground.demand(tiling), Mode.EBIKE)
+        ground.travel(tiling, Mode.EBIKE)
     except GeoServiceError as error:
         log.info("not everything is there yet: %s", error.detail)  # nothing imported so far
     except Exception:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from geo_service.store import bulk
@@ -68,8 +68,7 @@ def store(
     ).scalar_one_or_none()
     if run_id is None:
         found = find(connection, fingerprint)
-        assert found is not None  # noqa: S101 - the insert met it
-        return int(found["id"])
+        return int(found["id"]) if found else 0  # pruned in between: the numbers are right all the same
     columns: dict[str, Any] = {"run_id": [run_id] * len(cell_ids), "cell_id": cell_ids}
     for name in ("weight", "covered_weight", "by_area"):
         columns[name] = shares[name].tolist()
@@ -79,10 +78,20 @@ def store(
     return int(run_id)
 
 
-def prune(connection: Connection, keep: int) -> int:
-    """Delete all but the newest runs: who looks at maps could else fill the disk with moments and limits."""
+def prune(connection: Connection, keep: int, mode: str, limit_s: int) -> int:
+    """Delete all but the newest runs: who looks at maps could else fill the disk with moments and limits.
+
+    The newest run of each edition by the standard (``mode``, ``limit_s``) stays too.
+    """
     newest = select(coverage_run.c.id).order_by(coverage_run.c.id.desc()).limit(keep)
-    return connection.execute(delete(coverage_run).where(coverage_run.c.id.not_in(newest))).rowcount
+    standard = (
+        select(func.max(coverage_run.c.id))
+        .where(coverage_run.c.mode == mode, coverage_run.c.limit_s == limit_s)
+        .group_by(coverage_run.c.edition_id)
+    )
+    return connection.execute(
+        delete(coverage_run).where(coverage_run.c.id.not_in(newest), coverage_run.c.id.not_in(standard))
+    ).rowcount
 
 
 def cells(connection: Connection, run_id: int) -> pd.DataFrame:

@@ -139,7 +139,7 @@ _TRANSLATIONS: tuple[tuple[tuple[type[Exception], ...], type[GeoServiceError], s
         "another change came in between; nothing was written, try again",
     ),
     (
-        (pg.DataError,),
+        (pg.DataError, pg.CheckViolation),
         InvalidInputError,
         "a value cannot be stored: a number out of range, or text that is not text",
     ),

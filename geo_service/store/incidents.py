@@ -8,10 +8,12 @@ from uuid import UUID
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, and_, func, select, text
 
 from geo_service.store import bulk
-from geo_service.store.tables import cell, incident, level, placement
+from geo_service.store.tables import cell, edition_span, incident, level, placement
+
+runner_up = cell.alias("runner_up")
 
 COLUMNS = (
     "id",
@@ -25,6 +27,7 @@ COLUMNS = (
     "channel",
     "address",
     "attributes",
+    "reported_by",
 )
 
 
@@ -134,23 +137,6 @@ def totals(connection: Connection) -> dict[str, int]:
     return {"total": row[0], "unlocated": row[1]}
 
 
-def counts_by_leaf(
-    connection: Connection, edition_id: int, since: datetime | None, until: datetime | None
-) -> dict[int, int]:
-    """Return how many incidents of a span lie in each leaf of an edition, by the leaf's cell id."""
-    rows = connection.execute(
-        select(placement.c.cell_id, func.count())
-        .join(incident, incident.c.id == placement.c.incident_id)
-        .where(
-            placement.c.edition_id == edition_id,
-            placement.c.cell_id.is_not(None),
-            func.tstzrange(since, until).op("@>")(incident.c.occurred_at),
-        )
-        .group_by(placement.c.cell_id)
-    )
-    return {row[0]: row[1] for row in rows}
-
-
 def points(connection: Connection, since: datetime | None, until: datetime | None) -> NDArray[np.float64]:
     """Return lon, lat of the located incidents of a span, (n, 2)."""
     rows = connection.execute(
@@ -161,49 +147,82 @@ def points(connection: Connection, since: datetime | None, until: datetime | Non
     return np.array([tuple(row) for row in rows], dtype=float).reshape(-1, 2)
 
 
+#: Each incident with its place in the edition that was in force when it happened, as known now.
+_SHOWN = (
+    select(
+        incident.c.id,
+        incident.c.source,
+        incident.c.source_id,
+        incident.c.occurred_at,
+        incident.c.recorded_at,
+        func.ST_X(incident.c.geom).label("lon"),
+        func.ST_Y(incident.c.geom).label("lat"),
+        incident.c.accuracy_m,
+        incident.c.floor,
+        incident.c.category,
+        incident.c.urgency,
+        incident.c.channel,
+        incident.c.address,
+        incident.c.attributes,
+        incident.c.reported_by,
+        edition_span.c.edition_id.label("edition"),
+        cell.c.code.label("cell_code"),
+        level.c.code.label("level"),
+        func.coalesce(placement.c.how, "none").label("how"),
+        placement.c.border_m,
+        runner_up.c.code.label("runner_up_code"),
+    )
+    .select_from(incident)
+    .outerjoin(
+        edition_span,
+        and_(
+            edition_span.c.valid_during.op("@>", is_comparison=True)(incident.c.occurred_at),
+            func.upper_inf(edition_span.c.recorded_during),
+        ),
+    )
+    .outerjoin(
+        placement,
+        (placement.c.incident_id == incident.c.id) & (placement.c.edition_id == edition_span.c.edition_id),
+    )
+    .outerjoin(cell, cell.c.id == placement.c.cell_id)
+    .outerjoin(level, level.c.id == cell.c.level_id)
+    .outerjoin(runner_up, runner_up.c.id == placement.c.runner_up_id)
+)
+
+
 def page(
     connection: Connection,
-    edition_id: int | None,
     *,
     limit: int,
     after: tuple[datetime, UUID] | None = None,
     how: str | None = None,
+    source: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
 ) -> list[dict[str, Any]]:
-    """Return incidents, newest first, with their placement in an edition; at most ``limit``.
+    """Return incidents, newest first, each with its place; at most ``limit``.
 
-    ``after`` is the (occurred_at, id) of the last one seen: keyset paging stays fast at any depth.
+    ``after`` is the (occurred_at, id) of the last one seen: keyset paging stays fast at any depth. ``since``
+    is included, ``until`` is not.
     """
-    query = (
-        select(
-            incident.c.id,
-            incident.c.source,
-            incident.c.source_id,
-            incident.c.occurred_at,
-            incident.c.recorded_at,
-            func.ST_X(incident.c.geom).label("lon"),
-            func.ST_Y(incident.c.geom).label("lat"),
-            incident.c.accuracy_m,
-            incident.c.category,
-            incident.c.urgency,
-            incident.c.channel,
-            cell.c.code.label("cell_code"),
-            level.c.code.label("cell_level"),
-            placement.c.how,
-            placement.c.border_m,
-        )
-        .outerjoin(
-            placement, (placement.c.incident_id == incident.c.id) & (placement.c.edition_id == edition_id)
-        )
-        .outerjoin(cell, cell.c.id == placement.c.cell_id)
-        .outerjoin(level, level.c.id == cell.c.level_id)
-        .order_by(incident.c.occurred_at.desc(), incident.c.id.desc())
-        .limit(limit)
-    )
+    query = _SHOWN.order_by(incident.c.occurred_at.desc(), incident.c.id.desc()).limit(limit)
     if after is not None:
         query = query.where(func.row(incident.c.occurred_at, incident.c.id) < func.row(*after))
     if how is not None:
-        query = query.where(placement.c.how == how)
+        query = query.where(func.coalesce(placement.c.how, "none") == how)
+    if source is not None:
+        query = query.where(incident.c.source == source)
+    if since is not None:
+        query = query.where(incident.c.occurred_at >= since)
+    if until is not None:
+        query = query.where(incident.c.occurred_at < until)
     return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def one(connection: Connection, key: UUID) -> dict[str, Any] | None:
+    """Return an incident with its place, None if there is none with this id."""
+    row = connection.execute(_SHOWN.where(incident.c.id == key)).mappings().one_or_none()
+    return dict(row) if row else None
 
 
 def by_source(connection: Connection, source: str, source_ids: Sequence[str]) -> dict[str, UUID]:

@@ -238,6 +238,8 @@ incident = Table(
     Column("channel", Text, nullable=False, server_default="web"),
     Column("address", Text, nullable=False, server_default=""),
     Column("attributes", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
+    # name of the key that brought it in: a source is what the sender says it is
+    Column("reported_by", Text, nullable=False),
     # the same report sent twice is one incident
     UniqueConstraint("source", "source_id"),
     CheckConstraint(
@@ -246,6 +248,7 @@ incident = Table(
         name="point_on_earth",
     ),
     CheckConstraint("accuracy_m >= 0 and accuracy_m < 'infinity'::float4", name="accuracy_is_finite"),
+    CheckConstraint("occurred_at >= '1900-01-01Z' and occurred_at < '2201-01-01Z'", name="moment_in_range"),
     CheckConstraint("urgency in ('low', 'normal', 'urgent', 'critical')", name="urgency_is_known"),
     Index("ix_incident_geom", "geom", postgresql_using="gist"),
     Index("ix_incident_occurred_at_id", "occurred_at", "id"),

@@ -214,3 +214,30 @@ def test_incidents_follow_an_edition_that_reaches_back(database: Database) -> No
             "select cell.code from placement join cell on cell.id = cell_id order by edition_id"
         )
         assert codes.scalars().all() == ["c00r00", "west"]
+
+
+def test_children_that_leave_land_to_nobody_are_refused(database: Database) -> None:
+    put(database, table({"A": square(0, 0, 2), "B": square(2, 0, 2)}), level="district")
+    some = table({"a1": square(0, 0), "b1": square(2, 0, 2)}, {"a1": "A", "b1": "B"})
+    made = draft(database, BoundaryImport(some, "beat", parent_level="district"))
+    assert [(f.rule, f.cells) for f in made.errors] == [("parent_not_covered", ("A",))]
+    assert made.errors[0].numbers["share"] == pytest.approx(0.5, abs=0.001)
+    assert not made.refines
+
+
+def test_a_name_or_new_land_is_not_a_division(database: Database) -> None:
+    put(database, table(grid(2, 1)))
+    renamed = table(grid(2, 1)).assign(name="new")
+    assert not draft(database, BoundaryImport(renamed, "beat")).refines
+    assert not draft(database, BoundaryImport(table(grid(3, 1)), "beat")).refines
+
+
+def test_an_edition_that_begins_later_is_replaced_only_on_request(database: Database) -> None:
+    put(database, table(grid(2, 1)))
+    soon = datetime.now(UTC) + timedelta(days=30)
+    put(database, table({"west": square(0, 0), "east": square(1, 0)}), valid_from=soon)
+    made = draft(database, BoundaryImport(table(grid(2, 1)).assign(name="new"), "beat"))
+    with pytest.raises(ConflictError, match="begin later"):
+        publish(database, Tilings(database), made, who="test", note="")
+    publish(database, Tilings(database), made, who="test", note="", supersede=True)
+    assert leaf_at(database, 0, 0, as_of=soon + timedelta(days=1)) == "c00r00"

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import File, Form, Query, UploadFile
 
 from geo_service.api.access import roles
-from geo_service.api.routes.cells import LevelCode
+from geo_service.api.moments import Moment
 from geo_service.api.routing import Router
 from geo_service.api.state import State
 from geo_service.errors import Fault, InvalidInputError
@@ -28,6 +28,7 @@ Timezone = Annotated[str, Form(max_length=64, description="Time zone of moments 
 Commit = Annotated[bool, Query(description="Write it; without this only the differences are told")]
 Planner = Annotated[Principal, roles(Role.PLANNER)]
 MAX_TOLERANCE_M = 100.0
+LEVEL = "^[a-z][a-z0-9_]{0,31}$"
 
 
 @router.post("/boundaries")
@@ -35,20 +36,32 @@ def boundaries(
     state: State,
     who: Planner,
     file: Upload,
-    level: LevelCode,
+    level: Annotated[str, Form(pattern=LEVEL, description="Level of the cells, such as micro_grid")],
     code_field: Annotated[str, Form(max_length=100)],
     name_field: Name = None,
     parent_field: Name = None,
-    parent_level: Annotated[str | None, Form(pattern="^[a-z][a-z0-9_]{0,31}$")] = None,
+    parent_level: Annotated[str | None, Form(pattern=LEVEL)] = None,
     crs: Crs = None,
     tolerance_m: Annotated[float, Form(ge=0, le=MAX_TOLERANCE_M, allow_inf_nan=False)] = 0.0,
+    merge_parts: Annotated[bool | None, Form()] = None,
+    layer: Name = None,
+    encoding: Name = None,
+    valid_from: Annotated[Moment | None, Form(description="In force from then on; default: now")] = None,
+    supersede: Annotated[bool, Form(description="Replace editions that were to begin later")] = False,
     accept: Annotated[list[str] | None, Form()] = None,
     note: Annotated[str, Form(max_length=500)] = "",
     commit: Commit = False,
 ) -> dict[str, Any]:
     """Import the cells of one level and publish them as a new edition."""
     table = read_boundaries(
-        _content(file), code_field=code_field, name_field=name_field, parent_field=parent_field, crs=crs
+        _content(file),
+        code_field=code_field,
+        name_field=name_field,
+        parent_field=parent_field,
+        crs=crs,
+        merge_parts=merge_parts,
+        layer=layer,
+        encoding=encoding,
     )
     report = importing.import_boundaries(
         state.database,
@@ -58,6 +71,8 @@ def boundaries(
         parent_level=parent_level,
         tolerance_m=tolerance_m,
         accept=frozenset(accept or ()),
+        valid_from=valid_from,
+        supersede=supersede,
         note=note or f"import of {file.filename}",
         who=who.name,
         commit=commit,

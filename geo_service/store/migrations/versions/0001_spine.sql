@@ -52,10 +52,12 @@ CREATE TABLE incident (
     channel TEXT DEFAULT 'web' NOT NULL,
     address TEXT DEFAULT '' NOT NULL,
     attributes JSONB DEFAULT '{}'::jsonb NOT NULL,
+    reported_by TEXT NOT NULL,
     CONSTRAINT pk_incident PRIMARY KEY (id),
     CONSTRAINT uq_incident_source_source_id UNIQUE (source, source_id),
     CONSTRAINT ck_incident_point_on_earth CHECK (geom is null or (extensions.st_x(geom) between -180 and 180 and extensions.st_y(geom) between -90 and 90)),
     CONSTRAINT ck_incident_accuracy_is_finite CHECK (accuracy_m >= 0 and accuracy_m < 'infinity'::float4),
+    CONSTRAINT ck_incident_moment_in_range CHECK (occurred_at >= '1900-01-01Z' and occurred_at < '2201-01-01Z'),
     CONSTRAINT ck_incident_urgency_is_known CHECK (urgency in ('low', 'normal', 'urgent', 'critical'))
 );
 CREATE INDEX ix_incident_geom ON incident USING gist (geom);
@@ -204,6 +206,25 @@ CREATE TABLE responder_contact (
     CONSTRAINT fk_responder_contact_responder_id_responder FOREIGN KEY(responder_id) REFERENCES responder (id) ON DELETE CASCADE
 );
 
+CREATE TABLE road_edge (
+    network_id INTEGER NOT NULL,
+    id BIGINT NOT NULL,
+    position INTEGER NOT NULL,
+    u BIGINT NOT NULL,
+    v BIGINT NOT NULL,
+    length_m DOUBLE PRECISION NOT NULL,
+    class TEXT NOT NULL,
+    access SMALLINT NOT NULL,
+    maxspeed_kmh REAL NOT NULL,
+    name TEXT NOT NULL,
+    geom extensions.geometry(LINESTRING,4326) NOT NULL,
+    geom3857 extensions.geometry(LINESTRING,3857) GENERATED ALWAYS AS (extensions.st_transform(geom, 3857)) STORED,
+    CONSTRAINT pk_road_edge PRIMARY KEY (network_id, id),
+    CONSTRAINT ck_road_edge_length_is_finite CHECK (length_m >= 0 and length_m < 'infinity'::float8),
+    CONSTRAINT fk_road_edge_network_id_road_network FOREIGN KEY(network_id) REFERENCES road_network (id) ON DELETE CASCADE
+);
+CREATE INDEX ix_road_edge_geom3857 ON road_edge USING gist (geom3857);
+
 CREATE TABLE road_node (
     network_id INTEGER NOT NULL,
     id BIGINT NOT NULL,
@@ -296,25 +317,6 @@ CREATE TABLE placement (
     CONSTRAINT fk_placement_runner_up_id_cell FOREIGN KEY(runner_up_id) REFERENCES cell (id)
 );
 CREATE INDEX ix_placement_edition_id_cell_id ON placement (edition_id, cell_id);
-
-CREATE TABLE road_edge (
-    network_id INTEGER NOT NULL,
-    id BIGINT NOT NULL,
-    position INTEGER NOT NULL,
-    u BIGINT NOT NULL,
-    v BIGINT NOT NULL,
-    length_m DOUBLE PRECISION NOT NULL,
-    class TEXT NOT NULL,
-    access SMALLINT NOT NULL,
-    maxspeed_kmh REAL NOT NULL,
-    name TEXT NOT NULL,
-    geom extensions.geometry(LINESTRING,4326) NOT NULL,
-    geom3857 extensions.geometry(LINESTRING,3857) GENERATED ALWAYS AS (extensions.st_transform(geom, 3857)) STORED,
-    CONSTRAINT pk_road_edge PRIMARY KEY (network_id, id),
-    CONSTRAINT ck_road_edge_length_is_finite CHECK (length_m >= 0 and length_m < 'infinity'::float8),
-    CONSTRAINT fk_road_edge_network_id_road_network FOREIGN KEY(network_id) REFERENCES road_network (id) ON DELETE CASCADE
-);
-CREATE INDEX ix_road_edge_geom3857 ON road_edge USING gist (geom3857);
 
 -- Append-only: not even the owner changes or removes a line by mistake.
 CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
