@@ -114,6 +114,22 @@
     };
   }
 
+  /** Names of the zoom that was left, stretched until the new ones are there, are no sight. */
+  function hideWhileZooming(names) {
+    const pane = names._map.getPane("gs-names");
+    let timer = 0;
+    const show = () => {
+      clearTimeout(timer);
+      pane.style.visibility = "";
+    };
+    names._map.on("zoomstart", () => {
+      pane.style.visibility = "hidden";
+      clearTimeout(timer);
+      timer = setTimeout(show, 5000); // should a tile never come
+    });
+    names.on("load", show);
+  }
+
   /** Base map from vector tiles of our own server: {url, max_data_zoom}; its names lie above the cells. */
   function tiles(config) {
     const P = window.protomapsL;
@@ -122,6 +138,7 @@
     const names = P.leafletLayer({ ...common, labelRules: labelRules(P), pane: "gs-names" });
     names.views = ground.views; // the same tiles, fetched and read once
     for (const view of ground.views.values()) askAgain(view.tileCache.source);
+    names.once("add", () => hideWhileZooming(names));
     return L.layerGroup([ground, names]);
   }
 

@@ -11,7 +11,7 @@
 
   /** Size of a dot at a zoom. */
   function dotStyle(zoom) {
-    const radius = Math.max(2.2, Math.min(5, 2.2 + (zoom - 11) * 0.7));
+    const radius = Math.max(2.6, Math.min(5, 2.6 + (zoom - 11) * 0.7));
     return { radius, weight: radius < 3 ? 0.8 : 1.4 };
   }
 
