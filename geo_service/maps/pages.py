@@ -97,16 +97,15 @@ def served_levels(
     shapes_url, figures_url : str
         ``/maps/shapes/{edition}`` and ``/maps/figures/{map}`` of this edition and map; a level is fetched
         from ``{shapes_url}/{level}.json?detail=…`` and ``{figures_url}/{level}.json?measure=…``. A query
-        in ``figures_url`` (moment, mode) is kept.
+        in either (version; moment, mode) is kept.
     """
-    path, _, query = figures_url.partition("?")
-    more = f"&{query}" if query else ""
+    (shapes_path, shapes_more), (path, more) = map(_address, (shapes_url, figures_url))
     return [
         LevelSource(
             code=level.code,
             label=Label(level.name_zh, level.name_en),
             cells=cells,
-            shapes={"url": f"{shapes_url}/{quote(level.code)}.json?detail={{detail}}"},
+            shapes={"url": f"{shapes_path}/{quote(level.code)}.json?detail={{detail}}{shapes_more}"},
             figures={
                 m.code: {"url": f"{path}/{quote(level.code)}.json?measure={quote(m.code)}{more}"}
                 for m in measures
@@ -114,6 +113,12 @@ def served_levels(
         )
         for level, cells in levels
     ]
+
+
+def _address(url: str) -> tuple[str, str]:
+    """Split an address into its path and what its query adds to another query."""
+    path, _, query = url.partition("?")
+    return path, f"&{query}" if query else ""
 
 
 def served_base(url: str = "/maps/tiles/base/{z}/{x}/{y}.mvt", max_data_zoom: int = 15) -> dict[str, object]:

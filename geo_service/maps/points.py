@@ -27,6 +27,7 @@ def heat_json(
     lonlat_deg: NDArray[np.float64],
     weight: NDArray[np.float64] | None = None,
     *,
+    located: int | None = None,
     unlocated: int = 0,
 ) -> bytes:
     """Gather incidents on a raster of 27 m and encode what lies in each raster cell.
@@ -40,6 +41,8 @@ def heat_json(
         EPSG:4326; rows with NaN are counted as unlocated.
     weight : (n,) float64, optional
         Weight of each; 1 when absent.
+    located : int, optional
+        How many incidents the rows stand for; as many as there are rows when absent.
     unlocated : int
         Incidents without coordinates that are not among the rows.
 
@@ -61,7 +64,7 @@ def heat_json(
             "step_deg": _HEAT_STEP_DEG,
             "xy": np.diff(place, axis=0, prepend=np.zeros((1, 2), dtype=np.int64)).ravel(),
             "weight": [int(w) if w == int(w) else round(w, 3) for w in total.tolist()],
-            "located": int(there.sum()),
+            "located": int(there.sum()) if located is None else located,
             "unlocated": int((~there).sum()) + unlocated,
         },
         option=orjson.OPT_SERIALIZE_NUMPY,

@@ -1,5 +1,6 @@
 """The maps' data and pages: shapes, figures and points of an edition, served or embedded in one file."""
 
+import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -18,6 +19,7 @@ from geo_service.maps.figures import Label, figures_json
 from geo_service.maps.layers import Measure
 from geo_service.maps.offline import Page
 from geo_service.maps.points import Unit, heat_json, units_json
+from geo_service.maps.shapes import FORMAT as SHAPES_FORMAT
 from geo_service.maps.shapes import Detail, encode_shapes
 from geo_service.model import Level, Mode
 from geo_service.services import cell_figures
@@ -26,12 +28,14 @@ from geo_service.services.ground import Ground
 from geo_service.services.rostering import on_duty
 from geo_service.services.tiling import Tiling
 from geo_service.staffing.density import staffing_density
-from geo_service.store import boundaries, ground, incidents, roads, tiles
+from geo_service.store import boundaries, ground, heat, roads, tiles
 from geo_service.store.database import Database
 
 YEAR = timedelta(days=365)
 #: Encoded shapes held in memory: five levels in three details, twice.
 SHAPES_KEPT = 30
+#: Encoded heats held in memory: a page without a moment asks for another one each quarter of an hour.
+HEATS_KEPT = 8
 
 STAFFING_MEASURES = (
     Measure("per_km2", Label("每平方公里", "per km²")),
@@ -43,7 +47,8 @@ COVERAGE_MEASURES = (
     Measure("share", Label("覆盖率", "share covered")),
     Measure("worst_min", Label("最远到场时间", "longest time")),
 )
-INCIDENT_MEASURES = (Measure("count", Label("事件数", "incidents")),)
+INCIDENT_MEASURES = (Measure("count", Label("事件数（一年）", "incidents in a year")),)
+INCIDENTS_TITLE = Label("近一年事件热力", "Incidents of the last year")
 ROLE_NAMES = {"grid_worker": "网格员", "grid_lead": "网格长", "police": "民警", "volunteer": "志愿者"}
 
 
@@ -65,6 +70,7 @@ class Mapper:
         self._ground = ground
         self._lock = threading.Lock()
         self._shapes: OrderedDict[tuple[int, str, Detail], bytes] = OrderedDict()
+        self._heat: OrderedDict[tuple[object, ...], bytes] = OrderedDict()
         self._makers: Mapping[str, Callable[[Tiling, str, str, View], bytes]] = {
             "staffing": self._staffing,
             "coverage": self._coverage,
@@ -130,7 +136,7 @@ class Mapper:
             self._database, self._ground, tiling, at=view.at, mode=view.mode, limit_s=view.limit_s
         )
         cells = by_level(tiling, run, level)
-        minutes = f"{view.limit_s / 60:g}"
+        minutes = f"{view.limit_s / 60:.4g}"
         if measure == "share":
             return figures_json(
                 _by_code(tiling, level, cells["share"].to_numpy(dtype=float)),
@@ -151,22 +157,33 @@ class Mapper:
         )
 
     def _incidents(self, tiling: Tiling, level: str, measure: str, view: View) -> bytes:
-        del measure, view
+        del measure
         with self._database.reading() as connection:
-            counts = cell_figures.incident_counts(connection, tiling, None, None)
+            counts = cell_figures.incident_counts(connection, tiling, view.at - YEAR, view.at)
         return figures_json(
             _by_code(tiling, level, cell_figures.sum_up(tiling, level, counts)),
             title=Label("事件数", "Incidents"),
-            unit=Label("件", "incidents"),
+            unit=Label("件（一年）", "in a year"),
             method="fisher_jenks",
             palette="YlOrRd",
+            note=_year_note(view),
         )
 
-    def heat(self) -> bytes:
-        """Return all located incidents, gathered on a raster."""
+    def heat(self, view: View) -> bytes:
+        """Return the incidents of the year up to the moment, gathered on a raster."""
+        since = view.at - YEAR
         with self._database.reading() as connection:
-            unlocated = incidents.totals(connection)["unlocated"]
-            return heat_json(incidents.points(connection, None, None), unlocated=unlocated)
+            key = (view.at, *heat.version(connection, since, view.at))
+            with self._lock:
+                if key in self._heat:
+                    return self._heat[key]
+            lonlat_deg, count, unlocated = heat.gather(connection, since, view.at)
+        made = heat_json(lonlat_deg, count, located=int(count.sum()), unlocated=unlocated)
+        with self._lock:
+            self._heat[key] = made
+            while len(self._heat) > HEATS_KEPT:
+                self._heat.popitem(last=False)
+        return made
 
     def units(self, view: View) -> bytes:
         """Return who is on duty, and where; no names: a map is looked at by many."""
@@ -188,7 +205,10 @@ class Mapper:
         levels = [(one, int((tiling.cells["level"] == one.code).sum())) for one in self._levels(tiling)]
         measures = {"staffing": STAFFING_MEASURES, "coverage": COVERAGE_MEASURES}.get(kind, INCIDENT_MEASURES)
         sources = pages.served_levels(
-            levels, f"/maps/shapes/{edition}", f"/maps/figures/{edition}/{kind}?{query}", measures
+            levels,
+            f"/maps/shapes/{edition}?v={shapes_mark(tiling)}",
+            f"/maps/figures/{edition}/{kind}?{query}",
+            measures,
         )
         common: dict[str, Any] = {
             "place": self._place(tiling, view, links),
@@ -198,8 +218,10 @@ class Mapper:
         if kind == "staffing":
             return pages.staffing_map(sources, units=f"/maps/units.json?{query}", **common)
         if kind == "coverage":
-            return pages.coverage_map(sources, units=f"/maps/units.json?{query}", **common)
-        return pages.incident_map(sources, heat="/maps/heat.json", **common)
+            return pages.coverage_map(
+                sources, units=f"/maps/units.json?{query}", title=_coverage_title(view), **common
+            )
+        return pages.incident_map(sources, heat=f"/maps/heat.json?{query}", title=INCIDENTS_TITLE, **common)
 
     def file_page(self, kind: str, tiling: Tiling, view: View) -> Page:
         """Return a page that holds everything it shows and asks for nothing."""
@@ -220,9 +242,13 @@ class Mapper:
             "measures": measures,
         }
         if kind == "incidents":
-            return pages.incident_map(levels, heat=pages.Embedded(self.heat()), **common)
-        maker = pages.staffing_map if kind == "staffing" else pages.coverage_map
-        return maker(levels, units=pages.Embedded(self.units(view)), **common)
+            return pages.incident_map(
+                levels, heat=pages.Embedded(self.heat(view)), title=INCIDENTS_TITLE, **common
+            )
+        units = pages.Embedded(self.units(view))
+        if kind == "coverage":
+            return pages.coverage_map(levels, units=units, title=_coverage_title(view), **common)
+        return pages.staffing_map(levels, units=units, **common)
 
     def _base_features(self) -> bytes:
         """Return water, land cover, rail and main roads as one small GeoJSON."""
@@ -260,6 +286,26 @@ class Mapper:
 def _by_code(tiling: Tiling, level: str, values: NDArray[np.float64]) -> dict[str, float | None]:
     codes = tiling.at_level(level)["code"]
     return {str(code): float(v) if np.isfinite(v) else None for code, v in zip(codes, values, strict=True)}
+
+
+def shapes_mark(tiling: Tiling) -> str:
+    """Return a mark of the shapes of this edition of this installation: editions are numbered in each."""
+    edition = tiling.edition
+    words = f"{SHAPES_FORMAT} {edition.id} {edition.recorded_at.isoformat()} {len(tiling.cells)}"
+    return hashlib.sha256(words.encode()).hexdigest()[:16]
+
+
+def _coverage_title(view: View) -> Label:
+    if view.limit_s == 300:
+        return pages.COVERAGE
+    minutes = f"{view.limit_s / 60:.4g}"
+    return Label(f"{minutes} 分钟到场覆盖", f"Coverage within {minutes} minutes")
+
+
+def _year_note(view: View) -> Label:
+    since = f"{view.at - YEAR:%Y-%m-%d %H:%M}"
+    until = f"{view.at:%Y-%m-%d %H:%M}"
+    return Label(f"{since} 至 {until}", f"{since} to {until}")
 
 
 def _moment_note(view: View, *, with_mode: bool = False) -> Label:

@@ -97,6 +97,19 @@ def test_guessing_is_slowed_down_and_a_good_key_still_works(client: TestClient, 
     assert client.get("/v1/me", headers=good).status_code == 200
 
 
+def test_forged_sessions_of_a_holder_who_is_known_are_braked_too(client: TestClient, admin_key: str):
+    token = sign_in(client, admin_key).cookies[SESSION_COOKIE]
+    version, number, expires, _ = token.split(".")
+    client.cookies.clear()
+
+    def ask(cookie: str) -> int:
+        return client.get("/v1/me", headers={"Cookie": f"{SESSION_COOKIE}={cookie}"}).status_code
+
+    assert ask(token) == 200
+    assert {ask(f"{version}.{number}.{expires}.{n:043d}") for n in range(30)} == {401, 429}
+    assert ask(token) == 200
+
+
 def _expired(entry):
     return type(entry)(entry.principal, entry.digest, until=0.0)
 

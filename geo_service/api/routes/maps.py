@@ -9,6 +9,7 @@ from starlette.requests import Request
 
 from geo_service.api.access import READERS
 from geo_service.api.caching import tagged
+from geo_service.api.moments import Moment
 from geo_service.api.routing import Router
 from geo_service.api.state import AppState, State
 from geo_service.errors import NotFoundError
@@ -16,21 +17,22 @@ from geo_service.maps.figures import Label
 from geo_service.maps.layers import PageLink
 from geo_service.maps.shapes import Detail
 from geo_service.model import Mode
-from geo_service.services.mapping import View
-from geo_service.services.tiling import Tiling, require_aware
+from geo_service.services.mapping import View, shapes_mark
+from geo_service.services.tiling import Tiling
 from geo_service.store import tiles
 
 router = Router(prefix="/maps", tags=["maps"], dependencies=[READERS])
 
-#: What stands under an address with an edition in it never changes.
-FOR_EVER = "public, max-age=31536000, immutable"
 #: A map without a moment shows the last full quarter of an hour, so that its parts agree and can be kept.
 STEP_MIN = 15
 LOCAL = ZoneInfo("Asia/Shanghai")
 
 Kind = Literal["staffing", "coverage", "incidents"]
 At = Annotated[
-    datetime | None, Query(description="Moment with its UTC offset (default: this quarter of an hour)")
+    Moment | None, Query(description="Moment with its UTC offset (default: this quarter of an hour)")
+]
+Version = Annotated[
+    str, Query(max_length=64, description="Mark of the content; while it is the present one, kept for ever")
 ]
 LimitS = Annotated[int, Query(ge=1, le=14_400)]
 LevelPath = Annotated[str, Path(pattern="^[a-z][a-z0-9_]{0,31}$")]
@@ -38,13 +40,12 @@ EditionPath = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 PAGES: dict[Kind, Label] = {
     "staffing": Label("力量配备", "Staffing"),
-    "coverage": Label("五分钟覆盖", "Coverage"),
+    "coverage": Label("到场覆盖", "Coverage"),
     "incidents": Label("事件热力", "Incidents"),
 }
 
 
 def _view(at: datetime | None, mode: Mode, limit_s: int) -> View:
-    require_aware(at, "at")
     if at is None:
         now = datetime.now(UTC)
         at = now.replace(minute=now.minute - now.minute % STEP_MIN, second=0, microsecond=0)
@@ -65,15 +66,15 @@ def base_tile(
     z: Annotated[int, Path(ge=0, le=tiles.MAX_ZOOM)],
     x: Annotated[int, Path(ge=0)],
     y: Annotated[int, Path(ge=0)],
-    v: Annotated[str, Query(max_length=64, description="Version, so that it may be kept for ever")] = "",
+    v: Version = "",
 ) -> Response:
     """Give a vector tile of the base map: water, landuse, buildings, rail, roads."""
     if x >= 2**z or y >= 2**z:
         raise NotFoundError(f"at zoom {z} tiles go from 0 to {2**z - 1}")
     with state.database.reading() as connection:
+        current = v != "" and v == tiles.base_version(connection)  # before the tile: it is no older, then
         tile = tiles.base_tile(connection, z, x, y)
-    kept = FOR_EVER if v else "no-cache"
-    return tagged(request, tile, "t", "application/vnd.mapbox-vector-tile", cache_control=kept)
+    return tagged(request, tile, "t", "application/vnd.mapbox-vector-tile", for_ever=current)
 
 
 @router.get("/shapes/{edition}/{level}.json", response_class=Response)
@@ -83,10 +84,12 @@ def shapes(
     edition: EditionPath,
     level: LevelPath,
     detail: Annotated[int, Query(ge=0, le=2, description="0 overview, 1 town, 2 street")] = 1,
+    v: Version = "",
 ) -> Response:
     """Give a level's cells, their borders shared, in the compact form of the map pages."""
-    content = state.mapper.shapes(_tiling(state, edition), level, Detail(detail))
-    return tagged(request, content, f"{edition}", "application/json", cache_control=FOR_EVER)
+    tiling = _tiling(state, edition)
+    content = state.mapper.shapes(tiling, level, Detail(detail))
+    return tagged(request, content, f"{edition}", "application/json", for_ever=v == shapes_mark(tiling))
 
 
 @router.get("/figures/{edition}/{kind}/{level}.json", response_class=Response)
@@ -108,9 +111,11 @@ def figures(
 
 
 @router.get("/heat.json", response_class=Response)
-def heat(request: Request, state: State) -> Response:
-    """Give the incidents, gathered on a raster of 27 m."""
-    return tagged(request, state.mapper.heat(), "heat", "application/json")
+def heat(
+    request: Request, state: State, at: At = None, mode: Mode = Mode.EBIKE, limit_s: LimitS = 300
+) -> Response:
+    """Give the incidents of the year up to a moment, gathered on a raster of 27 m."""
+    return tagged(request, state.mapper.heat(_view(at, mode, limit_s)), "heat", "application/json")
 
 
 @router.get("/units.json", response_class=Response)
