@@ -7,10 +7,21 @@ not fit is a problem that names the parameter.
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BeforeValidator
 from pydantic_core import PydanticCustomError
 
 FIRST_YEAR, LAST_YEAR = 1970, 2200
+
+
+def _written(value: object) -> object:
+    """Refuse bare numbers: whether they are seconds or milliseconds would be a guess."""
+    if isinstance(value, int | float) or (
+        isinstance(value, str) and value.lstrip("+-").replace(".", "").isdigit()
+    ):
+        raise PydanticCustomError(
+            "moment_text", "write the moment as text with its UTC offset, like 2026-11-22T02:00+08:00"
+        )
+    return value
 
 
 def _checked(moment: datetime) -> datetime:
@@ -30,4 +41,4 @@ def _checked(moment: datetime) -> datetime:
 
 
 #: A moment with its UTC offset, in the years 1970 to 2200; the handler gets it in UTC.
-Moment = Annotated[datetime, AfterValidator(_checked)]
+Moment = Annotated[datetime, BeforeValidator(_written), AfterValidator(_checked)]

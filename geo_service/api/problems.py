@@ -129,7 +129,9 @@ def request_id_of(request: Request) -> str:
 async def _on_our_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, GeoServiceError)  # noqa: S101 - registered for this type
     if error.status >= 500:
-        log.error("%s: %s", request_id_of(request), error.detail, exc_info=error)
+        # expected (a busy pool, a database that is down): its cause in one line, however many ask meanwhile
+        cause = " ".join(str(error.__cause__ or "").split())[:200]
+        log.error("%s: %s (%s)", request_id_of(request), error.detail, cause)
     if isinstance(error, UnauthenticatedError) and _is_page_visit(request):
         query = f"?{request.url.query}" if request.url.query else ""
         return RedirectResponse(f"/sign-in?next={quote(request.url.path + query)}", 303)

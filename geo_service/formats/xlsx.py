@@ -67,13 +67,26 @@ def _plain_xml(archive: Archive, faults: FaultList) -> bool:
     return len(faults) == before
 
 
+MAX_EMPTY_ROWS = 10_000
+
+
 def _rows(worksheet: Any, faults: FaultList, limits: Limits) -> Iterator[tuple[int, list[str]]]:
     worksheet.reset_dimensions()  # the stated size may be a lie of a billion cells
+    empty = 0
     try:
         for number, cells in enumerate(worksheet.iter_rows(max_col=limits.properties + 1, values_only=True)):
             texts = [_text(value, number, faults) for value in cells]
             if any(texts):
+                empty = 0
                 yield number, texts
+                continue
+            empty += 1
+            if empty > MAX_EMPTY_ROWS:  # a lone cell in row 10^12 would keep us counting for ever
+                message = (
+                    f"more than {MAX_EMPTY_ROWS:,} empty rows in a row: delete them, or what stands below"
+                )
+                faults.add("format", "", message, row=number)
+                return
     except (KeyError, ValueError, TypeError, SyntaxError, zipfile.BadZipFile, OSError):
         faults.add("format", "", "the sheet is damaged")
 

@@ -123,7 +123,12 @@ class CellIndex:
         return compiled.label_one(float(lon), float(lat), self.tree)
 
     def locate(
-        self, lonlat_deg: NDArray[np.float64], *, border: bool = False, near_gap_m: float | None = None
+        self,
+        lonlat_deg: NDArray[np.float64],
+        *,
+        border: bool = False,
+        near_gap_m: float | None = None,
+        nearest: bool = True,
     ) -> policy.Located:
         """Return the leaf of each point, how it came to it, and on demand what is near.
 
@@ -136,10 +141,15 @@ class CellIndex:
             none the nearest cell and the distance to it.
         near_gap_m : float, optional
             A point in no cell, but at most so far from one, is ``near_gap`` (and its nearest cell is found).
+        nearest : bool
+            Find the nearest cell however far it is; False skips points farther than ``near_gap_m`` from all
+            cells, which would cost milliseconds each.
         """
         points = _as_points(lonlat_deg)
         cell, on_edge = self.leaf_of(points)
-        return policy.locate(points, cell, on_edge, self.tree, border=border, near_gap_m=near_gap_m)
+        return policy.locate(
+            points, cell, on_edge, self.tree, border=border, near_gap_m=near_gap_m, nearest=nearest
+        )
 
     def candidates(
         self, lon: float, lat: float, accuracy_m: float, *, min_probability: float = 0.001

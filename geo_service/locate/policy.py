@@ -78,6 +78,7 @@ def locate(
     *,
     border: bool,
     near_gap_m: float | None,
+    nearest: bool,
 ) -> Located:
     """Answer for points whose leaf is known; see :meth:`geo_service.locate.index.CellIndex.locate`."""
     n = len(cell)
@@ -98,13 +99,26 @@ def locate(
         found.border_m[on_edge] = 0.0
     if border or near_gap_m is not None:
         on_globe = (np.abs(lonlat_deg) <= (180.0, 90.0)).all(axis=1)  # False for NaN
-        outside = np.flatnonzero((cell < 0) & on_globe)
+        asked = on_globe if nearest else _near_extent(lonlat_deg, tree, near_gap_m or 0.0)
+        outside = np.flatnonzero((cell < 0) & asked)
         found.nearest_m[outside], found.nearest[outside] = nearest_border(
             lonlat_deg[outside], cell[outside], tree
         )
         if near_gap_m is not None:
             found.how[found.nearest_m <= near_gap_m] = How.NEAR_GAP.value
     return found
+
+
+def _near_extent(lonlat_deg: F64, tree: RasterTree, distance_m: float) -> NDArray[np.bool_]:
+    """Which points lie within a distance of the box around all cells, or a little farther."""
+    if len(tree.segs) == 0:
+        return np.zeros(len(lonlat_deg), np.bool_)
+    ends = tree.segs[:, :4].reshape(-1, 2) / SCALE
+    low, high = ends.min(axis=0), ends.max(axis=0)
+    widest = min(max(abs(low[1]), abs(high[1])) + 1.0, 89.0)
+    pad = distance_m / 110_000.0 * np.array([1.0 / np.cos(np.radians(widest)), 1.0])
+    near: NDArray[np.bool_] = ((lonlat_deg >= low - pad) & (lonlat_deg <= high + pad)).all(axis=1)
+    return near
 
 
 def nearest_border(lonlat_deg: F64, own: I32, tree: RasterTree) -> tuple[F64, I32]:

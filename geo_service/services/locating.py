@@ -47,7 +47,7 @@ def assign(tiling: Tiling, lonlat_deg: NDArray[np.float64]) -> pd.DataFrame:
 
     Points without coordinates (NaN) or in no cell have None for codes.
     """
-    found = tiling.index.locate(lonlat_deg, border=True, near_gap_m=NEAR_GAP_M)
+    found = tiling.index.locate(lonlat_deg, border=True, near_gap_m=NEAR_GAP_M, nearest=False)
     codes = np.array([*tiling.cells["code"], None], dtype=object)
     ancestry = np.vstack((tiling.ancestry, np.full(len(tiling.levels), -1, dtype=np.int32)))
     columns: dict[str, Any] = {

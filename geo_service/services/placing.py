@@ -19,7 +19,7 @@ def place(
     connection: Connection, tiling: Tiling, ids: Sequence[UUID], lonlat_deg: NDArray[np.float64]
 ) -> dict[str, int]:
     """Write one placement per incident in an edition; returns how many were placed how."""
-    found = tiling.index.locate(lonlat_deg, border=True, near_gap_m=NEAR_GAP_M)
+    found = tiling.index.locate(lonlat_deg, border=True, near_gap_m=NEAR_GAP_M, nearest=False)
     leaf_ids = np.append(tiling.leaf_ids, -1)  # index -1: no cell
     incidents.insert_placements(
         connection,

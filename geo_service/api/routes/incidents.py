@@ -29,6 +29,12 @@ PAGE = 1000
 BATCH = 1000
 #: How far a sender's clock may be ahead of ours.
 TOO_EARLY = timedelta(days=1)
+Key = Annotated[
+    str,
+    StringConstraints(
+        strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*\w[^\x00-\x1f]*$"
+    ),
+]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
 
 
@@ -37,7 +43,7 @@ class Report(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    source_id: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = Field(
+    source_id: Key | None = Field(
         None, description="The source's own id; the same one sent again is the same incident"
     )
     occurred_at: Moment
@@ -57,9 +63,7 @@ class Reports(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    source: (
-        Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f]+$")] | None
-    ) = None
+    source: Key | None = None
     reports: list[Report] = Field(min_length=1, max_length=BATCH)
 
 
@@ -77,7 +81,7 @@ def report(
     body: Report,
     response: Response,
     who: Annotated[Principal, roles(Role.DISPATCHER, Role.WORKER, Role.DEVICE)],
-    idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
+    idempotency_key: Annotated[Key | None, Header()] = None,
 ) -> Taken:
     """Report an incident. The answer comes when it is safely stored; sending it again does no harm.
 
