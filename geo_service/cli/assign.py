@@ -12,7 +12,7 @@ from geo_service.formats.spreadsheet import write_table
 from geo_service.services.locating import assign
 from geo_service.services.tiling import Tilings
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
 @app.command()
@@ -25,7 +25,9 @@ def command(
     as_of: Annotated[str | None, typer.Option(help="Boundaries in force at this moment.")] = None,
     as_json: common.Json = False,
 ) -> None:
-    """Add cell_code_<level> for every level, how (inside, on_edge, near_gap, none) and border_m to each row.
+    """Add its cell to every row of a table.
+
+    Columns cell_code_<level> for every level, how (inside, on_edge, near_gap, none) and border_m.
 
     Example: geo-service assign crimes.csv --lon-field Longitude --lat-field Latitude --out placed.csv
     """

@@ -10,7 +10,7 @@ import typer
 from geo_service.cli import common
 from geo_service.services.checking import Checked, check_file
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
 @app.command()
@@ -22,7 +22,9 @@ def command(
         float, typer.Option(help="Gaps and overlaps narrower than this are mended.")
     ] = 0.0,
 ) -> None:
-    """Print every gap, overlap, duplicate and invalid shape as JSON lines; exit 1 if any is an error.
+    """Check a boundary file, without a database.
+
+    Every gap, overlap, duplicate and invalid shape is a JSON line on stdout; exit 1 if any is an error.
 
     Example: geo-service check beats.geojson --code-field BEAT_NUM
     """

@@ -1,6 +1,5 @@
 """What every command needs: the database, moments, progress on stderr, data on stdout, errors in one line."""
 
-import os
 import sys
 import tempfile
 import traceback
@@ -169,8 +168,12 @@ def out_file(path: Path) -> Path:
         raise InvalidInputError(f"the folder {path.parent} does not exist", [Fault("--out", "make it first")])
     if path.is_dir():
         raise InvalidInputError(f"{path} is a folder", [Fault("--out", "name a file in it")])
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise InvalidInputError(f"{path} may not be written", [Fault("--out", "choose another place")])
+    try:
+        with path.open("ab") if path.exists() else tempfile.TemporaryFile(dir=path.parent):
+            pass  # trying is the only sure way: access rights say nothing of read-only disks
+    except OSError as error:
+        fault = Fault("--out", "choose another place")
+        raise InvalidInputError(f"{path} cannot be written: {error.strerror}", [fault]) from error
     return path
 
 

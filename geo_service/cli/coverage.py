@@ -12,7 +12,7 @@ from geo_service.services.coverage import coverage_frame, run_coverage
 from geo_service.services.ground import Ground
 from geo_service.services.tiling import Tilings
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
 @app.command()
@@ -28,7 +28,9 @@ def command(
     ] = None,
     as_json: common.Json = False,
 ) -> None:
-    """Compute the coverage at a moment; with --out write share, weight and worst time of each cell.
+    """Compute the coverage at a moment.
+
+    With --out share, weight and longest time of each cell are written.
 
     Example: geo-service coverage --at 2026-11-22T02:00+08:00 --mode ebike --out coverage.geojson
     """

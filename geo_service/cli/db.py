@@ -16,7 +16,12 @@ from geo_service.store.cluster_binaries import Binaries, find_binaries
 from geo_service.store.database import Database
 from geo_service.store.migrate import head, migrate
 
-app = typer.Typer(no_args_is_help=True, help="The database: start, stop, status, migrate, backup, restore.")
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    help="The database: start, stop, status, migrate, backup, restore.",
+)
 
 
 @app.command()

@@ -8,7 +8,7 @@ from geo_service.cli import common, serve
 from geo_service.services import demoing
 from geo_service.settings import Settings
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
 @app.command()
@@ -16,7 +16,9 @@ def command(
     size: Annotated[str, typer.Option(help="town (340 micro-grids) or county (14,199).")] = "county",
     no_serve: Annotated[bool, typer.Option("--no-serve", help="Prepare everything, then stop.")] = False,
 ) -> None:
-    """Generate the demo county, place its incidents, compute coverage and serve the maps.
+    """Make the demo county and serve it.
+
+    Cells, streets, staff and a year of incidents are generated, coverage is computed, maps are served.
 
     What is there already is left as it is: the second time this takes seconds.
 

@@ -8,7 +8,7 @@ from geo_service.cli import common
 from geo_service.services.doctor import Check, State, examine
 from geo_service.settings import Settings
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 _MARKS = {State.OK: "ok  ", State.WARN: "WARN", State.FAIL: "FAIL"}
 

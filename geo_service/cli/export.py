@@ -11,7 +11,9 @@ from geo_service.geometry.crs import parse_datum
 from geo_service.services.exporting import boundary_frame
 from geo_service.services.tiling import Tilings
 
-app = typer.Typer(no_args_is_help=True, help="Write files for other programs.")
+app = typer.Typer(
+    add_completion=False, rich_markup_mode=None, no_args_is_help=True, help="Write files for other programs."
+)
 
 
 @app.callback()

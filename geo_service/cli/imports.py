@@ -15,7 +15,12 @@ from geo_service.services import importing
 from geo_service.services.importing import ImportReport
 from geo_service.services.tiling import Tilings
 
-app = typer.Typer(no_args_is_help=True, help="Import files. Without --commit only the differences are shown.")
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    help="Import files. Without --commit only the differences are shown.",
+)
 
 WHO = "command line"
 File = Annotated[Path, typer.Argument(help="The file to read.")]

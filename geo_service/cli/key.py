@@ -12,7 +12,9 @@ from geo_service.services import identity
 from geo_service.store import principals
 from geo_service.store.database import Database
 
-app = typer.Typer(no_args_is_help=True, help="API keys: create, list, revoke.")
+app = typer.Typer(
+    add_completion=False, rich_markup_mode=None, no_args_is_help=True, help="API keys: create, list, revoke."
+)
 
 _BY = "command line"
 

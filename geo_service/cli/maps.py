@@ -13,7 +13,7 @@ from geo_service.services.ground import Ground
 from geo_service.services.mapping import Mapper, View
 from geo_service.services.tiling import Tilings
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
 class Kind(StrEnum):
@@ -32,7 +32,9 @@ def command(
     mode: Annotated[Mode, typer.Option(help="How responders travel, for coverage.")] = Mode.EBIKE,
     limit_s: Annotated[int, typer.Option(help="Seconds within which somebody must arrive.")] = 300,
 ) -> None:
-    """Write a map with everything inside: scripts, styles and data. It asks for nothing outside.
+    """Write a map as one file.
+
+    Scripts, styles and data are inside; it asks for nothing outside.
 
     Example: geo-service map coverage --at 2026-11-22T02:00+08:00 --out coverage.html
     """

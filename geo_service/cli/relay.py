@@ -8,12 +8,14 @@ import typer
 from geo_service.cli import common
 from geo_service.services.relaying import relay
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
 @app.command()
 def command() -> None:
-    """Announce events to listeners of the database (LISTEN geo_service_events) until stopped.
+    """Announce events to those who listen.
+
+    On the database's channel geo_service_events, until stopped.
 
     Example: geo-service relay
     """

@@ -20,7 +20,7 @@ from geo_service.store.cluster import Cluster
 from geo_service.store.database import Database
 from geo_service.store.migrate import migrate
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 _SHUTDOWN_S = 10
 
@@ -71,6 +71,7 @@ def run(settings: Settings) -> None:
             workers=settings.workers,
             access_log=False,  # our own has no addresses of people in it
             log_config=log_config(settings.log_level),
+            forwarded_allow_ips=settings.trusted_proxies,
             timeout_graceful_shutdown=_SHUTDOWN_S,
             timeout_keep_alive=20,
             # compiling a kernel holds a worker for seconds; it is not dead

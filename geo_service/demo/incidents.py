@@ -8,7 +8,7 @@ import shapely
 
 from geo_service.demo.frame import UNIT_DEG, Floats
 
-LAST_DAY = pd.Timestamp("2026-11-22", tz="Asia/Shanghai")
+LAST_DAY = pd.Timestamp("2026-11-21", tz="Asia/Shanghai")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ def _places(
 def make_incidents(
     rng: np.random.Generator, n: int, home_lonlat: Floats, weight: Floats, gap: shapely.Geometry
 ) -> pd.DataFrame:
-    """Return a year of incidents ending on 22 November 2026, in order of time."""
+    """Return a year of incidents ending on 21 November 2026, in order of time."""
     share = np.array([c.weight for c in CATEGORIES])
     category = rng.choice(len(CATEGORIES), n, p=share / share.sum())
     urgent = np.array([c.urgent for c in CATEGORIES])[category]
