@@ -136,12 +136,15 @@ class Mapper:
             self._database, self._ground, tiling, at=view.at, mode=view.mode, limit_s=view.limit_s
         )
         cells = by_level(tiling, run, level)
+        of_households = run.summary["share_of"] == "households"
+        if of_households:  # where nobody lives nobody waits: no figure, instead of a blind spot in the woods
+            cells.loc[cells["by_area"], ["share", "worst_s"]] = np.nan
         minutes = f"{view.limit_s / 60:.4g}"
         if measure == "share":
             return figures_json(
                 _by_code(tiling, level, cells["share"].to_numpy(dtype=float)),
                 title=Label(f"{minutes} 分钟覆盖率", f"Covered within {minutes} min"),
-                unit=Label("户数占比，无住户处按面积", "of households; of area where nobody lives"),
+                unit=Label("户数占比", "of households") if of_households else Label("面积占比", "of area"),
                 method="given",
                 breaks=(0.2, 0.4, 0.6, 0.8, 0.95, 1.0),
                 palette="RdYlBu",
