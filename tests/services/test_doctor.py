@@ -56,7 +56,7 @@ def test_all_is_well(settings):
 def test_no_cluster_yet(tmp_path):
     found = look(Settings(home=tmp_path / "none", database_url=None))
     assert found["database"].state is State.WARN
-    assert found["database"].remedy == "geo-service db start"
+    assert "geo-service db start" in found["database"].remedy
     assert not (tmp_path / "none").exists(), "the doctor changes nothing"
 
 
