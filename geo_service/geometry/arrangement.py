@@ -36,6 +36,8 @@ class Arrangement:
         By how many cells each face is claimed.
     claim_start : (f + 1,) int
         Where the pairs of each face start.
+    foreign : (f,) bool
+        Faces that belong to cells which take no part.
     left, right : (m,) int
         Faces on the two sides of each edge, -1 outside all.
     length_m : (m,) float64
@@ -47,6 +49,7 @@ class Arrangement:
     claim_cell: Ints
     claims: Ints
     claim_start: Ints
+    foreign: NDArray[np.bool_]
     left: Ints
     right: Ints
     length_m: NDArray[np.float64]
@@ -75,26 +78,36 @@ class Arrangement:
         return self.faces[faces[0]] if len(faces) == 1 else shapely.coverage_union_all(self.faces[faces])
 
 
-def arrange(lines: Geoms, geoms: Geoms) -> Arrangement:
-    """Cut the land by lines, and ask who claims each face.
+def arrange(geoms: Geoms, part: NDArray[np.bool_], ties: Geoms) -> Arrangement:
+    """Lay the borders of some polygons and further lines over each other, and ask who claims each face.
 
     Parameters
     ----------
-    lines : (m,) array of shapely lines
-        On the lattice; they may cross. Those of all polygons, or as many of them as matter.
     geoms : (n,) array of shapely Polygon or MultiPolygon
         On the lattice. They may overlap; one that rounding made touch itself does no harm.
+    part : (n,) bool
+        Which of them take part: all near a place where something is wrong. The others must lie soundly
+        together and with these.
+    ties : (b,) array of shapely LineString
+        Lines on the lattice that part faces further.
     """
-    noded = shapely.union_all(lines, grid_size=lattice.UNIT_DEG)
+    members = np.flatnonzero(part)
+    noded = shapely.union_all(
+        np.concatenate((shapely.boundary(geoms[members]), ties)), grid_size=lattice.UNIT_DEG
+    )
     faces = shapely.get_parts(shapely.polygonize(shapely.get_parts(noded)))
-    face, cell = _claims(faces, geoms)
+    points = shapely.STRtree(shapely.point_on_surface(faces))
+    face, cell = _claims(points, geoms, members)
     segments = segments_of(faces)
     claims = np.bincount(face, minlength=len(faces))
+    foreign = np.zeros(len(faces), dtype=bool)
+    foreign[points.query(geoms[~part], predicate="intersects")[1]] = True
     return Arrangement(
         faces=faces,
         claim_face=face,
         claim_cell=cell,
         claims=claims,
+        foreign=foreign & (claims == 0),
         claim_start=np.concatenate(([0], np.cumsum(claims))),
         left=segments.left.astype(np.intp),
         right=segments.right.astype(np.intp),
@@ -104,12 +117,11 @@ def arrange(lines: Geoms, geoms: Geoms) -> Arrangement:
     )
 
 
-def _claims(faces: Geoms, geoms: Geoms) -> tuple[Ints, Ints]:
-    """Ask of a point inside each face which polygons contain it."""
-    points = shapely.point_on_surface(faces)
-    cell, face = shapely.STRtree(points).query(geoms, predicate="contains")
+def _claims(points: shapely.STRtree, geoms: Geoms, members: Ints) -> tuple[Ints, Ints]:
+    """Ask of a point inside each face which of the polygons contain it."""
+    cell, face = points.query(geoms[members], predicate="contains")
     order = np.lexsort((cell, face))
-    return face[order], cell[order]
+    return face[order], members[cell[order]]
 
 
 def _lengths_m(a: NDArray[np.int32], b: NDArray[np.int32]) -> NDArray[np.float64]:

@@ -4,6 +4,7 @@ Takes polygons that are sound one by one and stand on the lattice; :mod:`geo_ser
 that.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -26,6 +27,7 @@ MAX_OVERLAPS = 1000  # findings; the rest is counted
 _MAX_CLAIMANTS = 50  # of one face that are compared pair by pair
 _TANGLED = 40  # pairs of near edges per edge, beyond which shapes lie over each other like a heap
 _CHUNK = 20_000
+_MARGIN_DEG = 4.0 * lattice.UNIT_DEG  # snap rounding bends lines by less than a step
 _NO_TIES: Geoms = np.empty(0, dtype=object)
 
 
@@ -56,11 +58,7 @@ class Layout:
     tolerance_m: float
 
     def inspect(self) -> tuple[Geoms, list[Finding]]:
-        """Return the mended shapes, in the order given, and the findings.
-
-        Two passes: first what lies between and over cells is mended; what then still has no neighbour is the
-        outer border, and slits that open there are closed in the second.
-        """
+        """Return the mended shapes, in the order given, and the findings."""
         if len(self.geoms) == 0:
             return self.geoms, []
         loose = _loose_edges(self.geoms)
@@ -68,16 +66,31 @@ class Layout:
         if tangle is not None:
             return self.geoms, [tangle]
         fabric = self._fabric()
+        try:
+            return self._inspect(fabric, loose, _near)
+        except InvalidInputError:
+            # snap rounding reached a cell that seemed far enough away: then all take part
+            return self._inspect(fabric, loose, _all)
+
+    def _inspect(
+        self, fabric: Fabric | None, loose: DirectedEdges, choose: Callable[[Geoms, Geoms], NDArray[np.bool_]]
+    ) -> tuple[Geoms, list[Finding]]:
+        """Mend in two passes.
+
+        First what lies between and over cells; what then still has no neighbour is the outer border, and
+        slits that open there are closed in the second.
+        """
         gaps = _open_faces(self.geoms, _lines(loose)) if fabric is not None else []
-        passes: list[_Pass] = []
+        shapes, passes = self.geoms, list[_Pass]()
         if fabric is None or not is_wider(_shapes_of(gaps), self._mend_m).all():
-            passes.append(_Pass.over(self.geoms, _NO_TIES, self._mend_m))
-            gaps = passes[-1].mending.gaps
-            loose = _loose_edges(passes[-1].shapes)
+            passes.append(_Pass.over(shapes, choose(shapes, _lines(loose)), _NO_TIES, self._mend_m))
+            shapes, gaps = passes[-1].shapes, passes[-1].mending.gaps
+            loose = _loose_edges(shapes)
         # of a sound fabric what is open to the outside is its border, unless the user asks to close it
         ties = bridges(loose, self._mend_m if fabric is None else self.tolerance_m)
         if len(ties):
-            tied = _Pass.over(passes[-1].shapes if passes else self.geoms, ties, self._mend_m)
+            near = choose(shapes, np.concatenate((_lines(loose), ties)))
+            tied = _Pass.over(shapes, near, ties, self._mend_m)
             gaps = tied.mending.gaps
             if tied.mending.mended:
                 passes.append(tied)
@@ -217,10 +230,25 @@ class _Pass:
     shapes: Geoms
 
     @classmethod
-    def over(cls, geoms: Geoms, ties: Geoms, tolerance_m: float) -> "_Pass":
-        drawing = arrange(np.concatenate((shapely.boundary(geoms), ties)), geoms)
+    def over(cls, geoms: Geoms, part: NDArray[np.bool_], ties: Geoms, tolerance_m: float) -> "_Pass":
+        drawing = arrange(geoms, part, ties)
         mending = mend(drawing, tolerance_m)
-        return cls(drawing, mending, _put_together(geoms, drawing, mending))
+        shapes = geoms.copy()
+        shapes[part] = _put_together(geoms, drawing, mending)[part]
+        return cls(drawing, mending, shapes)
+
+
+def _all(geoms: Geoms, lines: Geoms) -> NDArray[np.bool_]:  # noqa: ARG001 - one of two ways to choose
+    return np.ones(len(geoms), dtype=bool)
+
+
+def _near(geoms: Geoms, lines: Geoms) -> NDArray[np.bool_]:
+    """Choose the cells whose frame comes near a line: only they can change."""
+    west, south, east, north = shapely.bounds(lines).T
+    frames = shapely.box(west - _MARGIN_DEG, south - _MARGIN_DEG, east + _MARGIN_DEG, north + _MARGIN_DEG)
+    chosen = np.zeros(len(geoms), dtype=bool)
+    chosen[shapely.STRtree(geoms).query(frames)[1]] = True
+    return chosen
 
 
 def _put_together(geoms: Geoms, drawing: Arrangement, mending: Mending) -> Geoms:

@@ -67,7 +67,7 @@ def mend(drawing: Arrangement, tolerance_m: float) -> Mending:
     owner = np.full(len(drawing.faces), NOBODY, dtype=np.intp)
     single = drawing.claims == 1
     owner[single] = drawing.claim_cell[single[drawing.claim_face]]
-    gaps, thin_gaps = _by_width(drawing, drawing.claims == 0, tolerance_m)
+    gaps, thin_gaps = _by_width(drawing, (drawing.claims == 0) & ~drawing.foreign, tolerance_m)
     overlaps, thin_overlaps = _by_width(drawing, drawing.claims > 1, tolerance_m)
     kept = _would_vanish(drawing, owner, thin_overlaps)
     overlaps += [region for region, keep in zip(thin_overlaps, kept, strict=True) if keep]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tilings import COMPACT, ORIGIN, TILINGS, exact_area2, shaken, square, units
 
 from geo_service.errors import InvalidInputError, TooLargeError
-from geo_service.geometry import crs, inspect, lattice
+from geo_service.geometry import crs, inspect, lattice, layout
 from geo_service.geometry.fabric import Fabric
 from geo_service.geometry.inspect import inspect_tiling
 from geo_service.geometry.measure import area_m2
@@ -275,6 +275,32 @@ def test_a_vertex_that_only_one_side_has_is_put_in_on_the_other():
     assert found.findings[0].numbers["vertices"] == 1
     assert shapely.equals(found.geoms[0], row((0, 5000))[0])
     assert shapely.coverage_is_valid(found.geoms)
+
+
+# damage in one place of a large tiling
+
+
+def chequers(n=14, size=10_000):
+    """Rows of squares with a pitch of ``size`` steps, and one open square in the third row."""
+    return [square(size * i, size * j, size) for j in range(n) for i in range(n) if (i, j) != (9, 2)]
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 10**6), st.integers(1, 6), st.sampled_from([20, 400]))
+def test_cells_far_from_the_damage_take_no_part_and_nothing_else_differs(seed, count, steps):
+    cells = np.array(chequers())
+    bad = np.random.default_rng(seed).choice(len(cells), count, replace=False)
+    cells[bad] = shaken(cells[bad], seed, steps)
+    found = look(cells, 1.0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(layout, "_near", layout._all)
+        thorough = look(cells, 1.0)
+    assert rules(found) == rules(thorough)
+    for one, other in zip(found.findings, thorough.findings, strict=True):
+        assert one.cells == other.cells
+        assert dict(one.numbers) == pytest.approx(dict(other.numbers))
+    assert shapely.equals(found.geoms, thorough.geoms).all()
+    assert "gap" in rules(found) or "hole" in rules(found)
 
 
 # duplicates
