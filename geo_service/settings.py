@@ -5,6 +5,7 @@ Each field is an environment variable with the prefix ``GEO_SERVICE_`` (``GEO_SE
 may also be a file of that name under ``/run/secrets`` (``geo_service_database_password``).
 """
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -52,6 +53,9 @@ class Settings(BaseSettings):
     open_maps : bool or None
         Whether maps and figures that name no person need no key; None: only where the service listens on
         this machine alone.
+    trusted_proxies : str
+        Addresses and networks, with commas between, of reverse proxies whose ``X-Forwarded-For`` and
+        ``X-Forwarded-Proto`` are believed; empty for none.
     log_level : str
         Of the service's own log.
     """
@@ -77,12 +81,19 @@ class Settings(BaseSettings):
     pool_timeout_s: float = Field(default=2.0, gt=0, le=60)
     statement_timeout_ms: int = Field(default=10_000, ge=0)
     open_maps: bool | None = None
+    trusted_proxies: str = "127.0.0.1"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @field_validator("home", "postgres_bin")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value else None
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        """Refuse names, and ``*``: it would let every caller choose his address."""
+        return ",".join(str(ip_network(part.strip())) for part in value.split(",") if part.strip())
 
     @field_validator("log_level", mode="before")
     @classmethod

@@ -80,3 +80,16 @@ def test_nonsense_is_refused_and_secrets_stay_secret(wrong):
 def test_passwords_are_not_shown():
     settings = Settings(database_url="postgresql://u:hunter2@h/d", database_password="hunter2")
     assert "hunter2" not in repr(settings) + str(settings.model_dump())
+
+
+def test_trusted_proxies_are_addresses_and_networks(monkeypatch):
+    assert Settings().trusted_proxies == "127.0.0.1/32"
+    monkeypatch.setenv("GEO_SERVICE_TRUSTED_PROXIES", " 10.0.0.7, 172.16.0.0/12,fd00::/8 ")
+    assert Settings().trusted_proxies == "10.0.0.7/32,172.16.0.0/12,fd00::/8"
+
+
+@pytest.mark.parametrize("text", ["*", "proxy.example", "10.0.0.0/99"])
+def test_a_proxy_that_is_no_address_is_refused(monkeypatch, text):
+    monkeypatch.setenv("GEO_SERVICE_TRUSTED_PROXIES", text)
+    with pytest.raises(ValidationError):
+        Settings()

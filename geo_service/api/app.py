@@ -30,6 +30,7 @@ from geo_service.api.state import AppState
 from geo_service.services.ground import Ground
 from geo_service.services.identity import Gatekeeper, session_secret
 from geo_service.services.mapping import Mapper
+from geo_service.services.overview import Overview
 from geo_service.services.tiling import Tilings
 from geo_service.services.warming import warm_in_background
 from geo_service.settings import Settings
@@ -112,6 +113,7 @@ def make_state(settings: Settings) -> AppState:
         tilings,
         ground,
         Mapper(database, ground),
+        Overview(database, tilings),
         gate,
         open_maps=is_loopback(settings.host) if settings.open_maps is None else settings.open_maps,
     )

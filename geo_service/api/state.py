@@ -9,6 +9,7 @@ from geo_service.api.attempts import FailedAttempts
 from geo_service.services.ground import Ground
 from geo_service.services.identity import Gatekeeper
 from geo_service.services.mapping import Mapper
+from geo_service.services.overview import Overview
 from geo_service.services.tiling import Tilings
 from geo_service.settings import Settings
 from geo_service.store.database import Database
@@ -30,6 +31,8 @@ class AppState:
         Roads and demand held in memory.
     mapper : Mapper
         Makes the parts of maps.
+    overview : Overview
+        Figures of the front page.
     gate : Gatekeeper
         Recognises API keys and sessions.
     attempts : FailedAttempts
@@ -43,6 +46,7 @@ class AppState:
     tilings: Tilings
     ground: Ground
     mapper: Mapper
+    overview: Overview
     gate: Gatekeeper
     open_maps: bool
     attempts: FailedAttempts = field(default_factory=FailedAttempts)

@@ -1,6 +1,9 @@
 """What an installation holds, in a few figures."""
 
-from datetime import datetime
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from geo_service.services.coverage import STANDARD_LIMIT_S, STANDARD_MODE
@@ -8,6 +11,30 @@ from geo_service.services.rostering import on_duty
 from geo_service.services.tiling import Tilings, in_force_at
 from geo_service.store import boundaries, coverage, incidents, staffing
 from geo_service.store.database import Database
+
+#: How old the figures may be: anybody may ask for them, and they are counted afresh over everything.
+KEPT_S = 5.0
+
+
+class Overview:
+    """The overview, counted once in a few seconds however many ask."""
+
+    def __init__(
+        self, database: Database, tilings: Tilings, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._database = database
+        self._tilings = tilings
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._known: tuple[float, dict[str, Any]] | None = None
+
+    def get(self) -> dict[str, Any]:
+        """Return the figures, at most :data:`KEPT_S` old; who asks meanwhile waits for the one who counts."""
+        with self._lock:
+            if self._known is None or self._known[0] + KEPT_S <= self._clock():
+                made = overview(self._database, self._tilings, datetime.now(UTC))
+                self._known = (self._clock(), made)
+            return self._known[1]
 
 
 def overview(database: Database, tilings: Tilings, now: datetime) -> dict[str, Any]:

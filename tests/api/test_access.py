@@ -11,10 +11,12 @@ from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 
 from geo_service.api.access import PUBLIC, READERS, SESSION_COOKIE
+from geo_service.api.app import create_app
 from geo_service.api.routes.session import own_path
 from geo_service.api.routing import Router, undeclared
 from geo_service.model import Role
 from geo_service.services import identity
+from geo_service.settings import Settings
 from geo_service.store.database import Database
 
 OWN_PAGE = {"Sec-Fetch-Site": "same-origin"}
@@ -132,6 +134,26 @@ def test_signing_in_gives_a_cookie_that_scripts_and_other_sites_do_not_get(
     assert re.search(r"SameSite=strict", cookie, re.IGNORECASE)
     assert admin_key not in cookie
     assert client.get("/v1/me").json()["role"] == "admin"
+
+
+@pytest.mark.parametrize(
+    ("address", "secure"),
+    [
+        ("http://127.0.0.1:8000", False),
+        ("http://localhost:8000", False),
+        ("https://127.0.0.1:8000", True),
+        ("https://geo.example", True),
+        ("http://geo.example", True),
+    ],
+)
+def test_beyond_the_own_machine_the_cookie_travels_by_tls_alone(
+    service_settings: Settings, admin_key: str, address: str, secure: bool
+):
+    app = create_app(service_settings.model_copy(update={"host": "0.0.0.0"}))
+    answer = sign_in(TestClient(app, base_url=address, follow_redirects=False), admin_key)
+    app.state.parts.database.close()
+    assert answer.status_code == 303
+    assert ("Secure" in answer.headers["set-cookie"]) is secure
 
 
 def test_a_write_with_the_cookie_must_come_from_our_pages(client: TestClient, admin_key: str):

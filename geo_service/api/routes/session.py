@@ -62,7 +62,7 @@ async def sign_in(
         max_age=SESSION_S,
         httponly=True,
         samesite="strict",
-        secure=request.url.scheme == "https",
+        secure=_is_secure(request),
     )
     return response
 
@@ -74,6 +74,13 @@ async def sign_out(request: Request) -> Response:
     response = RedirectResponse("/", 303)
     response.delete_cookie(SESSION_COOKIE, httponly=True, samesite="strict")
     return response
+
+
+def _is_secure(request: Request) -> bool:
+    """Tell whether the cookie may travel by TLS alone: everywhere but on the visitor's own machine."""
+    name = request.url.hostname or ""
+    is_here = name in {"localhost", "::1"} or name.startswith("127.")
+    return request.url.scheme == "https" or not is_here
 
 
 def own_path(address: str) -> str:
