@@ -69,6 +69,31 @@ def test_locate_agrees_with_the_shapes(dispatcher: TestClient, town_tiling: Tili
         assert [cell["level"] for cell in answer["path"]] == list(town_tiling.levels)
 
 
+@pytest.mark.parametrize("where", ["inside", "on an edge", "outside", "no number", "off the globe"])
+def test_the_short_cut_of_locate_says_what_the_long_way_says(
+    dispatcher: TestClient, town_tiling: Tiling, where: str
+) -> None:
+    corner = town_tiling.cells["geom"].to_numpy()[town_tiling.leaves[7]].geoms[0].exterior.coords[0]
+    lon, lat = {
+        "inside": inside(town_tiling, 7),
+        "on an edge": corner,
+        "outside": (-0.0, 89.5),
+        "no number": ("NaN", 3),
+        "off the globe": (181, -91),
+    }[where]
+    dispatcher.get("/v1/locate", params={"lon": 1, "lat": 1})  # the tiling is in memory from here on
+    short = dispatcher.get("/v1/locate", params={"lon": lon, "lat": lat})
+    long = dispatcher.get("/v1/locate", params={"lon": lon, "lat": lat, "crs": "WGS84"})
+    assert short.status_code == long.status_code
+    answers = [answer.json() for answer in (short, long)]
+    for answer in answers:  # of a refusal: each has its own number
+        answer.pop("instance", None)
+        answer.pop("request_id", None)
+    assert answers[0] == answers[1]
+    assert list(answers[0]) == list(answers[1])
+    assert short.headers["content-type"] == long.headers["content-type"]
+
+
 @pytest.mark.parametrize(("name", "datum"), [("GCJ02", GCJ02), ("BD09", BD09)])
 def test_locate_takes_chinese_datums(dispatcher: TestClient, town_tiling: Tiling, name: str, datum) -> None:
     lon, lat = inside(town_tiling, 100)
