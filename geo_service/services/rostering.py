@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from geo_service.staffing.roster import Shift, ShiftPattern, expand
+from geo_service.staffing.roster import Shift, ShiftPattern, expand, require_reckonable
 from geo_service.staffing.roster import on_duty as who_is_on
 from geo_service.store import staffing
 from geo_service.store.database import Connection
@@ -23,6 +23,7 @@ def on_duty(connection: Connection, at: datetime) -> pd.DataFrame:
     Columns: those of :func:`geo_service.store.staffing.responders` plus ``pinned``: bound to a post, from ten
     minutes before its window until it closes. A pinned one stands at his post, the others at their bases.
     """
+    require_reckonable("at", at)
     windows = staffing.windows(connection)
     patterns = [*_rota(staffing.rotas(connection)), *_posts(windows)]
     shifts = expand(patterns, at, at + INSTANT)

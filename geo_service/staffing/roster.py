@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from geo_service.errors import Fault, InvalidInputError
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
+FIRST_YEAR, LAST_YEAR = 1900, 2300
 MOST_DAYS = 3700
 
 
@@ -240,10 +241,12 @@ def expand(
     Raises
     ------
     InvalidInputError
-        When the span has no timezone, is backwards or longer than ten years.
+        When the span has no timezone, is backwards, longer than ten years or beyond the calendar.
     """
     _aware("start", start)
     _aware("end", end)
+    require_reckonable("start", start)
+    require_reckonable("end", end)
     if end < start or end - start > timedelta(days=MOST_DAYS):
         raise InvalidInputError(
             "The span of time is not in order.",
@@ -313,4 +316,17 @@ def _aware(field: str, moment: datetime) -> None:
         raise InvalidInputError(
             "A moment needs a timezone.",
             [Fault(field, "add the offset, as in 2026-03-02T08:00+08:00", value=moment.isoformat())],
+        )
+
+
+def require_reckonable(field: str, moment: datetime) -> None:
+    """Refuse a moment so near the ends of the calendar that the days about it cannot be named."""
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise InvalidInputError(
+            "The moment is beyond the calendar.",
+            [
+                Fault(
+                    field, f"give a moment in the years {FIRST_YEAR} to {LAST_YEAR}", value=moment.isoformat()
+                )
+            ],
         )

@@ -1,5 +1,7 @@
 """Whatever the description allows, and much that it forbids, is sent to every operation."""
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +16,14 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
+from starlette.testclient import TestClient
 
+from geo_service.api.app import create_app
 from geo_service.api.problems import MEDIA_TYPE
+from geo_service.model import Role
+from geo_service.services import identity
+from geo_service.settings import Settings
+from geo_service.store.database import Database
 from tests.api.conftest import BASE
 
 EXAMPLES = 8
@@ -56,3 +64,96 @@ def fuzz(operation: Any, mode: GenerationMode, key: str) -> None:
             assert body["type"].startswith("/problems/")
 
     ask()
+
+
+# -------------------------------------------------------------------------------------- the demo town
+
+#: Values that an operation needs, of things that the demo town holds.
+IN_TOWN = {
+    "lon": 118.9,
+    "lat": 28.9,
+    "level": "grid",
+    "edition": 1,
+    "kind": "staffing",
+    "code": "none",
+    "measure": "per_km2",
+    "z": 14,
+    "x": 13603,
+    "y": 6818,
+    "at": "2026-11-22T02:00:00+08:00",
+}
+EXTREMES = [
+    "0001-01-01T00:00:00Z",
+    "0001-01-01T00:00:00+23:59",
+    "1969-12-31T23:59:59.999999Z",
+    "1970-01-01T00:00:00+23:59",
+    "2200-12-31T23:59:59.999999-23:59",
+    "9999-12-31T23:59:59.999999Z",
+    "9999-12-31T23:59:59-23:59",
+    "-9999999999999999",
+    "0",
+    "1e300",
+    "nan",
+    "infinity",
+    "2026-11-22T02:00:00",
+    "2026-02-30T00:00:00Z",
+]
+
+
+@pytest.fixture(scope="module")
+def town_app(town_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
+    home: Path = tmp_path_factory.mktemp("home")
+    application = create_app(Settings(home=home, database_url=town_url))
+    yield application
+    application.state.parts.database.close()
+
+
+@pytest.fixture(scope="module")
+def town_key(town: Database) -> str:
+    return identity.issue(town, "fuzz", Role.ADMIN, by="test")[1]
+
+
+@pytest.mark.parametrize("mode", list(GenerationMode))
+def test_no_reading_of_the_town_breaks(town_app: FastAPI, town_key: str, mode: GenerationMode):
+    schema = schemathesis.openapi.from_dict(town_app.openapi())
+    schema.app = town_app
+    schema.config.update(base_url=BASE)
+    failures = []
+    for result in schema.include(method="GET").get_all_operations():
+        operation = result.ok()
+        try:
+            fuzz(operation, mode, town_key)
+        except Unsatisfiable:
+            assert mode is GenerationMode.NEGATIVE, operation.label
+        except Exception as error:  # noqa: BLE001 - every operation is tried, all that break are named
+            error.add_note(f"while asking {operation.label}")
+            failures.append(error)
+    if failures:
+        raise ExceptionGroup(f"{len(failures)} operations break", failures)
+
+
+def readings_by_moment(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], str]]:
+    """Give path, the parameters needed and the name of each moment that a GET operation takes."""
+    for path, operations in document["paths"].items():
+        parameters = operations.get("get", {}).get("parameters", [])
+        needed = [one["name"] for one in parameters if one["required"]]
+        for one in parameters:
+            kinds = one["schema"].get("anyOf", [one["schema"]])
+            if any(kind.get("format") == "date-time" for kind in kinds):
+                filled = {name: IN_TOWN[name] for name in needed if name != one["name"]}
+                yield path, filled, one["name"]
+
+
+def test_no_moment_breaks_a_reading(town_app: FastAPI, town_key: str):
+    client = TestClient(town_app, base_url=BASE, headers={"X-API-Key": town_key})
+    asked, wrong = set(), []
+    for path, filled, moment in readings_by_moment(town_app.openapi()):
+        query = {name: value for name, value in filled.items() if f"{{{name}}}" not in path}
+        for value in EXTREMES:
+            answer = client.get(path.format(**filled), params={**query, moment: value})
+            asked.add((path, moment))
+            is_beyond = value.startswith(("0001", "9999"))
+            if answer.status_code >= 500 or (is_beyond and answer.status_code not in (400, 422)):
+                wrong.append((path, moment, value, answer.status_code))
+    assert {("/v1/coverage", "at"), ("/v1/locate", "as_of"), ("/maps/{kind}", "at")} <= asked
+    assert wrong == []

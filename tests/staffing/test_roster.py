@@ -223,3 +223,10 @@ def test_who_is_on_duty_does_not_depend_on_the_span_written_out(
         if start <= now < start + length
     }
     assert {s.responder_id for s in on_duty(near, now)[0]} == book
+
+
+@pytest.mark.parametrize("year", [1, 9999])
+def test_moments_beyond_the_calendar_are_refused(year: int) -> None:
+    start = datetime(year, 1, 1, tzinfo=UTC)
+    with pytest.raises(InvalidInputError, match="beyond the calendar"):
+        expand([], start, start + timedelta(days=1))
