@@ -1,1 +1,9 @@
-"""Pure: the lattice, coordinate systems, tilings, measures."""
+"""Geometry, exact and pure: no database, web, clock, environment or file.
+
+- Coordinates: ``lattice`` (integers of 2⁻²³ degree), ``crs`` and ``chinese_datums`` (any datum to WGS84 and
+  back), ``measure`` (metres on the ellipsoid), ``width``, ``sampling`` (points spread over cells).
+- Tilings: ``segments`` (edges with the cell on each side), ``fabric`` (half-edges) and ``border`` (its
+  proof), ``derive`` (outlines of higher levels, simplification).
+- Checking: ``inspect`` (the way in), ``shapes`` (one polygon alone), ``layout`` (how they lie together),
+  ``arrangement`` (all borders laid over each other), ``mend`` (what is narrow).
+"""

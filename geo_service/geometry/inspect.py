@@ -142,20 +142,20 @@ def _doubled_codes(names: tuple[str, ...]) -> list[Finding]:
 
 
 def _invalid_shapes(geoms: Geoms, names: tuple[str, ...]) -> list[tuple[int, Finding]]:
-    return [
-        (
-            fault.index,
-            Finding(
-                rule="invalid_shape",
-                severity=Severity.ERROR,
-                message=f"row {fault.index + 1}: {fault.message}",
-                cells=(names[fault.index],),
-                shape=None if fault.place is None else shapely.Point(fault.place),
-                remedy=fault.kind,
-            ),
+    found = []
+    for fault in shape_faults(geoms):
+        what, _, remedy = fault.message.partition("; ")
+        kind = fault.kind.replace("_", " ")
+        finding = Finding(
+            rule="invalid_shape",
+            severity=Severity.ERROR,
+            message=f"row {fault.index + 1}: {kind}: {what}",
+            cells=(names[fault.index],),
+            shape=None if fault.place is None else shapely.Point(fault.place),
+            remedy=remedy or "correct the shape in the source, then inspect again",
         )
-        for fault in shape_faults(geoms)
-    ]
+        found.append((fault.index, finding))
+    return found
 
 
 def _too_small(name: str, geom: shapely.Geometry) -> Finding:

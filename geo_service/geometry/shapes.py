@@ -143,8 +143,8 @@ def _explain(index: int, geom: BaseGeometry) -> ShapeFault:
         if found["x"] is not None:
             place = (float(found["x"]), float(found["y"]))
     kind, message = _WORDS.get(reason, ("invalid", f"the shape is not valid ({reason})"))
-    if shapely.area(geom) == 0.0:
-        return ShapeFault(index, "no_area", "the shape encloses no area; give its outline", place)
+    if shapely.area(shapely.convex_hull(geom)) == 0.0:
+        return ShapeFault(index, "no_area", "all its points lie in one line; give the outline", place)
     spike = _spike(geom) if kind in {"bow_tie", "ring_touches_itself", "too_few_points"} else None
     if spike is not None:
         return ShapeFault(

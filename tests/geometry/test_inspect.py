@@ -338,7 +338,7 @@ def test_a_bad_shape_is_reported_with_row_kind_and_place_and_leaves_no_gap_behin
     found = look([outer, bow_tie, None, shapely.Point(119, 29)])
     assert rules(found) == ["invalid_shape"] * 3
     assert [f.cells for f in found.findings] == [("c1",), ("c2",), ("c3",)]
-    assert found.findings[0].message.startswith("row 2:")
+    assert found.findings[0].message.startswith("row 2: bow tie:")
     x, y = (np.array(found.findings[0].shape.coords[0]) * lattice.SCALE - ORIGIN).tolist()
     assert (round(x), round(y)) == (5000, 5000)
     assert [g.is_empty for g in found.geoms] == [False, True, True, True]
@@ -370,7 +370,7 @@ def test_a_neck_thinner_than_the_lattice_is_cut_and_nothing_breaks():
 
 def test_swapped_coordinates_are_recognised():
     found = look([shapely.box(29.1, 119.2, 29.2, 119.3)])
-    assert "lon before lat" in found.findings[0].message
+    assert "lon before lat" in found.findings[0].remedy
 
 
 # limits
