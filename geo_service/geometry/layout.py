@@ -23,6 +23,7 @@ from geo_service.geometry.width import is_wider, widest_m, width_m
 from geo_service.model import Finding, Severity
 
 SAME_SHARE = 0.99  # cells that have this share of their land in common are one cell given twice
+MENDABLE_M = 20.0  # what is wider is land, not drawing accuracy
 MAX_OVERLAPS = 1000  # findings; the rest is counted
 _MAX_CLAIMANTS = 50  # of one face that are compared pair by pair
 _TANGLED = 40  # pairs of near edges per edge, beyond which shapes lie over each other like a heap
@@ -154,7 +155,7 @@ class Layout:
             remedy = f"give the land to {cells[0]}, or to a cell of its own"
         else:
             rule, message = "gap", f"land between {_listed(cells)} belongs to no cell ({size})"
-            remedy = "give the land to a neighbour, or import with a tolerance above its width"
+            remedy = f"give the land to a neighbour{_or_mend(width)}"
         return Finding(
             rule=rule,
             severity=Severity.WARNING,
@@ -191,7 +192,7 @@ class Layout:
             return duplicate(cells, shape)
         width = width_m(shape)
         size = f"{overlap.area_m2:,.1f} m², {width:,.2f} m wide"
-        rule, remedy = "overlap", "redraw the border, or import with a tolerance above its width"
+        rule, remedy = "overlap", f"redraw the border{_or_mend(width)}"
         if shares.max() >= SAME_SHARE:
             inner, outer = cells if shares[0] > shares[1] else cells[::-1]
             message = f"cell {inner} lies inside cell {outer} ({size})"
@@ -369,3 +370,8 @@ def _repaired(
 def _listed(cells: tuple[str, ...], most: int = 6) -> str:
     more = f" and {len(cells) - most} more" if len(cells) > most else ""
     return ", ".join(cells[:most]) + more
+
+
+def _or_mend(width_m: float) -> str:
+    """Return the advice to mend by tolerance, where that is still drawing accuracy and not land."""
+    return ", or import with a tolerance above its width" if width_m < MENDABLE_M else ""

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from geo_service.errors import Fault, InvalidInputError, NotFoundError
+from geo_service.errors import Fault, NotFoundError
 from geo_service.geometry import derive
 from geo_service.geometry.segments import segments_of
 from geo_service.locate.index import CellIndex
@@ -269,12 +269,3 @@ def in_force_at(spans: list[Edition], as_of: datetime | None) -> Edition | None:
         ):
             return span
     return None
-
-
-def require_aware(moment: datetime | None, field: str) -> None:
-    """Refuse a moment without a UTC offset: it could mean two different instants."""
-    if moment is not None and moment.tzinfo is None:
-        raise InvalidInputError(
-            "a moment needs its UTC offset",
-            [Fault(field, "write it like 2026-11-22T02:00+08:00", value=moment)],
-        )

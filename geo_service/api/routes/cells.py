@@ -17,7 +17,7 @@ from geo_service.api.routing import Router
 from geo_service.api.state import State
 from geo_service.errors import Fault, NotFoundError
 from geo_service.geometry.crs import Datum, parse_datum, transform_geometry
-from geo_service.services.tiling import Tiling, require_aware
+from geo_service.services.tiling import Tiling
 from geo_service.store import boundaries
 
 router = Router(prefix="/v1", tags=["boundaries"], dependencies=[READERS])
@@ -60,7 +60,6 @@ def cells(
     geometry: Annotated[bool, Query(description="With outlines")] = True,
 ) -> Response:
     """List the cells of a level in order of code as GeoJSON, a page at a time."""
-    require_aware(as_of, "as_of")
     datum = parse_datum(crs)
     tiling = state.tilings.get(as_of, known_at)
     frame = tiling.at_level(level).sort_values("code", kind="stable")
@@ -98,7 +97,6 @@ def cell(
     known_at: KnownAt = None,
 ) -> Response:
     """Give one cell as a GeoJSON feature; ``level`` decides where two levels use the same code."""
-    require_aware(as_of, "as_of")
     datum = parse_datum(crs)
     tiling = state.tilings.get(as_of, known_at)
     row, shape = _find(tiling, code, level)

@@ -1,6 +1,5 @@
 """Coverage and staffing density as figures."""
 
-from datetime import datetime
 from typing import Annotated, Any
 
 import orjson
@@ -9,23 +8,22 @@ from starlette.requests import Request
 
 from geo_service.api.access import READERS
 from geo_service.api.caching import tagged
+from geo_service.api.moments import Moment
 from geo_service.api.routes.cells import LevelCode
 from geo_service.api.routing import Router
 from geo_service.api.state import State
 from geo_service.model import Mode
 from geo_service.services.coverage import coverage_frame, run_coverage
-from geo_service.services.tiling import require_aware
 
 router = Router(prefix="/v1", tags=["coverage"], dependencies=[READERS])
 
-At = Annotated[datetime, Query(description="Moment with its UTC offset")]
+At = Annotated[Moment, Query(description="Moment with its UTC offset")]
 LimitS = Annotated[int, Query(ge=1, le=14_400, description="Seconds within which somebody must arrive")]
 
 
 @router.get("/coverage")
 def coverage(state: State, at: At, mode: Mode = Mode.EBIKE, limit_s: LimitS = 300) -> dict[str, Any]:
     """Tell what share of all households is reached in time by those on duty at a moment."""
-    require_aware(at, "at")
     tiling = state.tilings.get(at)
     run = run_coverage(state.database, state.ground, tiling, at=at, mode=mode, limit_s=limit_s)
     return run.as_dict()
@@ -44,7 +42,6 @@ def coverage_cells(
     geometry: Annotated[bool, Query(description="With outlines")] = True,
 ) -> Response:
     """Tell share, weight and longest time of each cell of a level, as GeoJSON."""
-    require_aware(at, "at")
     tiling = state.tilings.get(at)
     run = run_coverage(state.database, state.ground, tiling, at=at, mode=mode, limit_s=limit_s)
     frame = coverage_frame(tiling, run, level)
