@@ -78,11 +78,6 @@ class FaultList:
             raise InvalidInputError(f"{what}: {self._seen} {noun}; nothing was loaded", self.listed())
 
 
-def one_fault(what: str, field: str, message: str, **more: Any) -> InvalidInputError:
-    """Return the error for a file that has one fault which makes reading on pointless."""
-    return InvalidInputError(what, [Fault(field, message, **more)])
-
-
 def no_file(path: Path) -> NotFoundError:
     """Return the error for a path at which there is no file."""
     if path.is_dir():

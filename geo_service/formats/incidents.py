@@ -1,7 +1,7 @@
 """Incidents from a table: what happened, when and where, with those that have no place kept."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from geo_service.formats.datums import GivenDatum, given_datum
 from geo_service.formats.faults import FaultList
 from geo_service.formats.limits import Limits
 from geo_service.formats.refused import Purpose
-from geo_service.formats.tables import Table, iter_table, walk_table
+from geo_service.formats.tables import Table, walk_table
 from geo_service.formats.times import DEFAULT_TIMEZONE
 from geo_service.geometry.crs import WGS84
 
@@ -213,25 +213,6 @@ def read_points(
     faults.raise_if_any("The table is not usable")
     assert points is not None  # noqa: S101 - without a fault there are points; said for the type checker
     return points
-
-
-def iter_points(
-    source: Path | bytes,
-    *,
-    chunk_rows: int = 100_000,
-    lon_field: str | None = None,
-    lat_field: str | None = None,
-    crs: GivenDatum = None,
-    encoding: str | None = None,
-    sheet: str | None = None,
-    limits: Limits | None = None,
-) -> Iterator[PointTable]:
-    """Read like :func:`read_points`, in stretches of ``chunk_rows`` rows; faults are raised by stretch."""
-    for table in iter_table(source, chunk_rows=chunk_rows, encoding=encoding, sheet=sheet, limits=limits):
-        faults = FaultList()
-        points = _points(table, lon_field, lat_field, crs, faults)
-        faults.raise_if_any("The table is not usable")
-        yield points
 
 
 def _points(

@@ -1,7 +1,6 @@
 """Tables out as CSV that a spreadsheet may open: no cell of it can become a formula."""
 
 import csv
-import io
 import re
 from pathlib import Path
 from typing import Any, TextIO
@@ -13,9 +12,7 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "�
 _PLAIN_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
 
 
-def write_table(
-    frame: pd.DataFrame, target: Path | TextIO, *, encoding: str = "utf-8", header: bool = True
-) -> None:
+def write_table(frame: pd.DataFrame, target: Path | TextIO, *, encoding: str = "utf-8") -> None:
     """Write a table as CSV.
 
     Parameters
@@ -26,28 +23,18 @@ def write_table(
         A path is written with the encoding; UTF-8 with a byte order mark, by which Excel knows it.
     encoding : str
         ``utf-8`` or ``gb18030``.
-    header : bool
-        Write the names of the columns first; False for all but the first stretch of a long table.
     """
     if isinstance(target, Path):
         name = "utf-8-sig" if encoding.lower() == "utf-8" else encoding
         with target.open("w", encoding=name, newline="") as stream:
-            _write(frame, stream, header=header)
+            _write(frame, stream)
     else:
-        _write(frame, target, header=header)
+        _write(frame, target)
 
 
-def table_text(frame: pd.DataFrame) -> str:
-    """Return a table as CSV text."""
-    stream = io.StringIO(newline="")
-    _write(frame, stream, header=True)
-    return stream.getvalue()
-
-
-def _write(frame: pd.DataFrame, stream: TextIO, *, header: bool) -> None:
+def _write(frame: pd.DataFrame, stream: TextIO) -> None:
     writer = csv.writer(stream, lineterminator="\r\n")
-    if header:
-        writer.writerow([safe_cell(name) for name in frame.columns])
+    writer.writerow([safe_cell(name) for name in frame.columns])
     columns = [list(map(safe_cell, frame[name].tolist())) for name in frame.columns]
     writer.writerows(zip(*columns, strict=True))
 

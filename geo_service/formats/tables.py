@@ -103,32 +103,6 @@ def walk_table(
     return Table(frame, tuple(notes))
 
 
-def iter_table(
-    source: Path | bytes,
-    *,
-    chunk_rows: int = 100_000,
-    encoding: str | None = None,
-    delimiter: str | None = None,
-    sheet: str | None = None,
-    limits: Limits | None = None,
-) -> Iterator[Table]:
-    """Read a large table in stretches of ``chunk_rows`` rows; parameters and errors as :func:`read_table`.
-
-    Faults are raised stretch by stretch: the rows of earlier ones have been handed out by then.
-    """
-    faults, caps = FaultList(), limits or Limits()
-    opened = _open(source, faults, caps, encoding=encoding, delimiter=delimiter, sheet=sheet)
-    faults.raise_if_any("The table is not usable")
-    assert opened is not None  # noqa: S101 - without a fault it is open; said for the type checker
-    header, rows, notes = opened
-    while True:
-        frame = _frame(header, islice(rows, chunk_rows), faults, caps)
-        faults.raise_if_any("The table is not usable")
-        if frame.empty:
-            return
-        yield Table(frame, tuple(notes))
-
-
 def _open(
     source: Path | bytes,
     faults: FaultList,

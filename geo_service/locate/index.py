@@ -21,7 +21,7 @@ NO_CELL = -1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CellIndex:
-    """Which leaf cell, and which of its ancestors, each point falls in.
+    """Which leaf cell each point falls in.
 
     The rule, everywhere: a point is first rounded to the lattice of 2⁻²³ degree (steps of 1.3 cm: it moves
     by less than a centimetre). If the lattice point lies strictly inside a cell, that is its cell. If it lies
@@ -36,14 +36,10 @@ class CellIndex:
     ----------
     codes : tuple of str
         Codes of the cells, ascending; the index of a cell is its position here.
-    ancestors : (n_cells, depth) int32
-        For each cell its ancestors from the top level down to its parent, as numbers within those levels;
-        -1 where a cell has none on a level.
     tree : RasterTree
     """
 
     codes: tuple[str, ...]
-    ancestors: NDArray[np.int32]
     tree: RasterTree
 
     @classmethod
@@ -51,7 +47,6 @@ class CellIndex:
         cls,
         segments: Segments,
         codes: Sequence[str],
-        parents: Sequence[NDArray[np.integer]] | None = None,
         *,
         check: bool = True,
     ) -> Self:
@@ -64,9 +59,6 @@ class CellIndex:
             land that no cell has.
         codes : sequence of str
             The code of each cell, strictly ascending.
-        parents : sequence of int arrays, optional
-            ``parents[0][leaf]`` is the number of a leaf's parent among the cells of the level above,
-            ``parents[1][that]`` the number of its parent, and so on up to the top; -1 for none.
         check : bool
             Prove that no two cells lie upon each other. May be left out for segments of a checked fabric:
             about a third of the time is saved.
@@ -79,9 +71,7 @@ class CellIndex:
         """
         codes = tuple(codes)
         _check_input(segments, codes)
-        ancestors = ancestor_table(len(codes), parents or ())
-        tree = _tree_of(segments, codes, check=check)
-        return cls(codes=codes, ancestors=ancestors, tree=tree)
+        return cls(codes=codes, tree=_tree_of(segments, codes, check=check))
 
     def __len__(self) -> int:
         """Count of leaf cells."""
@@ -90,7 +80,7 @@ class CellIndex:
     @property
     def nbytes(self) -> int:
         """Bytes of the arrays of the index (without the codes)."""
-        return self.tree.nbytes + self.ancestors.nbytes
+        return self.tree.nbytes
 
     def leaf_of(self, lonlat_deg: NDArray[np.float64]) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
         """Return the leaf of each point, and whether the point lies on a border.
@@ -181,59 +171,12 @@ class CellIndex:
             (lon, lat), own, accuracy_m, self.tree, len(self), min_probability=min_probability
         )
 
-    def path_of(self, cell: int) -> tuple[int, ...]:
-        """Return the numbers of a cell's ancestors, top level first, and last its own; all -1 for no cell."""
-        if cell < 0:
-            return (NO_CELL,) * (int(self.ancestors.shape[1]) + 1)
-        return (*self.ancestors[cell].tolist(), int(cell))
-
-    def paths_of(self, cells: NDArray[np.integer]) -> NDArray[np.int32]:
-        """Return the paths of many cells.
-
-        Parameters
-        ----------
-        cells : (n,) int
-            Indices of cells, -1 for none.
-
-        Returns
-        -------
-        (n, depth + 1) int32
-            Row by row as :meth:`path_of`.
-        """
-        cells = np.asarray(cells, np.int32)
-        above = np.where(cells[:, None] >= 0, self.ancestors[cells], NO_CELL)
-        return np.column_stack([above, np.maximum(cells, NO_CELL)]).astype(np.int32)
-
 
 def warm_up() -> bool:
     """Compile the kernels now, or load them from disk, so that no request waits; False without numba."""
     crossing_kernel()
     nearest_kernel()
     return kernels() is not None
-
-
-def ancestor_table(n_cells: int, parents: Sequence[NDArray[np.integer]]) -> NDArray[np.int32]:
-    """Follow the parents of every leaf: (n_cells, depth) int32, top level first, -1 for none.
-
-    Raises
-    ------
-    InvalidInputError
-        An array is too short, or has a number below -1.
-    """
-    columns = []
-    at = np.arange(n_cells, dtype=np.int32)
-    for height, parent in enumerate(parents):
-        numbers = np.asarray(parent, np.int32)
-        if len(numbers) <= at.max(initial=-1) or numbers.min(initial=0) < NO_CELL:
-            raise InvalidInputError(
-                "The parents do not fit the cells.",
-                [Fault(f"parents[{height}]", "give the parent of every cell of the level below, or -1")],
-            )
-        at = np.where(at >= 0, numbers[at] if len(numbers) else NO_CELL, NO_CELL).astype(np.int32)
-        columns.append(at)
-    table = np.column_stack(columns[::-1]) if columns else np.empty((n_cells, 0), np.int32)
-    table.flags.writeable = False
-    return table
 
 
 def _tree_of(segments: Segments, codes: tuple[str, ...], *, check: bool) -> RasterTree:

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from geo_service.formats.incidents import iter_points, read_incidents, read_points
+from geo_service.formats.incidents import read_incidents, read_points
 from geo_service.geometry.crs import GCJ02, from_wgs84
 
 from .makers import faults_of, one_fault_of
@@ -123,9 +123,6 @@ def test_points_of_any_table() -> None:
     table = read_points(data)
     assert table.frame["x"].tolist() == ["=1", "2"]
     assert table.located.tolist() == [True, False]
-    stretches = list(iter_points(data, chunk_rows=1))
-    assert np.array_equal(np.vstack([s.lonlat_deg for s in stretches]), table.lonlat_deg, equal_nan=True)
-    assert [s.frame.index.tolist() for s in stretches] == [[1], [2]]
     assert one_fault_of(read_points, data, lon_field="east").field == "lon"
 
 

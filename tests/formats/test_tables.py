@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geo_service.errors import InvalidInputError, NotFoundError, TooLargeError
+from geo_service.errors import NotFoundError, TooLargeError
 from geo_service.formats.limits import MIB, Limits
-from geo_service.formats.spreadsheet import safe_cell, table_text, write_table
-from geo_service.formats.tables import iter_table, read_table
+from geo_service.formats.spreadsheet import safe_cell, write_table
+from geo_service.formats.tables import read_table
 
 from .makers import faults_of, one_fault_of, zipped
 
@@ -106,15 +106,6 @@ def test_no_table_at_all(tmp_path: Path) -> None:
         read_table(b"a,b\n1,2\n", limits=Limits(file_bytes=3))
 
 
-def test_stretches_are_the_whole() -> None:
-    data = b"a,b\n" + b"".join(b"%d,%d\n" % (i, -i) for i in range(2_500))
-    stretches = list(iter_table(data, chunk_rows=1_000))
-    assert [len(stretch.frame) for stretch in stretches] == [1_000, 1_000, 500]
-    pd.testing.assert_frame_equal(pd.concat([s.frame for s in stretches]), read_table(data).frame)
-    with pytest.raises(InvalidInputError):
-        list(iter_table(data + b"1,2,3\n", chunk_rows=1_000))
-
-
 def test_xlsx_cells_become_text() -> None:
     moment = pd.Timestamp("2026-11-22 08:30:00").to_pydatetime()
     data = xlsx(
@@ -168,6 +159,20 @@ def test_a_sheet_that_claims_to_be_endless() -> None:
     assert cells_of(zipped(*(parts | {sheet: endless}).items())) == [["1", "2"]]
 
 
+def test_a_lone_cell_far_below_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("geo_service.formats.xlsx.MAX_EMPTY_ROWS", 50)
+    sound = xlsx(["a", "b"], ["1", "2"], *[[None]] * 50, ["3", "4"])
+    assert read_table(sound).frame.index.tolist() == [1, 52]
+    with zipfile.ZipFile(io.BytesIO(sound)) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    sheet = "xl/worksheets/sheet1.xml"
+    far = parts[sheet].replace(b'r="53"', b'r="1000000000000"').replace(b'"A53"', b'"A1000000000000"')
+    assert far != parts[sheet]
+    fault = one_fault_of(read_table, zipped(*(parts | {sheet: far}).items()))
+    assert "more than 50 empty rows" in fault.message
+    assert fault.row == 52
+
+
 plain = st.text(st.characters(exclude_characters="\x00\r\ufeff", exclude_categories=["Cs"]), max_size=12)
 
 
@@ -180,7 +185,9 @@ def test_what_is_written_is_read_back(rows: list[tuple[str, str]]) -> None:
     kept_rows = [row for row in kept if any(row)]
     if not kept_rows:
         return
-    read = read_table(table_text(frame).encode(), delimiter=",")
+    text = io.StringIO(newline="")
+    write_table(frame, text)
+    read = read_table(text.getvalue().encode(), delimiter=",")
     assert [row for row in read.frame.to_numpy().tolist() if any(row)] == kept_rows
 
 

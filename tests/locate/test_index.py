@@ -2,7 +2,6 @@
 
 import itertools
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -267,24 +266,3 @@ def test_without_numba_the_plain_path_answers(monkeypatch):
     for got, want in zip(index.leaf_of(points), expected, strict=True):
         assert got.tolist() == want.tolist()
     assert index.leaf_of_one(*points[1]) == (0, True)
-
-
-def test_paths_follow_the_parents():
-    cells = np.array([square(4 * i, 0) for i in range(5)])
-    parents = [np.array([0, 0, 1, 2, -1]), np.array([1, 1, 0])]
-    index = CellIndex.build(segments_of(cells), list("abcde"), parents)
-    assert index.path_of(0) == (1, 0, 0)
-    assert index.path_of(3) == (0, 2, 3)
-    assert index.path_of(4) == (-1, -1, 4)
-    assert index.path_of(-1) == (-1, -1, -1)
-    many = np.array([3, -1, 0, 4])
-    assert index.paths_of(many).tolist() == [list(index.path_of(int(c))) for c in many]
-    assert replace(index, ancestors=index.ancestors[:, :0]).path_of(2) == (2,)
-
-
-@pytest.mark.parametrize(
-    "parents", [[np.array([0, 0])], [np.array([0, 0, -2])], [np.array([0, 0, 1]), np.array([0])]]
-)
-def test_parents_that_do_not_fit_are_refused(parents):
-    with pytest.raises(InvalidInputError, match="parents"):
-        CellIndex.build(segments_of(np.array([square(4 * i, 0) for i in range(3)])), list("abc"), parents)
