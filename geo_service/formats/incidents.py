@@ -1,22 +1,19 @@
 """Incidents from a table: what happened, when and where, with those that have no place kept."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from geo_service.formats.columns import Columns
-from geo_service.formats.datums import GivenDatum, given_datum
-from geo_service.formats.faults import FaultList
-from geo_service.formats.limits import Limits
+from geo_service.formats.datums import GivenDatum
+from geo_service.formats.reading import TableOptions, open_table
 from geo_service.formats.refused import Purpose
-from geo_service.formats.tables import Table, walk_table
 from geo_service.formats.times import DEFAULT_TIMEZONE
-from geo_service.geometry.crs import WGS84
 
 _COLUMNS = (
     "id",
@@ -94,13 +91,9 @@ class PointTable:
 def read_incidents(
     source: Path | bytes,
     *,
-    fields: Mapping[str, str | None] | None = None,
-    crs: GivenDatum = None,
     timezone: str = DEFAULT_TIMEZONE,
     time_format: str | None = None,
-    encoding: str | None = None,
-    sheet: str | None = None,
-    limits: Limits | None = None,
+    **how: Unpack[TableOptions],
 ) -> IncidentTable:
     """Read incidents from CSV or xlsx.
 
@@ -108,20 +101,13 @@ def read_incidents(
     ----------
     source : Path or bytes
         The file.
-    fields : mapping of str to str, optional
-        Our name of a column (``id``, ``occurred_at``, ``lon``, ``lat``, ``category``, ``urgency``,
-        ``channel``, ``accuracy_m``, ``floor``, ``address``) to the header it has in the file. What is not
-        named is found by the usual Chinese and English headers.
-    crs : str, int, Datum, CityGrid or None
-        Datum of the coordinates; WGS84 when None.
     timezone : str
         IANA zone of times written without one.
     time_format : str or None
         A strptime pattern of the times; found out when None.
-    encoding, sheet : str or None
-        Of a CSV; of an xlsx.
-    limits : Limits or None
-        Caps; the defaults when None.
+    **how
+        See :class:`~geo_service.formats.reading.TableOptions`. Columns: ``id``, ``occurred_at``, ``lon``,
+        ``lat``, ``category``, ``urgency``, ``channel``, ``accuracy_m``, ``floor``, ``address``.
 
     Returns
     -------
@@ -135,21 +121,13 @@ def read_incidents(
     NotFoundError, TooLargeError
         No such file; larger than the limits.
     """
-    faults = FaultList()
-    table = walk_table(source, faults, encoding=encoding, sheet=sheet, limits=limits)
-    if table is None:
-        faults.raise_if_any("The incident file is not usable")
-        raise AssertionError("a reader that gives no table notes a fault")
-    datum = WGS84 if crs is None else given_datum(crs, faults)
-    notes = list(table.notes)
-    columns = Columns(
-        table.frame, _COLUMNS, fields or {}, purpose=Purpose.INCIDENTS, faults=faults, notes=notes
-    )
+    table = open_table(source, "The incident file", **how)
+    columns = table.columns(_COLUMNS, Purpose.INCIDENTS)
     columns.require("id", "occurred_at", "lon", "lat")
     frame = pd.DataFrame({"row": columns.rows, "id": columns.identity("id").to_numpy()})
     columns.text("occurred_at", required=True)
     frame["occurred_at"] = columns.moments("occurred_at", timezone, time_format).array
-    lonlat = columns.lonlat_deg(datum)
+    lonlat = columns.lonlat_deg(table.datum)
     frame["lon"], frame["lat"] = lonlat[:, 0], lonlat[:, 1]
     frame["located"] = np.asarray(np.isfinite(lonlat).all(axis=1), dtype=np.bool_)
     for name in ("category", "address"):
@@ -159,11 +137,10 @@ def read_incidents(
     frame["accuracy_m"] = columns.number("accuracy_m", low=0.0, high=_ACCURACY_MAX_M)
     frame["floor"] = pd.Series(_floors(columns), dtype=object)
     frame["attributes"] = columns.attributes()
-    faults.raise_if_any("The incident file is not usable")
     unlocated = int((~frame["located"]).sum())
     if unlocated:
-        notes.append(f"{unlocated} incidents have no coordinates: kept, without a place")
-    return IncidentTable(frame, tuple(notes))
+        table.notes.append(f"{unlocated} incidents have no coordinates: kept, without a place")
+    return IncidentTable(frame, table.finish())
 
 
 def _urgencies(columns: Columns) -> list[str]:
@@ -199,28 +176,25 @@ def read_points(
     lon_field: str | None = None,
     lat_field: str | None = None,
     crs: GivenDatum = None,
-    encoding: str | None = None,
-    sheet: str | None = None,
-    limits: Limits | None = None,
 ) -> PointTable:
     """Read any table with coordinates, to be handed back with more columns; nothing of it is kept.
 
-    Parameters and errors as :func:`read_incidents`; only the coordinates are looked at.
+    Parameters
+    ----------
+    source : Path or bytes
+        CSV or xlsx.
+    lon_field, lat_field : str or None
+        Headers of the coordinates; found by the usual ones when None.
+    crs : str, int, Datum, CityGrid or None
+        Datum of the coordinates; WGS84 when None.
+
+    Raises
+    ------
+    InvalidInputError, NotFoundError, TooLargeError
+        As :func:`read_incidents`; only the coordinates are looked at.
     """
-    faults = FaultList()
-    table = walk_table(source, faults, encoding=encoding, sheet=sheet, limits=limits)
-    points = None if table is None else _points(table, lon_field, lat_field, crs, faults)
-    faults.raise_if_any("The table is not usable")
-    assert points is not None  # noqa: S101 - without a fault there are points; said for the type checker
-    return points
-
-
-def _points(
-    table: Table, lon_field: str | None, lat_field: str | None, crs: GivenDatum, faults: FaultList
-) -> PointTable:
-    notes = list(table.notes)
-    datum = WGS84 if crs is None else given_datum(crs, faults)
-    given = {"lon": lon_field, "lat": lat_field}
-    columns = Columns(table.frame, ("lon", "lat"), given, purpose=None, faults=faults, notes=notes)
+    table = open_table(source, "The table", fields={"lon": lon_field, "lat": lat_field}, crs=crs)
+    columns = table.columns(("lon", "lat"), purpose=None)
     columns.require("lon", "lat")
-    return PointTable(table.frame, columns.lonlat_deg(datum), tuple(notes))
+    lonlat_deg = columns.lonlat_deg(table.datum)
+    return PointTable(table.frame, lonlat_deg, table.finish())

@@ -1,21 +1,17 @@
 """Responders from a table: who can be sent, how they travel, where they start."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from geo_service.formats.columns import Columns
-from geo_service.formats.datums import GivenDatum, given_datum
-from geo_service.formats.faults import FaultList
-from geo_service.formats.limits import Limits
+from geo_service.formats.reading import TableOptions, open_table
 from geo_service.formats.refused import Purpose
-from geo_service.formats.tables import walk_table
-from geo_service.geometry.crs import WGS84
 from geo_service.model import Mode
 
 _COLUMNS = (
@@ -75,14 +71,7 @@ class ResponderTable:
 
 
 def read_responders(
-    source: Path | bytes,
-    *,
-    fields: Mapping[str, str | None] | None = None,
-    crs: GivenDatum = None,
-    default_mode: Mode = Mode.EBIKE,
-    encoding: str | None = None,
-    sheet: str | None = None,
-    limits: Limits | None = None,
+    source: Path | bytes, *, default_mode: Mode = Mode.EBIKE, **how: Unpack[TableOptions]
 ) -> ResponderTable:
     """Read responders from CSV or xlsx.
 
@@ -90,17 +79,12 @@ def read_responders(
     ----------
     source : Path or bytes
         The file.
-    fields : mapping of str to str, optional
-        Our name of a column (``id``, ``name``, ``role``, ``home_cell_code``, ``mode``, ``base_lon``,
-        ``base_lat``, ``phone``, ``capabilities``) to its header; the rest is found by the usual headers.
-    crs : str, int, Datum, CityGrid or None
-        Datum of the bases; WGS84 when None.
     default_mode : Mode
         How those travel whose mode is empty.
-    encoding, sheet : str or None
-        Of a CSV; of an xlsx.
-    limits : Limits or None
-        Caps; the defaults when None.
+    **how
+        See :class:`~geo_service.formats.reading.TableOptions`; ``crs`` is that of the bases. Columns:
+        ``id``, ``name``, ``role``, ``home_cell_code``, ``mode``, ``base_lon``, ``base_lat``, ``phone``,
+        ``capabilities``.
 
     Raises
     ------
@@ -110,23 +94,15 @@ def read_responders(
     NotFoundError, TooLargeError
         No such file; larger than the limits.
     """
-    faults = FaultList()
-    table = walk_table(source, faults, encoding=encoding, sheet=sheet, limits=limits)
-    if table is None:
-        faults.raise_if_any("The responder file is not usable")
-        raise AssertionError("a reader that gives no table notes a fault")
-    datum = WGS84 if crs is None else given_datum(crs, faults)
-    notes = list(table.notes)
-    columns = Columns(
-        table.frame, _COLUMNS, fields or {}, purpose=Purpose.RESPONDERS, faults=faults, notes=notes
-    )
+    table = open_table(source, "The responder file", **how)
+    columns = table.columns(_COLUMNS, Purpose.RESPONDERS)
     columns.require("id", "name")
     frame = pd.DataFrame({"row": columns.rows, "id": columns.identity("id").to_numpy()})
     frame["name"] = columns.text("name", required=True).to_numpy()
     for name in ("role", "home_cell_code"):
         frame[name] = columns.text(name).to_numpy()
     frame["mode"] = _modes(columns, default_mode)
-    lonlat = columns.lonlat_deg(datum, "base_lon", "base_lat")
+    lonlat = columns.lonlat_deg(table.datum, "base_lon", "base_lat")
     frame["base_lon"], frame["base_lat"] = lonlat[:, 0], lonlat[:, 1]
     frame["phone"] = _phones(columns)
     capabilities = [
@@ -134,8 +110,7 @@ def read_responders(
     ]
     frame["capabilities"] = pd.Series(capabilities, dtype=object)
     frame["attributes"] = columns.attributes()
-    faults.raise_if_any("The responder file is not usable")
-    return ResponderTable(frame, tuple(notes))
+    return ResponderTable(frame, table.finish())
 
 
 def _modes(columns: Columns, default_mode: Mode) -> list[str]:

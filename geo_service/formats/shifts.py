@@ -1,19 +1,18 @@
 """Shifts from a table: absolute spans of time, or a weekly rota in local time."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import time, timedelta
 from enum import StrEnum
 from pathlib import Path
+from typing import Unpack
 
 import pandas as pd
 
 from geo_service.formats.columns import Columns
 from geo_service.formats.faults import FaultList
-from geo_service.formats.limits import Limits
+from geo_service.formats.reading import OpenTable, TableOptions, open_table
 from geo_service.formats.refused import Purpose
-from geo_service.formats.tables import walk_table
 from geo_service.formats.times import DEFAULT_TIMEZONE, known_timezone, parse_clock
 
 _LONGEST = timedelta(hours=36)
@@ -32,6 +31,12 @@ class ShiftKind(StrEnum):
 
     ABSOLUTE = "absolute"
     WEEKLY = "weekly"
+
+
+_COLUMNS = {
+    ShiftKind.ABSOLUTE: ("responder_id", "start", "end"),
+    ShiftKind.WEEKLY: ("responder_id", "weekday", "start_local", "end_local"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +67,9 @@ class ShiftTable:
 def read_shifts(
     source: Path | bytes,
     *,
-    fields: Mapping[str, str | None] | None = None,
     timezone: str = DEFAULT_TIMEZONE,
     time_format: str | None = None,
-    encoding: str | None = None,
-    sheet: str | None = None,
-    limits: Limits | None = None,
+    **how: Unpack[TableOptions],
 ) -> ShiftTable:
     """Read shifts from CSV or xlsx; a file with a column of weekdays is a weekly rota.
 
@@ -75,17 +77,13 @@ def read_shifts(
     ----------
     source : Path or bytes
         The file.
-    fields : mapping of str to str, optional
-        Our name of a column (``responder_id``, ``start``, ``end``, or ``weekday``, ``start_local``,
-        ``end_local``) to its header; the rest is found by the usual headers.
     timezone : str
         IANA zone of times written without one.
     time_format : str or None
         A strptime pattern of absolute times; found out when None.
-    encoding, sheet : str or None
-        Of a CSV; of an xlsx.
-    limits : Limits or None
-        Caps; the defaults when None.
+    **how
+        See :class:`~geo_service.formats.reading.TableOptions`. Columns: ``responder_id`` with ``start``,
+        ``end``, or with ``weekday``, ``start_local``, ``end_local``.
 
     Raises
     ------
@@ -95,36 +93,27 @@ def read_shifts(
     NotFoundError, TooLargeError
         No such file; larger than the limits.
     """
-    faults = FaultList()
-    table = walk_table(source, faults, encoding=encoding, sheet=sheet, limits=limits)
-    if table is None:
-        faults.raise_if_any("The shift file is not usable")
-        raise AssertionError("a reader that gives no table notes a fault")
-    notes = list(table.notes)
-    given = fields or {}
-    kind, columns = _columns(table.frame, given, faults, notes)
+    table = open_table(source, "The shift file", **how)
+    kind = _kind(table)
+    names = _COLUMNS[kind]
+    columns = table.columns(names, Purpose.RESPONDERS)
+    columns.require(*names)
     if kind is ShiftKind.WEEKLY:
-        known_timezone(timezone, faults)
+        known_timezone(timezone, table.faults)
         frame = _weekly(columns)
-        _note_weekly_clashes(frame, faults)
+        _note_weekly_clashes(frame, table.faults)
     else:
         frame = _absolute(columns, timezone, time_format)
-        _note_clashes(frame, faults)
-    faults.raise_if_any("The shift file is not usable")
-    return ShiftTable(kind, frame, timezone, tuple(notes))
+        _note_clashes(frame, table.faults)
+    return ShiftTable(kind, frame, timezone, table.finish())
 
 
-def _columns(
-    frame: pd.DataFrame, given: Mapping[str, str | None], faults: FaultList, notes: list[str]
-) -> tuple[ShiftKind, Columns]:
-    weekly_names = ("responder_id", "weekday", "start_local", "end_local")
-    probe = Columns(frame, weekly_names, given, purpose=None, faults=FaultList(), notes=[])
-    is_weekly = "weekday" in probe or any(given.get(name) for name in weekly_names[1:])
-    kind = ShiftKind.WEEKLY if is_weekly else ShiftKind.ABSOLUTE
-    names = weekly_names if is_weekly else ("responder_id", "start", "end")
-    columns = Columns(frame, names, given, purpose=Purpose.RESPONDERS, faults=faults, notes=notes)
-    columns.require(*names)
-    return kind, columns
+def _kind(table: OpenTable) -> ShiftKind:
+    """Tell a rota by its column of weekdays, or by the caller's naming one of a rota's columns."""
+    own = _COLUMNS[ShiftKind.WEEKLY][1:]
+    probe = Columns(table.frame, own, table.fields, purpose=None, faults=FaultList(), notes=[])
+    is_weekly = "weekday" in probe or any(table.fields.get(name) for name in own)
+    return ShiftKind.WEEKLY if is_weekly else ShiftKind.ABSOLUTE
 
 
 def _absolute(columns: Columns, timezone: str, time_format: str | None) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from geo_service.formats.responders import read_responders
 from geo_service.formats.shifts import ShiftKind, parse_weekdays, read_shifts
 from geo_service.geometry.crs import GCJ02, from_wgs84
 
-from .makers import collection, faults_of, feature, one_fault_of
+from .makers import collection, faults_of, feature, one_fault_of, square
 
 
 def test_responders() -> None:
@@ -171,6 +171,21 @@ def test_demand_from_outlines_and_points(tmp_path) -> None:
     table = read_demand(tmp_path / "b.gpkg")
     assert np.allclose(table.lonlat_deg, [[120.1, 30.1]], atol=1e-9)
     assert table.frame["households"].tolist() == [5]
+
+
+def test_of_an_outline_in_parts_the_largest_stands_for_all() -> None:
+    parts = [[square(120.0, size=0.01)[0]], [square(120.1, size=0.02)[0]], [square(120.2, size=0.01)[0]]]
+    lone = [[square(121.0)[0]]]
+    data = collection(
+        feature(parts, "MultiPolygon", id="B1", households=30),
+        feature(lone, "MultiPolygon", id="B2", households=4),
+    )
+    table = read_demand(data)
+    assert table.frame.geometry.iloc[0].equals(shapely.Polygon(parts[1][0]))
+    assert table.frame.geometry.geom_type.tolist() == ["Polygon", "Polygon"]
+    assert shapely.contains_xy(table.frame.geometry, *table.lonlat_deg.T).all()
+    assert table.frame["households"].sum() == 34
+    assert [note for note in table.notes if "1 outlines have several parts" in note]
 
 
 def test_faults_of_demand() -> None:
