@@ -132,7 +132,7 @@ class Layout:
         mended = [region for one in passes for region in one.mending.mended]
         if mended or matched:
             given = [one.drawing.shape(np.flatnonzero(one.mending.given)) for one in passes]
-            shape = shapely.union_all(given, grid_size=lattice.UNIT_DEG)
+            shape = shapely.union_all(given)  # only to be shown: no need to round onto the lattice again
             area = float(area_m2(given).sum())
             findings.append(_repaired(len(mended), area, widest_m(_shapes_of(mended)), vertices, shape))
         return shapes, findings
