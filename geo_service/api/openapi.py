@@ -7,6 +7,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import iter_route_contexts
 
 from geo_service.api.access import SESSION_COOKIE
+from geo_service.api.operation_words import with_words
 from geo_service.api.problems import MEDIA_TYPE
 from geo_service.api.routing import GuardedRoute
 
@@ -84,7 +85,7 @@ def install(app: FastAPI) -> None:
                 routes=app.routes,
                 tags=app.openapi_tags,
             )
-            app.openapi_schema = with_problems(with_access(document, app))
+            app.openapi_schema = with_problems(with_access(with_words(document), app))
         return app.openapi_schema
 
     app.openapi = describe  # type: ignore[method-assign]  # the documented way to extend it

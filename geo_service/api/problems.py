@@ -19,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from geo_service import errors
+from geo_service.api.html import problem_page
 from geo_service.errors import (
     BadRequestError,
     Fault,
@@ -90,8 +91,23 @@ def problem_response(
     status: int | None = None,
     title: str | None = None,
     headers: Mapping[str, str] | None = None,
+    visit: Request | None = None,
 ) -> Response:
-    """Render an error; ``status`` and ``title`` only where the type has none of its own."""
+    """Render an error as JSON, or as a page for a person.
+
+    Parameters
+    ----------
+    error : GeoServiceError
+        What went wrong.
+    request_id : str
+        Reference of the request.
+    status, title
+        Only where the type has none of its own.
+    headers : mapping, optional
+        Further headers.
+    visit : Request, optional
+        The request, if a page may be the answer: it is when the caller prefers HTML.
+    """
     body: dict[str, Any] = {
         "type": f"/problems/{error.code}",
         "title": title or error.title,
@@ -103,11 +119,13 @@ def problem_response(
         body["errors"] = [_safe(fault.as_dict()) for fault in error.faults[:MAX_FAULTS]]
         if len(error.faults) > MAX_FAULTS:
             body["errors_left_out"] = len(error.faults) - MAX_FAULTS
+    body = _safe(body)
+    as_page = visit is not None and prefers_page(visit)
     return Response(
-        orjson.dumps(_safe(body)),
+        _as_page(body, visit) if as_page and visit else orjson.dumps(body),
         status_code=status or error.status,
-        headers={**_own_headers(error), **(headers or {})},
-        media_type=MEDIA_TYPE,
+        headers={**_own_headers(error), **({"Vary": "Accept"} if visit else {}), **(headers or {})},
+        media_type="text/html" if as_page else MEDIA_TYPE,
     )
 
 
@@ -132,22 +150,22 @@ async def _on_our_error(request: Request, error: Exception) -> Response:
         # expected (a busy pool, a database that is down): its cause in one line, however many ask meanwhile
         cause = " ".join(str(error.__cause__ or "").split())[:200]
         log.error("%s: %s (%s)", request_id_of(request), error.detail, cause)
-    if isinstance(error, UnauthenticatedError) and _is_page_visit(request):
-        query = f"?{request.url.query}" if request.url.query else ""
-        return RedirectResponse(f"/sign-in?next={quote(request.url.path + query)}", 303)
-    return problem_response(error, request_id_of(request))
+    is_api = request.url.path.startswith("/v1/")
+    if isinstance(error, UnauthenticatedError) and not is_api and prefers_page(request):
+        return RedirectResponse(f"/sign-in?next={quote(_address(request))}", 303)
+    return problem_response(error, request_id_of(request), visit=request)
 
 
 async def _on_validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this type
-    return problem_response(validation_problem(error.errors()), request_id_of(request))
+    return problem_response(validation_problem(error.errors()), request_id_of(request), visit=request)
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type
     request_id = request_id_of(request)
     if isinstance(error, RefusalError):
-        return problem_response(error.error, request_id)
+        return problem_response(error.error, request_id, visit=request)
     # their words may come from any library, so only the status is taken over
     ours = {
         404: errors.NotFoundError("there is nothing at this address; /docs lists what there is"),
@@ -155,10 +173,13 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
         400: BadRequestError("the body cannot be read"),
     }.get(error.status_code)
     if ours is not None:
-        return problem_response(ours, request_id, headers=error.headers)
-    phrase = HTTPStatus(error.status_code).phrase
+        return problem_response(ours, request_id, headers=error.headers, visit=request)
+    status = error.status_code
+    phrase = HTTPStatus(status).phrase
     other = OtherHttpError(f"the request was refused: {phrase.lower()}")
-    return problem_response(other, request_id, status=error.status_code, title=phrase, headers=error.headers)
+    return problem_response(
+        other, request_id, status=status, title=phrase, headers=error.headers, visit=request
+    )
 
 
 def validation_problem(found: Sequence[Mapping[str, Any]]) -> GeoServiceError:
@@ -207,10 +228,37 @@ def _own_headers(error: GeoServiceError) -> dict[str, str]:
     return headers
 
 
-def _is_page_visit(request: Request) -> bool:
-    """Tell whether a person's browser goes to one of our pages, so that a sign-in page helps more."""
-    wants_html = "text/html" in request.headers.get("accept", "")
-    return request.method == "GET" and wants_html and not request.url.path.startswith("/v1/")
+def prefers_page(request: Request) -> bool:
+    """Tell whether a person's browser asks: it reads something and likes HTML better than JSON."""
+    if request.method not in {"GET", "HEAD"}:
+        return False
+    likes = _liking(request.headers.get("accept", ""))
+    json_types = ("application/json", MEDIA_TYPE)
+    return likes.get("text/html", 0.0) > max(likes.get(kind, 0.0) for kind in json_types)
+
+
+def _liking(accept: str) -> dict[str, float]:
+    """Read which media types a header ``Accept`` names, and how much each is liked (RFC 9110, 12.5.1)."""
+    likes = {}
+    for entry in accept.split(",")[:50]:
+        kind, *parameters = (part.strip().lower() for part in entry.split(";"))
+        weights = [part[2:] for part in parameters if part.startswith("q=")]
+        try:
+            likes[kind] = float(weights[0]) if weights else 1.0
+        except ValueError:
+            likes[kind] = 0.0
+    return likes
+
+
+def _as_page(problem: Mapping[str, Any], request: Request) -> bytes:
+    """Write a problem as a page, in the language that the address asks for."""
+    english = request.query_params.get("lang") == "en"
+    return problem_page(problem, _address(request), "en" if english else "zh").encode()
+
+
+def _address(request: Request) -> str:
+    """Return path and query of a request."""
+    return request.url.path + (f"?{request.url.query}" if request.url.query else "")
 
 
 def _safe(value: Any) -> Any:

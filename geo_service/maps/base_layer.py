@@ -10,9 +10,12 @@ from folium.elements import JSCSSMixin
 from folium.map import Layer
 from folium.template import Template
 
-from geo_service.maps.offline import own_script, safe_text, script_json
+from geo_service.maps.figures import Label
+from geo_service.maps.layers import layer_name
+from geo_service.maps.offline import CORE, own_script, script_json
 
 TILE_LAYERS = ("landuse", "water", "buildings", "roads", "rail", "places")
+_NAME = Label("底图", "Base map")
 _MAIN_ROADS = {"motorway", "trunk", "primary", "secondary", "tertiary"}
 _TOLERANCE_DEG = 1e-4  # 11 m: below a pixel at the zooms a page without a server is read at
 _MOST_FEATURES = 4000  # of one layer; more would make the page slow to open
@@ -27,7 +30,7 @@ class BaseLayer(JSCSSMixin, Layer):
         ``{"url": "/maps/tiles/base/{z}/{x}/{y}.mvt", "max_data_zoom": 15}``: tiles with the layers
         :data:`TILE_LAYERS`, attributes ``kind`` and ``name``; or ``{"embedded": element id}`` for features
         from :func:`base_features`.
-    name : str
+    name : Label
         Name in the layer control.
     """
 
@@ -37,12 +40,12 @@ class BaseLayer(JSCSSMixin, Layer):
         "{% endmacro %}"
     )
 
-    def __init__(self, source: Mapping[str, Any], name: str = "底图 Base map") -> None:
-        super().__init__(name=safe_text(name), overlay=True)
+    def __init__(self, source: Mapping[str, Any], name: Label = _NAME) -> None:
+        super().__init__(name=layer_name(name), overlay=True)
         self._name = "BaseLayer"
         self.config_json = script_json(dict(source))
         tiles = [("protomaps_leaflet", "")] if "url" in source else []
-        self.default_js = [*tiles, own_script("js/core.js"), own_script("js/base.js")]
+        self.default_js = [*tiles, *CORE, own_script("js/base.js")]
 
 
 def base_features(frames: Mapping[str, gpd.GeoDataFrame]) -> bytes:

@@ -14,10 +14,9 @@ from folium.map import Layer
 from folium.template import Template
 
 from geo_service.maps.figures import Label
-from geo_service.maps.offline import own_script, safe_text, script_json
+from geo_service.maps.offline import CORE, own_script, safe_text, script_json
 
 Source = Mapping[str, str]
-_CORE = own_script("js/core.js")
 _PANEL = own_script("js/panel.js")
 
 
@@ -56,11 +55,17 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class PageLink:
-    """A link in the heading; ``current`` marks the page it stands on."""
+    """An entry of the page's navigation; ``current`` marks the page it stands on."""
 
     label: Label
     url: str
     current: bool = False
+
+
+def layer_name(label: Label) -> str:
+    """Name of a layer in the control, which takes markup; what comes from data is escaped."""
+    zh, en = safe_text(label.zh), safe_text(label.en)
+    return f'<span lang="zh-CN">{zh}</span> <small lang="en">{en}</small>' if en and en != zh else zh
 
 
 class ThemeLayer(JSCSSMixin, Layer):
@@ -68,7 +73,7 @@ class ThemeLayer(JSCSSMixin, Layer):
 
     Parameters
     ----------
-    name : str
+    name : Label
         Name in the layer control.
     levels : sequence of LevelSource
         From the top down.
@@ -94,7 +99,7 @@ class ThemeLayer(JSCSSMixin, Layer):
 
     def __init__(
         self,
-        name: str,
+        name: Label,
         levels: Sequence[LevelSource],
         measures: Sequence[Measure],
         *,
@@ -104,7 +109,7 @@ class ThemeLayer(JSCSSMixin, Layer):
         finest: str = "",
         after_heat: bool = False,
     ) -> None:
-        super().__init__(name=safe_text(name), overlay=True)
+        super().__init__(name=layer_name(name), overlay=True)
         self._name = "ThemeLayer"
         config = {
             "levels": [_level_config(one) for one in levels],
@@ -117,7 +122,7 @@ class ThemeLayer(JSCSSMixin, Layer):
         }
         self.config_json = script_json(config)
         scripts = ("js/shapes.js", "js/cells.js", "js/panel.js", "js/theme.js")
-        self.default_js = [_CORE, *map(own_script, scripts)]
+        self.default_js = [*CORE, *map(own_script, scripts)]
 
 
 class UnitsLayer(JSCSSMixin, Layer):
@@ -130,11 +135,11 @@ class UnitsLayer(JSCSSMixin, Layer):
     )
 
     def __init__(self, label: Label, source: Source, *, color: str = "#22303c") -> None:
-        super().__init__(name=safe_text(f"{label.zh} {label.en}"), overlay=True)
+        super().__init__(name=layer_name(label), overlay=True)
         self._name = "UnitsLayer"
         config = {"source": dict(source), "label": label.as_dict(), "color": color}
         self.config_json = script_json(config)
-        self.default_js = [_CORE, _PANEL, own_script("js/overlays.js")]
+        self.default_js = [*CORE, _PANEL, own_script("js/overlays.js")]
 
 
 class HeatLayer(JSCSSMixin, Layer):
@@ -147,16 +152,19 @@ class HeatLayer(JSCSSMixin, Layer):
     )
 
     def __init__(self, label: Label, source: Source) -> None:
-        super().__init__(name=safe_text(f"{label.zh} {label.en}"), overlay=True)
+        super().__init__(name=layer_name(label), overlay=True)
         self._name = "HeatLayer"
         config = {"source": dict(source), "label": label.as_dict()}
         self.config_json = script_json(config)
         scripts = ("js/shapes.js", "js/panel.js", "js/overlays.js")
-        self.default_js = [("leaflet-heat.js", ""), _CORE, *map(own_script, scripts)]
+        self.default_js = [("leaflet-heat.js", ""), *CORE, *map(own_script, scripts)]
 
 
 class Heading(JSCSSMixin, MacroElement):
-    """Title of the page and the way to the others; also prepares the map (panes, zoom, scale)."""
+    """Title of the page; also prepares the map (panes, zoom, scale).
+
+    A page without the shell, a single file, has the language switch here.
+    """
 
     _template = Template(
         "{% macro script(this, kwargs) %}"
@@ -164,7 +172,7 @@ class Heading(JSCSSMixin, MacroElement):
         "GeoService.heading({{ this._parent.get_name() }}, {{ this.config_json }});"
         "{% endmacro %}"
     )
-    default_js = [_CORE, _PANEL]  # noqa: RUF012 - Folium's way
+    default_js = [*CORE, _PANEL]  # noqa: RUF012 - Folium's way
 
     def __init__(
         self,
@@ -172,7 +180,7 @@ class Heading(JSCSSMixin, MacroElement):
         *,
         bounds: tuple[float, float, float, float],
         subtitle: Label | None = None,
-        links: Sequence[PageLink] = (),
+        language_switch: bool = False,
         attribution: str = "",
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -182,9 +190,7 @@ class Heading(JSCSSMixin, MacroElement):
             "subtitle": subtitle.as_dict() if subtitle else None,
             "bounds": list(bounds),
             "attribution": attribution,
-            "links": [
-                {"label": link.label.as_dict(), "url": link.url, "current": link.current} for link in links
-            ],
+            "language_switch": language_switch,
         }
         self.config_json = script_json(config)
 

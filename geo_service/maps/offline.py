@@ -31,6 +31,8 @@ _OUTSIDE = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _OWN = "static:"
+#: Scripts that every element of ours stands on.
+CORE = ("static:js/shell.js", ""), ("static:js/core.js", "")
 _INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
 
@@ -97,6 +99,18 @@ class EmbeddedJson(Element):
         return f'<script type="application/json" id="{html.escape(self.element_id)}">{text}</script>'
 
 
+class Markup(Element):
+    """Markup as it stands: branca would read it as a Jinja template."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+
+    def render(self, **_: object) -> str:
+        """Return the markup."""
+        return self.text
+
+
 class OfflineFigure(Figure):
     """Figure whose scripts and styles are our own copies.
 
@@ -110,7 +124,7 @@ class OfflineFigure(Figure):
 
     _template = Template(
         "<!DOCTYPE html>\n"
-        '<html lang="zh-CN">\n'
+        '<html lang="zh-CN" data-lang="zh">\n'
         "<head>\n"
         "<title>{{ this.title }}</title>\n"
         "{{ this.header.render(**kwargs) }}\n"
@@ -134,6 +148,10 @@ class OfflineFigure(Figure):
         else:
             icon = f'<link rel="icon" href="{static_url("img/favicon.svg")}" type="image/svg+xml">'
         self.header.add_child(Element(icon), name="icon")
+
+    def add_header(self, markup: str) -> None:
+        """Put markup above the map; whoever writes it escapes what comes from data."""
+        self.html.add_child(Markup(markup), name="shell")
 
     def embed(self, element_id: str, payload: bytes) -> None:
         """Put JSON into the page under an element id."""
@@ -228,6 +246,7 @@ def offline_map(
     chart.default_css = [("leaflet_css", "")]
     figure = OfflineFigure(title, single_file=single_file)
     figure.add_child(chart)
+    figure.add_style("css/shell.css")
     figure.add_style("css/maps.css")
     return chart
 

@@ -30,6 +30,7 @@ from geo_service.maps.layers import (
 from geo_service.maps.offline import OfflineFigure, Page, offline_map
 from geo_service.maps.shapes import Detail, encode_shapes
 from geo_service.model import Level
+from geo_service.web.pages import NavLink, shell
 
 STAFFING = Label("力量配备密度", "Staffing density")
 COVERAGE = Label("五分钟到场覆盖", "Five-minute coverage")
@@ -48,7 +49,7 @@ class Place:
     subtitle : Label or None
         Place, edition, moment: one line under the title.
     links : sequence of PageLink
-        The way to the other pages; empty in a single file.
+        Navigation of the shell that stands above the map; a single file has neither.
     attribution : str
         Whose data it is, in the corner.
     """
@@ -222,11 +223,13 @@ class _Build:
         figure = self.map.get_root()
         assert isinstance(figure, OfflineFigure)  # noqa: S101 - for the type checker
         self.figure: OfflineFigure = figure
+        if self.place.links:
+            self.figure.add_header(_shell(self.place.links))
         heading = Heading(
             title,
             bounds=place.bounds,
             subtitle=place.subtitle,
-            links=self.place.links,
+            language_switch=not self.place.links,
             attribution=place.attribution,
         )
         self.map.add_child(heading)
@@ -250,7 +253,7 @@ class _Build:
     ) -> None:
         sources = [one if isinstance(one, LevelSource) else self._level(one) for one in levels]
         layer = ThemeLayer(
-            f"{name.zh} {name.en}",
+            name,
             sources,
             measures,
             bounds=self.place.bounds,
@@ -296,6 +299,12 @@ class _Build:
                 for measure, content in one.figures.items()
             },
         )
+
+
+def _shell(links: Sequence[PageLink]) -> str:
+    """Header of the page, the same as on all others."""
+    entries = [NavLink(link.label.zh, link.label.en, link.url) for link in links]
+    return shell(next((link.url for link in links if link.current), ""), entries)
 
 
 def _is_embedded(levels: Levels) -> bool:

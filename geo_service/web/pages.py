@@ -1,32 +1,131 @@
-"""The plain pages: landing page and API documentation. Small templates, no framework, no outside address."""
+"""The plain pages: one shell around all of them, small templates, no framework, no outside address.
+
+A page is a template of its own inside ``templates/base.html``: :func:`page` puts the head, the header with
+navigation, language switch and sign-in state, and the styles around it. The map pages, which Folium writes,
+take the same header from :func:`shell`.
+
+Words stand twice, ``<span lang="zh-CN">`` and ``<small lang="en">``. ``data-lang`` of the document says which
+is read: ``zh`` shows Chinese with English small beside it, ``en`` English alone (``css/shell.css``).
+"""
 
 import html
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 from geo_service.web.assets import static_url, vendored
+
+Lang = Literal["zh", "en"]
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _PLACEHOLDER = re.compile(r"\{\{ (\w+):([^}]+) \}\}")
 
-# for both pages: their scripts and styles are files of our own; Swagger UI sets inline styles
+# for all of them: their scripts and styles are files of our own; Swagger UI sets inline styles
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
 )
 
 
-@lru_cache(maxsize=1)
-def landing_page() -> str:
+@dataclass(frozen=True, slots=True)
+class NavLink:
+    """One entry of the navigation."""
+
+    zh: str
+    en: str
+    url: str
+
+
+#: The navigation of every page; the home page is behind the name of the product.
+NAVIGATION = (
+    NavLink("力量配备", "Staffing", "/maps/staffing"),
+    NavLink("到场覆盖", "Coverage", "/maps/coverage"),
+    NavLink("事件热力", "Incidents", "/maps/incidents"),
+    NavLink("接口", "API", "/docs"),
+)
+
+
+def words(zh: str, en: str) -> str:
+    """Markup of words in both languages, escaped; what is the same in both stands once."""
+    if not en or en == zh:
+        return html.escape(zh)
+    return f'<span lang="zh-CN">{html.escape(zh)}</span> <small lang="en">{html.escape(en)}</small>'
+
+
+def shell(current: str = "", navigation: Sequence[NavLink] = NAVIGATION) -> str:
+    """Markup of the header: name, navigation, language switch, who is signed in.
+
+    Parameters
+    ----------
+    current : str
+        Address of the entry on which the page stands.
+    navigation : sequence of NavLink
+        The entries.
+    """
+    marks = {current: ' aria-current="page"'}
+    links = "".join(
+        f'<a href="{html.escape(link.url)}"{marks.get(link.url, "")}>{words(link.zh, link.en)}</a>'
+        for link in navigation
+    )
+    return _filled("shell.html", {}, {"links": links})
+
+
+def page(
+    title: str, content: str, *, current: str = "", kind: str = "plain", lang: Lang = "zh", head: str = ""
+) -> str:
+    """Document with the shell around some content.
+
+    Parameters
+    ----------
+    title : str
+        Title of the document; escaped here.
+    content, head : str
+        Markup, escaped by its writer: what stands below the header, and what the document's head needs more.
+    current : str
+        Address of the navigation's entry on which the page stands.
+    kind : str
+        Class of the body, for its style.
+    lang : {"zh", "en"}
+        Language at first, until the reader's own choice is known.
+    """
+    values = {"title": title, "kind": kind, "lang": lang, "html_lang": "en" if lang == "en" else "zh-CN"}
+    parts = {"shell": shell(current), "content": content, "head": head}
+    return _filled("base.html", values, parts)
+
+
+@lru_cache(maxsize=2)
+def landing_page(lang: Lang = "zh") -> str:
     """Document for ``/``: what this is, the way to the maps and the API, live counts from ``/v1/status``."""
-    return _filled("landing.html")
+    title = "社区网格与巡防覆盖" if lang == "zh" else "Community grids and patrol coverage"
+    return page(f"geo_service · {title}", _filled("landing.html"), kind="landing", lang=lang)
 
 
 @lru_cache(maxsize=8)
-def docs_page(openapi_url: str, title: str = "geo_service API") -> str:
+def docs_page(openapi_url: str, title: str = "接口 API · geo_service", lang: Lang = "zh") -> str:
     """Document for ``/docs``: Swagger UI from our own copies, for the OpenAPI document at an address."""
-    return _filled("docs.html", openapi_url=openapi_url, title=title)
+    style = f'<link rel="stylesheet" href="{html.escape(static_url(vendored("swagger_ui_css")))}">'
+    content = _filled("docs.html", {"openapi_url": openapi_url})
+    return page(title, content, current="/docs", kind="docs", lang=lang, head=style)
+
+
+def sign_in_page(target: str, problem: str = "", lang: Lang = "zh") -> str:
+    """Document for ``/sign-in``.
+
+    Parameters
+    ----------
+    target : str
+        Address to go on to.
+    problem : str
+        Markup of why the key was refused, escaped by its writer.
+    lang : {"zh", "en"}
+        Language at first.
+    """
+    shown = f'<p class="bad" role="alert">{problem}</p>' if problem else ""
+    content = _filled("sign-in.html", {"next": target}, {"problem": shown})
+    return page("登录 Sign in · geo_service", content, kind="plain", lang=lang)
 
 
 def favicon() -> bytes:
@@ -34,12 +133,22 @@ def favicon() -> bytes:
     return (Path(__file__).parent / "static" / "img" / "favicon.svg").read_bytes()
 
 
-def _filled(template: str, **values: str) -> str:
-    """Fill ``{{ static:file }}``, ``{{ vendor:link name }}`` and ``{{ value:name }}``, escaped."""
+def _filled(template: str, values: dict[str, str] | None = None, parts: dict[str, str] | None = None) -> str:
+    """Fill ``{{ static:file }}``, ``{{ vendor:name }}`` and ``{{ value:name }}``, escaped; ``part`` is not."""
     resolve = {
         "static": static_url,
         "vendor": lambda name: static_url(vendored(name)),
-        "value": values.__getitem__,
+        "value": (values or {}).__getitem__,
     }
-    text = (_TEMPLATES / template).read_text(encoding="utf-8")
-    return _PLACEHOLDER.sub(lambda m: html.escape(resolve[m[1]](m[2])), text)
+
+    def put(found: re.Match[str]) -> str:
+        kind, name = found[1], found[2]
+        return (parts or {})[name] if kind == "part" else html.escape(resolve[kind](name))
+
+    return _PLACEHOLDER.sub(put, _read(template))
+
+
+@lru_cache(maxsize=16)
+def _read(template: str) -> str:
+    """Text of a template."""
+    return (_TEMPLATES / template).read_text(encoding="utf-8")

@@ -73,11 +73,10 @@ def create_map_app(town: Town) -> FastAPI:  # noqa: C901 - one small handler a r
             PageLink(Label(*words.split(" ")), f"/maps/{path}", current=path == current)
             for path, words in PATHS.items()
         ]
-        home = PageLink(Label("首页", "Home"), "/")
         return Place(
             town.bounds,
             Label("示例县 · 版本 7", "Demo county · edition 7"),
-            [*links, home],
+            links,
             "示例数据 demo data",
         )
 
@@ -150,6 +149,10 @@ def create_map_app(town: Town) -> FastAPI:  # noqa: C901 - one small handler a r
     @app.get("/")
     def home() -> HTMLResponse:
         return HTMLResponse(landing_page())
+
+    @app.get("/session")
+    def session() -> dict[str, bool]:
+        return {"signed_in": False}
 
     @app.get("/docs")
     def docs() -> HTMLResponse:

@@ -57,13 +57,13 @@ def test_staffing_shows_levels_units_and_legend(page: Page, small_town_url: str)
     open_map(page, f"{small_town_url}/maps/staffing")
     panel = page.get_by_role("region", name="图例 Legend")
     expect(panel).to_contain_text("力量配备密度")
-    expect(panel).to_contain_text("单位 Unit: 人 / 千人")
+    expect(panel).to_contain_text("单位：人 / 千人 Unit: staff per 1,000 residents")
     expect(panel.locator(".gs-legend li")).to_have_count(7)  # six classes and "no data"
-    panel.get_by_role("radio", name="微网格 Micro-grid").click()
+    panel.get_by_role("radio", name="微网格").click()
     expect(panel).to_contain_text("微网格 Micro-grid · 576")
-    panel.get_by_role("radio", name="社区 Community").click()
+    panel.get_by_role("radio", name="社区").click()
     expect(panel).to_contain_text("社区 Community · 16")
-    panel.get_by_role("radio", name="每平方公里 per km²").click()
+    panel.get_by_role("radio", name="每平方公里").click()
     expect(panel).to_contain_text("人 / 平方公里")
     assert painted_colors(page, "gs-cells") >= 4
 

@@ -11,7 +11,7 @@ def test_landing_shows_live_counts_and_leads_on(page: Page, small_town_url: str)
     expect(figures).to_contain_text("180 / 548")
     expect(figures).to_contain_text("87.3%")
     for name in ("力量配备密度", "五分钟到场覆盖", "事件热力", "接口文档"):
-        expect(page.get_by_role("link", name=name)).to_be_visible()
+        expect(page.locator("main").get_by_role("link", name=name)).to_be_visible()
     page.get_by_role("link", name="五分钟到场覆盖").click()
     expect(page).to_have_title("五分钟到场覆盖 Five-minute coverage")
 

@@ -78,7 +78,7 @@ def test_the_landing_page_counts_and_leads_to_every_map(page: Page, service: str
     expect(figures).to_contain_text(f"{status['coverage']['share'] * 100:.1f}".removesuffix(".0") + "%")
     for title in MAPS:
         page.goto(service)
-        page.get_by_role("link", name=title).click()
+        page.locator("main").get_by_role("link", name=title).click()
         page.wait_for_selector('html[data-ready="yes"]', state="attached")
         expect(page.locator(".gs-heading h1")).to_contain_text(title)
 
@@ -105,12 +105,12 @@ def test_a_map_loads_cells_base_map_and_legend_from_here_alone(
 def test_levels_measures_and_layers_are_switched(page: Page, service: str) -> None:
     open_map(page, f"{service}/maps/staffing")
     panel = page.locator(".gs-panel")
-    for level, cells in (("微网格", "340"), ("村（社区）", "4"), ("网格 Grid", "14")):
-        panel.get_by_role("radio", name=level).click()
+    for level, cells in (("微网格", "340"), ("村（社区）", "4"), ("网格", "14")):
+        panel.get_by_role("radio", name=level, exact=True).click()
         expect(panel.locator(".gs-shown")).to_have_text(re.compile(rf" · {cells}$"))
     for measure, unit in (("每百户", "人 / 百户"), ("每千人", "人 / 千人"), ("每平方公里", "人 / 平方公里")):
         panel.get_by_role("radio", name=measure).click()
-        expect(panel).to_contain_text(f"单位 Unit: {unit}")
+        expect(panel).to_contain_text(f"单位：{unit}")
     for box in page.locator(".leaflet-control-layers-overlays input").all():
         box.uncheck()
     expect(panel).to_have_count(0)
@@ -122,14 +122,16 @@ def test_levels_measures_and_layers_are_switched(page: Page, service: str) -> No
 def test_the_tooltip_gives_code_name_and_value_as_text(page: Page, service: str) -> None:
     open_map(page, f"{service}/maps/coverage")
     page.get_by_role("checkbox", name="出发点位").uncheck()
-    page.get_by_role("radio", name="网格 Grid", exact=True).click()
+    page.get_by_role("radio", name="网格", exact=True).click()
     page.wait_for_selector('html[data-ready="yes"]', state="attached")
     page.mouse.move(660, 400)
     page.mouse.move(664, 404)
     tooltip = page.locator(".gs-tooltip")
     expect(tooltip.locator("b")).to_have_text(HOSTILE)
-    expect(tooltip.locator(".gs-code")).to_have_text(re.compile(r"网格 \d{15}"))
-    expect(tooltip.locator(".gs-line")).to_contain_text(re.compile(r"5 分钟覆盖率\s*[\d.]+%"))
+    expect(tooltip.locator(".gs-code")).to_have_text(re.compile(r"网格 Grid \d{15}"))
+    expect(tooltip.locator(".gs-line")).to_contain_text(
+        re.compile(r"5 分钟覆盖率 Covered within 5 min\s*[\d.]+%")
+    )
     assert page.evaluate("window.harmed") is None
     assert page.locator(".gs-tooltip img").count() == 0
 

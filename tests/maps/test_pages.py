@@ -54,7 +54,8 @@ def test_served_page_is_small_and_says_what_to_fetch() -> None:
     assert [m["code"] for m in theme["measures"]] == ["a", "b"]
     assert config(page.html, "unitsLayer")["source"] == {"url": "/maps/units.json"}
     assert config(page.html, "begin")["bounds"] == list(TOWN.bounds)
-    assert config(page.html, "heading")["links"][0]["url"] == "/"
+    assert config(page.html, "heading")["language_switch"] is False
+    assert page.html.count('<header class="shell">') == 1
 
 
 def test_single_files_hold_shapes_figures_and_points() -> None:
@@ -75,7 +76,10 @@ def test_single_files_hold_shapes_figures_and_points() -> None:
     back = decode_shapes(held["shapes-grid"].encode())
     assert back.codes == tuple(TOWN.cells("grid")["code"])
     assert "/static/" not in page
-    assert config(page, "heading")["links"] == []  # a file leads nowhere
+    assert config(page, "heading")["language_switch"] is True
+    assert "shell-nav" not in re.sub(
+        r"<(style|script)>.*?</\1>", "", page, flags=re.DOTALL
+    )  # it leads nowhere
     page = incident_map(levels, place=PLACE, heat=Embedded(heat_json(TOWN.incidents(9)))).html
     assert 'id="heat"' in page
 

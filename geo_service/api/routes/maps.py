@@ -20,6 +20,7 @@ from geo_service.model import Mode
 from geo_service.services.mapping import View, shapes_mark
 from geo_service.services.tiling import Tiling
 from geo_service.store import tiles
+from geo_service.web.pages import NAVIGATION, Lang
 
 router = Router(prefix="/maps", tags=["maps"], dependencies=[READERS])
 
@@ -34,15 +35,10 @@ At = Annotated[
 Version = Annotated[
     str, Query(max_length=64, description="Mark of the content; while it is the present one, kept for ever")
 ]
+Language = Annotated[Lang, Query(description="Language of the page; its switch changes and remembers it")]
 LimitS = Annotated[int, Query(ge=1, le=14_400)]
 LevelPath = Annotated[str, Path(pattern="^[a-z][a-z0-9_]{0,31}$")]
 EditionPath = Annotated[int, Path(ge=1, le=2**31 - 1)]
-
-PAGES: dict[Kind, Label] = {
-    "staffing": Label("力量配备", "Staffing"),
-    "coverage": Label("到场覆盖", "Coverage"),
-    "incidents": Label("事件热力", "Incidents"),
-}
 
 
 def _view(at: datetime | None, mode: Mode, limit_s: int) -> View:
@@ -128,15 +124,24 @@ def units(
 
 @router.get("/{kind}", response_class=Response)
 def page(
-    request: Request, state: State, kind: Kind, at: At = None, mode: Mode = Mode.EBIKE, limit_s: LimitS = 300
+    request: Request,
+    state: State,
+    kind: Kind,
+    at: At = None,
+    mode: Mode = Mode.EBIKE,
+    limit_s: LimitS = 300,
+    lang: Language = "zh",
 ) -> Response:
     """Show a map page (HTML)."""
+    del lang  # the page's own script reads it, so that there is one page to keep for both
     view = _view(at, mode, limit_s)
     tiling = state.tilings.get(view.at)
     with state.database.reading() as connection:
         version = tiles.base_version(connection)
-    links = [PageLink(Label("首页", "Home"), "/")]
-    links += [PageLink(label, f"/maps/{name}", current=name == kind) for name, label in PAGES.items()]
+    links = [
+        PageLink(Label(link.zh, link.en), link.url, current=link.url == request.url.path)
+        for link in NAVIGATION
+    ]
     made = state.mapper.served_page(kind, tiling, view, links, version)
     response = tagged(request, made.html, f"{tiling.edition.id}", "text/html")
     response.headers["Content-Security-Policy"] = made.content_security_policy

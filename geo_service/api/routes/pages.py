@@ -8,7 +8,7 @@ from starlette.types import Scope
 from geo_service.api.access import PUBLIC, Access
 from geo_service.api.routing import Router
 from geo_service.web.assets import STATIC_DIR
-from geo_service.web.pages import CONTENT_SECURITY_POLICY, docs_page, favicon, landing_page
+from geo_service.web.pages import CONTENT_SECURITY_POLICY, Lang, docs_page, favicon, landing_page
 
 router = Router(tags=["pages"], dependencies=[PUBLIC], include_in_schema=False)
 
@@ -38,15 +38,15 @@ def static_files() -> PublicFiles:
 
 # the pages are read from files, hence no coroutines
 @router.get("/")
-def front_page() -> HTMLResponse:
+def front_page(lang: Lang = "zh") -> HTMLResponse:
     """Show the front page."""
-    return HTMLResponse(landing_page(), headers=_PAGE)
+    return HTMLResponse(landing_page(lang), headers=_PAGE)
 
 
 @router.get("/docs")
-def docs() -> HTMLResponse:
+def docs(lang: Lang = "zh") -> HTMLResponse:
     """Show the API's description; nothing is fetched from elsewhere."""
-    return HTMLResponse(docs_page("/openapi.json"), headers=_PAGE)
+    return HTMLResponse(docs_page("/openapi.json", lang=lang), headers=_PAGE)
 
 
 @router.get("/favicon.ico")

@@ -1,42 +1,42 @@
-"""Signing in to the pages with an API key: a form, a cookie, and the way out."""
+"""Signing in to the pages with an API key: a form, a cookie, who it is, and the way out."""
 
-from html import escape
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from fastapi import Form, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
 
 from geo_service.api.access import (
     PUBLIC,
     SESSION_COOKIE,
+    Access,
     client_address,
     refuse_busy_guesser,
     refuse_foreign_origin,
 )
-from geo_service.api.html import page
 from geo_service.api.routing import Router
 from geo_service.api.state import State
 from geo_service.errors import UnauthenticatedError
+from geo_service.model import Role
 from geo_service.services.identity import SESSION_S
+from geo_service.web.pages import CONTENT_SECURITY_POLICY, Lang, words
+from geo_service.web.pages import sign_in_page as form_page
 
 router = Router(tags=["identity"], dependencies=[PUBLIC], include_in_schema=False)
 
-_FORM = """{problem}
-<form method="post" action="/sign-in">
-<label>密钥 API key
-<input name="key" type="password" autocomplete="current-password" required autofocus></label>
-<input name="next" type="hidden" value="{next}">
-<button>登录 Sign in</button>
-</form>"""
+_HEADERS = {"Cache-Control": "no-store", "Content-Security-Policy": CONTENT_SECURITY_POLICY}
+_ANYONE = Access(frozenset(Role))
 
 
 # "next" is a link, not a secret: what is not a path of ours becomes the front page
 @router.get("/sign-in", response_class=HTMLResponse)
-async def sign_in_page(next: str = "/") -> HTMLResponse:  # noqa: A002 - the parameter's public name
+def sign_in_page(
+    next: str = "/",  # noqa: A002 - the parameter's public name
+    lang: Lang = "zh",
+) -> HTMLResponse:
     """Show the form."""
-    return _form(own_path(next))
+    return HTMLResponse(form_page(own_path(next), lang=lang), headers=_HEADERS)
 
 
 @router.post("/sign-in")
@@ -54,7 +54,8 @@ async def sign_in(
         _, token = await run_in_threadpool(state.gate.open_session, key.strip())
     except UnauthenticatedError:
         state.attempts.failed(address)
-        return _form(own_path(next), "密钥无效 This key is not known, or it was revoked", status=401)
+        refused = form_page(own_path(next), words("密钥无效", "This key is not known, or it was revoked."))
+        return HTMLResponse(refused, 401, headers=_HEADERS)
     response = RedirectResponse(own_path(next), 303)
     response.set_cookie(
         SESSION_COOKIE,
@@ -72,8 +73,29 @@ async def sign_out(request: Request) -> Response:
     """Forget the cookie."""
     refuse_foreign_origin(request)
     response = RedirectResponse("/", 303)
-    response.delete_cookie(SESSION_COOKIE, httponly=True, samesite="strict")
+    _forget_cookie(response)
     return response
+
+
+@router.get("/session")
+async def session(request: Request) -> JSONResponse:
+    """Say who is signed in, for the header of the pages."""
+    visitor: dict[str, object] = {"signed_in": False}
+    if SESSION_COOKIE in request.cookies:
+        try:
+            principal = await _ANYONE.check(request)
+        except UnauthenticatedError:
+            principal = None
+        if principal is not None:
+            visitor = {"signed_in": True, "name": principal.name, "role": principal.role.value}
+    response = JSONResponse(visitor, headers={"Cache-Control": "private, no-store"})
+    if SESSION_COOKIE in request.cookies and not visitor["signed_in"]:
+        _forget_cookie(response)  # it has ended; shown again and again it would look like guessing
+    return response
+
+
+def _forget_cookie(response: Response) -> None:
+    response.delete_cookie(SESSION_COOKIE, httponly=True, samesite="strict")
 
 
 def _is_secure(request: Request) -> bool:
@@ -89,9 +111,3 @@ def own_path(address: str) -> str:
     ours = not parts.scheme and not parts.netloc and parts.path.startswith("/") and parts.path[:2] != "//"
     clean = address.isascii() and address.isprintable()
     return address if ours and clean else "/"
-
-
-def _form(target: str, problem: str = "", status: int = 200) -> HTMLResponse:
-    shown = f'<p class="bad">{escape(problem)}</p>' if problem else ""
-    body = _FORM.format(problem=shown, next=escape(target))
-    return HTMLResponse(page("登录 Sign in", body), status, headers={"Cache-Control": "no-store"})

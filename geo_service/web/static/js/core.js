@@ -35,10 +35,46 @@ window.GeoService = window.GeoService || {};
     return node;
   };
 
-  /** Chinese first, English smaller beside it. */
+  /** Words in both languages: Chinese, English smaller beside it; which is read is a matter of style (shell.css). */
   GS.label = function (label, className) {
-    const english = label.en && label.en !== label.zh ? [" ", GS.element("small", "", label.en)] : [];
-    return GS.element("span", className || "gs-label", label.zh, ...english);
+    const box = GS.element("span", className || "gs-label");
+    if (!label.en || label.en === label.zh) box.append(label.zh);
+    else box.append(spoken("span", "zh-CN", label.zh), " ", spoken("small", "en", label.en));
+    return box;
+  };
+
+  /** The same from two texts. */
+  GS.words = (zh, en) => GS.label({ zh, en });
+
+  function spoken(tag, lang, text) {
+    const node = GS.element(tag, "", text);
+    node.lang = lang;
+    return node;
+  }
+
+  /** Button that folds what stands below it away, and remembers it. */
+  GS.foldButton = function (box, name) {
+    const button = GS.element("button", "gs-fold");
+    button.type = "button";
+    const show = (folded) => {
+      box.classList.toggle("gs-folded", folded);
+      button.setAttribute("aria-expanded", String(!folded));
+      button.title = folded ? "展开 Unfold" : "收起 Fold";
+      button.setAttribute("aria-label", button.title);
+    };
+    button.addEventListener("click", () => {
+      const folded = !box.classList.contains("gs-folded");
+      GS.remember(name, folded ? "folded" : "open");
+      show(folded);
+    });
+    show(GS.isFolded(name));
+    return button;
+  };
+
+  /** Whether a panel was left folded; on a small window it is at first. */
+  GS.isFolded = function (name) {
+    const small = window.innerHeight < 560 || window.innerWidth < 720;
+    return (GS.recall(name) || (small ? "folded" : "open")) === "folded";
   };
 
   const formats = new Map();
@@ -78,7 +114,7 @@ window.GeoService = window.GeoService || {};
   /** Say on the map what went wrong, and in the console in full. */
   GS.fail = function (map, error) {
     console.error(error);
-    const box = GS.element("div", "gs-error", "数据加载失败，请刷新重试", GS.element("small", "", "Could not load the data; please reload."));
+    const box = GS.element("div", "gs-error", GS.words("数据加载失败，请刷新重试", "Could not load the data; please reload."));
     box.setAttribute("role", "alert");
     map.getContainer().append(box);
   };
@@ -92,8 +128,10 @@ window.GeoService = window.GeoService || {};
     }
     const [west, south, east, north] = config.bounds;
     const bounds = L.latLngBounds([south, west], [north, east]);
-    const zoom = fittingZoom(map, bounds);
-    map.setView(bounds.getCenter(), zoom, { animate: false });
+    const rim = rimOf(map);
+    const zoom = fittingZoom(map, bounds, rim);
+    const middle = map.project(bounds.getCenter(), zoom).add([(rim.right - rim.left) / 2, (rim.bottom - rim.top) / 2]);
+    map.setView(map.unproject(middle, zoom), zoom, { animate: false });
     GS.heatTo = Math.min(17, Math.max(13, zoom + 1)); // nearer than this, counts by cell say more than heat
     L.control.zoom({ position: "bottomright", zoomInTitle: "放大 Zoom in", zoomOutTitle: "缩小 Zoom out" }).addTo(map);
     L.control.scale({ position: "bottomleft", imperial: false, maxWidth: 140 }).addTo(map);
@@ -105,9 +143,15 @@ window.GeoService = window.GeoService || {};
     GS.pending = 0;
   };
 
-  /** Largest whole zoom at which a place fills the window; a rim of a few per cent may stand over. */
-  function fittingZoom(map, bounds) {
-    const size = map.getSize();
+  /** What the panels cover of the map at its edges, in pixels: the place is shown in what is left. */
+  function rimOf(map) {
+    if (map.getSize().x < 720) return { left: 0, right: 0, top: 60, bottom: 0 };
+    return { left: 14, right: GS.isFolded("legend") ? 14 : 278, top: 14, bottom: 30 };
+  }
+
+  /** Largest whole zoom at which a place fills what the panels leave; a rim of a few per cent may stand over. */
+  function fittingZoom(map, bounds, rim) {
+    const size = map.getSize().subtract([rim.left + rim.right, rim.top + rim.bottom]);
     const at = map.project(bounds.getSouthEast(), 10).subtract(map.project(bounds.getNorthWest(), 10));
     const exact = 10 + Math.log2(Math.min(size.x / Math.max(at.x, 1e-6), size.y / Math.max(at.y, 1e-6)));
     return Math.max(3, Math.min(17, Math.floor(exact + 0.1)));

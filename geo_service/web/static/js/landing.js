@@ -5,37 +5,54 @@
   const number = new Intl.NumberFormat("zh-CN");
   const MODES = { walk: ["步行", "on foot"], ebike: ["电动车", "by e-bike"], car: ["汽车", "by car"] };
 
+  function element(tag, lang, text) {
+    const node = document.createElement(tag);
+    if (lang) node.lang = lang;
+    node.textContent = text;
+    return node;
+  }
+
   function figure(value, zh, en) {
     const box = document.createElement("div");
-    for (const [tag, text] of [["dd", value], ["dt", zh]]) {
-      const node = document.createElement(tag);
-      node.textContent = text;
-      box.append(node);
-    }
-    const small = document.createElement("small");
-    small.lang = "en";
-    small.textContent = en;
-    box.lastChild.append(small);
+    const term = document.createElement("dt");
+    if (zh === en) term.textContent = zh;
+    else term.append(element("span", "zh-CN", zh), " ", element("small", "en", en));
+    box.append(term, element("dd", "", value));
     return box;
+  }
+
+  const levelName = (level, lang) => (lang === "en" && level.name_en) || level.name_zh;
+
+  /** Cells of the leaves, and in words those of the levels above. */
+  function cells(levels) {
+    const leaf = levels[levels.length - 1];
+    const inWords = (lang) =>
+      [levelName(leaf, lang), ...levels.slice(0, -1).map((level) => `${levelName(level, lang)} ${number.format(level.cells)}`)].join(" · ");
+    return figure(number.format(leaf.cells), inWords("zh"), inWords("en"));
+  }
+
+  function coverage({ share, mode, limit_s: limit, at }) {
+    const [zh, en] = MODES[mode] || [mode, mode];
+    const minutes = number.format(limit / 60);
+    const moment = (locale) => new Date(at).toLocaleString(locale, { dateStyle: "medium", timeStyle: "short", hour12: false });
+    return figure(
+      `${number.format(Math.round(share * 1000) / 10)}%`,
+      `${minutes} 分钟覆盖（${zh}，${moment("zh-CN")}）`,
+      `covered within ${minutes} min ${en}, ${moment("en-GB")}`,
+    );
   }
 
   function show(status) {
     const list = document.getElementById("figures");
-    const leaf = status.levels[status.levels.length - 1];
-    if (leaf) {
-      const above = status.levels.slice(0, -1).map((level) => `${level.name_zh} ${number.format(level.cells)}`);
-      list.append(figure(number.format(leaf.cells), [leaf.name_zh, ...above].join(" · "), leaf.name_en));
-    }
-    const unlocated = status.incidents.unlocated;
-    list.append(figure(number.format(status.incidents.total), unlocated ? `事件（${number.format(unlocated)} 起无坐标）` : "事件", unlocated ? `incidents, ${number.format(unlocated)} unlocated` : "incidents"));
-    list.append(figure(`${number.format(status.responders.on_duty)} / ${number.format(status.responders.total)}`, "在岗力量", "on duty"));
-    if (status.coverage) {
-      const { share, mode, limit_s: limit, at } = status.coverage;
-      const [zh, en] = MODES[mode] || [mode, mode];
-      const minutes = number.format(limit / 60);
-      const moment = new Date(at).toLocaleString("zh-CN", { dateStyle: "short", timeStyle: "short" });
-      list.append(figure(`${number.format(Math.round(share * 1000) / 10)}%`, `${minutes} 分钟覆盖（${zh}，${moment}）`, `within ${minutes} min ${en}`));
-    }
+    const { total, unlocated } = status.incidents;
+    const duty = status.responders;
+    const parts = [
+      figure(number.format(total), unlocated ? `事件（${number.format(unlocated)} 起无坐标）` : "事件", unlocated ? `incidents, ${number.format(unlocated)} unlocated` : "incidents"),
+      figure(`${number.format(duty.on_duty)} / ${number.format(duty.total)}`, "在岗力量", "on duty"),
+    ];
+    if (status.levels.length) parts.unshift(cells(status.levels));
+    if (status.coverage) parts.push(coverage(status.coverage));
+    list.replaceChildren(...parts);
     list.hidden = false;
   }
 

@@ -106,8 +106,8 @@
         y += xy[i + 1];
         this._points.push([y * step, x * step, weight[i / 2]]);
       }
-      const unlocated = content.unlocated ? ` · 无坐标 unlocated ${GS.number(content.unlocated)}` : "";
-      this._count.textContent = `${GS.number(content.located)}${unlocated}`;
+      const unlocated = content.unlocated ? [" · ", GS.words("无坐标", "unlocated"), ` ${GS.number(content.unlocated)}`] : [];
+      this._count.replaceChildren(GS.number(content.located), ...unlocated);
       this._zoomed();
     },
 

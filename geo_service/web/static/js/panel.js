@@ -36,7 +36,7 @@
       const range = single ? text(upper) : `${i ? "> " : ""}${text(lower)} – ${text(upper)}`;
       list.append(swatch(figures.colors[i], range, GS.number(count[i])));
     });
-    if (missing) list.append(swatch(GS.NO_DATA, "无数据 no data", GS.number(missing)));
+    if (missing) list.append(swatch(GS.NO_DATA, GS.words("无数据", "no data"), GS.number(missing)));
     return list;
   }
 
@@ -50,6 +50,9 @@
     onAdd() {
       this._box = GS.element("section", "gs-panel");
       this._box.setAttribute("aria-label", "图例 Legend");
+      this._body = GS.element("div", "gs-panel-body");
+      this._title = GS.element("h2", "");
+      this._box.append(GS.foldButton(this._box, "legend"), this._title, this._body);
       L.DomEvent.disableClickPropagation(this._box).disableScrollPropagation(this._box);
       return this._box;
     },
@@ -57,36 +60,29 @@
     update(drawing) {
       const { config, measure, chosen } = this.theme;
       const { figures, level, shapes, far } = drawing;
-      const unit = figures.unit.zh ? GS.element("p", "gs-unit", `单位 Unit: ${figures.unit.zh}`, figures.unit.en ? ` (${figures.unit.en})` : "") : null;
+      const unit = figures.unit.zh ? GS.element("p", "gs-unit", GS.words(`单位：${figures.unit.zh}`, `Unit: ${figures.unit.en || figures.unit.zh}`)) : null;
       const levels = [{ code: "auto", label: { zh: "自动", en: "Auto" } }, ...config.levels];
-      const parts = [GS.element("h2", "", GS.label(figures.title)), unit];
+      const parts = [unit];
       if (config.measures.length > 1) parts.push(group("指标 Measure", config.measures, measure, (code) => this.theme.choose({ measure: code })));
       if (config.levels.length > 1) parts.push(group("层级 Level", levels, chosen, (code) => this.theme.choose({ level: code })));
-      const shown = GS.element("p", "gs-shown", `${level.label.zh} ${level.label.en} · ${GS.number(shapes.codes.length)}`);
+      const shown = GS.element("p", "gs-shown", GS.label(level.label), ` · ${GS.number(shapes.codes.length)}`);
       const nearer = GS.element("p", "gs-shown", GS.label({ zh: "放大后按网格显示", en: "Zoom in for figures by cell" }));
       const method = GS.element("p", "gs-method", GS.label(figures.method_label));
       parts.push(...(far ? [nearer] : [shown, legend(drawing), method]));
       if (figures.note) parts.push(GS.element("p", "gs-note", GS.label(figures.note)));
-      this._box.replaceChildren(...parts.filter(Boolean));
+      this._title.replaceChildren(GS.label(figures.title));
+      this._body.replaceChildren(...parts.filter(Boolean));
     },
   });
 
-  /** Title of the page at the top left, with the way to the other maps. */
+  /** Title of the page at the top left. */
   GS.heading = function (map, config) {
     const Heading = L.Control.extend({
       options: { position: "topleft" },
       onAdd() {
         const box = GS.element("header", "gs-heading", GS.element("h1", "", GS.label(config.title)));
         if (config.subtitle) box.append(GS.element("p", "", GS.label(config.subtitle)));
-        if (config.links.length) {
-          const links = config.links.map(({ label, url, current }) => {
-            const link = GS.element("a", "", GS.label(label));
-            link.href = url;
-            if (current) link.setAttribute("aria-current", "page");
-            return link;
-          });
-          box.append(GS.element("nav", "", ...links));
-        }
+        if (config.language_switch) box.append(GS.langSwitch());
         L.DomEvent.disableClickPropagation(box);
         return box;
       },

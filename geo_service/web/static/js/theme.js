@@ -178,14 +178,14 @@
   GS.cellTooltip = function ({ shapes, figures, level }, cell) {
     const code = shapes.codes[cell];
     const box = GS.element("div", "");
-    box.append(GS.element("b", "", shapes.names[cell] || code), GS.element("span", "gs-code", `${level.label.zh} ${code}`));
+    box.append(GS.element("b", "", shapes.names[cell] || code), GS.element("span", "gs-code", GS.label(level.label), ` ${code}`));
     const lines = [{ title: figures.title, unit: figures.unit, percent: figures.percent, values: figures.values }, ...(figures.extras || [])];
     for (const line of lines) {
       const value = line.values[code];
       const there = value !== null && value !== undefined;
-      const shown = there ? GS.number(value, line.percent) : "无数据 no data";
-      const unit = there && line.unit.zh && !line.percent ? ` ${line.unit.zh}` : "";
-      box.append(GS.element("div", "gs-line", GS.element("span", "", line.title.zh), GS.element("strong", "", shown + unit)));
+      const shown = there ? GS.number(value, line.percent) : GS.words("无数据", "no data");
+      const unit = there && line.unit.zh && !line.percent ? [" ", GS.label(line.unit)] : [];
+      box.append(GS.element("div", "gs-line", GS.label(line.title), GS.element("strong", "", shown, ...unit)));
     }
     return box;
   };

@@ -1,0 +1,74 @@
+"""What the documentation calls the operations, and how it groups them."""
+
+import re
+from typing import Any
+
+#: Groups in their order, from what is asked most to what an operator needs; a new group follows these.
+TAGS = (
+    ("locate", "落点归格：一个点属于哪个网格、由谁负责。 Which cell a point belongs to."),
+    ("boundaries", "网格与边界版本。 Cells, and the editions of their boundaries."),
+    ("incidents", "事件：上报、批量上报、查询。 Reporting and reading incidents."),
+    ("coverage", "到场覆盖：在岗力量限时内能到达的住户比例。 What is reached in time by those on duty."),
+    ("maps", "地图页面及其数据。 The map pages, and the shapes, figures and tiles that they fetch."),
+    ("imports", "文件导入：先看差异，再提交。 Files: look at the differences first, then commit."),
+    ("identity", "密钥与当前身份。 API keys, and who the caller is."),
+    ("status", "系统概况。 What the installation holds."),
+    ("service", "健康检查。 For monitoring."),
+)
+
+_CHINESE = {
+    "GET /v1/locate": "落点归格",
+    "POST /v1/locate/batch": "批量归格",
+    "GET /v1/editions": "边界版本列表",
+    "GET /v1/cells": "网格列表",
+    "GET /v1/cells/{code}": "单个网格",
+    "POST /v1/incidents": "上报事件",
+    "POST /v1/incidents/batch": "批量上报事件",
+    "GET /v1/incidents": "事件列表",
+    "GET /v1/incidents/{incident_id}": "单个事件",
+    "GET /v1/coverage": "覆盖率",
+    "GET /v1/coverage/cells": "各网格覆盖率",
+    "GET /maps/tiles/base/{z}/{x}/{y}.mvt": "底图瓦片",
+    "GET /maps/shapes/{edition}/{level}.json": "网格形状",
+    "GET /maps/figures/{edition}/{kind}/{level}.json": "网格指标",
+    "GET /maps/heat.json": "事件热力数据",
+    "GET /maps/units.json": "在岗点位",
+    "GET /maps/{kind}": "地图页面",
+    "POST /v1/imports/boundaries": "导入边界",
+    "POST /v1/imports/incidents": "导入事件",
+    "POST /v1/imports/responders": "导入力量",
+    "POST /v1/imports/shifts": "导入班次",
+    "POST /v1/imports/demand": "导入户数人口",
+    "POST /v1/imports/roads": "导入路网",
+    "GET /v1/me": "当前身份",
+    "POST /v1/keys": "新建密钥",
+    "GET /v1/keys": "密钥列表",
+    "GET /v1/keys/{key_id}": "单个密钥",
+    "DELETE /v1/keys/{key_id}": "吊销密钥",
+    "GET /v1/status": "系统概况",
+    "GET /health/live": "存活检查",
+    "GET /health/ready": "就绪检查",
+}
+# of the first paragraph, up to the first full stop, semicolon or colon that ends a thought
+_FIRST_THOUGHT = re.compile(r"(.+?)(?:[.;:](?=\s|$)|\n\n|$)", re.DOTALL)
+
+
+def with_words(document: dict[str, Any]) -> dict[str, Any]:
+    """Call each operation by what it does, Chinese first; describe and order the groups."""
+    used = []
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            operation["summary"] = _summary(f"{method.upper()} {path}", operation)
+            used += operation.get("tags", [])
+    known = [name for name, _ in TAGS]
+    further = [name for name in dict.fromkeys(used) if name not in known]
+    document["tags"] = [{"name": name, "description": words} for name, words in TAGS if name in used]
+    document["tags"] += [{"name": name} for name in further]
+    return document
+
+
+def _summary(operation_name: str, operation: dict[str, Any]) -> str:
+    """Write a line of the list: the Chinese name, then the first thought of the English description."""
+    found = _FIRST_THOUGHT.match(operation.get("description", ""))
+    english = " ".join(found[1].split()) if found else operation["summary"]
+    return " · ".join(filter(None, (_CHINESE.get(operation_name), english)))
