@@ -122,7 +122,9 @@ def roads(
     """
     with common.progress(f"reading {file.name}") as say, common.open_database() as database:
         network = name or file.name.removesuffix(".osm.pbf")
-        report = importing.import_roads(database, file, name=network, who=WHO, commit=commit, say=say)
+        report = importing.import_roads(
+            database, Tilings(database), file, name=network, who=WHO, commit=commit, say=say
+        )
     _show(report, as_json=as_json)
 
 

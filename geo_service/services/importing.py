@@ -10,7 +10,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from geo_service.errors import Fault, InvalidInputError
 from geo_service.formats.boundaries import BoundaryTable
@@ -23,7 +25,8 @@ from geo_service.roads.osm import read_pbf
 from geo_service.services.drafting import BoundaryImport, Draft, draft_import
 from geo_service.services.intake import take_in
 from geo_service.services.publishing import Published, publish, refuse_errors
-from geo_service.services.tiling import Tilings
+from geo_service.services.tiling import Tiling, Tilings, in_force_at
+from geo_service.services.whereabouts import about_incidents, about_streets
 from geo_service.store import audit, boundaries, ground, incidents, outbox, roads, staffing
 from geo_service.store.database import Connection, Database
 
@@ -147,9 +150,16 @@ def _boundary_report(draft: Draft, table: BoundaryTable, done: Published | None)
 
 
 def import_roads(
-    database: Database, file: Path, *, name: str, who: str, commit: bool = True, say: Say = silent
+    database: Database,
+    tilings: Tilings,
+    file: Path,
+    *,
+    name: str,
+    who: str,
+    commit: bool = True,
+    say: Say = silent,
 ) -> ImportReport:
-    """Read an OSM PBF and put its network in use.
+    """Read an OSM PBF and put its network in use; says so if none of it lies where the boundaries are.
 
     Raises
     ------
@@ -180,7 +190,7 @@ def import_roads(
             _record(
                 connection, who, "import roads", name, {"edges": counts["edges"], "nodes": counts["nodes"]}
             )
-    return ImportReport("roads", commit, counts)
+    return ImportReport("roads", commit, counts, _remarks(tilings, about_streets, network.node_lonlat_deg))
 
 
 # --------------------------------------------------------------------------------------------- incidents
@@ -196,7 +206,11 @@ def import_incidents(
     who: str,
     commit: bool,
 ) -> ImportReport:
-    """Take in a table of incidents; rows imported before are left as they are."""
+    """Take in a table of incidents; rows imported before are left as they are.
+
+    Says so if most of them lie in no cell of the edition in force, and what the reason may be.
+    """
+    notes += _remarks(tilings, about_incidents, frame[["lon", "lat"]].to_numpy(dtype=float))
     rows = frame.rename(columns={"id": "source_id"})
     unlocated = int(rows["lon"].isna().sum())
     if not commit:
@@ -303,6 +317,17 @@ def import_demand(database: Database, table: DemandTable, *, who: str, commit: b
             ground.replace_demand(connection, points)
             _record(connection, who, "import demand", "demand", counts)
     return ImportReport("demand", commit, counts, table.notes)
+
+
+def _remarks(
+    tilings: Tilings,
+    about: Callable[[NDArray[np.float64], Tiling], str | None],
+    lonlat_deg: NDArray[np.float64],
+) -> tuple[str, ...]:
+    """Hold positions against the edition in force; nothing is said before there is one."""
+    in_force = in_force_at(tilings.spans(), None)
+    remark = about(lonlat_deg, tilings.load(in_force)) if in_force else None
+    return (remark,) if remark else ()
 
 
 def _record(connection: Connection, who: str, action: str, subject: str, details: dict[str, Any]) -> None:

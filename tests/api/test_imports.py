@@ -243,6 +243,9 @@ def test_good_uploads_are_shown_and_then_written(planner: TestClient) -> None:
     for new in (2, 0):
         report = upload(planner, rows, "incidents", commit=True, source="test").json()
         assert (report["new"], report["unlocated"]) == (new, 1)
+    elsewhere = b"id,time,lon,lat\n8,2026-01-01 10:00,-87.6,41.9\n"
+    notes = upload(planner, elsewhere, "incidents", source="test").json()["notes"]
+    assert any("1 of the 1 incidents with coordinates lie in no cell" in note for note in notes)
     staff = "工号,姓名,所属网格,经度,纬度\nP1,李梅,a,120.05,30.05\n".encode("gb18030")
     assert upload(planner, staff, "responders", commit=True).json()["new"] == 1
     shift = b"responder_id,start,end\nP1,2026-01-01T00:00Z,2026-01-01T08:00Z\n"

@@ -157,7 +157,7 @@ def roads(
         copy.write(_content(file))
         copy.flush()
         report = importing.import_roads(
-            state.database, Path(copy.name), name=name, who=who.name, commit=commit
+            state.database, state.tilings, Path(copy.name), name=name, who=who.name, commit=commit
         )
     return report.as_dict()
 
