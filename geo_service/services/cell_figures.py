@@ -1,5 +1,6 @@
 """Figures of cells: incidents and staff, counted on the leaves and summed up the levels."""
 
+import threading
 from datetime import datetime
 
 import numpy as np
@@ -7,8 +8,12 @@ from numpy.typing import NDArray
 
 from geo_service.services.rostering import on_duty
 from geo_service.services.tiling import Tiling
-from geo_service.store import incidents, staffing
+from geo_service.store import heat, placements, staffing
 from geo_service.store.database import Connection
+
+#: Counts held for each tiling: a page without a moment asks for others each quarter of an hour.
+FIGURES_KEPT = 16
+_FIGURES_LOCK = threading.Lock()
 
 
 def sum_up(tiling: Tiling, level: str, leaf_values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -20,15 +25,35 @@ def sum_up(tiling: Tiling, level: str, leaf_values: NDArray[np.float64]) -> NDAr
 
 
 def incident_counts(
-    connection: Connection, tiling: Tiling, since: datetime | None, until: datetime | None
+    connection: Connection, tiling: Tiling, since: datetime, until: datetime
 ) -> NDArray[np.float64]:
-    """Return how many incidents of a span lie in each leaf, in the order of the index.
+    """Return how many incidents of a span (the end not in it) lie in each leaf, in the order of the index.
 
-    By where they happened, not by the placements of the time: so the counts of a year stay whole when the
-    boundaries were redrawn in it.
+    By where they happened, not by the cells of the time: so the counts of a year stay whole when the
+    boundaries were redrawn in it. Placements are counted in the database; only those incidents of which this
+    edition says nothing are located here. Counted once until incidents of the span are added.
     """
-    leaf, _ = tiling.index.leaf_of(incidents.points(connection, since, until))
-    return np.bincount(leaf[leaf >= 0], minlength=len(tiling.leaves)).astype(np.float64)
+    key = ("incidents", since, until, *heat.version(connection, since, until))
+    with _FIGURES_LOCK:
+        known = tiling.figures.get(key)
+        if known is not None:
+            tiling.figures.move_to_end(key)
+            return known
+    counts = _count(connection, tiling, since, until)
+    counts.flags.writeable = False  # it is handed out again
+    with _FIGURES_LOCK:
+        tiling.figures[key] = counts
+        while len(tiling.figures) > FIGURES_KEPT:
+            tiling.figures.popitem(last=False)
+    return counts
+
+
+def _count(connection: Connection, tiling: Tiling, since: datetime, until: datetime) -> NDArray[np.float64]:
+    placed = placements.counts(connection, tiling.edition.id, since, until)
+    elsewhere_deg = placements.unplaced_points(connection, tiling.edition.id, since, until)
+    leaf, _ = tiling.index.leaf_of(elsewhere_deg)
+    located = np.bincount(leaf[leaf >= 0], minlength=len(tiling.leaves))
+    return np.array([placed.get(int(key), 0) for key in tiling.leaf_ids], dtype=np.float64) + located
 
 
 def staff_counts(connection: Connection, tiling: Tiling, level: str, at: datetime) -> NDArray[np.float64]:

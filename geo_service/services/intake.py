@@ -30,7 +30,10 @@ DEFAULTS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Intake:
-    """What became of a batch."""
+    """What became of a batch: the id of each report, and whether it brought something new.
+
+    Of several reports with one id in the batch the first one may be new, the others repeat it.
+    """
 
     ids: list[uuid.UUID]
     new: NDArray[np.bool_]
@@ -82,8 +85,9 @@ def take_in(database: Database, tilings: Tilings, reports: pd.DataFrame, *, sour
             details = {"source": source, "received": len(rows), "new": int(new.sum()), "placed": placed}
             audit.record(connection, who, "import incidents", source, details)
     is_new = dict(zip(rows["id"], new, strict=True))
-    ids = [incident_id(source, key) for key in reports["source_id"]]
-    return Intake(ids, np.array([is_new[key] for key in ids], dtype=bool), placed)
+    ids = [incident_id(source, str(key)) for key in reports["source_id"]]
+    is_first = ~reports["source_id"].duplicated().to_numpy()
+    return Intake(ids, np.array([is_new[key] for key in ids], dtype=bool) & is_first, placed)
 
 
 def _place_new(connection: Connection, tilings: Tilings, rows: pd.DataFrame) -> dict[str, int]:

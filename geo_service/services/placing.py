@@ -1,27 +1,34 @@
 """Which cell each incident falls in, for the edition in force when it happened."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geo_service.model import Edition, How
+from geo_service.model import How
 from geo_service.services.tiling import Tiling
-from geo_service.store import incidents
+from geo_service.store import placements
 from geo_service.store.database import Connection
 
 #: A point in no cell is said to be near a gap when a cell is at most this far away.
 NEAR_GAP_M = 50.0
 
+#: Incidents located and written at a time: memory stays small, and progress is seen.
+CHUNK = 50_000
+
+#: Told how many incidents are placed, and of how many.
+Progress = Callable[[int, int], None]
+
 
 def place(
     connection: Connection, tiling: Tiling, ids: Sequence[UUID], lonlat_deg: NDArray[np.float64]
 ) -> dict[str, int]:
-    """Write one placement per incident in an edition; returns how many were placed how."""
+    """Write one placement per incident from an edition on; returns how many were placed how."""
     found = tiling.index.locate(lonlat_deg, border=True, near_gap_m=NEAR_GAP_M, nearest=False)
     leaf_ids = np.append(tiling.leaf_ids, -1)  # index -1: no cell
-    incidents.insert_placements(
+    placements.add(
         connection,
         tiling.edition.id,
         ids,
@@ -33,13 +40,25 @@ def place(
     return {how.value: int(np.count_nonzero(found.how == how.value)) for how in How}
 
 
-def place_missing(connection: Connection, tiling: Tiling, spans: Sequence[Edition]) -> int:
-    """Place the incidents of an edition's spans that it has not placed yet; returns how many."""
-    count = 0
-    for span in spans:
-        if span.id == tiling.edition.id:
-            ids, lonlat_deg = incidents.unplaced(connection, span.id, span.valid_from, span.valid_to)
-            if ids:
-                place(connection, tiling, ids, lonlat_deg)
-            count += len(ids)
-    return count
+def follow(
+    connection: Connection,
+    tiling: Tiling,
+    valid_from: datetime | None,
+    *,
+    recorded_since: datetime | None = None,
+    progress: Progress | None = None,
+) -> int:
+    """Let incidents follow a new edition in force from ``valid_from``; returns how many were placed anew.
+
+    The placements that hold on where no land changed are left alone. With ``recorded_since`` only incidents
+    recorded since then are looked at. :func:`placements.find_changed_leaves` comes first.
+    """
+    placements.end_where_land_changed(connection, tiling.edition.id, recorded_since=recorded_since)
+    total = placements.find_unplaced(connection, tiling.edition.id, valid_from, recorded_since=recorded_since)
+    done = 0
+    for ids, lonlat_deg in placements.unplaced(connection, CHUNK):
+        place(connection, tiling, ids, lonlat_deg)
+        done += len(ids)
+        if progress is not None:
+            progress(done, total)
+    return total

@@ -1,17 +1,17 @@
 """Publishing: a draft tiling becomes the edition in force, and incidents follow it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from geo_service.errors import ConflictError, Fault, InvalidInputError
 from geo_service.model import Edition
 from geo_service.services.drafting import Draft
-from geo_service.services.placing import place_missing
+from geo_service.services.placing import Progress, follow
 from geo_service.services.tiling import Tiling, Tilings, index_leaves
-from geo_service.store import audit, boundaries, outbox
-from geo_service.store.database import Database
+from geo_service.store import audit, boundaries, outbox, placements
+from geo_service.store.database import Connection, Database
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ def publish(
     tolerance_m: float = 0.0,
     valid_from: datetime | None = None,
     supersede: bool = False,
+    progress: Progress | None = None,
 ) -> Published:
     """Write the draft as a new edition, in force from ``valid_from``.
 
@@ -40,8 +41,9 @@ def publish(
     that: dividing a grid into micro-grids does not change who answered for it. An edition that was to begin
     later is replaced only with ``supersede``.
 
-    One transaction under the publishing lock: edition, cells, re-placement of incidents, audit and event
-    are all there or none.
+    One transaction: edition, cells, re-placement of incidents, audit and event are all there or none. Nearly
+    all of it is done while reports come in; they wait only for its end, when the few that arrived meanwhile
+    are placed and the edition comes into force. ``progress`` is told how the re-placement goes on.
 
     Raises
     ------
@@ -53,40 +55,62 @@ def publish(
     refuse_errors(draft)
     if not draft.difference:
         raise InvalidInputError("the file changes nothing: the edition in force says the same already")
-    index = index_leaves(draft.cells)  # before the lock: intake waits while it is held
+    index = index_leaves(draft.cells)
+    began = _moment_after_intake(database)
     with database.writing() as connection:
-        now = boundaries.lock_for_publishing(connection)
-        in_force = boundaries.edition_in_force(connection, as_of=valid_from)
-        if (in_force.id if in_force else None) != draft.base:
-            raise ConflictError("another edition was published meanwhile; nothing was written, run it again")
-        for level in draft.new_levels:
-            boundaries.add_level(connection, level)
-        start = valid_from
-        if start is None and in_force is not None:
-            start = in_force.valid_from if draft.refines else now
-        if not supersede:
-            _refuse_later(boundaries.spans_in_force(connection), start)
-        edition_id = boundaries.write_edition(
-            connection,
-            draft.cells,
-            base=draft.base,
-            changed=draft.changed,
-            digest=draft.digest,
-            tolerance_m=tolerance_m,
-            valid_from=start,
-            now=now,
-            who=who,
-            note=note,
-        )
-        spans = boundaries.spans_in_force(connection)
-        edition = next(span for span in spans if span.id == edition_id)
+        boundaries.lock_out_publishers(connection)
+        start = _start(connection, draft, valid_from, began, supersede=supersede)
+        edition_id = _write(connection, draft, tolerance_m=tolerance_m, who=who, note=note)
+        edition = Edition(edition_id, start, None, began, note, who)
         tiling = Tiling.of(edition, boundaries.load_cells(connection, edition_id), index)
-        placed = place_missing(connection, tiling, spans)
+        placements.find_changed_leaves(connection, edition_id)
+        placed = follow(connection, tiling, start, progress=progress)
+        # from here on intake waits
+        now = boundaries.lock_for_publishing(connection)
+        start = _start(connection, draft, valid_from, now, supersede=supersede)
+        boundaries.put_in_force(connection, edition_id, start, now)
+        placed += follow(connection, tiling, start, recorded_since=began)
         summary: dict[str, Any] = {"edition_id": edition_id, "note": note, **draft.difference.as_dict()}
         audit.record(connection, who, "publish", f"edition {edition_id}", summary)
         outbox.add(connection, "edition.published", {"edition_id": edition_id})
-    tilings.keep(tiling)
+    tilings.keep(replace(tiling, edition=replace(edition, valid_from=start, recorded_at=now)))
     return Published(edition_id, start, placed)
+
+
+def _moment_after_intake(database: Database) -> datetime:
+    """Wait for the reports that are just coming in; what is recorded later bears a later moment than this."""
+    with database.writing() as connection:
+        return boundaries.lock_for_publishing(connection)
+
+
+def _start(
+    connection: Connection, draft: Draft, valid_from: datetime | None, now: datetime, *, supersede: bool
+) -> datetime | None:
+    """Return from when on the draft is in force; raise when it cannot be."""
+    in_force = boundaries.edition_in_force(connection, as_of=valid_from)
+    if (in_force.id if in_force else None) != draft.base:
+        raise ConflictError("another edition was published meanwhile; nothing was written, run it again")
+    start = valid_from
+    if start is None and in_force is not None:
+        start = in_force.valid_from if draft.refines else now
+    if not supersede:
+        _refuse_later(boundaries.spans_in_force(connection), start)
+    return start
+
+
+def _write(connection: Connection, draft: Draft, *, tolerance_m: float, who: str, note: str) -> int:
+    for level in draft.new_levels:
+        boundaries.add_level(connection, level)
+    return boundaries.write_edition(
+        connection,
+        draft.cells,
+        base=draft.base,
+        changed=draft.changed,
+        digest=draft.digest,
+        tolerance_m=tolerance_m,
+        who=who,
+        note=note,
+    )
 
 
 def _refuse_later(spans: Sequence[Edition], start: datetime | None) -> None:

@@ -21,7 +21,8 @@ from geo_service.store.database import Database
 
 #: How long a process may answer from its idea of what is in force, before it asks the database again.
 IN_FORCE_TTL_S = 0.5
-EDITIONS_KEPT = 4
+#: Tilings held in memory: the one in force, the next, and a few that are looked back at or compared.
+EDITIONS_KEPT = 8
 
 
 @dataclass(frozen=True)
@@ -146,6 +147,11 @@ class Tiling:
         known = self.cells[self.cells["parent_id"].notna()]
         return {int(a): int(b) for a, b in zip(known["id"], known["parent_id"], strict=True)}
 
+    @cached_property
+    def figures(self) -> OrderedDict[tuple[object, ...], NDArray[np.float64]]:
+        """What was counted on this tiling, kept as long as the tiling is; who counts sees to its size."""
+        return OrderedDict()
+
     def group_of_leaf(self, level: str) -> NDArray[np.int64]:
         """Return for each leaf the row of its ancestor in :meth:`at_level`, -1 if it has none there."""
         cells = self.cells[self.cells["level"] == level]
@@ -188,20 +194,22 @@ def _ancestry(cells: pd.DataFrame, leaves: NDArray[np.int64]) -> NDArray[np.int3
 class Tilings:
     """The tilings of a database, loaded when first asked for and kept while they are used.
 
-    Thread-safe: one thread loads, the others wait for it.
+    Thread-safe. The tiling asked for least recently goes when there are more than ``size``. One thread builds
+    an edition, those who want the same one wait for it, everybody else goes on.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, size: int = EDITIONS_KEPT) -> None:
         self._database = database
-        self._lock = threading.Lock()
+        self._size = size
+        self._lock = threading.Lock()  # held for moments only, never while building
         self._kept: OrderedDict[int, Tiling] = OrderedDict()
+        self._building: dict[int, threading.Lock] = {}
         self._in_force: tuple[float, list[Edition]] = (float("-inf"), [])
 
     def keep(self, tiling: Tiling) -> None:
         """Take in a tiling that this process has just published, and ask anew what is in force."""
-        with self._lock:
-            self._kept[tiling.edition.id] = tiling
-            self._in_force = (float("-inf"), [])
+        self._put(tiling)
+        self._in_force = (float("-inf"), [])
 
     def spans(self) -> list[Edition]:
         """Return what is in force when, as known now, at most :data:`IN_FORCE_TTL_S` old."""
@@ -239,7 +247,7 @@ class Tilings:
         if time.monotonic() - asked_at > IN_FORCE_TTL_S:
             return None
         edition = in_force_at(spans, as_of)
-        return self._kept.get(edition.id) if edition else None
+        return self._recall(edition.id) if edition else None
 
     def get(self, as_of: datetime | None = None, known_at: datetime | None = None) -> Tiling:
         """Return the tiling in force (see :meth:`edition`)."""
@@ -247,17 +255,33 @@ class Tilings:
 
     def load(self, edition: Edition) -> Tiling:
         """Return the tiling of an edition from memory, or from the database."""
-        with self._lock:
-            tiling = self._kept.get(edition.id)
-            if tiling is None:
-                with self._database.reading() as connection:
-                    cells = boundaries.load_cells(connection, edition.id)
-                tiling = Tiling.of(edition, cells)
-                self._kept[edition.id] = tiling
-                while len(self._kept) > EDITIONS_KEPT:
-                    self._kept.popitem(last=False)
-            self._kept.move_to_end(edition.id)
+        if (tiling := self._recall(edition.id)) is not None:
             return tiling
+        with self._lock:
+            building = self._building.setdefault(edition.id, threading.Lock())
+        with building:
+            if (tiling := self._recall(edition.id)) is not None:  # another thread has built it meanwhile
+                return tiling
+            with self._database.reading() as connection:
+                cells = boundaries.load_cells(connection, edition.id)
+            tiling = Tiling.of(edition, cells)
+            self._put(tiling)
+            return tiling
+
+    def _recall(self, edition_id: int) -> Tiling | None:
+        with self._lock:
+            tiling = self._kept.get(edition_id)
+            if tiling is not None:
+                self._kept.move_to_end(edition_id)
+            return tiling
+
+    def _put(self, tiling: Tiling) -> None:
+        with self._lock:
+            self._kept[tiling.edition.id] = tiling
+            self._kept.move_to_end(tiling.edition.id)
+            self._building.pop(tiling.edition.id, None)
+            while len(self._kept) > self._size:
+                self._kept.popitem(last=False)
 
 
 def in_force_at(spans: list[Edition], as_of: datetime | None) -> Edition | None:

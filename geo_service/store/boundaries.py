@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import Connection, func, insert, select, text
+from sqlalchemy import Connection, func, insert, select, text, update
 
 from geo_service.model import Edition, Level
 from geo_service.store import bulk
@@ -13,6 +13,8 @@ from geo_service.store.tables import cell, cell_version, edition, edition_span, 
 
 #: Publishing takes this advisory lock alone, intake shares it: an incident never falls between two editions.
 TILING_LOCK = 0x6E0_7111
+#: Who publishes takes this one first, for the whole of the work: of two the second waits, intake does not.
+PUBLISHER_LOCK = 0x6E0_7112
 
 
 # ------------------------------------------------------------------------------------------------ levels
@@ -28,19 +30,19 @@ def levels(connection: Connection) -> list[Level]:
 
 def add_level(connection: Connection, new: Level) -> None:
     """Add a level; what lies at its depth or below moves one step down."""
-    connection.execute(
-        # two steps, because depth is unique and rows are checked one by one
-        text("update level set depth = depth + 8 where depth >= :depth and depth < 8").bindparams(
-            depth=new.depth
-        )
-    )
-    connection.execute(text("update level set depth = depth - 7 where depth >= 8"))
+    lower = text("update level set depth = depth + 1 where depth >= :depth")
+    connection.execute(lower, {"depth": new.depth})
     connection.execute(
         insert(level).values(code=new.code, depth=new.depth, name_zh=new.name_zh, name_en=new.name_en)
     )
 
 
 # ---------------------------------------------------------------------------------------------- editions
+
+
+def lock_out_publishers(connection: Connection) -> None:
+    """Wait until nobody else publishes, and keep others from it until this transaction ends."""
+    connection.execute(select(func.pg_advisory_xact_lock(PUBLISHER_LOCK)))
 
 
 def lock_for_publishing(connection: Connection) -> datetime:
@@ -95,12 +97,10 @@ def write_edition(
     changed: np.ndarray,
     digest: bytes,
     tolerance_m: float,
-    valid_from: datetime | None,
-    now: datetime,
     who: str,
     note: str,
 ) -> int:
-    """Record a whole tiling as a new edition in force from ``valid_from`` on; returns its id.
+    """Record a whole tiling as a new edition, which is not in force yet; returns its id.
 
     Parameters
     ----------
@@ -111,20 +111,26 @@ def write_edition(
         The edition whose versions are shared by the cells that did not change.
     changed
         Which rows of ``cells`` differ from the base and need a version of their own.
-    now
-        Moment read under :func:`lock_for_publishing`.
     """
     new_id: int = connection.execute(
         insert(edition)
-        .values(note=note, published_by=who, digest=digest, tolerance_m=tolerance_m, recorded_at=now)
+        .values(note=note, published_by=who, digest=digest, tolerance_m=tolerance_m)
         .returning(edition.c.id)
     ).scalar_one()
-    _write_span(connection, new_id, valid_from, now)
     ids = _ensure_cells(connection, cells)
     if base is not None:
         _share_versions(connection, base, new_id, ids[~changed])
     _add_versions(connection, cells, ids, changed, new_id)
     return new_id
+
+
+def put_in_force(connection: Connection, edition_id: int, valid_from: datetime | None, now: datetime) -> None:
+    """Let an edition be in force from ``valid_from`` on, as is known from ``now`` on.
+
+    ``now`` was read under :func:`lock_for_publishing`.
+    """
+    connection.execute(update(edition).where(edition.c.id == edition_id).values(recorded_at=now))
+    _write_span(connection, edition_id, valid_from, now)
 
 
 def _write_span(connection: Connection, new_id: int, valid_from: datetime | None, now: datetime) -> None:

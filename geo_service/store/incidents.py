@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, and_, func, select, text
 
 from geo_service.store import bulk
+from geo_service.store.placements import holds_in
 from geo_service.store.tables import cell, edition_span, incident, level, placement
 
 runner_up = cell.alias("runner_up")
@@ -86,65 +87,12 @@ def _nullable(values: pd.Series, kind: type) -> list[Any]:
     return [None if pd.isna(value) else kind(value) for value in values]
 
 
-def insert_placements(
-    connection: Connection,
-    edition_id: int,
-    incident_ids: Sequence[UUID],
-    *,
-    cell_ids: NDArray[np.int64],
-    how: NDArray[np.str_],
-    border_m: NDArray[np.float64],
-    runner_up_ids: NDArray[np.int64],
-) -> int:
-    """Record where each incident falls in an edition. Cell ids of -1 and NaN distances mean none."""
-    return bulk.copy_columns(
-        connection,
-        placement,
-        {
-            "incident_id": incident_ids,
-            "edition_id": [edition_id] * len(incident_ids),
-            "cell_id": [int(value) if value >= 0 else None for value in cell_ids],
-            "how": how,
-            "border_m": [float(value) if np.isfinite(value) else None for value in border_m],
-            "runner_up_id": [int(value) if value >= 0 else None for value in runner_up_ids],
-        },
-    )
-
-
-def unplaced(
-    connection: Connection, edition_id: int, valid_from: datetime | None, valid_to: datetime | None
-) -> tuple[list[UUID], NDArray[np.float64]]:
-    """Return id and (n, 2) lon, lat (NaN: none) of the incidents of a span that an edition has not placed."""
-    rows = connection.execute(
-        select(incident.c.id, func.ST_X(incident.c.geom), func.ST_Y(incident.c.geom))
-        .where(
-            func.tstzrange(valid_from, valid_to).op("@>")(incident.c.occurred_at),
-            ~select(placement.c.incident_id)
-            .where(placement.c.incident_id == incident.c.id, placement.c.edition_id == edition_id)
-            .exists(),
-        )
-        .order_by(incident.c.occurred_at, incident.c.id)
-    ).all()
-    lonlat_deg = np.array([(row[1], row[2]) for row in rows], dtype=float).reshape(-1, 2)
-    return [row[0] for row in rows], lonlat_deg
-
-
 def totals(connection: Connection) -> dict[str, int]:
     """Return how many incidents there are, and how many have no coordinates."""
     row = connection.execute(
         select(func.count(), func.count().filter(incident.c.geom.is_(None))).select_from(incident)
     ).one()
     return {"total": row[0], "unlocated": row[1]}
-
-
-def points(connection: Connection, since: datetime | None, until: datetime | None) -> NDArray[np.float64]:
-    """Return lon, lat of the located incidents of a span, (n, 2)."""
-    rows = connection.execute(
-        select(func.ST_X(incident.c.geom), func.ST_Y(incident.c.geom)).where(
-            incident.c.geom.is_not(None), func.tstzrange(since, until).op("@>")(incident.c.occurred_at)
-        )
-    ).all()
-    return np.array([tuple(row) for row in rows], dtype=float).reshape(-1, 2)
 
 
 #: Each incident with its place in the edition that was in force when it happened, as known now.
@@ -182,7 +130,7 @@ _SHOWN = (
     )
     .outerjoin(
         placement,
-        (placement.c.incident_id == incident.c.id) & (placement.c.edition_id == edition_span.c.edition_id),
+        (placement.c.incident_id == incident.c.id) & holds_in(edition_span.c.edition_id),
     )
     .outerjoin(cell, cell.c.id == placement.c.cell_id)
     .outerjoin(level, level.c.id == cell.c.level_id)

@@ -80,11 +80,13 @@ level = Table(
     metadata,
     Column("id", Integer, Identity(always=True), primary_key=True),
     Column("code", Text, nullable=False, unique=True),
-    Column("depth", SmallInteger, nullable=False, unique=True),
+    Column("depth", SmallInteger, nullable=False),
     Column("name_zh", Text, nullable=False),
     Column("name_en", Text, nullable=False),
     CheckConstraint("code ~ '^[a-z][a-z0-9_]{0,31}$'", name="code_is_a_word"),
-    CheckConstraint("depth between 0 and 15", name="depth_in_range"),
+    # seen to at the end of a statement: one moves all the levels below a new one
+    UniqueConstraint("depth", deferrable=True),
+    CheckConstraint("depth >= 0", name="depth_from_the_top"),
 )
 
 cell = Table(
@@ -252,22 +254,33 @@ incident = Table(
     CheckConstraint("urgency in ('low', 'normal', 'urgent', 'critical')", name="urgency_is_known"),
     Index("ix_incident_geom", "geom", postgresql_using="gist"),
     Index("ix_incident_occurred_at_id", "occurred_at", "id"),
+    # what arrived lately: rows lie in the order in which they came
+    Index("ix_incident_recorded_at", "recorded_at", postgresql_using="brin"),
 )
 
 placement = Table(
     "placement",
     metadata,
     Column("incident_id", ForeignKey("incident.id", ondelete="CASCADE"), nullable=False),
-    Column("edition_id", ForeignKey("edition.id"), nullable=False),
+    # it holds in every edition from the one up to, not with, the other; without end it holds in each new
+    # edition too, until one changes the land around it
+    Column("since_edition", ForeignKey("edition.id"), nullable=False),
+    Column("until_edition", Integer),
     Column("cell_id", ForeignKey("cell.id")),
     Column("how", Text, nullable=False),
     Column("border_m", REAL),
     Column("runner_up_id", ForeignKey("cell.id")),
-    # exactly one per incident and edition
-    PrimaryKeyConstraint("incident_id", "edition_id"),
+    PrimaryKeyConstraint("incident_id", "since_edition"),
+    CheckConstraint("until_edition > since_edition", name="editions_not_empty"),
     CheckConstraint("how in ('inside', 'on_edge', 'near_gap', 'none')", name="how_is_known"),
     CheckConstraint("(how in ('inside', 'on_edge')) = (cell_id is not null)", name="cell_fits_how"),
-    Index("ix_placement_edition_id_cell_id", "edition_id", "cell_id"),
+    Index(
+        "ux_placement_incident_id_open",
+        "incident_id",
+        unique=True,
+        postgresql_where=text("until_edition is null"),
+    ),
+    Index("ix_placement_cell_id", "cell_id"),
 )
 
 # --------------------------------------------------------------------------------------------- staffing

@@ -71,7 +71,9 @@ def test_sent_again_it_is_the_same_incident(database: Database, place: Tilings) 
 def test_a_batch_with_a_repeat_inside_counts_once(database: Database, place: Tilings) -> None:
     batch = pd.concat([reports([middle(0, 0)]), reports([middle(2, 0)])])
     done = take_in(database, place, batch, source="s", who="t")
-    assert len(done.ids) == 2
+    assert done.ids[0] == done.ids[1]
+    assert done.new.tolist() == [True, False]
+    assert done.as_dict()["new"] == done.as_dict()["repeated"] == 1
     assert rows(database, "select count(*) from incident") == [(1,)]
 
 
@@ -127,7 +129,8 @@ def test_publishing_while_reports_pour_in_leaves_each_with_one_placement(
         select count(*) from incident
         join edition_span on valid_during @> occurred_at and upper_inf(recorded_during)
         left join placement
-            on placement.incident_id = incident.id and placement.edition_id = edition_span.edition_id
+            on placement.incident_id = incident.id and since_edition <= edition_span.edition_id
+            and (until_edition is null or until_edition > edition_span.edition_id)
         where placement.cell_id is null""",
     )
     assert wrong == [(0,)]

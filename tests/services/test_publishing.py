@@ -3,6 +3,7 @@
 import threading
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pandas as pd
 import pytest
 import shapely
@@ -11,6 +12,7 @@ from geo_service.errors import ConflictError, InvalidInputError
 from geo_service.model import Severity
 from geo_service.services.drafting import BoundaryImport, Draft, draft_import
 from geo_service.services.intake import take_in
+from geo_service.services.placing import NEAR_GAP_M
 from geo_service.services.publishing import Published, publish
 from geo_service.services.tiling import Tilings
 from geo_service.store import boundaries
@@ -211,7 +213,7 @@ def test_incidents_follow_an_edition_that_reaches_back(database: Database) -> No
     assert published.placed == 1
     with database.reading() as connection:
         codes = connection.exec_driver_sql(
-            "select cell.code from placement join cell on cell.id = cell_id order by edition_id"
+            "select cell.code from placement join cell on cell.id = cell_id order by since_edition"
         )
         assert codes.scalars().all() == ["c00r00", "west"]
 
@@ -241,3 +243,100 @@ def test_an_edition_that_begins_later_is_replaced_only_on_request(database: Data
         publish(database, Tilings(database), made, who="test", note="")
     publish(database, Tilings(database), made, who="test", note="", supersede=True)
     assert leaf_at(database, 0, 0, as_of=soon + timedelta(days=1)) == "c00r00"
+
+
+def test_only_incidents_around_changed_land_are_placed_anew(database: Database) -> None:
+    """And what holds on is what locating every one of them would give, borders and gaps included."""
+    cells = grid(6, 4)
+    del cells["c02r02"]  # a gap
+    put(database, table(cells))
+    rng = np.random.default_rng(7)
+    columns, rows = rng.uniform(-1, 6.5, 3000), rng.uniform(-1, 4.5, 3000)
+    columns[::7] = np.round(columns[::7]) + 0.5  # on borders, some on corners
+    rows[::14] = np.round(rows[::14]) + 0.5
+    lonlat_deg = np.array([middle(c, r) for c, r in zip(columns, rows, strict=True)])
+    when = datetime(2021, 5, 2, tzinfo=UTC)
+    reports = pd.DataFrame(
+        {"source_id": np.arange(3000).astype(str), "occurred_at": when, "lon": lonlat_deg[:, 0]}
+    ).assign(lat=lonlat_deg[:, 1])
+    take_in(database, Tilings(database), reports, source="test", who="test")
+    early = datetime(2020, 1, 1, tzinfo=UTC)
+    cells["c02r02"] = square(2, 2)  # the gap is closed,
+    cells["a"] = cells.pop("c05r03")  # a code is replaced by a smaller one,
+    del cells["c00r00"]  # land is given away
+    published = put(database, table(cells), valid_from=early)
+    assert 0 < published.placed < 2500  # the rest was not touched
+    found = pd.DataFrame(
+        _placements(database, published.edition_id),
+        columns=["source_id", "cell", "how", "border_m", "runner_up"],
+        dtype=object,
+    )
+    assert len(found) == 3000
+    tiling = Tilings(database).get(as_of=when)
+    expected = tiling.index.locate(lonlat_deg, border=True, near_gap_m=NEAR_GAP_M, nearest=False)
+    codes = np.append(tiling.leaf_codes, None)
+    order = found["source_id"].astype(int).to_numpy()
+    assert found["cell"].tolist() == codes[expected.cell][order].tolist()
+    assert found["how"].tolist() == expected.how[order].tolist()
+    assert found["runner_up"].tolist() == codes[expected.runner_up][order].tolist()
+    assert found["border_m"].astype(float).to_numpy() == pytest.approx(
+        expected.border_m[order], rel=1e-5, nan_ok=True
+    )
+
+
+def _placements(database: Database, edition_id: int) -> list[tuple]:
+    with database.reading() as connection:
+        rows = connection.exec_driver_sql(
+            """select source_id, cell.code, how, border_m, other.code from incident
+            join placement on incident_id = incident.id
+            left join cell on cell.id = cell_id left join cell as other on other.id = runner_up_id
+            where since_edition <= %(e)s and (until_edition is null or until_edition > %(e)s)""",
+            {"e": edition_id},
+        )
+        return [tuple(row) for row in rows]
+
+
+def test_a_report_for_an_edition_that_is_not_the_newest_says_nothing_of_the_newest(
+    database: Database,
+) -> None:
+    put(database, table(grid(2, 1)))
+    soon = datetime.now(UTC) + timedelta(days=30)
+    later = {"west": square(0, 0), "east": square(1, 0)}
+    put(database, table(later), valid_from=soon)
+    lon, lat = middle(0, 0)
+    rows = pd.DataFrame({"source_id": ["1"], "occurred_at": [datetime.now(UTC)], "lon": [lon], "lat": [lat]})
+    take_in(database, Tilings(database), rows, source="test", who="test")
+    assert [row[1] for row in _placements(database, 1)] == ["c00r00"]
+    assert _placements(database, 2) == []
+    renamed = draft(database, BoundaryImport(table(grid(2, 1)).assign(name="new"), "beat"))
+    published = publish(
+        database, Tilings(database), renamed, who="t", note="", supersede=True,
+        valid_from=datetime.now(UTC) - timedelta(days=1),
+    )  # fmt: skip
+    assert [row[1] for row in _placements(database, published.edition_id)] == ["c00r00"]
+
+
+def test_reports_go_on_while_incidents_are_placed_anew(database: Database) -> None:
+    put(database, table(grid(2, 1)))
+    when, (lon, lat) = datetime(2021, 5, 2, tzinfo=UTC), middle(0, 0)
+
+    def report(name: str) -> None:
+        rows = pd.DataFrame({"source_id": [name], "occurred_at": [when], "lon": [lon], "lat": [lat]})
+        take_in(database, Tilings(database), rows, source="test", who="test")
+
+    report("before")
+    told = []
+
+    def progress(done: int, total: int) -> None:
+        told.append((done, total))
+        report("meanwhile")  # would wait for ever if publishing kept it out
+
+    made = draft(database, BoundaryImport(table({"west": square(0, 0), "east": square(1, 0)}), "beat"))
+    past = datetime(2020, 1, 1, tzinfo=UTC)
+    published = publish(
+        database, Tilings(database), made, who="t", note="", valid_from=past, progress=progress
+    )
+    assert told == [(1, 1)]
+    assert published.placed == 2
+    found = sorted(row[:2] for row in _placements(database, published.edition_id))
+    assert found == [("before", "west"), ("meanwhile", "west")]

@@ -62,6 +62,7 @@ CREATE TABLE incident (
 );
 CREATE INDEX ix_incident_geom ON incident USING gist (geom);
 CREATE INDEX ix_incident_occurred_at_id ON incident (occurred_at, id);
+CREATE INDEX ix_incident_recorded_at ON incident USING brin (recorded_at);
 
 CREATE TABLE level (
     id INTEGER GENERATED ALWAYS AS IDENTITY,
@@ -71,9 +72,9 @@ CREATE TABLE level (
     name_en TEXT NOT NULL,
     CONSTRAINT pk_level PRIMARY KEY (id),
     CONSTRAINT ck_level_code_is_a_word CHECK (code ~ '^[a-z][a-z0-9_]{0,31}$'),
-    CONSTRAINT ck_level_depth_in_range CHECK (depth between 0 and 15),
+    CONSTRAINT ck_level_depth_from_the_top CHECK (depth >= 0),
     CONSTRAINT uq_level_code UNIQUE (code),
-    CONSTRAINT uq_level_depth UNIQUE (depth)
+    CONSTRAINT uq_level_depth UNIQUE (depth) DEFERRABLE
 );
 
 CREATE TABLE map_feature (
@@ -303,20 +304,23 @@ CREATE INDEX ix_duty_cell_id ON duty (cell_id);
 
 CREATE TABLE placement (
     incident_id UUID NOT NULL,
-    edition_id INTEGER NOT NULL,
+    since_edition INTEGER NOT NULL,
+    until_edition INTEGER,
     cell_id INTEGER,
     how TEXT NOT NULL,
     border_m REAL,
     runner_up_id INTEGER,
-    CONSTRAINT pk_placement PRIMARY KEY (incident_id, edition_id),
+    CONSTRAINT pk_placement PRIMARY KEY (incident_id, since_edition),
+    CONSTRAINT ck_placement_editions_not_empty CHECK (until_edition > since_edition),
     CONSTRAINT ck_placement_how_is_known CHECK (how in ('inside', 'on_edge', 'near_gap', 'none')),
     CONSTRAINT ck_placement_cell_fits_how CHECK ((how in ('inside', 'on_edge')) = (cell_id is not null)),
     CONSTRAINT fk_placement_incident_id_incident FOREIGN KEY(incident_id) REFERENCES incident (id) ON DELETE CASCADE,
-    CONSTRAINT fk_placement_edition_id_edition FOREIGN KEY(edition_id) REFERENCES edition (id),
+    CONSTRAINT fk_placement_since_edition_edition FOREIGN KEY(since_edition) REFERENCES edition (id),
     CONSTRAINT fk_placement_cell_id_cell FOREIGN KEY(cell_id) REFERENCES cell (id),
     CONSTRAINT fk_placement_runner_up_id_cell FOREIGN KEY(runner_up_id) REFERENCES cell (id)
 );
-CREATE INDEX ix_placement_edition_id_cell_id ON placement (edition_id, cell_id);
+CREATE INDEX ix_placement_cell_id ON placement (cell_id);
+CREATE UNIQUE INDEX ux_placement_incident_id_open ON placement (incident_id) WHERE until_edition is null;
 
 -- Append-only: not even the owner changes or removes a line by mistake.
 CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
