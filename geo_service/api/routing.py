@@ -1,20 +1,22 @@
 """Our router: every route says who may call, unknown parameters are refused, JSON is read strictly.
 
-The order of the day for a request: who is it and may he (401, 403), are all query parameters known (400),
-then only is the body read (413, 400, 422), then the validation (400, 422), then the handler.
+The order of the day for a request: who is it and may he (401, 403), are all query parameters known (400) and
+given once (422), then only is the body read (413, 400, 422), then the validation (400, 422), then the
+handler.
 """
 
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from json import JSONDecodeError
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin
 
 import orjson
 from fastapi import APIRouter
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
 from pydantic import BaseModel
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import FormData, QueryParams, UploadFile
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount
@@ -122,12 +124,12 @@ class GuardedRoute(APIRoute):
         """Put the checks that need no body before the handler."""
         inner = super().get_route_handler()
         access = self.access
-        known = frozenset(_query_names(self.dependant))
+        takes_many = dict(_query_names(self.dependant))
         quick: Callable[[Request], Response | None] | None = getattr(self.endpoint, "short_cut", None)
 
         async def guarded(request: Request) -> Response:
             await access.check(request)
-            refuse_unknown(request.query_params.keys(), known)
+            refuse_unknown(request.query_params, takes_many)
             if quick is not None and (answer := quick(request)) is not None:
                 return answer
             return await inner(StrictRequest(request.scope, request.receive))
@@ -154,16 +156,29 @@ class Router(APIRouter):
         super().__init__(route_class=GuardedRoute, redirect_slashes=False, **options)
 
 
-def refuse_unknown(given: Iterable[str], known: frozenset[str]) -> None:
-    """Raise when a query parameter is not one of the known, naming the nearest."""
-    faults = []
-    for name in given:
-        if name not in known:
-            near = get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(sorted(known)) or 'none'}"
+def refuse_unknown(given: QueryParams, takes_many: Mapping[str, bool]) -> None:
+    """Raise when a query parameter is not known, naming the nearest, or is given twice and may not be.
+
+    ``takes_many`` says of each known name whether it may be given several times.
+    """
+    unknown = [name for name in given if name not in takes_many]
+    if unknown:
+        faults = []
+        for name in unknown:
+            near = get_close_matches(name, takes_many, n=1)
+            known = ", ".join(sorted(takes_many)) or "none"
+            hint = f"did you mean {near[0]}?" if near else f"known here: {known}"
             faults.append(Fault(name[:80], f"unknown parameter; {hint}"))
-    if faults:
         raise BadRequestError("unknown query parameter", faults)
+    pairs = given.multi_items()
+    if len(pairs) > len(given):
+        counts = Counter(name for name, _ in pairs)
+        twice = [name for name, count in counts.items() if count > 1 and not takes_many[name]]
+        if twice:
+            raise InvalidInputError(
+                "a query parameter is given several times",
+                [Fault(name, f"give it once; it is there {counts[name]} times") for name in twice],
+            )
 
 
 def undeclared(routes: Iterable[BaseRoute]) -> Iterator[str]:
@@ -188,12 +203,21 @@ def _access_in(dependant: Dependant) -> Access | None:
     return next(filter(None, map(_access_in, dependant.dependencies)), None)
 
 
-def _query_names(dependant: Dependant) -> Iterator[str]:
+def _query_names(dependant: Dependant) -> Iterator[tuple[str, bool]]:
+    """Give each query parameter's name, and whether it is a list."""
     for inner in dependant.dependencies:
         yield from _query_names(inner)
     for parameter in dependant.query_params:
         model = parameter.field_info.annotation
         if isinstance(model, type) and issubclass(model, BaseModel):
-            yield from (field.alias or name for name, field in model.model_fields.items())
+            for name, field in model.model_fields.items():
+                yield field.alias or name, _is_list(field.annotation)
         else:
-            yield parameter.alias
+            yield parameter.alias, _is_list(model)
+
+
+def _is_list(annotation: Any) -> bool:
+    origin = get_origin(annotation) or annotation
+    if origin in (list, tuple, set, frozenset):
+        return True
+    return any(map(_is_list, get_args(annotation)))

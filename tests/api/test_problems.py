@@ -4,9 +4,10 @@ import json
 import logging
 import re
 from collections.abc import Iterator
+from typing import Annotated
 
 import pytest
-from fastapi import FastAPI, Form
+from fastapi import FastAPI, Form, Query
 from pydantic import BaseModel, ConfigDict, FiniteFloat
 from sqlalchemy import text
 from starlette.testclient import TestClient
@@ -48,6 +49,10 @@ def lab(app: FastAPI) -> Iterator[TestClient]:
     @router.get("/number")
     def number(limit: int, radius_m: FiniteFloat = 1.0) -> float:
         return limit * radius_m
+
+    @router.get("/levels")
+    def levels(level: Annotated[list[str], Query()]) -> list[str]:
+        return level
 
     @router.post("/places")
     def places(place: Place) -> Place:
@@ -131,6 +136,12 @@ def test_an_unknown_parameter_is_400_and_names_the_nearest(lab: TestClient):
     body = is_problem(lab.get("/number?limit=1&limt=2&x=3"), 400, "bad-request")
     assert body["errors"][0] == {"field": "limt", "message": "unknown parameter; did you mean limit?"}
     assert body["errors"][1]["message"].endswith("known here: limit, radius_m")
+
+
+def test_a_parameter_given_twice_is_422_unless_it_is_a_list(lab: TestClient):
+    body = is_problem(lab.get("/number?limit=1&radius_m=2&limit=2"), 422, "invalid-input")
+    assert body["errors"] == [{"field": "limit", "message": "give it once; it is there 2 times"}]
+    assert lab.get("/levels?level=grid&level=town").json() == ["grid", "town"]
 
 
 def test_parameters_that_do_not_fit_are_400_and_all_are_named(lab: TestClient):
