@@ -1,6 +1,7 @@
 """Responders, the duties they hold, and when they work: shifts, weekly rotas and posts."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -91,30 +92,58 @@ def responder_ids(connection: Connection) -> dict[str, int]:
     return {row[0]: row[1] for row in rows}
 
 
-def replace_shifts(connection: Connection, shifts: pd.DataFrame) -> int:
+@dataclass(frozen=True, slots=True)
+class ReplacedShifts:
+    """What a file of shifts did: shifts written, removed, and cut at an end of its span."""
+
+    written: int
+    removed: int
+    cut: int
+
+
+def replace_shifts(connection: Connection, shifts: pd.DataFrame) -> ReplacedShifts:
     """Set the shifts of the responders named, over the span that the file covers for each.
 
-    Columns: responder_id, start, end. Shifts of those responders that overlap the file's are replaced;
-    others stay.
+    Columns: responder_id, start, end. The span goes from the first start to the last end. What lay in it is
+    removed; of a shift that reaches beyond it the part outside stays, because of that time the file says
+    nothing.
     """
     spans = shifts.groupby("responder_id").agg(start=("start", "min"), end=("end", "max"))
-    for responder_id, span in spans.iterrows():
-        connection.execute(
-            delete(shift).where(
-                shift.c.responder_id == responder_id,
-                shift.c.on_duty.op("&&")(func.tstzrange(span["start"], span["end"])),
-            )
-        )
-    return bulk.copy_columns(
-        connection,
-        shift,
-        {
-            "responder_id": shifts["responder_id"].tolist(),
-            "on_duty": [
-                bulk.range_text(start, end) for start, end in zip(shifts["start"], shifts["end"], strict=True)
-            ],
-        },
+    connection.execute(
+        text("create temporary table span (responder_id int, during tstzrange) on commit drop")
     )
+    bulk.copy_columns(
+        connection,
+        "span",
+        {"responder_id": spans.index.tolist(), "during": _ranges(spans)},
+    )
+    connection.execute(
+        text("""
+            create temporary table beyond on commit drop as
+            select shift.id, responder_id, tstzmultirange(on_duty) - tstzmultirange(during) as parts
+            from shift join span using (responder_id)
+            where on_duty && during and not on_duty <@ during
+        """)
+    )
+    removed = connection.execute(
+        text("""
+            delete from shift using span
+            where shift.responder_id = span.responder_id and on_duty && during
+        """)
+    ).rowcount
+    connection.execute(
+        text("insert into shift (responder_id, on_duty) select responder_id, unnest(parts) from beyond")
+    )
+    cut = connection.execute(text("select count(*) from beyond")).scalar_one()
+    connection.execute(text("drop table span, beyond"))
+    written = bulk.copy_columns(
+        connection, shift, {"responder_id": shifts["responder_id"].tolist(), "on_duty": _ranges(shifts)}
+    )
+    return ReplacedShifts(written, removed - cut, cut)
+
+
+def _ranges(shifts: pd.DataFrame) -> list[str]:
+    return [bulk.range_text(start, end) for start, end in zip(shifts["start"], shifts["end"], strict=True)]
 
 
 def replace_rota(connection: Connection, rows: pd.DataFrame) -> int:
