@@ -131,10 +131,11 @@ class Layout:
             vertices, matched = int(more[more > 0].sum()), bool((shapes != self.geoms).any())
         mended = [region for one in passes for region in one.mending.mended]
         if mended or matched:
-            given = [one.drawing.shape(np.flatnonzero(one.mending.given)) for one in passes]
-            shape = shapely.union_all(given)  # only to be shown: no need to round onto the lattice again
-            area = float(area_m2(given).sum())
-            findings.append(_repaired(len(mended), area, widest_m(_shapes_of(mended)), vertices, shape))
+            slivers = _shapes_of(mended)
+            area = sum(float(area_m2(one.drawing.faces[one.mending.given]).sum()) for one in passes)
+            # a collection: to dissolve a county's slivers into one shape would take longer than to mend them
+            shape = shapely.geometrycollections(slivers)
+            findings.append(_repaired(len(mended), area, widest_m(slivers), vertices, shape))
         return shapes, findings
 
     def _gaps(self, shapes: Geoms, gaps: list[Region]) -> list[Finding]:
