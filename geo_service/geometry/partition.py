@@ -1,0 +1,486 @@
+"""Draw for me: divide pieces into groups of a given weight that hang together, are compact, cut along lines.
+
+How a division comes about:
+
+1. barred borders part the land into *banks*; the count of groups is shared out among them, so that each bank
+   can be in the band (:func:`possible_counts` tells at once what can be);
+2. first drafts: METIS (Karypis and Kumar 1998) on each bank, and today's groups where there are some; each is
+   mended until every group hangs together and there are as many as wanted (:mod:`.partition_drafts`);
+3. the best drafts are annealed (:mod:`.partition_flips`), and measured by other means than those that made
+   them.
+
+The work is bounded by a number of steps, not by a clock: the same pieces, wishes and seed give the same
+answer.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import linear_sum_assignment
+
+from geo_service.errors import Fault, InvalidInputError
+from geo_service.geometry import partition_flips
+from geo_service.geometry.partition_drafts import metis_drafts, today
+from geo_service.geometry.pieces import NO_GROUP, Floats, Int32, Ints, Pieces, components
+
+Band = tuple[int, int]
+Progress = Callable[[float], None]
+
+MAX_ALTERNATIVES = 10
+#: Bands tried, narrowest first, where only a count is asked for: so much off the mean each way.
+_WIDTHS = (0.1, 0.15, 0.2, 0.25, 0.33, 0.5)
+_OFF_LINE = 0.3  # what it costs, at along_lines = 1, to cut only where no line runs, for each group
+_OFF_TODAY = 3.0  # what it costs, at keep_lines = 1, to cut none of today's borders, for each group
+_BALANCE = 0.3
+_HOT, _COLD = 0.02, 0.0015  # hotter frays the groups, and cooling takes too long; colder changes nothing more
+_STEPS_A_PIECE = 450
+_MIN_STEPS, _MAX_STEPS = 60_000, 3_000_000
+_STRETCHES = 8
+_MAX_PLACES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Bank:
+    """Pieces that hang together over open borders, and how many groups in the band they can make.
+
+    Attributes
+    ----------
+    pieces : (p,) int
+        Ascending.
+    weight : int
+    least, most : int
+        Groups possible by weight; ``least > most`` if none are.
+    place : (lon, lat)
+        Middle of its pieces, EPSG:4326 degrees.
+    reason : str
+        Why it cannot be in the band, ``""`` if it can.
+    """
+
+    pieces: Ints
+    weight: int
+    least: int
+    most: int
+    place: tuple[float, float]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many groups can be made: a range, and the banks it comes from."""
+
+    least: int
+    most: int
+    banks: tuple[Bank, ...]
+
+    @property
+    def possible(self) -> bool:
+        """Every bank can be in the band by its weight."""
+        return not self.faults
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """One for each bank that cannot."""
+        bad = [bank for bank in self.banks if bank.reason]
+        return tuple(Fault("band", bank.reason, value=bank.weight, place=bank.place) for bank in bad)
+
+    def __contains__(self, count: int) -> bool:
+        """Tell whether a count can be."""
+        return self.possible and self.least <= count <= self.most
+
+    def __str__(self) -> str:
+        """``possible: 9 to 13``."""
+        if not self.possible:
+            return "possible: none"
+        return (
+            f"possible: {self.least} to {self.most}" if self.least < self.most else f"possible: {self.least}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """One division, and what it is worth; every figure is taken from the pieces anew.
+
+    Attributes
+    ----------
+    assignment : (n,) int32
+        Group of each piece; groups are numbered from the north-west, row by row, west to east.
+    weights : (k,) int64
+    area_m2, compactness : (k,) float64
+        Land of each group, and its compactness after Polsby and Popper, 4πA/P², 1 for a circle.
+    group_in_band : (k,) bool
+    band : (low, high)
+        The band asked for, or found for a count.
+    contiguous : bool
+        Every group hangs together over open borders.
+    changed_share : float
+        Share of the weight whose group is not the one that today's group goes on in; 0 without one today.
+    along_line_share : float
+        Share of the new borders that runs along streets and water.
+    """
+
+    assignment: Int32
+    weights: Ints
+    area_m2: Floats
+    compactness: Floats
+    group_in_band: NDArray[np.bool_]
+    band: Band
+    contiguous: bool
+    changed_share: float
+    along_line_share: float
+
+    def __len__(self) -> int:
+        """Count of groups."""
+        return len(self.weights)
+
+    @property
+    def in_band(self) -> bool:
+        """Every group is in the band."""
+        return bool(self.group_in_band.all())
+
+    @property
+    def compactness_mean(self) -> float:
+        """Mean over the groups."""
+        return float(self.compactness.mean())
+
+
+def possible_counts(pieces: Pieces, band: Band) -> Counts:
+    """Tell how many groups of a band can be made, bank by bank.
+
+    The range is what weights alone allow: no count outside it can be, and inside it only pieces too heavy to
+    fit together stand in the way. It takes milliseconds.
+
+    Raises
+    ------
+    InvalidInputError
+        The band is not one, or there are no pieces.
+    """
+    low, high = _checked_band(band)
+    if len(pieces) == 0:
+        raise InvalidInputError("There are no pieces to divide.")
+    label = pieces.banks()
+    banks = tuple(_bank(pieces, np.flatnonzero(label == b), low, high) for b in range(int(label.max()) + 1))
+    return Counts(sum(bank.least for bank in banks), sum(bank.most for bank in banks), banks)
+
+
+def _bank(pieces: Pieces, own: NDArray[np.intp], low: int, high: int) -> Bank:
+    weights = pieces.weight[own]
+    total, heaviest = int(weights.sum()), int(weights.max())
+    least = max(1, math.ceil(total / high))
+    most = min(total // low, int((weights > 0).sum())) if low > 0 else len(own)
+    reason = ""
+    where = f"land of {len(own):,} pieces that a barrier cuts off" if len(own) < len(pieces) else "the land"
+    if total < low:
+        reason = (
+            f"{where} holds {total:,}, fewer than {low:,}: open a crossing, or divide without a strict band"
+        )
+    elif heaviest > high:
+        reason = f"one piece alone holds {heaviest:,}, more than {high:,}: widen the band, or part the piece"
+    elif least > most:
+        reason = f"{where} holds {total:,}, which no count of groups of {low:,} to {high:,} makes up"
+    lon, lat = pieces.centroid_deg[own].mean(axis=0).tolist()
+    return Bank(own.astype(np.int64), total, least, most, (lon, lat), reason)
+
+
+def split(
+    pieces: Pieces,
+    *,
+    count: int | None = None,
+    band: Band | None = None,
+    seed: int = 0,
+    alternatives: int = 3,
+    keep_lines: float = 0.0,
+    along_lines: float = 0.2,
+    strict: bool = True,
+    effort: float = 1.0,
+    progress: Progress | None = None,
+) -> list[Alternative]:
+    """Divide pieces into groups.
+
+    Parameters
+    ----------
+    pieces : Pieces
+    count : int, optional
+        Groups wanted. Without it the count whose mean weight is nearest to the middle of the band.
+    band : (low, high), optional
+        Least and greatest weight of a group. Without it the narrowest about the mean in which the count can
+        be.
+    seed : int
+        The same seed gives the same answer.
+    alternatives : int
+        At most so many different divisions, best first; fewer where there are no more.
+    keep_lines : float
+        0 draws afresh; 1 keeps today's borders wherever the band allows.
+    along_lines : float
+        0 looks at shapes alone; 1 follows streets and water where it can, at the cost of compactness.
+    strict : bool
+        Refuse what cannot be in the band by its weight. Otherwise such a bank is divided as nearly as can be,
+        and ``group_in_band`` tells which groups are not.
+    effort : float
+        Steps of annealing, as a multiple of what the size of the task is given as a rule.
+    progress : callable, optional
+        Called with the share done, from time to time; it may raise to stop the work.
+
+    Returns
+    -------
+    list of Alternative
+        At least one: in the band if one in the band was found.
+
+    Raises
+    ------
+    InvalidInputError
+        What is asked for cannot be: says which counts can, or which land stands in the way.
+    """
+    _check_wishes(alternatives, keep_lines, along_lines, effort)
+    if band is None:
+        if count is None:
+            raise InvalidInputError("Give a count, a band or both.")
+        band = _band_for(pieces, count)
+    counts = possible_counts(pieces, band)
+    shares = _shares(counts, count, _checked_band(band), strict=strict)
+    return _Task(
+        pieces, counts, shares, band, _cut_costs(pieces, int(shares.sum()), keep_lines, along_lines)
+    ).solve(seed, alternatives, effort, progress)
+
+
+def _checked_band(band: Band) -> Band:
+    low, high = band
+    if not 0 <= low <= high or high == 0:
+        raise InvalidInputError(
+            "The band is not one.", [Fault("band", "two numbers, 0 ≤ low ≤ high, high above 0", value=band)]
+        )
+    return int(low), int(high)
+
+
+def _check_wishes(alternatives: int, keep_lines: float, along_lines: float, effort: float) -> None:
+    faults = []
+    if not 1 <= alternatives <= MAX_ALTERNATIVES:
+        faults.append(Fault("alternatives", f"must be from 1 to {MAX_ALTERNATIVES}", value=alternatives))
+    for name, value in (("keep_lines", keep_lines), ("along_lines", along_lines)):
+        if not 0.0 <= value <= 1.0:
+            faults.append(Fault(name, "must be from 0 to 1", value=value))
+    if not 0.0 < effort <= 100.0:
+        faults.append(Fault("effort", "must be above 0 and at most 100", value=effort))
+    if faults:
+        raise InvalidInputError("What is wished for is out of range.", faults)
+
+
+def _band_for(pieces: Pieces, count: int) -> Band:
+    """Return the narrowest band about the mean in which a count can be, else the widest tried."""
+    if count < 1:
+        raise InvalidInputError(
+            "The count is out of range.", [Fault("count", "must be 1 or more", value=count)]
+        )
+    mean = float(pieces.weight.sum()) / count
+    band = (0, 1)
+    for width in _WIDTHS:
+        band = math.floor(mean * (1.0 - width)), max(1, math.ceil(mean * (1.0 + width)))
+        if len(pieces) and count in possible_counts(pieces, band):
+            break
+    return band
+
+
+def _shares(counts: Counts, count: int | None, band: Band, *, strict: bool) -> Ints:
+    """Share a count of groups out among the banks, in proportion to weight as nearly as the band allows."""
+    if strict and not counts.possible:
+        raise InvalidInputError(
+            f"Groups of {band[0]:,} to {band[1]:,} are not possible.", counts.faults[:_MAX_PLACES]
+        )
+    size = np.array([len(bank.pieces) for bank in counts.banks])
+    weight = np.array([bank.weight for bank in counts.banks], dtype=np.float64)
+    low = np.array([bank.least for bank in counts.banks])
+    high = np.array([max(bank.least, bank.most) if not bank.reason else bank.least for bank in counts.banks])
+    low, high = np.minimum(low, size), np.minimum(high, size)
+    middle = max(1.0, (band[0] + band[1]) / 2.0)
+    mean = middle if count is None else max(weight.sum() / count, 1e-9)
+    share = np.clip(np.rint(weight / mean).astype(np.int64), low, high)
+    if count is None:
+        return share
+    if not strict:
+        low, high = np.ones_like(low), size
+    if not low.sum() <= count <= high.sum():
+        message = str(Counts(int(low.sum()), int(high.sum()), ()))
+        raise InvalidInputError(
+            f"{count} groups of {band[0]:,} to {band[1]:,} are not possible; {message}.",
+            [Fault("count", message, value=count)],
+        )
+    while (step := int(np.sign(count - share.sum()))) != 0:
+        free = np.flatnonzero(share < high if step > 0 else share > low)
+        load = weight[free] / (share[free] + max(step, 0))  # mean weight of the groups where one more came
+        share[free[np.argmax(load) if step > 0 else np.argmin(weight[free] / share[free])]] += step
+    return share
+
+
+class _Task:
+    """Pieces made ready for annealing: borders by piece, costs of cutting, targets."""
+
+    def __init__(self, pieces: Pieces, counts: Counts, shares: Ints, band: Band, cost: Floats) -> None:
+        self.pieces, self.shares, self.band = pieces, shares, band
+        self.bank = np.empty(len(pieces), dtype=np.int32)
+        for number, bank in enumerate(counts.banks):
+            self.bank[bank.pieces] = number
+        weights = np.array([bank.weight for bank in counts.banks], dtype=np.float64)
+        self.target = np.repeat(weights / shares, shares)
+        self.cost = cost
+        self.borders = pieces.borders()
+
+    def solve(
+        self, seed: int, alternatives: int, effort: float, progress: Progress | None
+    ) -> list[Alternative]:
+        """Draft, anneal the best drafts, and return the best of what came out, each once."""
+        tell = progress or (lambda _share: None)
+        tell(0.0)
+        runs = 1 if len(self.target) == len(self.shares) else alternatives + 1
+        found = self._drafts(seed, runs)
+        tell(0.1)
+        size = len(self.pieces) * _STEPS_A_PIECE * effort
+        stretch = max(1, round(min(max(size, _MIN_STEPS), _MAX_STEPS) / _STRETCHES))
+        done: dict[bytes, tuple[int, float, Int32]] = {}
+        for run in range(runs):
+            group = found[run % len(found)].copy()
+            state = np.array([seed * 1_000_003 + run + 1], dtype=np.uint64)
+            best = (*self._worth(group), group.copy())
+            for turn in range(_STRETCHES):
+                met = self._anneal(group, turn, stretch, state)
+                if (worth := self._worth(met)) < best[:2]:
+                    best = (*worth, met)
+                tell(0.1 + 0.9 * (run + (turn + 1) / _STRETCHES) / runs)
+            numbered = _numbered(self.pieces, best[2])
+            done.setdefault(numbered.tobytes(), (best[0], best[1], numbered))
+        ranked = sorted(done.values(), key=lambda entry: (entry[0], entry[1], entry[2].tobytes()))
+        return [measure(self.pieces, group, self.band) for _, _, group in ranked[:alternatives]]
+
+    def _drafts(self, seed: int, runs: int) -> list[Int32]:
+        """Return the best first drafts, at most one for each run; today's among them if lines are kept."""
+        count = min(max(2, 20_000 // max(1, len(self.pieces))), 2 * runs) if runs > 1 else 1
+        dear = self.cost - min(0.0, float(self.cost.min(initial=0.0)))
+        dear = dear + 0.02 * float(dear.max(initial=0.0))
+        drafts = list(islice(metis_drafts(self.pieces, self.bank, self.shares, dear, seed=seed), count))
+        drafts.sort(key=self._worth)
+        kept = today(self.pieces, self.bank, self.shares)
+        if kept is not None and float(self.cost.min(initial=0.0)) < 0.0:  # today's borders are worth keeping
+            drafts.insert(0, kept)
+        return drafts[:runs]
+
+    def _anneal(self, group: Int32, turn: int, steps: int, state: NDArray[np.uint64]) -> Int32:
+        """Go on from a division, in place, for one stretch of the cooling; return the best one met."""
+        span = (_COLD / _HOT) ** (1.0 / _STRETCHES)
+        p, b = self.pieces, self.borders
+        best, _, _ = partition_flips.anneal(
+            b.ptr,
+            b.neighbour,
+            p.border_m[b.pair],
+            self.cost[b.pair],
+            ~p.barrier[b.pair],
+            p.weight,
+            p.area_m2,
+            p.perimeter_m,
+            group,
+            self.target,
+            self.band[0],
+            self.band[1],
+            _BALANCE,
+            _HOT * span**turn,
+            _HOT * span ** (turn + 1),
+            steps,
+            state,
+        )
+        return best
+
+    def _worth(self, group: Int32) -> tuple[int, float]:
+        """Return how many groups are out of the band, and the cost: what annealing lowers."""
+        weights, area, perimeter = _sums(self.pieces, group, len(self.target))
+        shape = 1.0 - 4.0 * math.pi * area / np.maximum(perimeter**2, 1e-9)
+        off = (weights - self.target.mean()) / max(1.0, float(self.target.mean()))
+        a, b = self.pieces.pairs.T
+        cut = float(self.cost[group[a] != group[b]].sum())
+        outside = int(((weights < self.band[0]) | (weights > self.band[1])).sum())
+        return outside, float(shape.sum() + _BALANCE * (off * off).sum()) + cut
+
+
+def _cut_costs(pieces: Pieces, count: int, keep_lines: float, along_lines: float) -> Floats:
+    """Return what it costs to cut along each pair's border.
+
+    Off the lines by length; today's borders are paid back, and others charged, as much as they are to be
+    kept. The unit is the whole length of border that ``count`` equal hexagons would have inside.
+    """
+    hexagons_m = 1.861 * math.sqrt(float(pieces.area_m2.sum()) * count)
+    share = pieces.border_m * (count / max(hexagons_m, 1e-9))
+    a, b = pieces.current[pieces.pairs[:, 0]], pieces.current[pieces.pairs[:, 1]]
+    known = (a != NO_GROUP) & (b != NO_GROUP)
+    keep = np.where(known, np.where(a != b, -1.0, 1.0), 0.0)
+    off_line = ~(pieces.along_line | pieces.barrier)
+    cost = share * (_OFF_LINE * along_lines * off_line + _OFF_TODAY * keep_lines * keep)
+    return np.asarray(cost, dtype=np.float64)
+
+
+def _sums(pieces: Pieces, group: Int32, count: int) -> tuple[Ints, Floats, Floats]:
+    """Return weight, area and perimeter of each group."""
+    weights = np.zeros(count, dtype=np.int64)
+    np.add.at(weights, group, pieces.weight)
+    area = np.bincount(group, pieces.area_m2, minlength=count)
+    perimeter = np.bincount(group, pieces.perimeter_m, minlength=count)
+    a, b = group[pieces.pairs[:, 0]], group[pieces.pairs[:, 1]]
+    inner = a == b
+    both = np.bincount(a[inner], pieces.border_m[inner], minlength=count)
+    return weights, np.asarray(area, np.float64), np.asarray(perimeter - 2.0 * both, np.float64)
+
+
+def measure(pieces: Pieces, assignment: ArrayLike, band: Band) -> Alternative:
+    """Take all figures of a division, also of one that came from elsewhere.
+
+    Parameters
+    ----------
+    assignment : (n,) array_like of int
+        Groups 0 to k - 1, none empty.
+    """
+    group = np.asarray(assignment, dtype=np.int32)
+    count = int(group.max()) + 1
+    weights, area, perimeter = _sums(pieces, group, count)
+    a, b = group[pieces.pairs[:, 0]], group[pieces.pairs[:, 1]]
+    whole = components(len(pieces), pieces.pairs[(a == b) & ~pieces.barrier])
+    cut = a != b
+    cut_m = float(pieces.border_m[cut].sum())
+    along_m = float(pieces.border_m[cut & (pieces.along_line | pieces.barrier)].sum())
+    return Alternative(
+        assignment=group,
+        weights=weights,
+        area_m2=area,
+        compactness=4.0 * math.pi * area / np.maximum(perimeter**2, 1e-9),
+        group_in_band=(weights >= band[0]) & (weights <= band[1]),
+        band=band,
+        contiguous=int(whole.max()) + 1 == count,
+        changed_share=_changed_share(pieces, group, count),
+        along_line_share=along_m / cut_m if cut_m > 0.0 else 1.0,
+    )
+
+
+def _changed_share(pieces: Pieces, group: Int32, count: int) -> float:
+    """Share of the weight that leaves its group, each of today's going on in at most one, best matched."""
+    held = pieces.current != NO_GROUP
+    weight = pieces.weight[held].astype(np.float64)
+    if not held.any() or weight.sum() == 0:
+        return 0.0
+    names, old = np.unique(pieces.current[held], return_inverse=True)
+    common = np.zeros((len(names), count))
+    np.add.at(common, (old, group[held]), weight)
+    rows, columns = linear_sum_assignment(common, maximize=True)
+    return float(1.0 - common[rows, columns].sum() / weight.sum())
+
+
+def _numbered(pieces: Pieces, group: Int32) -> Int32:
+    """Renumber groups from the north-west: in rows as high as a group is wide, each from west to east."""
+    count = int(group.max()) + 1
+    size = np.bincount(group, pieces.area_m2 + 1e-9, minlength=count)
+    lon, lat = (
+        np.bincount(group, pieces.centroid_deg[:, axis] * (pieces.area_m2 + 1e-9), minlength=count) / size
+        for axis in (0, 1)
+    )
+    height = max(float(np.ptp(pieces.centroid_deg[:, 1])) / max(1.0, math.sqrt(count)), 1e-12)
+    row = np.floor((pieces.centroid_deg[:, 1].max() - lat) / height)
+    rank = np.empty(count, dtype=np.int32)
+    rank[np.lexsort((-lat, lon, row))] = np.arange(count, dtype=np.int32)
+    return rank[group]
