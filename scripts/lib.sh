@@ -14,6 +14,29 @@ die() {
     exit 1
 }
 
+# Say what is done, do it, and while it lasts say every ten seconds that it does.
+step() {
+    local what=$1 began=$SECONDS ticker status=0
+    shift
+    say "$what"
+    {
+        exec 9<&- {never}<> <(:) # not the lock of scripts/setup; a pipe in which nothing ever comes
+        while ! read -r -t 10 -u "$never" && [[ -e /proc/$$ ]]; do say "  $((SECONDS - began)) s"; done
+    } &
+    ticker=$!
+    "$@" || status=$?
+    kill "$ticker" 2>/dev/null && wait "$ticker" 2>/dev/null || true
+    return "$status"
+}
+
+# End with a word on what to do if this user may not make or change the folder $1.
+must_be_writable() {
+    local place=$1
+    while [[ ! -e $place ]]; do place=$(dirname -- "$place"); done
+    [[ -w $place ]] || die "$place belongs to $(stat -c %U -- "$place"), and $(id -un) may not write in it:" \
+        "clone the repository into a folder of your own, or run: sudo chown -R $(id -un) $ROOT"
+}
+
 # Print the comment at the head of the calling script, for --help.
 usage() { sed -n '2,/^$/{s/^# \{0,1\}//p}' "$0"; }
 

@@ -3,7 +3,7 @@
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from geo_service.cli.step_lines import ShowStep, StepLines
 from geo_service.errors import Fault, GeoServiceError, InvalidInputError, UnavailableError
 from geo_service.settings import Settings
 from geo_service.store.cluster import Cluster
@@ -29,6 +30,13 @@ FINDINGS_SHOWN = 20
 
 #: Kinds of change between two editions and the sign each has in a diff.
 CHANGES = {"added": "+", "retired": "-", "reshaped": "~", "reparented": "~", "described": "~"}
+
+#: Figures of a report of which nothing need be said when there are none.
+_SAID_IF_ANY = frozenset(
+    {"corrected", "repeated", "unlocated", "replaced", "errors", "incidents_placed", "pinned"}
+    | {"far_from_roads", "households_in_no_cell", "missing_references", "ways_cut", "ways_lost"}
+    | {"barriers", "features_broken"}
+)
 
 talk = Console(stderr=True, highlight=False)
 
@@ -120,20 +128,33 @@ def _migrate(database: Database) -> None:
 
 
 @contextmanager
-def progress(title: str) -> Iterator[Callable[[str, float | None], None]]:
-    """Show a progress bar on stderr while something long runs.
+def progress(title: str) -> Iterator[ShowStep]:
+    """Show on stderr what is being done while something long runs.
 
     Gives a function to call with what is being done now and, when it is known, the share done (0 to 1).
-    Nothing is drawn where stderr is not a terminal.
+    A terminal shows a bar; elsewhere each step that takes more than a second has a line of its own, and
+    another one every ten seconds.
     """
+    with _bar(title) if talk.is_terminal else _lines(title) as say:
+        yield say
+
+
+@contextmanager
+def _bar(title: str) -> Iterator[ShowStep]:
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=talk, transient=True, disable=not talk.is_terminal) as bar:
+    with Progress(*columns, console=talk, transient=True) as bar:
         task = bar.add_task(title, total=None)
 
         def say(what: str, share: float | None = None) -> None:
             bar.update(task, description=what, total=None if share is None else 1.0, completed=share or 0.0)
 
         yield say
+
+
+@contextmanager
+def _lines(title: str) -> Iterator[ShowStep]:
+    with StepLines(title, lambda line: talk.print(line, markup=False, soft_wrap=True)) as lines:
+        yield lines.say
 
 
 def print_json(value: Any) -> None:
@@ -178,9 +199,12 @@ def out_file(path: Path) -> Path:
 
 
 def print_report(report: dict[str, Any], indent: str = "") -> None:
-    """Print a report for a person: one line a figure, nested ones indented, findings as a list."""
+    """Print a report for a person: one line a figure, nested ones indented, findings as a list.
+
+    What is absent, and counts of trouble that there was not, are left out; ``--json`` has them all.
+    """
     for key, value in report.items():
-        if value in (None, [], {}):
+        if value in (None, [], {}) or (value == 0 and key in _SAID_IF_ANY):
             continue
         words = key.replace("_", " ")
         if key == "changes":

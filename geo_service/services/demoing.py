@@ -60,9 +60,10 @@ def load_demo(database: Database, size: Size, say: Say = silent) -> None:
         say("publishing its cells", None)
         draft = draft_whole(_cells(county), county.levels, None)
         publish(database, tilings, draft, who=WHO, note=f"demo {size}")
-    say("storing streets, buildings and staff", None)
     with database.writing() as connection:
+        say("storing its streets", None)
         roads.replace(connection, county.network, f"demo {size}", {"source": "generated"})
+        say("storing its buildings and staff", None)
         ground.replace_features(connection, f"demo {size}", _features(county))
         ground.replace_demand(connection, _demand(county))
         _store_staff(connection, county)

@@ -80,12 +80,44 @@ def test_the_lock_files_hold_what_the_project_asks_for():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     groups = project["dependency-groups"]
     asked = {"base.txt": project["project"]["dependencies"]}
+    asked["build.txt"] = groups["build"]
     asked["dev.txt"] = [*asked["base.txt"], *groups["build"], *groups["test"]]
     for name, wanted in asked.items():
         locked = set(re.findall(r"(?m)^([a-z0-9-]+)==", (ROOT / "requirements" / name).read_text()))
         for requirement in wanted:
             package = re.match(r"[A-Za-z0-9._-]+", requirement)[0].lower().replace("_", "-").replace(".", "-")
             assert package in locked, f"run scripts/lock: {package} is missing in {name}"
+
+
+def test_a_package_has_the_same_versions_in_all_lock_files():
+    """A package may have a version for each Python; .venv is filled from several files at once."""
+    found = {}
+    for file in (ROOT / "requirements").glob("*.txt"):
+        pinned = re.findall(r"(?m)^([a-z0-9-]+)==(\S+)", file.read_text())
+        for name in {name for name, _ in pinned}:
+            versions = frozenset(version for other, version in pinned if other == name)
+            found.setdefault(name, set()).add(versions)
+    assert [name for name, versions in found.items() if len(versions) > 1] == []
+
+
+def test_a_step_tells_how_long_it_lasts_and_keeps_the_status(tmp_path):
+    script = tmp_path / "script"
+    lib = (ROOT / "scripts/lib.sh").read_text().replace("-t 10", "-t 0.2")
+    script.write_text(lib + "exec 9</\nstep 'doing it' sleep 0.7\nstep 'failing' false || echo failed $?\n")
+    done = call("bash", script)
+    assert done.stdout == "failed 1\n"
+    assert re.fullmatch(r"doing it\n(  [01] s\n){2,4}failing\n", done.stderr), done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a checkout that is not its own")
+@pytest.mark.parametrize("name", ["setup", "run"])
+def test_a_checkout_of_somebody_else_is_one_line_with_the_remedy(checkout, name):
+    """Read by an ordinary user: nothing is installed, and the line says what to do."""
+    done = call("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", checkout / "scripts" / name)
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert f"{checkout} belongs to root, and nobody may not write in it" in line
+    assert "clone the repository into a folder of your own, or run: sudo chown -R nobody" in line
 
 
 def test_a_python_that_is_too_old_is_refused(checkout, tmp_path):
@@ -107,14 +139,17 @@ def test_up_to_date_means_nothing_is_run(checkout, tmp_path):
     for name in ("geo-service", "python"):
         (programs / name).write_text(f"#!/bin/sh\necho called >> '{tmp_path}/calls'\nexit 9\n")
         (programs / name).chmod(0o755)
-    functions = (checkout / "scripts/setup").read_text().replace('main "$@"', "fingerprint")
+    functions = (checkout / "scripts/setup").read_text().replace('main "$@"', 'cd "$ROOT"; fingerprint base')
     (checkout / "scripts/print-mark").write_text(functions)
     mark = call("bash", checkout / "scripts/print-mark")
     assert mark.returncode == 0, mark.stderr
     (checkout / ".venv/.set-up").write_text(mark.stdout)
     own = {"GEO_SERVICE_DATABASE_URL": "postgresql://u@h/d"}
-    assert call(checkout / "scripts/setup", **own).returncode == 0
+    done = call(checkout / "scripts/setup", **own)
+    assert (done.returncode, done.stderr) == (0, "")
     assert not (tmp_path / "calls").exists()
+    dev = call(checkout / "scripts/setup", "--dev", PYTHON="/nowhere/python", PATH="/nowhere", **own)
+    assert dev.returncode != 0, "what serving needs is not all that the tests need"
 
     with (checkout / "requirements/base.txt").open("a") as file:
         file.write("# changed\n")
