@@ -13,6 +13,7 @@ from itertools import pairwise
 
 import shapely
 
+from geo_service.geometry import lattice
 from geo_service.geometry.edit import part_edge, refuse, require_leaf, require_on_globe
 from geo_service.geometry.rings import Edge, Part, Vertex, parts_of, rings_of
 from geo_service.geometry.workspace import EdgeChange, Workspace
@@ -28,15 +29,18 @@ class Cut:
     ----------
     pieces : dict of int to tuple of int
         For each leaf that was cut, the leaves that stand in its place: itself first.
+    along : set of edges
+        The borders that run along the line now, new or old, each from its smaller vertex.
     changes : list of EdgeChange
         Edge by edge.
     """
 
     pieces: dict[int, tuple[int, ...]]
+    along: set[Edge]
     changes: list[EdgeChange]
 
 
-def cut(space: Workspace, leaves: Sequence[int], line: Line, *, snap: int = 2, together: bool = True) -> Cut:
+def cut(space: Workspace, leaves: Sequence[int], line: Line, *, snap: int = 2) -> Cut:
     """Cut leaves along a line.
 
     Parameters
@@ -48,8 +52,6 @@ def cut(space: Workspace, leaves: Sequence[int], line: Line, *, snap: int = 2, t
         Lattice integers. A closed line cuts out what it encloses.
     snap : int
         A corner nearer to the line than this many lattice steps is taken as the place of crossing.
-    together : bool
-        Whether to refuse the cut if it parts none of the leaves.
 
     Returns
     -------
@@ -59,38 +61,39 @@ def cut(space: Workspace, leaves: Sequence[int], line: Line, *, snap: int = 2, t
     Raises
     ------
     InvalidInputError
-        The line crosses itself, or parts none of the leaves; a border would cross another.
+        The line crosses itself; it neither parts a leaf nor runs along borders; a border would cross another.
     """
     line = _sound(line)
     for leaf in leaves:
         require_leaf(space, leaf)
     pieces: dict[int, tuple[int, ...]] = {}
+    along: set[Edge] = set()
 
     def edit() -> None:
         for leaf in leaves:
-            found = _cut_leaf(space, leaf, line, snap)
+            found, route = _cut_leaf(space, leaf, line, snap)
             if len(found) > 1:
                 pieces[leaf] = found
-        if together and not pieces:
+            along.update((min(step), max(step)) for step in pairwise(route))
+        along.intersection_update(step for step in set(along) if space.left_of(*step) is not None)
+        if not along:
             raise refuse(
                 "the line parts no cell: let it begin and end on or beyond the cell's border", line[0], "line"
             )
 
     changes = space.run(edit)
-    return Cut(pieces, changes)
+    return Cut(pieces, along, changes)
 
 
-def give_piece(
-    space: Workspace, leaf: int, to: int, line: Line, *, snap: int = 2
-) -> tuple[Cut, tuple[int, ...]]:
+def give_piece(space: Workspace, leaf: int, to: int, line: Line, *, snap: int = 2) -> list[EdgeChange]:
     """Cut a leaf along a line and give the neighbour ``to`` the pieces that touch it.
 
     If all pieces touch it, the one with the shortest border to it stays.
 
-    Returns
-    -------
-    cut : Cut
-        ``pieces`` names the leaf and ``to``.
+    Raises
+    ------
+    InvalidInputError
+        The line does not part the leaf, or no piece touches the other one.
     """
     line = _sound(line)
     require_leaf(space, leaf)
@@ -99,7 +102,7 @@ def give_piece(
         raise refuse("a cell cannot give land to itself", field="to")
 
     def edit() -> None:
-        pieces = _cut_leaf(space, leaf, line, snap)
+        pieces, _ = _cut_leaf(space, leaf, line, snap)
         if len(pieces) < 2:
             raise refuse(
                 "the line does not part the cell: let it begin and end on its border", line[0], "line"
@@ -118,8 +121,7 @@ def give_piece(
             for a, b in list(space.edges(piece)):
                 space.put_left(a, b, to)
 
-    changes = space.run(edit)
-    return Cut({leaf: (leaf, to)}, changes), (leaf, to)
+    return space.run(edit)
 
 
 def _sound(line: Line) -> list[Vertex]:
@@ -147,22 +149,24 @@ def _swap(space: Workspace, one: int, other: int) -> None:
             space.put(a, b, left, new.get((b, a), space.star(b)[a]))
 
 
-def _cut_leaf(space: Workspace, leaf: int, line: list[Vertex], snap: int) -> tuple[int, ...]:
-    """Part a leaf where the line runs inside it; return the leaves that stand in its place."""
+def _cut_leaf(
+    space: Workspace, leaf: int, line: list[Vertex], snap: int
+) -> tuple[tuple[int, ...], list[Vertex]]:
+    """Part a leaf where the line runs inside it; return the leaves in its place, and the line's corners."""
     route = _node(space, leaf, line, snap)
     inner = _inside(space, leaf, route)
     if not inner:
-        return (leaf,)
+        return (leaf,), route
     both = [*inner, *((b, a) for a, b in inner)]
     parts, loose = parts_of(rings_of([*space.edges(leaf), *both]))
     if loose:
         raise refuse("the line comes too close to the border here", loose[0][0], "line")
     if len(parts) == 1:
-        return (leaf,)
+        return (leaf,), route
     parts.sort(key=lambda part: (-part.area2, part.shell[0]))
     numbers = [leaf, *(space.new_leaf() for _ in parts[1:])]
     _write(space, parts, numbers)
-    return tuple(numbers)
+    return tuple(numbers), route
 
 
 def _write(space: Workspace, parts: list[Part], numbers: list[int]) -> None:
@@ -272,15 +276,14 @@ def _between(p: Vertex, q: Vertex, numerator: int, denominator: int) -> Vertex:
 
 def _inside(space: Workspace, leaf: int, route: list[Vertex]) -> list[Edge]:
     """Return the steps of the line that run inside the leaf and lead from border to border."""
-    # both borders and line are in the plane of the lattice, so the shapes are as well
-    shape = shapely.MultiPolygon([part.polygon() for part in space.parts(leaf)])
+    shape = shapely.multipolygons([part.polygon() for part in space.parts(leaf)])
     shapely.prepare(shape)
     steps: list[Edge] = []
     seen: set[frozenset[Vertex]] = set()
     for p, q in pairwise(route):
         if space.left_of(p, q) is not None or frozenset((p, q)) in seen:
             continue
-        middle = shapely.Point((p[0] + q[0]) / 2, (p[1] + q[1]) / 2)
+        middle = shapely.Point(lattice.to_degrees(((p[0] + q[0]) / 2, (p[1] + q[1]) / 2)))
         if shape.contains_properly(middle):
             steps.append((p, q))
             seen.add(frozenset((p, q)))

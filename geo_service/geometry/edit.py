@@ -139,7 +139,7 @@ def gap_at(space: Workspace, place: Vertex) -> Part:
     InvalidInputError
         The place lies in a cell, or outside of the whole tiling, where there is no gap to take in.
     """
-    point = shapely.Point(place)
+    point = shapely.Point(lattice.to_degrees(place))
     holding = [part for part in space.parts(NOBODY) if part.polygon().covers(point)]
     if not holding:
         raise refuse("there is no gap here: it must be enclosed by cells", place, "at")

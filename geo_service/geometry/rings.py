@@ -6,13 +6,15 @@ connected piece of it. Where the walk comes to a vertex a second time (a hole th
 parted there, so that every ring is simple, as the standard of simple features wants it.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cmp_to_key
 from itertools import pairwise
 
+import numpy as np
 import shapely
+
+from geo_service.geometry import lattice
 
 Vertex = tuple[int, int]  # lattice integers
 Edge = tuple[Vertex, Vertex]
@@ -37,8 +39,14 @@ class Part:
         return area2(self.shell) + sum(area2(hole) for hole in self.holes)
 
     def polygon(self) -> shapely.Polygon:
-        """Return it as a polygon in lattice units."""
-        return shapely.Polygon(self.shell, self.holes)
+        """Return it as a polygon in EPSG:4326 degrees: exact, as every lattice point is."""
+        return polygon_of(self.shell, self.holes)
+
+
+def polygon_of(shell: Ring, holes: Iterable[Ring] = ()) -> shapely.Polygon:
+    """Return rings of lattice points as a polygon in degrees."""
+    rings = [shapely.linearrings(lattice.to_degrees(ring)) for ring in (shell, *holes)]
+    return shapely.polygons(rings[0], holes=rings[1:] or None)
 
 
 def edges_of(ring: Ring) -> Iterator[Edge]:
@@ -49,7 +57,10 @@ def edges_of(ring: Ring) -> Iterator[Edge]:
 
 def area2(ring: Ring) -> int:
     """Return twice the signed area of a ring: positive when it runs counter-clockwise."""
-    return sum(a[0] * b[1] - a[1] * b[0] for a, b in edges_of(ring))
+    x = np.array(ring, dtype=np.int64)
+    x -= x[0]
+    y = np.roll(x, -1, axis=0)
+    return int((x[:, 0] * y[:, 1] - x[:, 1] * y[:, 0]).sum())
 
 
 def rings_of(edges: Iterable[Edge]) -> list[Ring]:
@@ -60,14 +71,14 @@ def rings_of(edges: Iterable[Edge]) -> list[Ring]:
     edges : iterable of (vertex, vertex)
         All directed edges with the face to their left; as many come to each vertex as leave it.
     """
-    leaving: defaultdict[Vertex, list[Vertex]] = defaultdict(list)
+    leaving: dict[Vertex, list[Vertex]] = {}
     for a, b in edges:
-        leaving[a].append(b)
+        leaving.setdefault(a, []).append(b)
     rings: list[Ring] = []
     for start in sorted(leaving):
         while leaving[start]:
             rings.extend(_simple(_walk(leaving, start)))
-    return rings
+    return sorted(rings)
 
 
 def _walk(leaving: dict[Vertex, list[Vertex]], start: Vertex) -> Ring:
@@ -115,9 +126,9 @@ def _half(base: Vertex, way: Vertex) -> int:
 
 
 def _simple(walk: Ring) -> Iterator[Ring]:
-    """Part a walk at every vertex that it visits again."""
+    """Part a walk at every vertex that it visits again; each ring begins at its smallest vertex."""
     if len(set(walk)) == len(walk):
-        yield walk
+        yield walk  # it began at the smallest
         return
     stack: Ring = []
     place: dict[Vertex, int] = {}
@@ -125,14 +136,19 @@ def _simple(walk: Ring) -> Iterator[Ring]:
         if vertex in place:
             since = place[vertex]
             loop = stack[since:]
-            yield loop
+            yield _from_smallest(loop)
             for passed in loop[1:]:
                 del place[passed]
             del stack[since + 1 :]
         else:
             place[vertex] = len(stack)
             stack.append(vertex)
-    yield stack
+    yield _from_smallest(stack)
+
+
+def _from_smallest(ring: Ring) -> Ring:
+    k = ring.index(min(ring))
+    return ring[k:] + ring[:k]
 
 
 def parts_of(rings: Iterable[Ring]) -> tuple[list[Part], list[Ring]]:
@@ -153,12 +169,12 @@ def parts_of(rings: Iterable[Ring]) -> tuple[list[Part], list[Ring]]:
     if len(parts) == 1 and len(holes) == 0:
         return parts, []
     order = sorted(range(len(parts)), key=lambda k: area2(shells[k]))
-    areas = [shapely.Polygon(shells[k]) for k in order]
+    areas = [polygon_of(shells[k]) for k in order]
     for area in areas:
         shapely.prepare(area)
     loose = []
     for hole in holes:
-        inside = shapely.Polygon(hole)
+        inside = polygon_of(hole)
         for k, area in zip(order, areas, strict=True):
             # two simple rings of one face never cross; at most they touch
             if area.covers(inside):

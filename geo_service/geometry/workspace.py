@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from geo_service.errors import ConflictError, Fault, InvalidInputError
 from geo_service.geometry import lattice
 from geo_service.geometry.fabric import Fabric
-from geo_service.geometry.rings import Edge, Part, Vertex, parts_of, rings_of
-from geo_service.geometry.segments import pack
+from geo_service.geometry.rings import Edge, Part, Vertex, parts_of, polygon_of, rings_of
+from geo_service.geometry.segments import directed_edges, pack
 
 NOBODY = -1
 Sides = tuple[int, int]  # the faces to the left and to the right of an edge, going from its smaller vertex
@@ -58,7 +58,7 @@ class FabricStars:
 
     def __init__(self, fabric: Fabric) -> None:
         self.fabric = fabric
-        self.polygons = fabric.polygons()
+        self.polygons = _canonical(fabric.polygons())
         self._keys = pack(fabric.vertex_ij)
         self._order = np.argsort(fabric.origin, kind="stable")
         self._start = np.searchsorted(fabric.origin[self._order], np.arange(len(self._keys) + 1))
@@ -165,7 +165,7 @@ class Workspace:
         if face in self._polygon:
             found = self._polygon[face]
             if found is None:
-                found = self._polygon[face] = _in_degrees(self.parts(face))
+                found = self._polygon[face] = _joined(self.parts(face))
             return found
         return self.base.polygons[face] if face < self.base.n_leaves else shapely.Polygon()
 
@@ -180,7 +180,7 @@ class Workspace:
 
     def area2(self, face: int) -> int:
         """Return twice the area of a leaf in lattice units."""
-        return sum(a[0] * b[1] - a[1] * b[0] for a, b in self.edges(face))
+        return sum(part.area2 for part in self.parts(face))
 
     def neighbours(self, face: int) -> set[int]:
         """Return the faces across the edges of a face."""
@@ -312,17 +312,20 @@ class Workspace:
         parts, loose = parts_of(rings_of(self.edges(face)))
         if loose or not parts:
             raise _refusal("a cell would be turned inside out", loose[0][0])
-        _refuse_unsound([part.polygon() for part in parts])
+        shape = _joined(parts)
+        _refuse_unsound(shape)
         if allowed is None:
             allowed = _count(self.base.polygons[face]) if face < self.base.n_leaves else 1
         if len(parts) > allowed:
             small = min(parts, key=lambda part: part.area2)
             raise _refusal("a cell would fall apart into separate pieces", small.shell[0])
-        self._polygon[face] = _in_degrees(parts)
+        self._polygon[face] = shape
 
     def _prove_nobody(self) -> None:
         parts, loose = parts_of(rings_of(self.edges(NOBODY)))
-        _refuse_unsound([shapely.Polygon(_FRAME, loose), *(part.polygon() for part in parts)])
+        _refuse_unsound(polygon_of(_FRAME, loose))
+        for part in parts:
+            _refuse_unsound(part.polygon())
 
     def _refuse_touching(self, changes: list[EdgeChange], touched: list[int]) -> None:
         """Refuse a vertex that comes to lie inside an edge: the two must meet at a vertex of both."""
@@ -364,13 +367,13 @@ def _refuse_inside(p: NDArray[np.int64], a: NDArray[np.int64], b: NDArray[np.int
         )
 
 
-def _refuse_unsound(polygons: list[shapely.Polygon]) -> None:
-    for polygon in polygons:
+def _refuse_unsound(shape: shapely.Polygon | shapely.MultiPolygon) -> None:
+    for polygon in shapely.get_parts(shape):  # two pieces may touch at corners, as Simple Features allows
         if not polygon.is_valid:
             reason = shapely.is_valid_reason(polygon)
             found = reason[reason.find("[") + 1 : reason.rfind("]")].split()
-            place = (round(float(found[0])), round(float(found[1]))) if len(found) > 1 else (0, 0)
-            raise _refusal("borders would cross", place)
+            i, j = lattice.to_lattice([[float(found[0]), float(found[1])]])[0].tolist()
+            raise _refusal("borders would cross", (i, j))
 
 
 def _refusal(message: str, at: Vertex) -> InvalidInputError:
@@ -384,14 +387,36 @@ def _count(shape: shapely.Polygon | shapely.MultiPolygon) -> int:
     return len(shapely.get_parts(shape))
 
 
-def _in_degrees(parts: list[Part]) -> shapely.Polygon | shapely.MultiPolygon:
-    shapes = [
-        shapely.Polygon(lattice.to_degrees(part.shell), [lattice.to_degrees(hole) for hole in part.holes])
-        for part in parts
-    ]
+def _joined(parts: list[Part]) -> shapely.Polygon | shapely.MultiPolygon:
+    shapes = [part.polygon() for part in parts]
     if len(shapes) == 1:
         return shapes[0]
-    return shapely.MultiPolygon(shapes) if shapes else shapely.Polygon()
+    return shapely.multipolygons(shapes) if shapes else shapely.Polygon()
+
+
+def _canonical(shapes: NDArray[np.object_]) -> NDArray[np.object_]:
+    """Write shapes as :func:`rings_of` would: equal faces have equal bytes, edited or not."""
+    parts, owner = shapely.get_parts(shapes, return_index=True)
+    rings, part = shapely.get_rings(parts, return_index=True)
+    polygon = owner[part]
+    several = np.bincount(polygon, minlength=len(shapes)) > 1
+    xy, ring = shapely.get_coordinates(rings, return_index=True)
+    last = np.append(ring[1:] != ring[:-1], True)
+    xy, ring = xy[~last], ring[~last]
+    order = np.lexsort((xy[:, 1], xy[:, 0], ring))
+    start = np.searchsorted(ring, np.arange(len(rings)))
+    smallest = order[start]
+    size = np.diff(np.append(start, len(ring)))
+    step = np.arange(len(ring)) - start[ring]
+    turned = start[ring] + (smallest[ring] - start[ring] + step) % size[ring]
+    out = shapes.copy()
+    simple = shapely.polygons(shapely.linearrings(xy[turned], indices=ring))
+    out[~several] = simple[~several[polygon]]
+    for k in np.flatnonzero(several):
+        edges = directed_edges(shapes[k : k + 1])
+        pairs = zip(map(tuple, edges.a.tolist()), map(tuple, edges.b.tolist()), strict=True)
+        out[k] = _joined(parts_of(rings_of(pairs))[0])
+    return out
 
 
 def _net(journal: list[EdgeChange]) -> list[EdgeChange]:

@@ -1,0 +1,158 @@
+"""Reading the arguments of a verb: each by its name, everything wrong with them told at once."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from geo_service.errors import Fault, InvalidInputError
+from geo_service.geometry import lattice
+from geo_service.geometry.rings import Vertex
+from geo_service.planning.register import CellKey
+
+MAX_LINE_POINTS = 10_000
+MAX_CELLS = 20_000
+MAX_TEXT = 200
+MAX_CODE = 64
+
+
+class Arguments:
+    """The arguments as JSON gave them; call :meth:`done` when all are read.
+
+    The readers return something harmless for what is missing or wrong, and keep the fault; :meth:`done`
+    raises them together, so it must come before anything is done with what was read.
+    """
+
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        self._given = given
+        self._read: set[str] = set()
+        self._faults: list[Fault] = []
+
+    def has(self, name: str) -> bool:
+        """Say whether an argument was given."""
+        return self._given.get(name) is not None
+
+    def done(self) -> None:
+        """Raise if an argument was wrong, missing or unknown."""
+        for name in sorted(set(self._given) - self._read):
+            known = ", ".join(sorted(self._read))
+            self._fault(name, f"this edit has no such argument; it takes: {known}")
+        if self._faults:
+            raise InvalidInputError(
+                "the arguments of the edit are not right; nothing was changed", self._faults
+            )
+
+    def cell(self, name: str) -> CellKey:
+        """Read a cell."""
+        return self._cell(name, self._take(name), required=True) or ("", "")
+
+    def cell_or_none(self, name: str) -> CellKey | None:
+        """Read a cell that may be missing."""
+        return self._cell(name, self._take(name), required=False)
+
+    def cells(self, name: str) -> list[CellKey]:
+        """Read a list of cells, each once."""
+        value = self._take(name)
+        if not isinstance(value, list) or not 0 < len(value) <= MAX_CELLS:
+            self._fault(name, "give a list of cells: [[level, code], …]", value)
+            return []
+        found = [self._cell(f"{name}[{k}]", item, required=True) for k, item in enumerate(value)]
+        return list(dict.fromkeys(cell for cell in found if cell))
+
+    def place(self, name: str) -> Vertex:
+        """Read a place and take it to the lattice."""
+        points = self._points(name, [self._take(name)], field=name)
+        return points[0] if points else (0, 0)
+
+    def line(self, name: str) -> list[Vertex]:
+        """Read a line of at least two places."""
+        value = self._take(name)
+        if not isinstance(value, list) or not 2 <= len(value) <= MAX_LINE_POINTS:
+            self._fault(name, f"give 2 to {MAX_LINE_POINTS} places: [[lon, lat], …]", value)
+            return [(0, 0), (1, 1)]
+        return self._points(name, value) or [(0, 0), (1, 1)]
+
+    def vector(self, name: str) -> Vertex:
+        """Read a shift in degrees."""
+        return self.place(name)
+
+    def text(self, name: str) -> str | None:
+        """Read a text that may be missing."""
+        value = self._take(name)
+        limit = MAX_CODE if name == "code" else MAX_TEXT
+        if value is None:
+            return None
+        if not isinstance(value, str) or not value.strip() or len(value) > limit or not value.isprintable():
+            self._fault(name, f"give a text of 1 to {limit} printable characters", value)
+            return None
+        return value.strip()
+
+    def required_text(self, name: str) -> str:
+        """Read a text."""
+        if not self.has(name):
+            self._read.add(name)
+            self._fault(name, "this argument is missing")
+            return ""
+        return self.text(name) or ""
+
+    def flag(self, name: str) -> bool:
+        """Read true or false; false if it is missing."""
+        value = self._take(name)
+        if value is not None and not isinstance(value, bool):
+            self._fault(name, "give true or false", value)
+        return value is True
+
+    def mapping(self, name: str) -> dict[str, Any]:
+        """Read named numbers and texts; null strikes a name out."""
+        value = self._take(name)
+        good = isinstance(value, dict) and 0 < len(value) <= 100
+        if not good or not all(isinstance(v, str | int | float | bool | None) for v in value.values()):
+            self._fault(name, "give an object of names with numbers, texts, true, false or null")
+            return {}
+        return {str(key): item for key, item in value.items()}
+
+    def assignment(self, name: str) -> dict[CellKey, int]:
+        """Read which group each leaf goes to: [[level, code, group], …]."""
+        value = self._take(name)
+        shape = "give [[level, code, group], …] with groups counted from 0"
+        if not isinstance(value, list) or not 0 < len(value) <= MAX_CELLS:
+            self._fault(name, shape)
+            return {}
+        out: dict[CellKey, int] = {}
+        for k, item in enumerate(value):
+            if not isinstance(item, list) or len(item) != 3 or not isinstance(item[2], int) or item[2] < 0:
+                self._fault(f"{name}[{k}]", shape, item)
+                return {}
+            cell = self._cell(f"{name}[{k}]", item[:2], required=True)
+            if cell in out:
+                self._fault(f"{name}[{k}]", "this leaf stands twice", item)
+            if cell:
+                out[cell] = item[2]
+        return out
+
+    def _take(self, name: str) -> Any:
+        self._read.add(name)
+        return self._given.get(name)
+
+    def _fault(self, name: str, message: str, value: Any = None) -> None:
+        self._faults.append(Fault(name, message, value=None if value is None else str(value)[:80]))
+
+    def _cell(self, name: str, value: Any, *, required: bool) -> CellKey | None:
+        if value is None and not required:
+            return None
+        if isinstance(value, list) and len(value) == 2 and all(isinstance(part, str) for part in value):
+            return value[0], value[1]
+        self._fault(name, "give a cell as [level, code]", value)
+        return None
+
+    def _points(self, name: str, value: list[Any], field: str | None = None) -> list[Vertex]:
+        for k, item in enumerate(value):
+            numbers = isinstance(item, list) and len(item) == 2
+            numbers = numbers and all(isinstance(x, int | float) and not isinstance(x, bool) for x in item)
+            if not numbers or not (abs(item[0]) <= 180 and abs(item[1]) <= 90):
+                self._fault(
+                    field or f"{name}[{k}]", "give a place as [lon, lat] in degrees (EPSG:4326)", item
+                )
+                return []
+        ij = lattice.to_lattice(np.array(value, dtype=np.float64))
+        return [(int(i), int(j)) for i, j in ij.tolist()]

@@ -1,0 +1,172 @@
+"""Dividing cells of upper levels: along a line, or into groups of leaves. Shapes follow, they are derived.
+
+A cell above the leaves is divided by saying which of its leaves belong to which side. Cells in between that
+have leaves on both sides are divided in the same way; those on one side only are handed over whole.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import shapely
+
+from geo_service.errors import Fault, InvalidInputError
+from geo_service.geometry.cut import Cut
+from geo_service.geometry.rings import Edge
+from geo_service.planning.redraw import Step
+from geo_service.planning.register import CellKey, CellRecord
+
+
+def name_pieces(step: Step, found: Cut, code: str | None, name: str | None) -> None:
+    """Enter the new pieces of leaves that were cut into the register, beside the leaf they came from."""
+    for leaf, pieces in found.pieces.items():
+        old = step.register.require(step.redraw.key_of(leaf))
+        for k, piece in enumerate(_by_place(step, pieces[1:])):
+            own = code if k == 0 else None
+            record = step.new_cell(old.level, old.parent, code=own, name=name or old.name, like=old)
+            step.name_leaf(piece, record.key)
+
+
+def divide_along(
+    step: Step, record: CellRecord, along: set[Edge], code: str | None, name: str | None
+) -> None:
+    """Divide an upper cell where its leaves were cut: what lies across the line becomes a cell of its own.
+
+    The largest piece that touches the line keeps the code; pieces that do not touch it stay with it.
+
+    Raises
+    ------
+    InvalidInputError
+        One can still walk round the line inside the cell: it is not parted.
+    """
+    leaves = step.redraw.leaves_of(record.key)
+    component = _components(step, leaves, along)
+    touching = sorted({component[leaf] for leaf in leaves if _touches(step, leaf, along)})
+    area = {c: sum(step.space.area2(leaf) for leaf in leaves if component[leaf] == c) for c in touching}
+    order = sorted(touching, key=lambda c: (-area[c], c))
+    if len(order) < 2:
+        message = f"the line does not part {record.level} {record.code}: its two sides still hang together"
+        raise InvalidInputError(message, [Fault("line", message)])
+    side = {leaf: order.index(component[leaf]) if component[leaf] in area else 0 for leaf in leaves}
+    _divide(step, record, side, code=code, name=name)
+
+
+def regroup(step: Step, record: CellRecord, level: str, assignment: Mapping[CellKey, int]) -> None:
+    """Give the leaves of a cell to new groups on a level directly below it.
+
+    Each group takes the code of the cell on that level with which it shares most land, if no other group has
+    a better claim to it; the other groups get new codes, and cells that are left without leaves are retired.
+    """
+    depth = step.register.depth(record.level)
+    if step.register.depth(level) != depth + 1:
+        message = f"{level} is not the level below {record.level}"
+        raise InvalidInputError(message, [Fault("level", message, value=level)])
+    leaves = {step.redraw.key_of(leaf): leaf for leaf in step.redraw.leaves_of(record.key)}
+    _require_same(set(leaves), set(assignment), record)
+    if step.register.depth(next(iter(leaves))[0]) != depth + 2:
+        message = f"the leaves of {record.code} are not on the level below {level}"
+        raise InvalidInputError(message, [Fault("level", message, value=level)])
+    today = {key: step.register.require(key).parent for key in leaves}
+    claims: dict[tuple[int, CellKey], int] = {}
+    for key, leaf in leaves.items():
+        parent = today[key]
+        if parent is not None:
+            claim = (assignment[key], parent)
+            claims[claim] = claims.get(claim, 0) + step.space.area2(leaf)
+    owner: dict[int, CellKey] = {}
+    for group, cell in sorted(claims, key=lambda claim: (-claims[claim], claim)):
+        if group not in owner and cell not in owner.values():
+            owner[group] = cell
+    model = step.register.require(next(iter(owner.values())))
+    new = sorted(set(assignment.values()) - set(owner))
+    members = {g: [leaves[key] for key in sorted(leaves) if assignment[key] == g] for g in new}
+    for k, group in enumerate(sorted(new, key=lambda g: _place(step, members[g]))):
+        fresh = step.new_cell(level, record.key, code=None, name=f"{model.name}-{k + 2}", like=model)
+        owner[group] = fresh.key
+    for key in sorted(leaves):
+        step.register.put(replace(step.register.require(key), parent=owner[assignment[key]]))
+    for child in step.register.children(record.key):
+        if not step.register.children(child):
+            step.register.remove(child)
+
+
+def _divide(
+    step: Step,
+    record: CellRecord,
+    side: Mapping[int, int],
+    *,
+    kept: int = 0,
+    above: Mapping[int, CellRecord] | None = None,
+    code: str | None = None,
+    name: str | None = None,
+) -> None:
+    """Divide a cell by the sides of its leaves.
+
+    The side ``kept`` stays with the cell; each other one gets a cell of its own, beside it or below the cell
+    that ``above`` has for that side. Children go with their largest side, and are divided likewise.
+    """
+    cells = {kept: record}
+    for k in sorted(set(side.values()) - {kept}):
+        parent = above[k].key if above else record.parent
+        own_name = name or f"{record.name}-{len(cells) + 1}"
+        cells[k] = step.new_cell(record.level, parent, code=code, name=own_name, like=record)
+        code = None
+    for child in step.register.children(record.key):
+        below = {leaf: side[leaf] for leaf in step.redraw.leaves_of(child)}
+        own = min(set(below.values()), key=lambda k: (-_area(step, below, k), k), default=kept)
+        child_record = step.register.require(child)
+        if own != kept:
+            child_record = replace(child_record, parent=cells[own].key)
+            step.register.put(child_record)
+        if len(set(below.values())) > 1:
+            _divide(step, child_record, below, kept=own, above=cells)
+
+
+def _area(step: Step, side: Mapping[int, int], k: int) -> int:
+    return sum(step.space.area2(leaf) for leaf, at in side.items() if at == k)
+
+
+def _components(step: Step, leaves: Sequence[int], along: set[Edge]) -> dict[int, int]:
+    """Return a number for each piece of a cell that hangs together without crossing the line."""
+    inside, component = set(leaves), dict[int, int]()
+    for start in leaves:
+        if start in component:
+            continue
+        component[start] = start
+        stack = [start]
+        while stack:
+            leaf = stack.pop()
+            for a, b in step.space.edges(leaf):
+                other = step.space.star(b)[a]
+                if other in inside and other not in component and (min(a, b), max(a, b)) not in along:
+                    component[other] = start
+                    stack.append(other)
+    return component
+
+
+def _touches(step: Step, leaf: int, along: set[Edge]) -> bool:
+    return any((min(edge), max(edge)) in along for edge in step.space.edges(leaf))
+
+
+def _place(step: Step, leaves: Sequence[int]) -> tuple[float, float]:
+    """Return where to stand in the order of new codes: west to east, then north to south."""
+    shapes = np.array([step.space.polygon(leaf) for leaf in leaves], dtype=object)
+    x, y = shapely.get_coordinates(shapely.centroid(shapely.GeometryCollection(list(shapes))))[0].tolist()
+    return x, -y
+
+
+def _by_place(step: Step, leaves: Sequence[int]) -> list[int]:
+    return sorted(leaves, key=lambda leaf: (_place(step, [leaf]), leaf))
+
+
+def _require_same(leaves: set[CellKey], assigned: set[CellKey], record: CellRecord) -> None:
+    if leaves == assigned:
+        return
+    missing, strange = sorted(leaves - assigned), sorted(assigned - leaves)
+    words = []
+    if missing:
+        words.append(f"{len(missing)} of its leaves have no group ({missing[0][1]}, …)")
+    if strange:
+        words.append(f"{len(strange)} are not among its leaves ({strange[0][1]}, …)")
+    message = f"the groups do not fit {record.level} {record.code}: {'; '.join(words)}"
+    raise InvalidInputError(message, [Fault("assignment", message)])

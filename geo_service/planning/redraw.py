@@ -1,0 +1,283 @@
+"""A tiling being redrawn: shapes and register together, changed by verbs, each change undone or replayed.
+
+:class:`Redraw` is the state; :mod:`geo_service.planning.verbs` holds what a planner can do to it. A change
+comes out as a :class:`Patch`: edges and records before and after, named by codes, so that it means the same
+in another process and on another edition.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from geo_service.errors import Fault, GeoServiceError, InvalidInputError
+from geo_service.geometry.workspace import NOBODY, EdgeChange, FabricStars, Sides, Workspace
+from geo_service.planning.register import CellKey, CellRecord, RecordChange, Register
+
+#: Issues codes: level, parent, number wanted, codes taken in this plan → new codes, in order of place.
+IssueCodes = Callable[[str, CellKey | None, int, Collection[str]], list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """What one change did. Faces in ``edges`` are numbers of the redraw that made it or read it."""
+
+    edges: tuple[EdgeChange, ...]
+    records: tuple[RecordChange, ...]
+
+    def reversed(self) -> "Patch":
+        """Return the patch that undoes this one."""
+        return Patch(
+            tuple(change.reversed() for change in reversed(self.edges)),
+            tuple(change.reversed() for change in reversed(self.records)),
+        )
+
+    def faces(self) -> set[int]:
+        """Return the leaves beside the edges that changed."""
+        sides = (side for c in self.edges for side in (c.before, c.after) if side)
+        return {face for side in sides for face in side if face != NOBODY}
+
+
+class Redraw:
+    """A tiling with its register while it is being redrawn.
+
+    Parameters
+    ----------
+    base : FabricStars
+        The leaves; shared, never changed.
+    leaves : sequence of (level, code)
+        Which cell each leaf of the base is.
+    register : Register
+        All cells of all levels.
+    issue : callable
+        Gives new cells their codes; see :data:`IssueCodes`.
+    """
+
+    def __init__(
+        self, base: FabricStars, leaves: Sequence[CellKey], register: Register, issue: IssueCodes
+    ) -> None:
+        self.space = Workspace(base)
+        self.register = register
+        self.issue = issue
+        self._key_of: list[CellKey] = list(leaves)
+        self._leaf_of = {key: number for number, key in enumerate(leaves)}
+
+    # -------------------------------------------------------------------------------- leaves and keys
+
+    def key_of(self, leaf: int) -> CellKey:
+        """Return level and code of a leaf."""
+        return self._key_of[leaf]
+
+    def name_leaf(self, leaf: int, key: CellKey) -> None:
+        """Say which cell a new leaf is."""
+        if leaf == len(self._key_of):
+            self._key_of.append(key)
+        else:
+            self._key_of[leaf] = key
+        self._leaf_of[key] = leaf
+
+    def leaf_of(self, key: CellKey, argument: str = "cell") -> int:
+        """Return the number of a leaf.
+
+        Raises
+        ------
+        InvalidInputError
+            The cell does not exist, or is no leaf.
+        """
+        self.register.require(key, argument)
+        leaf = self._leaf_of.get(key)
+        if leaf is None or not self.space.exists(leaf):
+            raise _refusal(argument, f"{key[0]} {key[1]} holds no land of its own: its children do", key)
+        return leaf
+
+    def holds_land(self, key: CellKey) -> bool:
+        """Say whether a cell is a leaf with land."""
+        leaf = self._leaf_of.get(key)
+        return leaf is not None and self.space.exists(leaf)
+
+    def leaves_of(self, key: CellKey) -> list[int]:
+        """Return the leaves that make up a cell, ascending."""
+        if self.holds_land(key):
+            return [self._leaf_of[key]]
+        return sorted(self._leaf_of[below] for below in self.register.below(key) if self.holds_land(below))
+
+    def outline(self, key: CellKey) -> shapely.Polygon | shapely.MultiPolygon:
+        """Return the exact outline of a cell of any level in degrees."""
+        shapes = [self.space.polygon(leaf) for leaf in self.leaves_of(key)]
+        if len(shapes) == 1:
+            return shapes[0]
+        joined: shapely.Polygon = shapely.coverage_union_all(shapes) if shapes else shapely.Polygon()
+        return joined
+
+    def leaf_keys(self) -> list[CellKey]:
+        """Return the cells that hold land, in the order of the leaves."""
+        return [self._key_of[leaf] for leaf in self.space.leaves()]
+
+    def shapes(self) -> dict[CellKey, shapely.Polygon | shapely.MultiPolygon]:
+        """Return the shape of every leaf by level and code."""
+        polygons: NDArray[np.object_] = self.space.polygons()
+        return {self._key_of[leaf]: polygons[leaf] for leaf in self.space.leaves()}
+
+    # ------------------------------------------------------------------------------------- changing
+
+    def change(self, edit: Callable[["Step"], None]) -> Patch:
+        """Carry out an edit made of several steps: all of it, or nothing.
+
+        Raises
+        ------
+        GeoServiceError
+            What a step refused; or the register would not fit together afterwards.
+        """
+        mark, named = self.register.mark(), list(self._key_of)
+        step = Step(self)
+        try:
+            edit(step)
+            self.register.refuse_strays(self.register.touched_since(mark))
+        except BaseException:
+            self.space.replay([c.reversed() for c in reversed(step.edges)], proved=True)
+            self.register.roll_back(mark)
+            self._rename(named)
+            raise
+        return Patch(tuple(step.edges), tuple(self.register.since(mark)))
+
+    def replay(self, patch: Patch, *, proved: bool = False) -> None:
+        """Make a change that was made elsewhere, or undo one (give it reversed): all of it, or nothing.
+
+        Raises
+        ------
+        ConflictError
+            What it changes is no longer as it was there.
+        InvalidInputError
+            Together with other changes it would break the tiling or the register.
+        """
+        mark = self.register.mark()
+        done = False
+        try:
+            self.space.replay(patch.edges, proved=proved)
+            done = True
+            self.register.replay(patch.records)
+            self.register.refuse_strays([change.key for change in patch.records])
+        except GeoServiceError:
+            if done:
+                self.space.replay([c.reversed() for c in reversed(patch.edges)], proved=True)
+            self.register.roll_back(mark)
+            raise
+        self.register.since(mark)
+
+    def _rename(self, named: list[CellKey]) -> None:
+        for key in set(self._key_of[len(named) :]):
+            self._leaf_of.pop(key, None)
+        self._key_of = named
+        self.space.next_leaf = max(len(named), self.space.base.n_leaves)
+
+    # ---------------------------------------------------------------------------- patches as data
+
+    def patch_to_json(self, patch: Patch) -> dict[str, Any]:
+        """Return a patch as JSON: faces become codes, so that it can be read anywhere."""
+        faces = sorted(patch.faces())
+        number = {NOBODY: None, **{face: at for at, face in enumerate(faces)}}
+
+        def sides(pair: Sides | None) -> list[int | None] | None:
+            return None if pair is None else [number[pair[0]], number[pair[1]]]
+
+        return {
+            "faces": [list(self._key_of[face]) for face in faces],
+            "edges": [[*c.a, *c.b, sides(c.before), sides(c.after)] for c in patch.edges],
+            "records": [
+                [list(c.key), record_to_json(c.before), record_to_json(c.after)] for c in patch.records
+            ],
+        }
+
+    def patch_from_json(self, data: Mapping[str, Any]) -> Patch:
+        """Read a patch; leaves that are new here get their numbers."""
+        faces: list[int] = []
+        for level, code in data["faces"]:
+            key = (level, code)
+            if key not in self._leaf_of:
+                self.name_leaf(self.space.new_leaf(), key)
+            faces.append(self._leaf_of[key])
+
+        def sides(pair: list[int | None] | None) -> Sides | None:
+            if pair is None:
+                return None
+            left, right = (NOBODY if at is None else faces[at] for at in pair)
+            return left, right
+
+        edges = tuple(
+            EdgeChange((ai, aj), (bi, bj), sides(before), sides(after))
+            for ai, aj, bi, bj, before, after in data["edges"]
+        )
+        records = tuple(
+            RecordChange((key[0], key[1]), record_from_json(before), record_from_json(after))
+            for key, before, after in data["records"]
+        )
+        return Patch(edges, records)
+
+
+class Step:
+    """The steps of one change as they are made: what a verb works with."""
+
+    def __init__(self, redraw: Redraw) -> None:
+        self.redraw = redraw
+        self.register = redraw.register
+        self.space = redraw.space
+        self.edges: list[EdgeChange] = []
+
+    def shape(self, edit: Callable[[], list[EdgeChange]]) -> None:
+        """Make a proved edit of shapes and keep what it changed."""
+        self.edges.extend(edit())
+
+    def new_cell(
+        self,
+        level: str,
+        parent: CellKey | None,
+        *,
+        code: str | None,
+        name: str,
+        like: CellRecord | None = None,
+    ) -> CellRecord:
+        """Enter a new cell into the register, with a code of its own or one that is issued to it."""
+        register = self.register
+        taken = register.taken(level)
+        if code is not None and code in taken:
+            raise _refusal("code", f"there is a {level} {code} already", (level, code))
+        if code is None:
+            code = self.redraw.issue(level, parent, 1, taken)[0]
+        kind = like.kind if like else "regular"
+        attributes = dict(like.attributes) if like else {}
+        record = CellRecord(level, code, kind, name, parent, attributes)
+        register.put(record)
+        return record
+
+    def name_leaf(self, leaf: int, key: CellKey) -> None:
+        """Say which cell a new leaf is."""
+        self.redraw.name_leaf(leaf, key)
+
+
+def record_to_json(record: CellRecord | None) -> dict[str, Any] | None:
+    """Return a record as JSON."""
+    if record is None:
+        return None
+    return {
+        "level": record.level,
+        "code": record.code,
+        "kind": record.kind,
+        "name": record.name,
+        "parent": list(record.parent) if record.parent else None,
+        "attributes": dict(record.attributes),
+    }
+
+
+def record_from_json(data: Mapping[str, Any] | None) -> CellRecord | None:
+    """Read a record."""
+    if data is None:
+        return None
+    parent = (data["parent"][0], data["parent"][1]) if data["parent"] else None
+    return CellRecord(data["level"], data["code"], data["kind"], data["name"], parent, data["attributes"])
+
+
+def _refusal(argument: str, message: str, key: CellKey) -> InvalidInputError:
+    return InvalidInputError(message, [Fault(argument, message, value=" ".join(key))])

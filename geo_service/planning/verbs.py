@@ -1,0 +1,262 @@
+"""What a planner can do to a tiling, verb by verb. Each takes its arguments as JSON gives them.
+
+Cells are written ``[level, code]``, places ``[lon, lat]`` in EPSG:4326 degrees; places are taken to the
+nearest lattice point. A verb is all or nothing: what it refuses leaves everything as it was.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from geo_service.errors import Fault, InvalidInputError
+from geo_service.geometry import cut as cutting
+from geo_service.geometry import edit, lattice
+from geo_service.planning import dividing
+from geo_service.planning.arguments import Arguments
+from geo_service.planning.redraw import Patch, Redraw, Step
+from geo_service.planning.register import CellKey, CellRecord
+
+#: How near a drawn line must come to a corner to be taken through it.
+SNAP_M = 0.5
+SNAP_STEPS = round(SNAP_M / lattice.UNIT_M)
+
+KINDS = ("regular", "dedicated", "street_face")
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """One thing a planner can do: how it is called in both languages, and what it does."""
+
+    name_zh: str
+    name_en: str
+    act: Callable[[Step, Arguments], None]
+
+
+def apply(redraw: Redraw, verb: str, arguments: Mapping[str, Any]) -> Patch:
+    """Carry out a verb.
+
+    Raises
+    ------
+    InvalidInputError
+        There is no such verb; an argument is missing, unknown or wrong; the edit would break the tiling.
+        Faults name the argument and, where there is one, the place.
+    """
+    if verb not in VERBS:
+        message = f"there is no edit called {verb!r}; use one of: {', '.join(VERBS)}"
+        raise InvalidInputError(message, [Fault("verb", message, value=verb)])
+    given = Arguments(arguments)
+    patch = redraw.change(lambda step: VERBS[verb].act(step, given))
+    if not patch.edges and not patch.records:
+        raise InvalidInputError("the edit changes nothing", [Fault("arguments", "it is so already")])
+    return patch
+
+
+# ------------------------------------------------------------------------------------------- borders
+
+
+def _move_vertex(step: Step, given: Arguments) -> None:
+    start, end = given.place("from"), given.place("to")
+    given.done()
+    step.shape(lambda: edit.move_vertex(step.space, start, end))
+
+
+def _move_edge(step: Step, given: Arguments) -> None:
+    a, b, by = given.place("a"), given.place("b"), given.vector("by")
+    given.done()
+    step.shape(lambda: edit.move_edge(step.space, a, b, by))
+
+
+def _insert_vertex(step: Step, given: Arguments) -> None:
+    a, b, at = given.place("a"), given.place("b"), given.place("at")
+    given.done()
+    step.shape(lambda: edit.insert_vertex(step.space, a, b, at))
+
+
+def _delete_vertex(step: Step, given: Arguments) -> None:
+    at = given.place("at")
+    given.done()
+    step.shape(lambda: edit.delete_vertex(step.space, at))
+
+
+# --------------------------------------------------------------------------------------- land of leaves
+
+
+def _cut(step: Step, given: Arguments) -> None:
+    cell, line = given.cell("cell"), given.line("line")
+    code, name = given.text("code"), given.text("name")
+    given.done()
+    record = step.register.require(cell)
+    leaves = step.redraw.leaves_of(cell)
+    if not leaves:
+        raise refusal("cell", "the cell holds no land that could be cut", cell)
+    found = cutting.cut(step.space, leaves, line, snap=SNAP_STEPS)
+    step.edges.extend(found.changes)
+    dividing.name_pieces(step, found, code if step.redraw.holds_land(cell) else None, name)
+    if len(leaves) > 1 or not step.redraw.holds_land(cell):
+        dividing.divide_along(step, record, found.along, code, name)
+
+
+def _give_piece(step: Step, given: Arguments) -> None:
+    cell, line, to = given.cell("cell"), given.line("line"), given.cell("to")
+    given.done()
+    leaf, other = step.redraw.leaf_of(cell), step.redraw.leaf_of(to, "to")
+    step.shape(lambda: cutting.give_piece(step.space, leaf, other, line, snap=SNAP_STEPS))
+
+
+def _merge(step: Step, given: Arguments) -> None:
+    cells, into = given.cells("cells"), given.cell("into")
+    apart = given.flag("apart")
+    given.done()
+    target = step.register.require(into, "into")
+    cells = [cell for cell in cells if cell != into]
+    for cell in cells:
+        record = step.register.require(cell, "cells")
+        if record.level != target.level:
+            raise refusal("cells", f"only cells of one level can be merged: {into[0]} and {cell[0]}", cell)
+    if not cells:
+        raise refusal("cells", "name at least one other cell", into)
+    landed = [cell for cell in cells if step.redraw.holds_land(cell)]
+    if landed and not step.redraw.holds_land(into):
+        raise refusal(
+            "into", f"{into[1]} has children, and the land of {landed[0][1]} must go to a leaf", into
+        )
+    if step.redraw.holds_land(into) and len(landed) < len(cells):
+        divided = next(cell for cell in cells if cell not in landed)
+        raise refusal(
+            "cells", f"{divided[1]} has children, {into[1]} has none: merge the children first", into
+        )
+    if landed:
+        numbers = [step.redraw.leaf_of(cell) for cell in landed]
+        step.shape(lambda: edit.merge(step.space, numbers, step.redraw.leaf_of(into), apart=apart))
+    for cell in cells:
+        for child in step.register.children(cell):
+            step.register.put(replace(step.register.require(child), parent=into))
+        step.register.remove(cell)
+
+
+def _adopt_gap(step: Step, given: Arguments) -> None:
+    place = given.place("at")
+    if given.has("into"):
+        leaf = step.redraw.leaf_of(given.cell("into"), "into")
+        given.done()
+        step.shape(lambda: edit.adopt_gap(step.space, place, leaf))
+        return
+    parent, code, name = given.cell("parent"), given.text("code"), given.text("name")
+    given.done()
+    owner = step.register.require(parent, "parent")
+    level = _level_below(step, owner)
+    number = step.space.next_leaf
+    step.shape(lambda: edit.adopt_gap(step.space, place, None))
+    record = step.new_cell(level, parent, code=code, name=name or "")
+    step.name_leaf(number, record.key)
+
+
+def _give_away(step: Step, given: Arguments) -> None:
+    cell = given.cell("cell")
+    given.done()
+    step.register.require(cell)
+    leaves = step.redraw.leaves_of(cell)
+    if not leaves:
+        raise refusal("cell", "the cell holds no land", cell)
+    for leaf in leaves:
+        step.shape(lambda leaf=leaf: edit.give_away(step.space, leaf))  # type: ignore[misc]
+    for below in [*step.register.below(cell), cell]:
+        step.register.remove(below)
+
+
+# -------------------------------------------------------------------------------------- the register
+
+
+def _hand_over(step: Step, given: Arguments) -> None:
+    cells, to = given.cells("cells"), given.cell("to")
+    given.done()
+    step.register.require(to, "to")
+    for cell in cells:
+        step.register.put(replace(step.register.require(cell, "cells"), parent=to))
+
+
+def _create(step: Step, given: Arguments) -> None:
+    level, parent = given.required_text("level"), given.cell_or_none("parent")
+    code, name, kind = given.text("code"), given.text("name"), given.text("kind")
+    given.done()
+    step.register.depth(level)
+    record = step.new_cell(level, parent, code=code, name=name or "")
+    if kind is not None:
+        step.register.put(replace(record, kind=_known_kind(kind)))
+
+
+def _retire(step: Step, given: Arguments) -> None:
+    cell = given.cell("cell")
+    given.done()
+    step.register.require(cell)
+    if step.redraw.leaves_of(cell) or step.register.children(cell):
+        raise refusal(
+            "cell", "the cell still holds land: merge it, hand its children over or give it away", cell
+        )
+    step.register.remove(cell)
+
+
+def _rename(step: Step, given: Arguments) -> None:
+    cell, name = given.cell("cell"), given.required_text("name")
+    given.done()
+    step.register.put(replace(step.register.require(cell), name=name))
+
+
+def _set_kind(step: Step, given: Arguments) -> None:
+    cell, kind = given.cell("cell"), _known_kind(given.required_text("kind"))
+    given.done()
+    step.register.put(replace(step.register.require(cell), kind=kind))
+
+
+def _describe(step: Step, given: Arguments) -> None:
+    cell, attributes = given.cell("cell"), given.mapping("attributes")
+    given.done()
+    record = step.register.require(cell)
+    merged = {k: v for k, v in {**record.attributes, **attributes}.items() if v is not None}
+    step.register.put(replace(record, attributes=merged))
+
+
+def _split_into(step: Step, given: Arguments) -> None:
+    cell, level = given.cell("cell"), given.required_text("level")
+    assignment = given.assignment("assignment")
+    given.done()
+    dividing.regroup(step, step.register.require(cell), level, assignment)
+
+
+def _level_below(step: Step, owner: CellRecord) -> str:
+    depth = step.register.depth(owner.level) + 1
+    if depth == len(step.register.levels):
+        raise refusal("parent", f"there is no level below {owner.level}", owner.key)
+    return step.register.levels[depth]
+
+
+def _known_kind(kind: str) -> str:
+    if kind not in KINDS:
+        message = f"a cell is one of: {', '.join(KINDS)}"
+        raise InvalidInputError(message, [Fault("kind", message, value=kind)])
+    return kind
+
+
+def refusal(argument: str, message: str, cell: CellKey) -> InvalidInputError:
+    """Return the error for an argument that names a cell which will not do."""
+    return InvalidInputError(message, [Fault(argument, message, value=" ".join(cell))])
+
+
+VERBS: Mapping[str, Verb] = {
+    "move_vertex": Verb("移动界点", "move corner", _move_vertex),
+    "move_edge": Verb("移动界线", "move edge", _move_edge),
+    "insert_vertex": Verb("增加界点", "insert corner", _insert_vertex),
+    "delete_vertex": Verb("删除界点", "delete corner", _delete_vertex),
+    "cut": Verb("拆分", "cut", _cut),
+    "merge": Verb("合并", "merge", _merge),
+    "hand_over": Verb("划转", "hand over", _hand_over),
+    "give_piece": Verb("划出部分", "give a piece", _give_piece),
+    "adopt_gap": Verb("认领空白", "adopt gap", _adopt_gap),
+    "give_away": Verb("划出辖区", "give away", _give_away),
+    "create": Verb("新设", "create", _create),
+    "retire": Verb("撤销", "retire", _retire),
+    "rename": Verb("更名", "rename", _rename),
+    "set_kind": Verb("改变类别", "set kind", _set_kind),
+    "describe": Verb("修改属性", "describe", _describe),
+    "split_into": Verb("按方案拆分", "split as drafted", _split_into),
+}
