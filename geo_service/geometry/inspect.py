@@ -10,7 +10,8 @@ The way of a file of boundaries through here:
    than the tolerance is mended (:mod:`geo_service.geometry.mend`), and what is wider is reported.
 
 What no check can see: a strip of nobody's land that is open to the outside and wider than the tolerance looks
-just like a bay of the outer border.
+just like a bay of the outer border. Inspecting with a tolerance as wide as the strips one fears (20 m is the
+width of a street) shows them: what would be closed is then the shape of the finding ``repaired``.
 """
 
 import math

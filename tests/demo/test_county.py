@@ -1,7 +1,9 @@
 """The demo town holds what it promises: counts, an exact tiling, whole buildings, one gap, one exclave."""
 
 import hashlib
+import json
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from geo_service.demo import DemoCounty, generate
-from geo_service.demo.export import boundary_collections, cell_shapes
+from geo_service.demo.export import boundary_collections, cell_shapes, geojson_text
 from geo_service.demo.frame import UNIT_DEG
 from geo_service.demo.spec import COUNTY
 
@@ -177,3 +179,15 @@ def test_boundary_files_come_back_exactly(town):
             shapely.geometry.shape(feature["geometry"]), lambda xy: np.round(xy / UNIT_DEG) * UNIT_DEG
         )
         assert back.equals(shape)
+
+
+def test_the_files_kept_of_the_town_are_the_ones_it_makes(town):
+    folder = Path(__file__).resolve().parents[2] / "data" / "boundaries"
+    for level, collection in boundary_collections(town).items():
+        made = json.loads(geojson_text(collection, f"town_{level}"))
+        kept = json.loads((folder / f"town_{level}.geojson").read_text("utf-8"))
+        assert kept["name"] == made["name"]
+        for one, other in zip(kept["features"], made["features"], strict=True):
+            assert one["properties"] == other["properties"]
+            shapes = [shapely.geometry.shape(feature["geometry"]) for feature in (one, other)]
+            assert shapely.equals_exact(*shapes, tolerance=1e-6)
