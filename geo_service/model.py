@@ -54,6 +54,7 @@ class Finding:
     ``rule`` is one of gap, overlap, crossing, duplicate, hole, invalid_shape, duplicate_code,
     missing_parent, child_outside_parent, repaired, ... ``numbers`` carry their unit in the key
     (``area_m2``, ``width_m``). ``shape`` is in EPSG:4326, or None when the finding has no place.
+    ``message_zh`` and ``remedy_zh`` say the same in Chinese, empty where a check speaks English only.
     """
 
     rule: str
@@ -63,6 +64,8 @@ class Finding:
     shape: BaseGeometry | None = None
     numbers: Mapping[str, float] = field(default_factory=dict)
     remedy: str = ""
+    message_zh: str = ""
+    remedy_zh: str = ""
 
 
 @dataclass(frozen=True, slots=True)
