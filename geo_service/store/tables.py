@@ -53,7 +53,7 @@ class TransactionId(UserDefinedType[int]):
         return "xid8"
 
 
-def _geometry(kind: str, *, nullable: bool = False, name: str = "geom") -> Column[object]:
+def geometry_column(kind: str, *, nullable: bool = False, name: str = "geom") -> Column[object]:
     """Return a geometry column in EPSG:4326 with a GiST index."""
     return Column(name, Geometry(kind, srid=4326, spatial_index=False), nullable=nullable)
 
@@ -67,7 +67,7 @@ def _web_mercator(kind: str) -> Column[object]:
     )
 
 
-def _moment(name: str, *, nullable: bool = False, now: bool = False) -> Column[object]:
+def moment_column(name: str, *, nullable: bool = False, now: bool = False) -> Column[object]:
     """Return a timestamptz column."""
     default = func.clock_timestamp() if now else None
     return Column(name, DateTime(timezone=True), nullable=nullable, server_default=default)
@@ -108,7 +108,7 @@ edition = Table(
     Column("id", Integer, Identity(always=True), primary_key=True),
     Column("note", Text, nullable=False, server_default=""),
     Column("published_by", Text, nullable=False),
-    _moment("recorded_at", now=True),
+    moment_column("recorded_at", now=True),
     # order of the leaves' codes, shapes and parents: two editions with equal digests are the same tiling
     Column("digest", LargeBinary, nullable=False),
     Column("tolerance_m", Double, nullable=False, server_default="0"),
@@ -135,7 +135,7 @@ cell_version = Table(
     Column("editions", INT4RANGE, nullable=False),
     Column("name", Text, nullable=False, server_default=""),
     Column("attributes", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
-    _geometry("MULTIPOLYGON", nullable=True),
+    geometry_column("MULTIPOLYGON", nullable=True),
     ExcludeConstraint(("cell_id", "="), ("editions", "&&"), using="gist", name="ex_cell_version_one_each"),
     CheckConstraint("geom is null or not extensions.st_isempty(geom)", name="shape_not_empty"),
     CheckConstraint("not isempty(editions)", name="editions_not_empty"),
@@ -150,8 +150,8 @@ demand_point = Table(
     metadata,
     Column("id", BigInteger, Identity(always=True), primary_key=True),
     Column("source_id", Text, nullable=False, unique=True),
-    _geometry("POINT"),
-    _geometry("POLYGON", nullable=True, name="footprint"),
+    geometry_column("POINT"),
+    geometry_column("POLYGON", nullable=True, name="footprint"),
     Column("households", Integer, nullable=False, server_default="0"),
     Column("residents", Integer, nullable=False, server_default="0"),
     Column("kind", Text, nullable=False, server_default="building"),
@@ -170,7 +170,7 @@ map_feature = Table(
     Column("source", Text, nullable=False),
     Column("kind", Text, nullable=False),
     Column("name", Text, nullable=False, server_default=""),
-    _geometry("GEOMETRY"),
+    geometry_column("GEOMETRY"),
     _web_mercator("GEOMETRY"),
     Index("ix_map_feature_geom3857", "geom3857", postgresql_using="gist"),
     Index("ix_map_feature_source", "source"),
@@ -184,7 +184,7 @@ road_network = Table(
     Column("fingerprint", LargeBinary, nullable=False),
     Column("report", JSONB, nullable=False),
     Column("in_use", Boolean, nullable=False, server_default=text("true")),
-    _moment("imported_at", now=True),
+    moment_column("imported_at", now=True),
     # at most one network is the one that travel times are computed on
     Index("uq_road_network_in_use", "in_use", unique=True, postgresql_where=text("in_use")),
 )
@@ -196,7 +196,7 @@ road_node = Table(
     Column("id", BigInteger, nullable=False),
     Column("position", Integer, nullable=False),
     Column("block", SmallInteger, nullable=False),
-    _geometry("POINT"),
+    geometry_column("POINT"),
     PrimaryKeyConstraint("network_id", "id"),
 )
 
@@ -213,7 +213,7 @@ road_edge = Table(
     Column("access", SmallInteger, nullable=False),
     Column("maxspeed_kmh", REAL, nullable=False),
     Column("name", Text, nullable=False),
-    _geometry("LINESTRING"),
+    geometry_column("LINESTRING"),
     _web_mercator("LINESTRING"),
     PrimaryKeyConstraint("network_id", "id"),
     # u and v are ends of the same network by construction (RoadNetwork checks); as foreign keys they would
@@ -230,9 +230,9 @@ incident = Table(
     Column("id", Uuid, primary_key=True),
     Column("source", Text, nullable=False),
     Column("source_id", Text, nullable=False),
-    _moment("occurred_at"),
-    _moment("recorded_at", now=True),
-    _geometry("POINT", nullable=True),
+    moment_column("occurred_at"),
+    moment_column("recorded_at", now=True),
+    geometry_column("POINT", nullable=True),
     Column("accuracy_m", REAL),
     Column("floor", SmallInteger),
     Column("category", Text, nullable=False, server_default=""),
@@ -293,7 +293,7 @@ responder = Table(
     Column("name", Text, nullable=False),
     Column("role", Text, nullable=False),
     Column("mode", Text, nullable=False),
-    _geometry("POINT", nullable=True),
+    geometry_column("POINT", nullable=True),
     Column("capabilities", JSONB, nullable=False, server_default=text("'[]'::jsonb")),
     CheckConstraint("mode in ('walk', 'ebike', 'car')", name="mode_is_known"),
 )
@@ -358,7 +358,7 @@ post = Table(
     Column("code", Text, nullable=False, unique=True),
     Column("name", Text, nullable=False),
     Column("kind", Text, nullable=False),
-    _geometry("POINT"),
+    geometry_column("POINT"),
 )
 
 post_window = Table(
@@ -384,12 +384,12 @@ coverage_run = Table(
     Column("edition_id", ForeignKey("edition.id"), nullable=False),
     Column("network_id", ForeignKey("road_network.id", ondelete="CASCADE"), nullable=False),
     Column("mode", Text, nullable=False),
-    _moment("at"),
+    moment_column("at"),
     Column("limit_s", Integer, nullable=False),
     # digest of every input: equal inputs give equal runs, so a run is computed once
     Column("fingerprint", LargeBinary, nullable=False, unique=True),
     Column("summary", JSONB, nullable=False),
-    _moment("computed_at", now=True),
+    moment_column("computed_at", now=True),
 )
 
 coverage_cell = Table(
@@ -416,8 +416,8 @@ principal = Table(
     Column("role", Text, nullable=False),
     # SHA-256 of a 256-bit random key: nothing to guess, so no slow hash is needed
     Column("key_sha256", LargeBinary, nullable=False, unique=True),
-    _moment("created_at", now=True),
-    _moment("revoked_at", nullable=True),
+    moment_column("created_at", now=True),
+    moment_column("revoked_at", nullable=True),
     CheckConstraint(
         "role in ('admin', 'planner', 'dispatcher', 'leader', 'worker', 'device')", name="role_is_known"
     ),
@@ -427,7 +427,7 @@ audit = Table(
     "audit",
     metadata,
     Column("id", BigInteger, Identity(always=True), primary_key=True),
-    _moment("at", now=True),
+    moment_column("at", now=True),
     Column("who", Text, nullable=False),
     Column("action", Text, nullable=False),
     Column("subject", Text, nullable=False),
@@ -444,7 +444,7 @@ outbox = Table(
     Column("xid", TransactionId, nullable=False, server_default=text("pg_current_xact_id()")),
     Column("topic", Text, nullable=False),
     Column("payload", JSONB, nullable=False),
-    _moment("created_at", now=True),
+    moment_column("created_at", now=True),
     # a mark on each event, not a place reached: the ids of transactions begin anew in a restored database
     Column("announced", Boolean, nullable=False, server_default=text("false")),
     Index("ix_outbox_waiting", "xid", "seq", postgresql_where=text("not announced")),

@@ -1,0 +1,103 @@
+"""The tables of plans: drafts of a redraw, their changes in order, what was accepted, and what came of it."""
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Date,
+    Double,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from geo_service.store.tables import geometry_column, metadata, moment_column
+
+plan = Table(
+    "plan",
+    metadata,
+    Column("id", Integer, Identity(always=True), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("note", Text, nullable=False, server_default=""),
+    Column("status", Text, nullable=False, server_default="open"),
+    Column("base_edition_id", ForeignKey("edition.id"), nullable=False),
+    # counts everything that happens to the plan: changes, undo, redo, rebase
+    Column("revision", Integer, nullable=False, server_default="0"),
+    Column("created_by", Text, nullable=False),
+    moment_column("created_at", now=True),
+    Column("published_edition_id", ForeignKey("edition.id")),
+    CheckConstraint("status in ('open', 'published', 'dropped')", name="status_is_known"),
+    CheckConstraint(
+        "(status = 'published') = (published_edition_id is not null)", name="published_has_edition"
+    ),
+    CheckConstraint("length(name) between 1 and 200", name="name_has_a_length"),
+)
+
+plan_change = Table(
+    "plan_change",
+    metadata,
+    Column("plan_id", ForeignKey("plan.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("verb", Text, nullable=False),
+    Column("arguments", JSONB, nullable=False),
+    # edges and records before and after: what undoes it and repeats it on another base
+    Column("patch", JSONB, nullable=False),
+    Column("cells", JSONB, nullable=False),
+    # undone: redo brings it back; dropped: another change was made after it was undone
+    Column("state", Text, nullable=False, server_default="applied"),
+    Column("who", Text, nullable=False),
+    moment_column("at", now=True),
+    PrimaryKeyConstraint("plan_id", "number"),
+    CheckConstraint("state in ('applied', 'undone', 'dropped')", name="state_is_known"),
+)
+
+plan_comment = Table(
+    "plan_comment",
+    metadata,
+    Column("id", Integer, Identity(always=True), primary_key=True),
+    Column("plan_id", ForeignKey("plan.id"), nullable=False),
+    Column("who", Text, nullable=False),
+    moment_column("at", now=True),
+    Column("body", Text, nullable=False),
+    geometry_column("POINT", nullable=True),
+    CheckConstraint("length(body) between 1 and 2000", name="body_has_a_length"),
+    Index("ix_plan_comment_plan_id", "plan_id"),
+)
+
+waiver = Table(
+    "waiver",
+    metadata,
+    Column("id", Integer, Identity(always=True), primary_key=True),
+    Column("plan_id", ForeignKey("plan.id"), nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("cells", JSONB, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("until", Date),
+    moment_column("at", now=True),
+    CheckConstraint("length(why) between 1 and 1000", name="why_has_a_length"),
+    Index("ix_waiver_plan_id", "plan_id"),
+)
+
+lineage = Table(
+    "lineage",
+    metadata,
+    Column("edition_id", Integer, nullable=False),
+    Column("from_cell_id", ForeignKey("cell.id"), nullable=False),
+    Column("to_cell_id", ForeignKey("cell.id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    # of what the old cell had, how much went to the new one
+    Column("share_land", Double, nullable=False),
+    Column("share_households", Double),
+    Column("share_incidents", Double),
+    PrimaryKeyConstraint("edition_id", "from_cell_id", "to_cell_id"),
+    ForeignKeyConstraint(["edition_id"], ["edition.id"]),
+    CheckConstraint("kind in ('split', 'merge', 'transfer')", name="kind_is_known"),
+    CheckConstraint("share_land between 0 and 1", name="land_is_a_share"),
+    Index("ix_lineage_to_cell_id", "to_cell_id"),
+)
