@@ -61,12 +61,13 @@ class Arrangement:
             return []
         inner = (self.left >= 0) & (self.right >= 0)
         inner &= chosen[self.left] & chosen[self.right]
-        i, j = self.left[inner], self.right[inner]
-        n = len(self.faces)
+        # among the members only: a few faces of a county are asked for again and again
+        i, j = (np.searchsorted(members, side[inner]) for side in (self.left, self.right))
+        n = len(members)
         graph = coo_array((np.ones(len(i), dtype=bool), (i, j)), shape=(n, n))
         _, label = connected_components(graph, directed=False)
-        order = np.argsort(label[members], kind="stable")
-        cuts = np.flatnonzero(np.diff(label[members][order])) + 1
+        order = np.argsort(label, kind="stable")
+        cuts = np.flatnonzero(np.diff(label[order])) + 1
         return [np.asarray(part) for part in np.split(members[order], cuts)]
 
     def claimants(self, face: int) -> Ints:
