@@ -1,9 +1,11 @@
 """The demo town in a database, made once for a session; tests that use it only read."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
+from geo_service.demo.county import DemoCounty, generate
 from geo_service.services import demoing
 from geo_service.services.tiling import Tiling, Tilings
 from geo_service.store.database import Database
@@ -11,12 +13,27 @@ from tests.postgis import TestServer
 
 
 @pytest.fixture(scope="session")
-def town_url(postgis: TestServer) -> Iterator[str]:
+def drawn_town() -> DemoCounty:
+    """The demo town as it is drawn, before any database. Only read it."""
+    return generate("town")
+
+
+@contextmanager
+def drawn_once(town: DemoCounty) -> Iterator[None]:
+    """Let the demo take the town that is drawn already: the same seed draws the same bytes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("geo_service.demo.county.generate", {"town": town}.__getitem__)
+        yield
+
+
+@pytest.fixture(scope="session")
+def town_url(postgis: TestServer, drawn_town: DemoCounty) -> Iterator[str]:
     """Address of a database that holds the demo town and its first coverage. Only read it."""
     with postgis.fresh_url() as url:
         database = Database.connect(url, read_size=2, write_size=2)
         try:
-            demoing.load_demo(database, "town")
+            with drawn_once(drawn_town):
+                demoing.load_demo(database, "town")
             demoing.show_coverage(database)
         finally:
             database.close()

@@ -108,6 +108,9 @@ def serving(factory: str) -> Iterator[str]:
     """Serve an application of ``map_server`` in a process of its own, on a free port of this machine."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
+        listener.setsockopt(
+            socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
+        )  # asyncio does not on sockets it is given
         listener.listen()
         settings = f"factory=True, fd={listener.fileno()}, log_level='warning'"
         code = f"import uvicorn; uvicorn.run('tests.browser.map_server:{factory}', {settings})"

@@ -44,6 +44,9 @@ def service(hostile_town_url: str, tmp_path_factory: pytest.TempPathFactory) -> 
     """Address of the application, served by a process of its own."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
+        listener.setsockopt(
+            socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
+        )  # asyncio does not on sockets it is given
         listener.listen(64)
         code = (
             "import uvicorn; uvicorn.run('geo_service.api.app:create_app', factory=True, "
@@ -129,9 +132,7 @@ def test_the_tooltip_gives_code_name_and_value_as_text(page: Page, service: str)
     tooltip = page.locator(".gs-tooltip")
     expect(tooltip.locator("b")).to_have_text(HOSTILE)
     expect(tooltip.locator(".gs-code")).to_have_text(re.compile(r"网格 Grid \d{15}"))
-    expect(tooltip.locator(".gs-line")).to_contain_text(
-        re.compile(r"5 分钟覆盖率 Covered within 5 min\s*[\d.]+%")
-    )
+    expect(tooltip.locator(".gs-line")).to_contain_text(re.compile(r"覆盖率 Covered within 5 min\s*[\d.]+%"))
     assert page.evaluate("window.harmed") is None
     assert page.locator(".gs-tooltip img").count() == 0
 
@@ -178,3 +179,41 @@ def test_a_saved_map_opens_from_disk_and_asks_for_nothing(
     assert painted_colors(page, "gs-base") > 2
     assert not requests_made
     assert page.evaluate("window.harmed") is None
+
+
+def test_a_visitor_signs_in_and_out(page: Page, service: str, hostile_town_url: str) -> None:
+    environment = os.environ | {"GEO_SERVICE_DATABASE_URL": hostile_town_url}
+    argv = [sys.executable, "-m", "geo_service", "key", "create", "值班台 <b>", "--role", "planner"]
+    made = subprocess.run(argv, env=environment, check=True, timeout=60, capture_output=True, text=True)
+    page.goto(f"{service}/docs")
+    page.locator(".shell-sign-in").click()
+    page.get_by_label("密钥").fill(made.stdout.strip())
+    page.locator("main").get_by_role("button", name="登录").click()
+    page.wait_for_url(f"{service}/docs")  # back to where the visitor came from
+    expect(page.locator(".shell-who")).to_have_text("值班台 <b>")
+    expect(page.locator(".shell-sign-in")).to_be_hidden()
+    page.get_by_role("button", name="退出").click()
+    page.wait_for_url(f"{service}/")
+    expect(page.locator(".shell-sign-in")).to_be_visible()
+    expect(page.locator(".shell-who")).to_be_hidden()
+    assert not page.context.cookies()
+
+
+def test_a_refusal_is_a_page_for_a_browser_and_json_for_a_program(
+    page: Page, service: str, console_errors: list[str]
+) -> None:
+    answer = page.goto(f"{service}/no/<b>such</b>/page")
+    assert answer is not None
+    assert answer.status == 404
+    expect(page.locator("h1")).to_contain_text("没有找到")
+    expect(page.get_by_text("检查地址、编号和日期。")).to_be_visible()
+    page.get_by_role("link", name="回到首页").click()
+    page.wait_for_url(f"{service}/")
+    page.goto(f"{service}/v1/me?lang=en")
+    expect(page.locator("h1 [lang=zh-CN]")).to_be_hidden()
+    into = page.locator("main").get_by_role("link", name="Sign in")
+    expect(into).to_have_attribute("href", re.compile(r"/sign-in\?next=/v1/me"))
+    program = httpx.get(f"{service}/no/such/page")
+    assert program.headers["content-type"] == "application/problem+json"
+    assert [line for line in console_errors if "404" in line or "401" in line] == console_errors
+    console_errors.clear()  # the browser's own remark on each of the two

@@ -13,12 +13,14 @@ from pathlib import Path
 import pytest
 
 from geo_service.cli import demo
+from geo_service.demo.county import DemoCounty
 from geo_service.model import Edition
 from geo_service.services import demoing
 from geo_service.store import coverage
 from geo_service.store.cluster import Cluster
 from geo_service.store.database import Database
 from tests.cli.test_serve import START_S, free_port
+from tests.town import drawn_once
 
 pytestmark = pytest.mark.postgis
 
@@ -90,18 +92,19 @@ def home_of(database: Database, monkeypatch: pytest.MonkeyPatch) -> Database:
 
 
 def test_an_interrupted_load_is_finished_and_nothing_comes_twice(
-    home_of: Database, monkeypatch: pytest.MonkeyPatch
+    home_of: Database, monkeypatch: pytest.MonkeyPatch, drawn_town: DemoCounty
 ):
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch:
-        patch.setattr(demoing.staffing, "upsert_responders", interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            demo.prepare("town")
-    edition = demoing.newest_edition(home_of)
-    assert isinstance(edition, Edition)
-    assert "demo town made" in demo.prepare("town")
+    with drawn_once(drawn_town):
+        with monkeypatch.context() as patch:
+            patch.setattr(demoing.staffing, "upsert_responders", interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                demo.prepare("town")
+        edition = demoing.newest_edition(home_of)
+        assert isinstance(edition, Edition)
+        assert "demo town made" in demo.prepare("town")
     assert demoing.newest_edition(home_of) == edition
     with home_of.reading() as connection:
         assert coverage.latest(connection, edition.id, "ebike", 300)
