@@ -114,29 +114,30 @@ def end_where_land_changed(
     recorded_since
         Only incidents that were recorded at this moment or later.
     """
-    lately = "and incident.recorded_at >= :since" if recorded_since else ""
+    open_ones = "select * from placement where until_edition is null and since_edition < :edition_id"
+    if recorded_since is not None:
+        open_ones = """
+            select placement.* from incident join placement on placement.incident_id = incident.id
+            where recorded_at >= :since and until_edition is null and since_edition < :edition_id
+        """
     result = connection.execute(
         text(f"""
             with around as (
                 select st_setsrid(st_extent(box)::geometry, 4326) as box from changed_leaf
+            ), open_one as {"materialized" if recorded_since else "not materialized"} ({open_ones}
             ), altered as (
-                select incident_id from placement
-                join changed_leaf on changed_leaf.cell_id = placement.cell_id
-                where until_edition is null
+                select incident_id from open_one join changed_leaf using (cell_id)
                 union
-                select incident_id from placement
-                join changed_leaf on changed_leaf.cell_id = runner_up_id
-                where until_edition is null
+                select incident_id from open_one join changed_leaf on changed_leaf.cell_id = runner_up_id
                 union
-                select incident_id from around, placement join incident on incident.id = incident_id
-                where until_edition is null and (how <> 'inside' or runner_up_id is null)
+                select incident_id from around, open_one join incident on incident.id = incident_id
+                where (how <> 'inside' or runner_up_id is null)
                     and geom && st_expand(box, :around_deg + coalesce(border_m, 0)
                         / (110000 * greatest(cos(radians(st_y(geom))), 0.01)))
             )
-            update placement set until_edition = :edition_id
-            from altered join incident on incident.id = altered.incident_id
+            update placement set until_edition = :edition_id from altered
             where placement.incident_id = altered.incident_id and until_edition is null
-                and since_edition < :edition_id {lately}
+                and since_edition < :edition_id
         """),  # noqa: S608 - our own words
         {"edition_id": edition_id, "since": recorded_since, "around_deg": _AROUND_DEG},
     )
