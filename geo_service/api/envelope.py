@@ -4,9 +4,11 @@ import logging
 import time
 import uuid
 
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from geo_service.api.problems import InternalError, problem_response
+from geo_service.web.assets import STATIC_URL
 
 log = logging.getLogger("geo_service.api")
 access_log = logging.getLogger("geo_service.access")
@@ -31,6 +33,8 @@ _HEADERS = (
 )
 _POLICY = (b"content-security-policy", CONTENT_SECURITY.encode())
 _MAP_POLICY = (b"content-security-policy", MAP_CONTENT_SECURITY.encode())
+#: Parts of an address that say which map, but of nobody where; x and y of a tile would.
+_HARMLESS = frozenset({"kind", "level", "edition", "z"})
 _PRIVATE = (b"cache-control", b"private, no-store")
 
 
@@ -54,7 +58,8 @@ class EnvelopeMiddleware:
             if exchange.status:
                 raise  # half an answer is out: the connection must break, so that nobody takes it for whole
             detail = f"an internal error; it is logged under {exchange.request_id}"
-            response = problem_response(InternalError(detail), exchange.request_id)
+            visit = Request(scope) if scope["method"] == "GET" else None
+            response = problem_response(InternalError(detail), exchange.request_id, visit=visit)
             await response(scope, receive, exchange.send)
         finally:
             exchange.write_log()
@@ -97,14 +102,24 @@ class _Exchange:
         headers += [header for header in wanted if header[0] not in said]
         headers.append((b"x-request-id", self.request_id.encode()))
 
+    def _what_was_asked(self) -> str:
+        """Return the route's pattern with what is harmless filled in, or the name of a file of ours."""
+        if (route := self._scope.get("route")) is not None and hasattr(route, "path"):
+            pattern: str = route.path
+            for name, value in self._scope.get("path_params", {}).items():
+                if name in _HARMLESS and self.status < 400:  # then it is one of the few values there are
+                    pattern = pattern.replace(f"{{{name}}}", str(value))
+            return pattern
+        is_file = self._scope["path"].startswith(f"{STATIC_URL}/") and self.status in {200, 304}
+        return self._scope["path"] if is_file else "-"
+
     def write_log(self) -> None:
-        """Write the line: the route's pattern, never the address, which may hold somebody's coordinates."""
-        route = getattr(self._scope.get("route"), "path", "-")
+        """Write the line: never the address as it came, which may hold somebody's coordinates."""
         principal = self._scope.get("state", {}).get("principal")
         access_log.info(
             "%s %s %s %.1f ms %d bytes by %s [%s]",
             self._method,
-            route,
+            self._what_was_asked(),
             self.status or "aborted",
             (time.perf_counter() - self._started) * 1000,
             self._size,

@@ -94,8 +94,9 @@ def problem_page(problem: Mapping[str, Any], address: str, lang: Lang = "zh") ->
     body = (
         f'<p class="detail" lang="en">{escape(str(problem["detail"]))}</p>\n{_faults(problem)}'
         f'<p class="advice">{words(do_zh, do_en)}</p>\n<p>{ways}</p>\n'
-        f'<p class="hint">{words("类型", "Type")} <a href="{escape(str(problem["type"]))}">{escape(code)}</a>'
-        f"　{words('编号', 'Reference')} <code>{escape(str(problem['instance']))}</code></p>\n"
+        f'<dl class="hint"><dt>{words("类型", "Type")}</dt>'
+        f'<dd><a href="{escape(str(problem["type"]))}">{escape(code)}</a></dd>'
+        f"<dt>{words('编号', 'Reference')}</dt><dd>{escape(str(problem['instance']))}</dd></dl>\n"
     )
     heading = f'<span class="status">{status}</span><br>{words(chinese, title)}'
     return sheet(f"{status} {chinese} {title}", body, lang=lang, heading=heading)

@@ -22,12 +22,21 @@ def command(
     lon_field: Annotated[str | None, typer.Option(help="Column with the longitude.")] = None,
     lat_field: Annotated[str | None, typer.Option(help="Column with the latitude.")] = None,
     crs: Annotated[str | None, typer.Option(help="Datum: WGS84, CGCS2000, GCJ02, BD09 or EPSG:n.")] = None,
-    as_of: Annotated[str | None, typer.Option(help="Boundaries in force at this moment.")] = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option(help="Boundaries in force at this moment, with its UTC offset (default: now)."),
+    ] = None,
+    no_bom: Annotated[
+        bool, typer.Option("--no-bom", help="Leave out the mark by which Excel knows UTF-8.")
+    ] = False,
     as_json: common.Json = False,
 ) -> None:
     """Add its cell to every row of a table.
 
     Columns cell_code_<level> for every level, how (inside, on_edge, near_gap, none) and border_m.
+
+    The file is UTF-8 with a byte order mark, without which Excel shows Chinese as garbage. pandas reads it
+    with encoding="utf-8-sig"; for a program that stumbles over the mark there is --no-bom.
 
     Example: geo-service assign crimes.csv --lon-field Longitude --lat-field Latitude --out placed.csv
     """
@@ -37,10 +46,18 @@ def command(
         points = read_points(file, lon_field=lon_field, lat_field=lat_field, crs=crs)
         say("placing", None)
         placed = assign(Tilings(database).get(moment), points.lonlat_deg)
-        write_table(pd.concat([points.frame.reset_index(drop=True), placed], axis=1), out)
+        _write(pd.concat([points.frame.reset_index(drop=True), placed], axis=1), out, with_bom=not no_bom)
     counts = {how: int(count) for how, count in placed["how"].value_counts().items()}
     result = {"rows": len(placed), "placed": counts, "out": str(out)}
     if as_json:
         common.print_json(result)
     else:
         common.print_report(result)
+
+
+def _write(frame: pd.DataFrame, out: Path, *, with_bom: bool) -> None:
+    if with_bom:
+        write_table(frame, out)
+        return
+    with out.open("w", encoding="utf-8", newline="") as stream:
+        write_table(frame, stream)

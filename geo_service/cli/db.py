@@ -20,7 +20,8 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     no_args_is_help=True,
-    help="The database: start, stop, status, migrate, backup, restore.",
+    help="The database: start, stop, status, migrate, backup, restore.\n\n"
+    "Example: geo-service db backup /var/backups/geo-2026-11-22.dump",
 )
 
 

@@ -1,5 +1,6 @@
 """``geo-service demo``: the demo county, from nothing to a map in the browser."""
 
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -54,4 +55,9 @@ def prepare(size: demoing.Size) -> str:
             share, at, said = known["summary"]["share"], known["at"], f"demo {held} is there already"
     if held != size:
         said += f" (for a {size} set GEO_SERVICE_HOME to another folder)"
-    return f"{said}; five-minute coverage {share:.1%} at {at.astimezone(demoing.ZONE):%Y-%m-%d %H:%M}"
+    return f"{said}; five-minute coverage {share:.1%} at {_moment(at)}"
+
+
+def _moment(at: datetime) -> str:
+    """Write a moment in the demo's own time, with its offset."""
+    return at.astimezone(demoing.ZONE).isoformat(sep=" ", timespec="minutes")

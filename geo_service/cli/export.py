@@ -11,14 +11,15 @@ from geo_service.geometry.crs import parse_datum
 from geo_service.services.exporting import boundary_frame
 from geo_service.services.tiling import Tilings
 
-app = typer.Typer(
-    add_completion=False, rich_markup_mode=None, no_args_is_help=True, help="Write files for other programs."
-)
+app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
 
 
 @app.callback()
 def root() -> None:
-    """Write files for other programs."""
+    """Write files for other programs.
+
+    Example: geo-service export boundaries --level micro_grid --out micro_grids.gpkg
+    """
 
 
 @app.command()

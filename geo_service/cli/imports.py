@@ -19,7 +19,8 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     no_args_is_help=True,
-    help="Import files. Without --commit only the differences are shown.",
+    help="Import files. Without --commit only the differences are shown.\n\n"
+    "Example: geo-service import boundaries beats.geojson --level beat --code-field BEAT_NUM --commit",
 )
 
 WHO = "command line"

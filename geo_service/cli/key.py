@@ -1,6 +1,7 @@
 """``geo-service key``: API keys of people and machines."""
 
 import sys
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -13,7 +14,11 @@ from geo_service.store import principals
 from geo_service.store.database import Database
 
 app = typer.Typer(
-    add_completion=False, rich_markup_mode=None, no_args_is_help=True, help="API keys: create, list, revoke."
+    add_completion=False,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    help="API keys: create, list, revoke.\n\n"
+    'Example: geo-service key create "dispatch desk" --role dispatcher',
 )
 
 _BY = "command line"
@@ -64,9 +69,9 @@ def list_keys(*, as_json: common.Json = False) -> None:
         )
         return
     for record in found:
-        state = f"revoked {record.revoked_at:%Y-%m-%d %H:%M}" if record.revoked_at else "in force"
+        state = f"revoked {_shown(record.revoked_at)}" if record.revoked_at else "in force"
         held = record.principal
-        sys.stdout.write(f"{held.id:>5}  {held.role:<10}  {state:<24}  {held.name}\n")
+        sys.stdout.write(f"{held.id:>5}  {held.role:<10}  {state:<30}  {held.name}\n")
 
 
 @app.command()
@@ -81,6 +86,11 @@ def revoke(
         number = _number(database, key)
         identity.revoke(database, number, by=_BY)
     common.talk.print(f"key {number} is revoked; running services refuse it within five seconds")
+
+
+def _shown(moment: datetime) -> str:
+    """Write a moment in this machine's time, with its offset."""
+    return moment.astimezone().isoformat(sep=" ", timespec="minutes")
 
 
 def _number(database: Database, text: str) -> int:

@@ -134,7 +134,7 @@ def favicon() -> bytes:
 
 
 def _filled(template: str, values: dict[str, str] | None = None, parts: dict[str, str] | None = None) -> str:
-    """Fill ``{{ static:file }}``, ``{{ vendor:name }}`` and ``{{ value:name }}``, escaped; ``part`` is not."""
+    """Fill ``{{ static:file }}``, ``{{ vendor:name }}``, ``{{ value:name }}``, escaped; ``part`` is not."""
     resolve = {
         "static": static_url,
         "vendor": lambda name: static_url(vendored(name)),

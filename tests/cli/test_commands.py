@@ -45,6 +45,12 @@ def test_help_has_an_example(geo_service: Call, words: tuple[str, ...]) -> None:
     assert f"geo-service {' '.join(words)}" in example
 
 
+@pytest.mark.parametrize("group", ["key", "db", "import", "export"])
+def test_help_of_a_group_has_an_example(geo_service: Call, group: str) -> None:
+    outcome = geo_service(group, "--help")
+    assert f"Example: geo-service {group} " in " ".join(outcome.out.split())
+
+
 def test_the_help_names_every_command(geo_service: Call) -> None:
     outcome = geo_service("--help")
     assert outcome.status == 0
