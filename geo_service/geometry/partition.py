@@ -2,8 +2,8 @@
 
 How a division comes about:
 
-1. barred borders part the land into *banks*; the count of groups is shared out among them, so that each bank
-   can be in the band (:func:`possible_counts` tells at once what can be);
+1. barred borders part the land into *banks* (uninhabited ones go with a neighbour); the count of groups is
+   shared out among them, so that each can be in the band (:func:`possible_counts` tells at once what can be);
 2. first drafts: METIS (Karypis and Kumar 1998) on each bank, and today's groups where there are some; each is
    mended until every group hangs together and there are as many as wanted (:mod:`.partition_drafts`);
 3. the best drafts are annealed (:mod:`.partition_flips`), and measured by other means than those that made
@@ -37,8 +37,8 @@ _OFF_LINE = 0.3  # what it costs, at along_lines = 1, to cut only where no line 
 _OFF_TODAY = 3.0  # what it costs, at keep_lines = 1, to cut none of today's borders, for each group
 _BALANCE = 0.3
 _HOT, _COLD = 0.02, 0.0015  # hotter frays the groups, and cooling takes too long; colder changes nothing more
-_STEPS_A_PIECE = 450
-_MIN_STEPS, _MAX_STEPS = 60_000, 3_000_000
+_STEPS_A_PIECE = 1200
+_MIN_STEPS, _MAX_STEPS = 60_000, 4_000_000
 _STRETCHES = 8
 _MAX_PLACES = 20
 
@@ -161,6 +161,7 @@ def possible_counts(pieces: Pieces, band: Band) -> Counts:
     low, high = _checked_band(band)
     if len(pieces) == 0:
         raise InvalidInputError("There are no pieces to divide.")
+    pieces = pieces.with_empty_banks_joined()
     label = pieces.banks()
     banks = tuple(_bank(pieces, np.flatnonzero(label == b), low, high) for b in range(int(label.max()) + 1))
     return Counts(sum(bank.least for bank in banks), sum(bank.most for bank in banks), banks)
@@ -239,6 +240,7 @@ def split(
         if count is None:
             raise InvalidInputError("Give a count, a band or both.")
         band = _band_for(pieces, count)
+    pieces = pieces.with_empty_banks_joined()
     counts = possible_counts(pieces, band)
     shares = _shares(counts, count, _checked_band(band), strict=strict)
     return _Task(
@@ -437,6 +439,7 @@ def measure(pieces: Pieces, assignment: ArrayLike, band: Band) -> Alternative:
     assignment : (n,) array_like of int
         Groups 0 to k - 1, none empty.
     """
+    pieces = pieces.with_empty_banks_joined()
     group = np.asarray(assignment, dtype=np.int32)
     count = int(group.max()) + 1
     weights, area, perimeter = _sums(pieces, group, count)

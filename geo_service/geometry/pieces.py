@@ -6,7 +6,7 @@ or a railway without a crossing), and pieces that hang together over open border
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -140,6 +140,30 @@ class Pieces:
         """Return the bank of each piece, numbered by their smallest pieces."""
         return components(len(self), self.pairs[~self.barrier])
 
+    def with_empty_banks_joined(self) -> "Pieces":
+        """Open the barriers round banks without weight, each to one neighbour, so that all land finds a group.
+
+        Where nobody lives, nobody has to cross: such land goes with the bank it shares the longest border
+        with. It never links two banks that are inhabited.
+        """
+        barrier = self.barrier.copy()
+        while True:
+            bank = components(len(self), self.pairs[~barrier])
+            total = np.bincount(bank, self.weight)
+            one, other = bank[self.pairs[:, 0]], bank[self.pairs[:, 1]]
+            outer = (one != other) & ((total[one] == 0) | (total[other] == 0))
+            if not outer.any():
+                return self if (barrier == self.barrier).all() else replace(self, barrier=barrier)
+            empty = int(min(b for b in (*one[outer].tolist(), *other[outer].tolist()) if total[b] == 0))
+            beside = (one != other) & ((one == empty) | (other == empty))
+            beyond = np.where(one == empty, other, one)
+            length = np.bincount(beyond[beside], self.border_m[beside], minlength=len(total))
+            # rather to a bank where somebody lives
+            goal = np.lexsort((np.arange(len(total)), -length, (total == 0) | (length == 0)))[0]
+            if length[goal] == 0:
+                goal = int(np.argmax(length))
+            barrier &= ~(beside & (beyond == goal))
+
     @classmethod
     def from_tiling(
         cls,
@@ -151,6 +175,7 @@ class Pieces:
         lines: Sequence[Any] = (),
         crossings: ArrayLike | None = None,
         within_m: float = 10.0,
+        crossing_m: float = 30.0,
     ) -> "Pieces":
         """Take the cells of a tiling as pieces.
 
@@ -165,8 +190,10 @@ class Pieces:
             Lines that must not be crossed; lines along which to cut. EPSG:4326. A border belongs to them if
             half of its length or more lies within ``within_m`` of them. A barrier is also a line.
         crossings : (c, 2) array_like of float, optional
-            Places (lon, lat) where barriers are crossed; a border within ``3 * within_m`` of one is open.
+            Places (lon, lat) where barriers are crossed.
         within_m : float
+        crossing_m : float
+            A border no farther than this from a crossing is open.
 
         Raises
         ------
@@ -180,7 +207,7 @@ class Pieces:
         barred = runs.beside(barriers, within_m)
         along = barred | runs.beside(lines, within_m)
         if crossings is not None and len(np.asarray(crossings)):
-            barred &= ~runs.near(np.asarray(crossings, dtype=np.float64), 3.0 * within_m)
+            barred &= ~runs.near(np.asarray(crossings, dtype=np.float64), crossing_m)
         return cls(
             weight=np.asarray(weight, dtype=np.int64),
             area_m2=area_m2(geoms),
