@@ -18,20 +18,26 @@ def open_map(page: Page, url: str) -> None:
     page.wait_for_selector(READY, state="attached")
 
 
+PAINTED_COLORS = """(pane) => {
+    const seen = new Set();
+    for (const canvas of document.querySelectorAll(`.leaflet-${pane}-pane canvas`)) {
+        const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+        for (let i = 0; i < data.length; i += 4 * 37)
+            if (data[i + 3] === 255) seen.add(data[i] * 65536 + data[i + 1] * 256 + data[i + 2]);
+    }
+    return seen.size;
+}"""
+
+
 def painted_colors(page: Page, pane: str) -> int:
     """How many distinct opaque colours the canvases of a pane hold, sampled."""
-    return page.evaluate(
-        """(pane) => {
-            const seen = new Set();
-            for (const canvas of document.querySelectorAll(`.leaflet-${pane}-pane canvas`)) {
-                const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
-                for (let i = 0; i < data.length; i += 4 * 37)
-                    if (data[i + 3] === 255) seen.add(data[i] * 65536 + data[i + 1] * 256 + data[i + 2]);
-            }
-            return seen.size;
-        }""",
-        pane,
-    )
+    return page.evaluate(PAINTED_COLORS, pane)
+
+
+def wait_until_painted(page: Page, pane: str, *, at_least: int) -> None:
+    """Wait until the canvases of a pane hold so many distinct opaque colours; fail if they never do."""
+    enough = f"([pane, least]) => ({PAINTED_COLORS})(pane) >= least"
+    page.wait_for_function(enough, arg=[pane, at_least], polling=100)
 
 
 @pytest.mark.parametrize("name", MAPS)
@@ -49,8 +55,7 @@ def test_every_request_stays_here(
 @pytest.mark.parametrize("name", MAPS)
 def test_base_map_is_drawn(page: Page, small_town_url: str, name: str) -> None:
     open_map(page, f"{small_town_url}/maps/{name}")
-    page.wait_for_timeout(1500)
-    assert painted_colors(page, "gs-base") > 4
+    wait_until_painted(page, "gs-base", at_least=5)
 
 
 def test_staffing_shows_levels_units_and_legend(page: Page, small_town_url: str) -> None:
