@@ -210,3 +210,16 @@ def test_at_the_poles_the_answers_are_finite():
     assert np.isfinite(found.border_m).all()
     for lon, lat in points:
         assert 0 < sum(p for _, p in index.candidates(lon, lat, 100.0)) <= 1 + 1e-9
+
+
+def test_points_far_from_all_cells_are_passed_over_only_when_nobody_asks_for_the_nearest(town):
+    _, index = town
+    points = np.array(
+        [[0.0, 0.0], [119.6, 45.0], [119.62, 29.0 - 40 / 111_000], [-179.0, 89.0], [np.nan, 1.0]]
+    )
+    quick = index.locate(points, border=True, near_gap_m=5_000.0, nearest=False)
+    whole = index.locate(points, border=True, near_gap_m=5_000.0, nearest=True)
+    assert quick.how.tolist() == whole.how.tolist() == ["none", "none", "near_gap", "none", "none"]
+    assert np.isnan(quick.nearest_m).tolist() == [True, True, False, True, True]
+    assert np.isnan(whole.nearest_m).tolist() == [False, False, False, False, True]
+    assert quick.nearest_m[2] == whole.nearest_m[2]
