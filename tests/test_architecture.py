@@ -25,7 +25,7 @@ LAYERS = (
     {"services", "maps", "web"},
     {"formats", "store", "demo"},
     {"staffing"},
-    {"roads", "locate"},
+    {"roads", "locate", "planning"},
     {"geometry"},
     {"model", "errors"},
 )
@@ -39,7 +39,7 @@ SETTINGS_READERS = {"api.app", "api.state", "services.doctor"}
 #: demo makes a place out of nothing: it may not know where that is kept.
 DEMO_MAY_IMPORT = {"roads", "geometry", "model", "errors"}
 
-PURE = {"geometry", "locate", "roads", "staffing"}
+PURE = {"geometry", "locate", "planning", "roads", "staffing"}
 OUTSIDE = {
     "glob",
     "http",

@@ -50,6 +50,8 @@ plan_change = Table(
     Column("cells", JSONB, nullable=False),
     # undone: redo brings it back; dropped: another change was made after it was undone
     Column("state", Text, nullable=False, server_default="applied"),
+    # the plan's revision when this came into effect or was undone, whichever was last
+    Column("revision", Integer, nullable=False),
     Column("who", Text, nullable=False),
     moment_column("at", now=True),
     PrimaryKeyConstraint("plan_id", "number"),

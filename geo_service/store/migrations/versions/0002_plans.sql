@@ -26,6 +26,7 @@ CREATE TABLE plan_change (
     patch JSONB NOT NULL,
     cells JSONB NOT NULL,
     state TEXT DEFAULT 'applied' NOT NULL,
+    revision INTEGER NOT NULL,
     who TEXT NOT NULL,
     at TIMESTAMP WITH TIME ZONE DEFAULT clock_timestamp() NOT NULL,
     CONSTRAINT pk_plan_change PRIMARY KEY (plan_id, number),

@@ -1,0 +1,251 @@
+"""Plans in memory: the redraw of each with its figures, brought up to the database before each use."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
+
+from geo_service.geometry.codes import issue_like
+from geo_service.geometry.fabric import Fabric
+from geo_service.geometry.workspace import FabricStars
+from geo_service.planning.redraw import Patch, Redraw
+from geo_service.planning.register import CellKey, CellRecord, Register
+from geo_service.planning.tally import PointLayer, Tally
+from geo_service.services.tiling import Tiling, Tilings
+from geo_service.store import boundaries, ground, plan_ground, plans
+from geo_service.store.database import Connection, Database
+from geo_service.store.plans import PlanRow
+
+#: Fabrics kept: about 60 MB for a county of 14,199 leaves.
+BASES_KEPT = 3
+#: Plans kept: what an edit touched, and the counts of points.
+STATES_KEPT = 12
+YEAR = timedelta(days=365)
+
+
+class PlanState:
+    """A plan in memory. Use it within :meth:`Plans.hold`, which keeps others away.
+
+    Attributes
+    ----------
+    redraw : Redraw
+    tally : Tally
+        Households, residents, buildings and incidents of the last year by leaf.
+    base : Tiling
+        The edition that the plan starts from.
+    """
+
+    def __init__(self, base: Tiling, stars: FabricStars, taken: dict[str, set[str]], tally: Tally) -> None:
+        self.base = base
+        self.tally = tally
+        self.base_tally = tally.copy()
+        self._taken = taken
+        self._applied: list[int] = []
+        leaves = base.cells.iloc[base.leaves]
+        keys = list(zip(leaves["level"], leaves["code"], strict=True))
+        self.base_records = {record.key: record for record in _records(base)}
+        self.redraw = Redraw(stars, keys, Register(base.levels, self.base_records.values()), self._issue)
+        self._bounds = shapely.bounds(stars.polygons)
+        self._outlines: dict[CellKey, BaseGeometry] = {}
+        self.touched: set[CellKey] = set()
+
+    def _issue(self, level: str, parent: CellKey | None, count: int, taken: Collection[str]) -> list[str]:
+        register = self.redraw.register
+        siblings = (
+            [code for at, code in register.children(parent) if at == level] if parent else sorted(taken)
+        )
+        used = self._taken.get(level, set()).union(taken)
+        return issue_like(siblings, used, count, parent_code=parent[1] if parent else "")
+
+    def catch_up(self, connection: Connection, plan_id: int) -> None:
+        """Undo and replay until the redraw holds just the changes that the database says are in effect."""
+        wanted = plans.applied(connection, plan_id)
+        common = 0
+        for mine, theirs in zip(self._applied, wanted, strict=False):
+            if mine != theirs:
+                break
+            common += 1
+        surplus, missing = self._applied[common:], wanted[common:]
+        if not surplus and not missing:
+            return
+        stored = plans.patches(connection, plan_id, [*surplus, *missing])
+        for number in reversed(surplus):
+            self.take(self.redraw.patch_from_json(stored[number]).reversed())
+            self._applied.pop()
+        for number in missing:
+            self.take(self.redraw.patch_from_json(stored[number]))
+            self._applied.append(number)
+
+    def take(self, patch: Patch) -> None:
+        """Replay a patch that was proved on this same tiling, or undo one."""
+        self.redraw.replay(patch, proved=True)
+        self.follow(patch)
+
+    def keep(self, number: int) -> None:
+        """Say that the last change made here is written down under a number."""
+        self._applied.append(number)
+
+    def drop(self, number: int) -> None:
+        """Say that a change was undone here."""
+        self._applied.remove(number)
+
+    def follow(self, patch: Patch) -> None:
+        """Bring counts, bounds and outlines up to a patch that was just made."""
+        space, faces = self.redraw.space, sorted(patch.faces())
+        self.tally.follow(space, faces)
+        if space.next_leaf > len(self._bounds):
+            more = np.full((space.next_leaf - len(self._bounds), 4), np.nan)
+            self._bounds = np.vstack((self._bounds, more))
+        for face in faces:
+            self._bounds[face] = space.polygon(face).bounds if space.exists(face) else np.nan
+        cells = self.cells_of(patch)
+        self.touched.update(cells)
+        for key in cells:
+            self._outlines.pop(key, None)
+
+    def touched_by(self, patch: Patch) -> list[CellKey]:
+        """Return the cells that a patch itself changed: in shape or in the register."""
+        faces = {self.redraw.key_of(face) for face in patch.faces()}
+        return sorted(faces | {change.key for change in patch.records})
+
+    def cells_of(self, patch: Patch) -> list[CellKey]:
+        """Return every cell that a patch has to do with: those touched, and all above them, old and new."""
+        register = self.redraw.register
+        found = set(self.touched_by(patch))
+        for change in patch.records:
+            for record in (change.before, change.after):
+                if record is not None and record.parent is not None:
+                    found.add(record.parent)
+        for key in list(found):
+            found.update(register.path(key))
+        return sorted(found)
+
+    def outline(self, key: CellKey) -> BaseGeometry:
+        """Return the exact outline of a cell."""
+        if self.redraw.holds_land(key):
+            return self.redraw.outline(key)
+        if key not in self._outlines:
+            self._outlines[key] = self.redraw.outline(key)
+        return self._outlines[key]
+
+    def leaves_in(self, bbox: tuple[float, float, float, float]) -> NDArray[np.intp]:
+        """Return the leaves whose bounds meet a box (west, south, east, north in degrees)."""
+        west, south, east, north = bbox
+        b = self._bounds
+        return np.flatnonzero((b[:, 0] <= east) & (b[:, 2] >= west) & (b[:, 1] <= north) & (b[:, 3] >= south))
+
+    def figures(self, key: CellKey) -> dict[str, float]:
+        """Return the counts of a cell as the plan stands."""
+        return self.tally.of(self.redraw.leaves_of(key))
+
+    def base_figures(self, key: CellKey) -> dict[str, float] | None:
+        """Return the counts of a cell as they were in the edition; None if it was not there."""
+        if key not in self.base_records:
+            return None
+        rows = self.base_leaves_of(key)
+        return self.base_tally.of(rows)
+
+    def base_leaves_of(self, key: CellKey) -> list[int]:
+        """Return the leaves that a cell had in the edition."""
+        tiling = self.base
+        if key[0] not in tiling.levels:
+            return []
+        at = tiling.ancestry[:, tiling.levels.index(key[0])]
+        codes = tiling.cells["code"].to_numpy(dtype=object)
+        rows = np.flatnonzero((tiling.cells["level"] == key[0]).to_numpy() & (codes == key[1]))
+        return np.flatnonzero(np.isin(at, rows)).tolist() if len(rows) else []
+
+
+class Plans:
+    """The plans of a database, kept in memory while they are worked on."""
+
+    def __init__(self, database: Database, tilings: Tilings) -> None:
+        self.database = database
+        self.tilings = tilings
+        self._lock = threading.Lock()
+        self._bases: OrderedDict[int, FabricStars] = OrderedDict()
+        self._held: OrderedDict[int, Held] = OrderedDict()
+
+    @contextmanager
+    def hold(self, plan_id: int) -> Iterator["Held"]:
+        """Keep other threads of this process away from a plan. Take this before a connection."""
+        with self._lock:
+            held = self._held.setdefault(plan_id, Held(self))
+            self._held.move_to_end(plan_id)
+            while len(self._held) > STATES_KEPT:
+                self._held.popitem(last=False)
+        with held.lock:
+            yield held
+
+    def base_tiling(self, connection: Connection, edition_id: int) -> Tiling:
+        """Return the tiling of an edition."""
+        return self.tilings.load(plan_ground.edition_of(connection, edition_id))
+
+    def stars(self, tiling: Tiling) -> FabricStars:
+        """Return the fabric of an edition, built once."""
+        with self._lock:
+            if tiling.edition.id not in self._bases:
+                shapes = tiling.cells["geom"].to_numpy()[tiling.leaves]
+                self._bases[tiling.edition.id] = FabricStars(Fabric.from_polygons(shapes))
+                while len(self._bases) > BASES_KEPT:
+                    self._bases.popitem(last=False)
+            self._bases.move_to_end(tiling.edition.id)
+            return self._bases[tiling.edition.id]
+
+    def build(self, connection: Connection, edition_id: int) -> PlanState:
+        """Make the state of a plan in which nothing was changed yet."""
+        tiling = self.base_tiling(connection, edition_id)
+        stars = self.stars(tiling)
+        taken = plan_ground.codes_ever(connection)
+        layers = _layers(connection)
+        leaf = [tiling.index.leaf_of(layer.lonlat_deg)[0] for layer in layers]
+        return PlanState(tiling, stars, taken, Tally(layers, leaf, len(tiling.leaves)))
+
+
+class Held:
+    """A plan that this thread alone works on."""
+
+    def __init__(self, store: Plans) -> None:
+        self.lock = threading.RLock()
+        self._store = store
+        self._state: PlanState | None = None
+
+    def state(self, connection: Connection, row: PlanRow) -> PlanState:
+        """Return the plan as the database has it in this transaction."""
+        if self._state is None or self._state.base.edition.id != row.base_edition_id:
+            self._state = self._store.build(connection, row.base_edition_id)
+        state, self._state = self._state, None
+        state.catch_up(connection, row.id)
+        self._state = state  # one that could not catch up is built anew the next time
+        return state
+
+
+def _layers(connection: Connection) -> list[PointLayer]:
+    demand = ground.demand(connection)
+    now = boundaries.moment(connection)
+    incidents_deg = plan_ground.incident_points(connection, now - YEAR, now)
+    return [
+        PointLayer(
+            demand[["lon", "lat"]].to_numpy(dtype=np.float64),
+            {
+                "households": demand["households"].to_numpy(dtype=np.float64),
+                "residents": demand["residents"].to_numpy(dtype=np.float64),
+                "buildings": np.ones(len(demand)),
+            },
+        ),
+        PointLayer(incidents_deg, {"incidents_year": np.ones(len(incidents_deg))}),
+    ]
+
+
+def _records(tiling: Tiling) -> Iterable[CellRecord]:
+    columns = ["level", "code", "kind", "name", "parent_level", "parent_code", "attributes"]
+    for row in zip(*(tiling.cells[name].tolist() for name in columns), strict=True):
+        level, code, kind, name, parent_level, parent_code, attributes = row
+        parent = (parent_level, parent_code) if isinstance(parent_code, str) else None
+        yield CellRecord(level, code, kind, name, parent, attributes or {})

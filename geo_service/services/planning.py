@@ -1,0 +1,220 @@
+"""Working on a plan: opening it, changing it, undo and redo, several planners at once.
+
+The server is the only authority. A change names the revision it was made on. If others changed the plan
+since, it is made all the same as long as they touched other cells; otherwise the caller is told what changed,
+and nothing is lost: he can look and make it again.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from geo_service.errors import ConflictError, Fault, InvalidInputError
+from geo_service.planning import verbs
+from geo_service.planning.redraw import Patch
+from geo_service.planning.register import CellKey
+from geo_service.services.plan_state import Plans, PlanState
+from geo_service.store import audit, plan_ground, plans
+from geo_service.store.database import Connection
+from geo_service.store.plans import ChangeRow, PlanRow
+
+#: What a change may hold: a plan of a hundred thousand cells is a mistake, not a redraw.
+MAX_CHANGES = 100_000
+
+
+@dataclass(frozen=True)
+class Changed:
+    """What a change, an undo or a redo has done.
+
+    Attributes
+    ----------
+    row : PlanRow
+        The plan afterwards.
+    change : ChangeRow
+    cells : list of (level, code)
+        All cells that have to do with it, those above the ones changed as well.
+    missed : list of ChangeRow
+        What others did since the revision that the caller knew.
+    """
+
+    row: PlanRow
+    change: ChangeRow
+    cells: list[CellKey]
+    missed: list[ChangeRow] = field(default_factory=list)
+
+
+class StalePlanError(ConflictError):
+    """Others changed the same cells meanwhile."""
+
+    def __init__(self, row: PlanRow, missed: list[ChangeRow]) -> None:
+        faults = [
+            Fault("revision", f"{change.who}: {change.verb} {_words(change.cells)}", value=change.number)
+            for change in missed[:20]
+        ]
+        detail = f"others changed the same cells; the plan is at revision {row.revision}, nothing was written"
+        super().__init__(detail, faults)
+        self.row, self.missed = row, missed
+
+
+def open_plan(store: Plans, *, name: str, note: str, edition_id: int | None, who: str) -> PlanRow:
+    """Open a plan on an edition; without one on that in force now.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such edition, or none in force.
+    """
+    base = edition_id if edition_id is not None else store.tilings.edition().id
+    with store.database.writing() as connection:
+        plan_ground.edition_of(connection, base)
+        row = plans.create(connection, name=name, note=note, base_edition_id=base, who=who)
+        audit.record(connection, who, "plan.open", f"plan {row.id}", {"name": name, "base_edition_id": base})
+    return row
+
+
+def drop_plan(store: Plans, plan_id: int, *, who: str) -> PlanRow:
+    """Give a plan up; what was done in it stays readable."""
+    with store.database.writing() as connection:
+        require_open(plans.get(connection, plan_id, lock=True))
+        plans.close(connection, plan_id, edition_id=None)
+        audit.record(connection, who, "plan.drop", f"plan {plan_id}")
+        return plans.get(connection, plan_id)
+
+
+@contextmanager
+def viewing(store: Plans, plan_id: int) -> Iterator[tuple[PlanRow, PlanState, Connection]]:
+    """Give a plan as it stands, for reading."""
+    with store.hold(plan_id) as held, store.database.reading() as connection:
+        row = plans.get(connection, plan_id)
+        yield row, held.state(connection, row), connection
+
+
+def change_plan(
+    store: Plans, plan_id: int, *, revision: int, verb: str, arguments: Mapping[str, Any], who: str
+) -> Changed:
+    """Carry out a verb on a plan and write it down.
+
+    Raises
+    ------
+    InvalidInputError
+        The verb refuses: see :func:`geo_service.planning.verbs.apply`.
+    StalePlanError
+        Others changed the same cells since ``revision``.
+    ConflictError
+        The plan is published or dropped.
+    """
+    with store.hold(plan_id) as held, _taken_back_on_error() as made:
+        with store.database.writing() as connection:
+            row = _locked(connection, plan_id, revision)
+            state = held.state(connection, row)
+            patch = verbs.apply(state.redraw, verb, arguments)
+            made.append((state, patch))
+            state.follow(patch)
+            touched = state.touched_by(patch)
+            missed = _refuse_overlap(connection, row, revision, touched)
+            change = plans.add_change(
+                connection,
+                plan_id,
+                verb=verb,
+                arguments=arguments,
+                patch=state.redraw.patch_to_json(patch),
+                cells=touched,
+                revision=plans.step_on(connection, plan_id),
+                who=who,
+            )
+            if change.number > MAX_CHANGES:
+                message = f"a plan holds at most {MAX_CHANGES} changes; publish it, or open another"
+                raise InvalidInputError(message)
+            row = plans.get(connection, plan_id)
+        made.clear()  # it is in the database now
+        state.keep(change.number)
+        return Changed(row, change, state.cells_of(patch), missed)
+
+
+def undo(store: Plans, plan_id: int, *, revision: int, who: str) -> Changed:
+    """Take the last change back.
+
+    Raises
+    ------
+    ConflictError
+        There is nothing to undo; or the last change is not the one that the caller knew as the last.
+    """
+    return _move(store, plan_id, revision, who, forward=False)
+
+
+def redo(store: Plans, plan_id: int, *, revision: int, who: str) -> Changed:
+    """Bring back the change that was undone last."""
+    return _move(store, plan_id, revision, who, forward=True)
+
+
+def _move(store: Plans, plan_id: int, revision: int, who: str, *, forward: bool) -> Changed:
+    with store.hold(plan_id) as held, _taken_back_on_error() as made:
+        with store.database.writing() as connection:
+            row = _locked(connection, plan_id, revision)
+            if missed := plans.changes_since(connection, plan_id, revision):
+                raise StalePlanError(row, missed)
+            pick = plans.first_undone if forward else plans.last_applied
+            number = pick(connection, plan_id)
+            if number is None:
+                raise ConflictError(f"there is nothing to {'redo' if forward else 'undo'}")
+            state = held.state(connection, row)
+            patch = state.redraw.patch_from_json(plans.patches(connection, plan_id, [number])[number])
+            patch = patch if forward else patch.reversed()
+            state.take(patch)
+            made.append((state, patch))
+            revision = plans.step_on(connection, plan_id)
+            change = plans.set_state(
+                connection, plan_id, number, "applied" if forward else "undone", revision
+            )
+            verb = "plan.redo" if forward else "plan.undo"
+            audit.record(connection, who, verb, f"plan {plan_id}", {"number": number})
+            row = plans.get(connection, plan_id)
+        made.clear()  # it is in the database now
+        (state.keep if forward else state.drop)(number)
+        return Changed(row, change, state.cells_of(patch))
+
+
+def require_open(row: PlanRow) -> None:
+    """Raise unless the plan can still be changed."""
+    if row.status != "open":
+        raise ConflictError(f"plan {row.id} is {row.status}; open another one")
+
+
+def _locked(connection: Connection, plan_id: int, revision: int) -> PlanRow:
+    row = plans.get(connection, plan_id, lock=True)
+    require_open(row)
+    if revision > row.revision:
+        message = f"the plan is at revision {row.revision}"
+        raise InvalidInputError(message, [Fault("revision", message, value=revision)])
+    return row
+
+
+def _refuse_overlap(
+    connection: Connection, row: PlanRow, revision: int, touched: list[CellKey]
+) -> list[ChangeRow]:
+    """Return what others did since; raise if any of it touched the same cells."""
+    if revision == row.revision:
+        return []
+    missed = plans.changes_since(connection, row.id, revision)
+    theirs = {(level, code) for change in missed for level, code in change.cells}
+    if theirs.intersection(touched):
+        raise StalePlanError(row, missed)
+    return missed
+
+
+@contextmanager
+def _taken_back_on_error() -> Iterator[list[tuple[PlanState, Patch]]]:
+    """Take back in memory what the database did not get."""
+    made: list[tuple[PlanState, Patch]] = []
+    try:
+        yield made
+    except BaseException:
+        for state, patch in reversed(made):
+            state.take(patch.reversed())
+        raise
+
+
+def _words(cells: list[list[str]]) -> str:
+    shown = ", ".join(f"{level} {code}" for level, code in cells[:3])
+    return shown + (f" and {len(cells) - 3} more" if len(cells) > 3 else "")
