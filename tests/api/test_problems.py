@@ -257,3 +257,21 @@ def test_nothing_a_caller_sends_can_break_the_answer():
     for value in odd:
         error = errors.InvalidInputError("detail \ud800", [Fault("f\udc00", "m", value=value)])
         json.loads(problems.problem_response(error, "0").body)
+
+
+@pytest.mark.parametrize(
+    ("accept", "media_type"),
+    [
+        ("text/html,application/xhtml+xml,*/*;q=0.8", "text/html; charset=utf-8"),
+        ("application/json", problems.MEDIA_TYPE),
+        ("*/*", problems.MEDIA_TYPE),
+        ("text/html;q=0.5, application/json", problems.MEDIA_TYPE),
+        ("text/html;q=nonsense", problems.MEDIA_TYPE),
+    ],
+)
+def test_a_refusal_comes_as_the_caller_likes_it(client: TestClient, accept: str, media_type: str) -> None:
+    answer = client.get("/no/such/<b>page</b>", headers={"Accept": accept})
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == media_type
+    assert "Accept" in answer.headers["vary"].split(", ")  # compression adds its own
+    assert "<b>" not in answer.text
