@@ -13,6 +13,7 @@ import uvicorn
 
 from geo_service.api.app import is_loopback
 from geo_service.cli import common
+from geo_service.cli.watching import kept_alive
 from geo_service.errors import BadRequestError, UnavailableError
 from geo_service.services import identity
 from geo_service.settings import Settings
@@ -57,7 +58,10 @@ def run(settings: Settings) -> None:
     check_port(settings.host, settings.port)
     end_in_order_on_signals()
     cluster = Cluster(settings.home, binaries_folder=settings.postgres_bin) if settings.is_embedded else None
-    with cluster.running() if cluster else nullcontext(settings.external_url or "") as url:
+    with (
+        cluster.running() if cluster else nullcontext(settings.external_url or "") as url,
+        kept_alive(cluster, url),
+    ):
         announce(settings, prepare(url))
         # worker processes make the application for themselves, from the environment
         os.environ.update(
