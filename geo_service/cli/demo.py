@@ -1,5 +1,6 @@
 """``geo-service demo``: the demo county, from nothing to a map in the browser."""
 
+from contextlib import ExitStack
 from datetime import datetime
 from typing import Annotated
 
@@ -31,7 +32,9 @@ def command(
     serve.end_in_order_on_signals()
     if not no_serve:
         serve.check_port(settings.host, settings.port)  # before minutes of work, not after them
-    with common.database_address(settings):  # one span: the server is not stopped in between
+    with ExitStack() as span:  # the server is not stopped between the making and the serving
+        with common.progress("starting the database"):
+            span.enter_context(common.database_address(settings))
         common.talk.print(prepare("town" if size == "town" else "county"), markup=False, soft_wrap=True)
         if not no_serve:
             serve.run(settings)
@@ -39,7 +42,7 @@ def command(
 
 def prepare(size: demoing.Size) -> str:
     """Make the demo unless boundaries are there; an interrupted one is finished. Returns what was done."""
-    with common.progress("starting the database") as say, common.open_database() as database:
+    with common.progress("looking at the database") as say, common.open_database() as database:
         edition = demoing.newest_edition(database)
         if edition is None:
             held, known = size, None

@@ -4,7 +4,7 @@ import threading
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geo_service.errors import InvalidInputError
@@ -16,6 +16,7 @@ from tests.roads.networks import FORWARD, graph_of, grid_town, make_network, net
 CAPACITY = 8
 
 
+@settings(max_examples=60)
 @given(st.data())
 def test_the_nearest_are_those_of_the_book(data: st.DataObject) -> None:
     graph = graph_of(data.draw(networks()))
