@@ -111,15 +111,11 @@ def issue_like(
     siblings = list(siblings)
     used = set(taken).union(siblings)
     start, digits = _pattern([after] if after else siblings, parent_code, width)
-    numbers = [
-        int(found.group(2))
-        for code in siblings
-        if (found := _TAIL.match(code)) and found.group(1) == start and _fits(found.group(2), digits)
-    ]
-    first = max(numbers, default=0)
-    if after is not None and (match := _TAIL.match(after)):
-        first = int(match.group(2))
-    return _next_numbers(start, digits, first, used, count)
+    numbers = [number for code in siblings if (number := _number(code, start, digits)) is not None]
+    last = max(numbers, default=0)
+    if after is not None:
+        last = _number(after, start, digits) or 0
+    return _next_numbers(start, digits, last, used, count)
 
 
 def _pattern(siblings: Sequence[str], parent_code: str, width: int) -> tuple[str, int]:
@@ -153,8 +149,12 @@ def _width(tails: Sequence[str]) -> int:
     return 0 if not any(tail.startswith("0") for tail in tails) else max(lengths)
 
 
-def _fits(tail: str, digits: int) -> bool:
-    return len(tail) == digits if digits else not tail.startswith("0")
+def _number(code: str, start: str, digits: int) -> int | None:
+    """Return the number a code ends in, if it begins and is written like the others."""
+    tail = code[len(start) :] if code.startswith(start) else ""
+    if not (tail.isascii() and tail.isdigit()):
+        return None
+    return int(tail) if (len(tail) == digits if digits else not tail.startswith("0")) else None
 
 
 def _next_numbers(start: str, digits: int, last: int, used: Collection[str], count: int) -> list[str]:

@@ -201,14 +201,30 @@ class Scene:
         cells |= {cell.key: cell for cell in changed}
         touched = gone | {cell.key for cell in changed}
         children = self._children_after(touched, cells)
-        after = replace(self, cells=cells, children=children, _outlines={}, _people={}, _areas={}, _index=[])
-        stale = {up for key in touched for scene in (self, after) for up in scene.line_up(key)}
-        for name in ("_outlines", "_people", "_areas"):
-            kept = getattr(after, name)
-            kept |= {key: value for key, value in getattr(self, name).items() if key not in stale}
+        after = replace(
+            self,
+            cells=cells,
+            children=children,
+            _outlines=dict(self._outlines),
+            _people=dict(self._people),
+            _areas=dict(self._areas),
+            _index=[],
+        )
+        above = {up for key in touched for scene in (self, after) for up in scene.line_up(key)}
+        redrawn = {up for up in above if _land_differs(self, after, up, touched)}
+        after._forget(above, redrawn)  # noqa: SLF001 - of our own kind
         if self._index:
             after._index.extend(_index_after(self._index[0], touched, changed))  # noqa: SLF001 - of our own kind
         return after
+
+    def _forget(self, people_of: set[Key], outlines_of: set[Key]) -> None:
+        for kept, stale in (
+            (self._people, people_of),
+            (self._outlines, outlines_of),
+            (self._areas, outlines_of),
+        ):
+            for key in stale:
+                kept.pop(key, None)
 
     def _children_after(self, touched: set[Key], cells: dict[Key, SceneCell]) -> dict[Key, tuple[Key, ...]]:
         children = dict(self.children)
@@ -231,11 +247,8 @@ class Scene:
 
     def land_children(self, key: Key) -> tuple[Key, ...]:
         """Return the children that make up a cell's land: all but overlays."""
-        return tuple(
-            child
-            for child in self.children.get(key, ())
-            if child in self.cells and not self.cells[child].overlay
-        )
+        own = self.children.get(key, ())
+        return tuple(child for child in own if not self.cells[child].overlay)
 
     def line_up(self, key: Key) -> Iterator[Key]:
         """Yield a cell, its parent, and so on to the top; a circle is walked once."""
@@ -269,10 +282,7 @@ class Scene:
             return shapely.Polygon() if cell.shape is None else cell.shape
         if key not in self._outlines:
             self._outlines[key] = shapely.Polygon()  # what a circle of parents comes to
-            below = np.empty(len(own), dtype=object)
-            below[:] = [self.outline(child) for child in own]
-            below = below[~shapely.is_empty(below)]
-            self._outlines[key] = outlines(below, np.zeros(len(below), np.int64), 1)[0]
+            self._outlines[key] = _joined([self.outline(child) for child in own])
         return self._outlines[key]
 
     def outlines(self, keys: Sequence[Key]) -> Geoms:
@@ -322,6 +332,30 @@ class Scene:
             f"{english.lower()} {key[1]}" + (f" ({name})" if name else ""),
             f"{name}（{key[1]}）" if name else f"{chinese}{key[1]}",
         )
+
+
+def _land_differs(one: Scene, other: Scene, up: Key, touched: set[Key]) -> bool:
+    """Tell whether an edit changed the outline of a cell, or only what is inside it."""
+    before, now = (_touched_land(scene, up, touched) for scene in (one, other))
+    if before.keys() == now.keys() and all(before[key] is now[key] for key in before):
+        return False
+    shapes = np.array([_joined(list(land.values())) for land in (before, now)], dtype=object)
+    return not shapely.equals_exact(*shapely.normalize(shapes), tolerance=0.0)
+
+
+def _touched_land(scene: Scene, up: Key, touched: set[Key]) -> dict[Key, BaseGeometry]:
+    """Return the touched leaves, and those of touched cells, that lie in a cell."""
+    inside = [key for key in touched if key in scene.cells and up in scene.line_up(key)]
+    leaves = {leaf for key in inside for leaf in scene.leaves(key) if not scene.cells[leaf].overlay}
+    return {leaf: scene.outline(leaf) for leaf in leaves}
+
+
+def _joined(shapes: Sequence[BaseGeometry]) -> BaseGeometry:
+    below = np.empty(len(shapes), dtype=object)
+    below[:] = shapes
+    below = below[~shapely.is_empty(below)]
+    joined: BaseGeometry = outlines(below, np.zeros(len(below), np.int64), 1)[0]
+    return joined
 
 
 def _index_after(index: LeafIndex, touched: set[Key], changed: Sequence[SceneCell]) -> list[LeafIndex]:

@@ -141,7 +141,9 @@ def _on_borders(tree: shapely.STRtree, shapes: Geoms, buildings: Geoms) -> list[
         return []
     shape, building = tree.query(shapes)
     inside = tree.query(shapes, predicate="contains_properly")[1]
-    open_ = ~np.isin(building, inside) & (shapely.get_dimensions(buildings[building]) == 2)
+    sure = np.zeros(len(buildings), dtype=bool)
+    sure[inside] = True
+    open_ = ~sure[building] & (shapely.get_dimensions(buildings[building]) == 2)
     shape, building = shape[open_], building[open_]
     return [int(k) for k in np.unique(building[shapely.intersects(shapes[shape], buildings[building])])]
 
