@@ -54,3 +54,16 @@ def town(town_url: str) -> Iterator[Database]:
 def town_tiling(town: Database) -> Tiling:
     """The cells of the demo town."""
     return Tilings(town).get()
+
+
+@pytest.fixture(scope="module")
+def own_town_url(postgis: TestServer, drawn_town: DemoCounty) -> Iterator[str]:
+    """Address of a demo town of the module's own, which its tests may change."""
+    with postgis.fresh_url() as url:
+        database = Database.connect(url, read_size=2, write_size=2)
+        try:
+            with drawn_once(drawn_town):
+                demoing.load_demo(database, "town")
+        finally:
+            database.close()
+        yield url

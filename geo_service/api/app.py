@@ -21,6 +21,7 @@ from geo_service.api.routes import (
     locate,
     maps,
     pages,
+    plans,
     session,
     status,
 )
@@ -31,6 +32,7 @@ from geo_service.services.ground import Ground
 from geo_service.services.identity import Gatekeeper, session_secret
 from geo_service.services.mapping import Mapper
 from geo_service.services.overview import Overview
+from geo_service.services.plan_state import Plans
 from geo_service.services.tiling import Tilings
 from geo_service.services.warming import warm_in_background
 from geo_service.settings import Settings
@@ -46,6 +48,7 @@ ROUTERS = (
     cells.router,
     incidents.router,
     coverage.router,
+    plans.router,
     imports.router,
     maps.router,
     keys.router,
@@ -114,6 +117,7 @@ def make_state(settings: Settings) -> AppState:
         ground,
         Mapper(database, ground),
         Overview(database, tilings),
+        Plans(database, tilings),
         gate,
         open_maps=is_loopback(settings.host) if settings.open_maps is None else settings.open_maps,
     )

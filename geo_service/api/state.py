@@ -10,6 +10,7 @@ from geo_service.services.ground import Ground
 from geo_service.services.identity import Gatekeeper
 from geo_service.services.mapping import Mapper
 from geo_service.services.overview import Overview
+from geo_service.services.plan_state import Plans
 from geo_service.services.tiling import Tilings
 from geo_service.settings import Settings
 from geo_service.store.database import Database
@@ -33,6 +34,8 @@ class AppState:
         Makes the parts of maps.
     overview : Overview
         Figures of the front page.
+    plans : Plans
+        Plans held in memory.
     gate : Gatekeeper
         Recognises API keys and sessions.
     attempts : FailedAttempts
@@ -47,6 +50,7 @@ class AppState:
     ground: Ground
     mapper: Mapper
     overview: Overview
+    plans: Plans
     gate: Gatekeeper
     open_maps: bool
     attempts: FailedAttempts = field(default_factory=FailedAttempts)

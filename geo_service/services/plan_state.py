@@ -53,7 +53,7 @@ class PlanState:
         self.redraw = Redraw(stars, keys, Register(base.levels, self.base_records.values()), self._issue)
         self._bounds = shapely.bounds(stars.polygons)
         self._outlines: dict[CellKey, BaseGeometry] = {}
-        self.touched: set[CellKey] = set()
+        self._touched: set[CellKey] = set()
 
     def _issue(self, level: str, parent: CellKey | None, count: int, taken: Collection[str]) -> list[str]:
         register = self.redraw.register
@@ -105,7 +105,7 @@ class PlanState:
         for face in faces:
             self._bounds[face] = space.polygon(face).bounds if space.exists(face) else np.nan
         cells = self.cells_of(patch)
-        self.touched.update(cells)
+        self._touched.update(cells)
         for key in cells:
             self._outlines.pop(key, None)
 
@@ -133,6 +133,32 @@ class PlanState:
         if key not in self._outlines:
             self._outlines[key] = self.redraw.outline(key)
         return self._outlines[key]
+
+    def is_changed(self, key: CellKey) -> bool:
+        """Say whether a cell differs from what it is in the edition, in shape or in the register."""
+        if key not in self._touched:
+            return False
+        if self.redraw.register.get(key) != self.base_records.get(key):
+            return True
+        leaves = self.redraw.leaves_of(key)
+        before, now = self.redraw.space.base.polygons, self.redraw.space
+        return leaves != self.base_leaves_of(key) or any(now.polygon(leaf) != before[leaf] for leaf in leaves)
+
+    def bounds(self) -> list[float]:
+        """Return west, south, east, north of all land."""
+        low, high = np.nanmin(self._bounds[:, :2], axis=0), np.nanmax(self._bounds[:, 2:], axis=0)
+        return [*low.tolist(), *high.tolist()]
+
+    def keys_on(self, level: str, bbox: tuple[float, float, float, float] | None) -> list[CellKey]:
+        """Return the cells of a level in order of code; with a box only those that have a leaf near it."""
+        register, redraw = self.redraw.register, self.redraw
+        register.depth(level)
+        if bbox is None:
+            return sorted(record.key for record in register if record.level == level)
+        found = set()
+        for leaf in self.leaves_in(bbox).tolist():
+            found.update(key for key in register.path(redraw.key_of(leaf)) if key[0] == level)
+        return sorted(found)
 
     def leaves_in(self, bbox: tuple[float, float, float, float]) -> NDArray[np.intp]:
         """Return the leaves whose bounds meet a box (west, south, east, north in degrees)."""

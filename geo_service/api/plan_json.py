@@ -1,0 +1,117 @@
+"""Plans, changes and cells of a plan as JSON."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import orjson
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from geo_service.planning.register import CellKey, CellRecord
+from geo_service.planning.verbs import VERBS
+from geo_service.services.plan_state import PlanState
+from geo_service.services.planning import Changed
+from geo_service.store.plans import ChangeRow, PlanRow
+
+_DECIMALS = 7  # brings every lattice point back
+
+
+def plan_object(row: PlanRow) -> dict[str, Any]:
+    """Return a plan without what has to be looked up in its cells."""
+    return {
+        "id": row.id,
+        "name": row.name,
+        "note": row.note,
+        "status": row.status,
+        "base_edition_id": row.base_edition_id,
+        "revision": row.revision,
+        "created_by": row.created_by,
+        "created_at": row.created_at,
+        "published_edition_id": row.published_edition_id,
+    }
+
+
+def change_object(row: ChangeRow) -> dict[str, Any]:
+    """Return a change; the words say what was done, in both languages."""
+    verb = VERBS.get(row.verb)
+    codes = "、".join(code for _, code in row.cells[:3]) + ("…" if len(row.cells) > 3 else "")
+    return {
+        "number": row.number,
+        "verb": row.verb,
+        "arguments": row.arguments,
+        "who": row.who,
+        "at": row.at,
+        "state": row.state,
+        "undone": row.state != "applied",
+        "cells": row.cells,
+        "summary_zh": f"{verb.name_zh if verb else row.verb} {codes}",
+        "summary_en": f"{verb.name_en if verb else row.verb} {codes}",
+    }
+
+
+def changed_object(changed: Changed, state: PlanState) -> dict[str, Any]:
+    """Return what a change did: the cells as they are now, those that are gone, figures before and after."""
+    register = state.redraw.register
+    live = [key for key in changed.cells if register.get(key) is not None]
+    return {
+        "revision": changed.row.revision,
+        "change": change_object(changed.change),
+        "cells": {
+            "changed": feature_collection(state, live, shapes=state.redraw.holds_land),
+            "retired": [list(key) for key in changed.cells if register.get(key) is None],
+        },
+        "figures": [
+            {
+                "cell": list(key),
+                "before": state.base_figures(key),
+                "after": state.figures(key) if register.get(key) is not None else None,
+            }
+            for key in changed.cells
+        ],
+        "also": [change_object(row) for row in changed.missed],
+    }
+
+
+def feature_collection(
+    state: PlanState, keys: Iterable[CellKey], *, shapes: Any = lambda _: True
+) -> dict[str, Any]:
+    """Return cells as GeoJSON; ``shapes`` tells of which to give the geometry, those of others are null."""
+    keys = list(keys)
+    geoms = [state.outline(key) if shapes(key) else None for key in keys]
+    rounded = geometry_objects(geoms)
+    features = [
+        _feature(state, state.redraw.register.require(key), geometry)
+        for key, geometry in zip(keys, rounded, strict=True)
+    ]
+    return {"type": "FeatureCollection", "features": features}
+
+
+def geometry_objects(geoms: list[BaseGeometry | None]) -> list[Any]:
+    """Return geometries ready for orjson, coordinates to seven decimals."""
+    array = np.array(geoms, dtype=object)
+    rounded = shapely.transform(array, lambda xy: np.round(xy, _DECIMALS))
+    texts = shapely.to_geojson(rounded)
+    return [None if text is None else orjson.Fragment(text) for text in texts]
+
+
+def _feature(state: PlanState, record: CellRecord, geometry: Any) -> dict[str, Any]:
+    key = record.key
+    return {
+        "type": "Feature",
+        "id": f"{record.level}/{record.code}",
+        "geometry": geometry,
+        "properties": {
+            "level": record.level,
+            "code": record.code,
+            "name": record.name,
+            "kind": record.kind,
+            "parent_level": record.parent[0] if record.parent else None,
+            "parent_code": record.parent[1] if record.parent else None,
+            "path": [code for _, code in state.redraw.register.path(key)],
+            "leaf": state.redraw.holds_land(key),
+            "changed": state.is_changed(key),
+            "attributes": record.attributes,
+            "figures": state.figures(key),
+        },
+    }
