@@ -169,8 +169,7 @@ class _Ground:
         self.n_buildings = len(buildings)
         drawn = [line for some in lines.values() for line in some if line is not None and not line.is_empty]
         cuts = shapely.intersection(np.array(drawn, dtype=object), land)
-        cuts = shapely.get_parts(cuts)
-        cuts = cuts[shapely.get_dimensions(cuts) == 1]
+        cuts = _lines_among(shapely.get_parts(cuts))
         self.blocks = self._faces(np.append(cuts, shapely.boundary(land)))
         self.block_of = self._blocks_of_clusters()
 
@@ -242,9 +241,7 @@ class _Ground:
                 chains = _between((wall_deg[own] - self.origin) * self.scale, clusters)
                 chains = shapely.transform(chains, lambda xy: xy / self.scale + self.origin)
                 found.append(shapely.get_parts(shapely.intersection(chains, home)))
-        ridges: Geoms = np.concatenate(found)
-        ridges = ridges[(shapely.get_dimensions(ridges) == 1) & ~shapely.is_empty(ridges)]
-        return ridges
+        return _lines_among(np.concatenate(found))
 
     def _walls_met(self, lines: Geoms) -> Geoms:
         """Return the walls, within the land, of buildings that some line cuts through."""
@@ -252,9 +249,7 @@ class _Ground:
             return np.empty(0, dtype=object)
         met = np.unique(shapely.STRtree(lines).query(self.footprints, predicate="intersects")[0])
         walls = shapely.intersection(shapely.boundary(self.footprints[met]), self.land)
-        parts: Geoms = shapely.get_parts(walls)
-        parts = parts[shapely.get_dimensions(parts) == 1]
-        return parts
+        return _lines_among(shapely.get_parts(walls))
 
     def _labels(self, places: Geoms, wall_deg: Floats, wall_cluster: Int32) -> NDArray[np.int64]:
         """Return for each place the building it lies in, else the nearest of its block, else the block."""
@@ -285,6 +280,11 @@ class _Ground:
         atom_of = np.full(self.n_buildings, -1, dtype=np.int32)
         atom_of[self.known] = atom[self.cluster]
         return building, atom_of
+
+
+def _lines_among(geoms: Geoms) -> Geoms:
+    """Keep the lines that are not empty: what touches at a point alone cuts nothing."""
+    return np.asarray(geoms[(shapely.get_dimensions(geoms) == 1) & ~shapely.is_empty(geoms)])
 
 
 def _between(wall_m: Floats, cluster: Int32) -> Geoms:

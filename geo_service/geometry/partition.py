@@ -20,14 +20,24 @@ from itertools import islice
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import linear_sum_assignment
 
 from geo_service.errors import Fault, InvalidInputError
 from geo_service.geometry import partition_flips
 from geo_service.geometry.partition_drafts import metis_drafts, today
-from geo_service.geometry.pieces import NO_GROUP, Floats, Int32, Ints, Pieces, components
+from geo_service.geometry.partition_measure import Alternative, Band, measure, sums
+from geo_service.geometry.pieces import NO_GROUP, Floats, Int32, Ints, Pieces
 
-Band = tuple[int, int]
+__all__ = [
+    "Alternative",
+    "Band",
+    "Bank",
+    "Counts",
+    "measure",
+    "merge_underloaded",
+    "possible_counts",
+    "split",
+]
+
 Progress = Callable[[float], None]
 
 MAX_ALTERNATIVES = 10
@@ -100,53 +110,6 @@ class Counts:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Alternative:
-    """One division, and what it is worth; every figure is taken from the pieces anew.
-
-    Attributes
-    ----------
-    assignment : (n,) int32
-        Group of each piece; groups are numbered from the north-west, row by row, west to east.
-    weights : (k,) int64
-    area_m2, compactness : (k,) float64
-        Land of each group, and its compactness after Polsby and Popper, 4πA/P², 1 for a circle.
-    group_in_band : (k,) bool
-    band : (low, high)
-        The band asked for, or found for a count.
-    contiguous : bool
-        Every group hangs together over open borders.
-    changed_share : float
-        Share of the weight whose group is not the one that today's group goes on in; 0 without one today.
-    along_line_share : float
-        Share of the new borders that runs along streets and water.
-    """
-
-    assignment: Int32
-    weights: Ints
-    area_m2: Floats
-    compactness: Floats
-    group_in_band: NDArray[np.bool_]
-    band: Band
-    contiguous: bool
-    changed_share: float
-    along_line_share: float
-
-    def __len__(self) -> int:
-        """Count of groups."""
-        return len(self.weights)
-
-    @property
-    def in_band(self) -> bool:
-        """Every group is in the band."""
-        return bool(self.group_in_band.all())
-
-    @property
-    def compactness_mean(self) -> float:
-        """Mean over the groups."""
-        return float(self.compactness.mean())
-
-
 def possible_counts(pieces: Pieces, band: Band) -> Counts:
     """Tell how many groups of a band can be made, bank by bank.
 
@@ -194,7 +157,7 @@ def split(
     seed: int = 0,
     alternatives: int = 3,
     keep_lines: float = 0.0,
-    along_lines: float = 0.2,
+    along_lines: float = 0.1,
     strict: bool = True,
     effort: float = 1.0,
     progress: Progress | None = None,
@@ -394,7 +357,7 @@ class _Task:
 
     def _worth(self, group: Int32) -> tuple[int, float]:
         """Return how many groups are out of the band, and the cost: what annealing lowers."""
-        weights, area, perimeter = _sums(self.pieces, group, len(self.target))
+        weights, area, perimeter = sums(self.pieces, group, len(self.target))
         shape = 1.0 - 4.0 * math.pi * area / np.maximum(perimeter**2, 1e-9)
         off = (weights - self.target.mean()) / max(1.0, float(self.target.mean()))
         a, b = self.pieces.pairs.T
@@ -419,61 +382,6 @@ def _cut_costs(pieces: Pieces, count: int, keep_lines: float, along_lines: float
     return np.asarray(cost, dtype=np.float64)
 
 
-def _sums(pieces: Pieces, group: Int32, count: int) -> tuple[Ints, Floats, Floats]:
-    """Return weight, area and perimeter of each group."""
-    weights = np.zeros(count, dtype=np.int64)
-    np.add.at(weights, group, pieces.weight)
-    area = np.bincount(group, pieces.area_m2, minlength=count)
-    perimeter = np.bincount(group, pieces.perimeter_m, minlength=count)
-    a, b = group[pieces.pairs[:, 0]], group[pieces.pairs[:, 1]]
-    inner = a == b
-    both = np.bincount(a[inner], pieces.border_m[inner], minlength=count)
-    return weights, np.asarray(area, np.float64), np.asarray(perimeter - 2.0 * both, np.float64)
-
-
-def measure(pieces: Pieces, assignment: ArrayLike, band: Band) -> Alternative:
-    """Take all figures of a division, also of one that came from elsewhere.
-
-    Parameters
-    ----------
-    assignment : (n,) array_like of int
-        Groups 0 to k - 1, none empty.
-    """
-    pieces = pieces.with_empty_banks_joined()
-    group = np.asarray(assignment, dtype=np.int32)
-    count = int(group.max()) + 1
-    weights, area, perimeter = _sums(pieces, group, count)
-    a, b = group[pieces.pairs[:, 0]], group[pieces.pairs[:, 1]]
-    whole = components(len(pieces), pieces.pairs[(a == b) & ~pieces.barrier])
-    cut = a != b
-    cut_m = float(pieces.border_m[cut].sum())
-    along_m = float(pieces.border_m[cut & (pieces.along_line | pieces.barrier)].sum())
-    return Alternative(
-        assignment=group,
-        weights=weights,
-        area_m2=area,
-        compactness=4.0 * math.pi * area / np.maximum(perimeter**2, 1e-9),
-        group_in_band=(weights >= band[0]) & (weights <= band[1]),
-        band=band,
-        contiguous=int(whole.max()) + 1 == count,
-        changed_share=_changed_share(pieces, group, count),
-        along_line_share=along_m / cut_m if cut_m > 0.0 else 1.0,
-    )
-
-
-def _changed_share(pieces: Pieces, group: Int32, count: int) -> float:
-    """Share of the weight that leaves its group, each of today's going on in at most one, best matched."""
-    held = pieces.current != NO_GROUP
-    weight = pieces.weight[held].astype(np.float64)
-    if not held.any() or weight.sum() == 0:
-        return 0.0
-    names, old = np.unique(pieces.current[held], return_inverse=True)
-    common = np.zeros((len(names), count))
-    np.add.at(common, (old, group[held]), weight)
-    rows, columns = linear_sum_assignment(common, maximize=True)
-    return float(1.0 - common[rows, columns].sum() / weight.sum())
-
-
 def _numbered(pieces: Pieces, group: Int32) -> Int32:
     """Renumber groups from the north-west: in rows as high as a group is wide, each from west to east."""
     count = int(group.max()) + 1
@@ -487,3 +395,54 @@ def _numbered(pieces: Pieces, group: Int32) -> Int32:
     rank = np.empty(count, dtype=np.int32)
     rank[np.lexsort((-lat, lon, row))] = np.arange(count, dtype=np.int32)
     return rank[group]
+
+
+def merge_underloaded(pieces: Pieces, band: Band, *, within: ArrayLike | None = None) -> Alternative:
+    """Merge neighbours until as few groups as can be are below the band: here the pieces are whole cells.
+
+    The lightest cell below the band joins the neighbour with which the two are in the band, else lightest;
+    of equals the one with the longest common border. Nothing grows beyond the band, and nothing crosses a
+    barrier. What no neighbour can take stays as it is: ``group_in_band`` tells which.
+
+    Parameters
+    ----------
+    within : (n,) array_like of int, optional
+        Parent of each cell: only children of one parent merge.
+    """
+    low, high = _checked_band(band)
+    if len(pieces) == 0:
+        raise InvalidInputError("There are no cells to merge.")
+    pieces = pieces.with_empty_banks_joined()
+    parent = np.zeros(len(pieces), np.int64) if within is None else np.asarray(within, dtype=np.int64)
+    a, b = pieces.pairs.T
+    free = ~pieces.barrier & (parent[a] == parent[b])
+    beside: list[dict[int, float]] = [{} for _ in range(len(pieces))]
+    for one, other, length in zip(
+        a[free].tolist(), b[free].tolist(), pieces.border_m[free].tolist(), strict=True
+    ):
+        beside[one][other] = beside[other][one] = length
+    total = dict(enumerate(pieces.weight.tolist()))
+    group = np.arange(len(pieces), dtype=np.int32)
+    waiting = {cell for cell, weight in total.items() if weight < low}
+    while waiting:
+        small = min(waiting, key=lambda cell: (total[cell], cell))
+        fits = [cell for cell in beside[small] if total[cell] + total[small] <= high]
+        if not fits:
+            waiting.remove(small)
+            continue
+        goal = min(
+            fits, key=lambda cell: (total[cell] + total[small] < low, total[cell], -beside[small][cell], cell)
+        )
+        for other, length in beside[small].items():
+            del beside[other][small]
+            if other != goal:
+                beside[goal][other] = beside[other][goal] = beside[goal].get(other, 0.0) + length
+        beside[small] = {}
+        total[goal] += total.pop(small)
+        group[group == small] = goal
+        waiting.discard(small)
+        if total[goal] >= low:
+            waiting.discard(goal)
+        else:
+            waiting.add(goal)
+    return measure(pieces, _numbered(pieces, np.unique(group, return_inverse=True)[1].astype(np.int32)), band)

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 P = ParamSpec("P")
 R = TypeVar("R")
 Whole: TypeAlias = int | np.integer[Any]
-Real: TypeAlias = float | np.floating[Any]
+Real: TypeAlias = float | np.floating[Any] | np.integer[Any]
 I32 = NDArray[np.int32]
 I64 = NDArray[np.int64]
 F64 = NDArray[np.float64]
@@ -62,9 +62,9 @@ def outside(weight: Real, low: Real, high: Real) -> float:
     """Cost of a group's weight beyond the band."""
     middle = max(0.5 * (low + high), 1.0)
     if weight < low:
-        return OUTSIDE + OUTSIDE_SLOPE * (low - weight) / middle
+        return float(OUTSIDE + OUTSIDE_SLOPE * (low - weight) / middle)
     if weight > high:
-        return OUTSIDE + OUTSIDE_SLOPE * (weight - high) / middle
+        return float(OUTSIDE + OUTSIDE_SLOPE * (weight - high) / middle)
     return 0.0
 
 
@@ -74,12 +74,8 @@ def group_cost(
 ) -> float:
     """Cost of one group by itself: shape, balance, band."""
     off = (weight - target) / max(target, 1.0)
-    return (
-        1.0
-        - 4.0 * math.pi * area / max(perimeter * perimeter, 1e-9)
-        + balance * off * off
-        + outside(weight, low, high)
-    )
+    shape = 1.0 - 4.0 * math.pi * area / max(perimeter * perimeter, 1e-9)
+    return float(shape + balance * off * off + outside(weight, low, high))
 
 
 @compiled

@@ -141,10 +141,10 @@ class Pieces:
         return components(len(self), self.pairs[~self.barrier])
 
     def with_empty_banks_joined(self) -> "Pieces":
-        """Open the barriers round banks without weight, each to one neighbour, so that all land finds a group.
+        """Open the barriers of banks without weight, each to one neighbour, so that all land finds a group.
 
-        Where nobody lives, nobody has to cross: such land goes with the bank it shares the longest border
-        with. It never links two banks that are inhabited.
+        Where nobody lives, nobody has to cross: such land goes with the bank it shares its longest border
+        with, one that is inhabited if there is one. It never links two banks that are inhabited.
         """
         barrier = self.barrier.copy()
         while True:
@@ -158,9 +158,8 @@ class Pieces:
             beside = (one != other) & ((one == empty) | (other == empty))
             beyond = np.where(one == empty, other, one)
             length = np.bincount(beyond[beside], self.border_m[beside], minlength=len(total))
-            # rather to a bank where somebody lives
-            goal = np.lexsort((np.arange(len(total)), -length, (total == 0) | (length == 0)))[0]
-            if length[goal] == 0:
+            goal = int(np.argmax(np.where(total > 0, length, 0.0)))
+            if length[goal] == 0.0 or total[goal] == 0:
                 goal = int(np.argmax(length))
             barrier &= ~(beside & (beyond == goal))
 
