@@ -37,23 +37,32 @@ class TestServer:
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
         self._numbers = count(1)
-        self._template = f"template_{_digest_of_migrations()}"
+        self._template = f"whole_{_digest_of_migrations()}"
 
     def prepare(self) -> Self:
-        """Make the template and bring it to the newest schema; remove what killed runs left."""
+        """Make the template, of the newest schema; remove what killed runs left.
+
+        A template that is there is whole, and nobody connects to it: another run may be copying it.
+        """
         with psycopg.connect(self.cluster.url("postgres"), autocommit=True) as connection:
             names = [row[0] for row in connection.execute("select datname from pg_database")]
-        for name in names:
-            if name.startswith("test_") and not Path(f"/proc/{name.split('_')[1]}").exists():
-                self.cluster.drop_database(name)
-        if self._template not in names:
-            self.cluster.create_database(self._template)
-        template = Database.connect(self.cluster.url(self._template), read_size=1, write_size=1)
-        try:
-            migrations.migrate(template.write)
-        finally:
-            template.close()
+            for name in names:
+                if name.startswith("test_") and not Path(f"/proc/{name.split('_')[1]}").exists():
+                    self.cluster.drop_database(name)
+            if self._template not in names:
+                making = f"making_{self._template}"
+                self.cluster.drop_database(making)
+                self._migrated(making)
+                connection.execute(f'alter database "{making}" rename to "{self._template}"')
         return self
+
+    def _migrated(self, name: str) -> None:
+        self.cluster.create_database(name)
+        database = Database.connect(self.cluster.url(name), read_size=1, write_size=1)
+        try:
+            migrations.migrate(database.write)
+        finally:
+            database.close()
 
     @contextmanager
     def fresh_url(self) -> Iterator[str]:
@@ -80,14 +89,16 @@ def postgis() -> Iterator[TestServer]:
     """The tests' own PostGIS; where several tests of a module share a database: ``postgis.fresh()``."""
     HOME.mkdir(parents=True, exist_ok=True)
     cluster = Cluster(HOME)
-    with (HOME / "in-use.lock").open("w") as in_use:
-        fcntl.flock(in_use, fcntl.LOCK_EX)  # one run at a time makes the cluster and its template
+    with (HOME / "change.lock").open("w") as change, (HOME / "in-use.lock").open("w") as in_use:
+        fcntl.flock(change, fcntl.LOCK_EX)  # one run at a time starts, prepares or stops the cluster
         try:
+            fcntl.flock(in_use, fcntl.LOCK_SH)
             cluster.start()
             server = TestServer(cluster).prepare()
         finally:
-            fcntl.flock(in_use, fcntl.LOCK_SH)
+            fcntl.flock(change, fcntl.LOCK_UN)
         yield server
+        fcntl.flock(change, fcntl.LOCK_EX)
         try:
             fcntl.flock(in_use, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
