@@ -7,20 +7,22 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from geo_service.maps.figures import Label
+
 HEAT_FORMAT = "geo-service-heat/1"
-UNITS_FORMAT = "geo-service-units/1"
+UNITS_FORMAT = "geo-service-units/2"
 _HEAT_STEP_DEG = 2.0**-12  # 27 m north to south: below what heat shows, above what names a door
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A responder or station on the map."""
+    """A responder or station on the map, with what to say of it beside its name."""
 
     lon: float
     lat: float
     name: str
-    role: str = ""
-    note: str = ""
+    role: Label | None = None
+    note: Label | None = None
 
 
 def heat_json(
@@ -72,7 +74,14 @@ def heat_json(
 
 
 def units_json(units: Sequence[Unit]) -> bytes:
-    """Encode responders or stations: ``{"format", "units": [{"lon", "lat", "name", "role", "note"}]}``."""
+    """Encode responders or stations.
+
+    Returns
+    -------
+    bytes
+        UTF-8 JSON ``{"format", "units": [{"lon", "lat", "name", "role", "note"}]}``; role and note are
+        ``{"zh", "en"}`` or null.
+    """
     return orjson.dumps(
         {
             "format": UNITS_FORMAT,
@@ -81,8 +90,8 @@ def units_json(units: Sequence[Unit]) -> bytes:
                     "lon": round(float(u.lon), 6),
                     "lat": round(float(u.lat), 6),
                     "name": u.name,
-                    "role": u.role,
-                    "note": u.note,
+                    "role": u.role.as_dict() if u.role else None,
+                    "note": u.note.as_dict() if u.note else None,
                 }
                 for u in units
             ],

@@ -49,7 +49,13 @@ COVERAGE_MEASURES = (
 )
 INCIDENT_MEASURES = (Measure("count", Label("事件数（一年）", "incidents in a year")),)
 INCIDENTS_TITLE = Label("近一年事件热力", "Incidents of the last year")
-ROLE_NAMES = {"grid_worker": "网格员", "grid_lead": "网格长", "police": "民警", "volunteer": "志愿者"}
+ROLE_NAMES = {
+    "grid_worker": Label("网格员", "Grid worker"),
+    "grid_lead": Label("网格长", "Grid lead"),
+    "police": Label("民警", "Police officer"),
+    "volunteer": Label("志愿者", "Volunteer"),
+}
+AT_POST = Label("在岗点", "at a post")
 
 
 @dataclass(frozen=True)
@@ -166,7 +172,7 @@ class Mapper:
         return figures_json(
             _by_code(tiling, level, cell_figures.sum_up(tiling, level, counts)),
             title=Label("事件数", "Incidents"),
-            unit=Label("件（一年）", "in a year"),
+            unit=Label("件（一年）", "incidents in a year"),
             method="fisher_jenks",
             palette="YlOrRd",
             note=_year_note(view),
@@ -196,7 +202,7 @@ class Mapper:
         columns = zip(known["lon"], known["lat"], known["code"], known["role"], known["pinned"], strict=True)
         return units_json(
             [
-                Unit(lon, lat, code, ROLE_NAMES.get(role, role), "在岗点" if pinned else "")
+                Unit(lon, lat, code, ROLE_NAMES.get(role, Label(role, role)), AT_POST if pinned else None)
                 for lon, lat, code, role, pinned in columns
             ]
         )
@@ -279,8 +285,8 @@ class Mapper:
         return pages.Place(
             bounds=tuple(map(float, bounds)),  # type: ignore[arg-type]
             subtitle=Label(
-                f"{name}　{view.at:%Y-%m-%d %H:%M}　边界版本 {edition.id}".strip(),
-                f"edition {edition.id}",
+                f"{name}　{_moment(view.at)}　边界版本 {edition.id}".strip(),
+                f"{name}  {_moment(view.at)}  edition {edition.id}".strip(),
             ),
             links=links,
         )
@@ -306,8 +312,7 @@ def _coverage_title(view: View) -> Label:
 
 
 def _year_note(view: View) -> Label:
-    since = f"{view.at - YEAR:%Y-%m-%d %H:%M}"
-    until = f"{view.at:%Y-%m-%d %H:%M}"
+    since, until = _moment(view.at - YEAR), _moment(view.at)
     return Label(f"{since} 至 {until}", f"{since} to {until}")
 
 
@@ -318,5 +323,10 @@ def _moment_note(view: View, *, with_mode: bool = False) -> Label:
         Mode.CAR: ("汽车", "by car"),
     }
     zh, en = modes[view.mode]
-    when = f"{view.at:%Y-%m-%d %H:%M}"
-    return Label(f"{when}　{zh}", en) if with_mode else Label(when, when)
+    when = _moment(view.at)
+    return Label(f"{when}　{zh}", f"{when}  {en}") if with_mode else Label(when, when)
+
+
+def _moment(at: datetime) -> str:
+    """Write a moment with its offset, to the minute."""
+    return at.isoformat(sep=" ", timespec="minutes")

@@ -42,6 +42,7 @@ PATHS = {
 }
 
 
+ROLE, DUTY = Label("专职网格员", "Full-time grid worker"), Label("值守至 18:00", "on duty until 18:00")
 HOSTILE = "</script><script>window.harmed=1</script><img src=x onerror='window.harmed=2'>{{7*7}}"
 
 
@@ -103,9 +104,7 @@ def create_map_app(town: Town) -> FastAPI:  # noqa: C901 - one small handler a r
     def responders() -> Response:
         at = town.incidents(400)[:180]
         return json_response(
-            units_json(
-                [Unit(x, y, f"网格员{k}", "专职网格员", "值守至 18:00") for k, (x, y) in enumerate(at)]
-            )
+            units_json([Unit(x, y, f"网格员{k}", ROLE, DUTY) for k, (x, y) in enumerate(at)])
         )
 
     @app.get("/maps/points/incidents.json")
@@ -202,7 +201,7 @@ def _hostile(town: Town) -> Page:
     extra = Extra(words, words, town.figures("grid"))
     figures = figures_json(town.figures("grid"), title=words, unit=words, extras=[extra], note=words)
     place = Place(town.bounds, words, [PageLink(words, "/")], HOSTILE)
-    units = Embedded(units_json([Unit(*town.bounds[:2], HOSTILE, HOSTILE, HOSTILE)]))
+    units = Embedded(units_json([Unit(*town.bounds[:2], HOSTILE, words, words)]))
     return staffing_map(
         [EmbeddedLevel(level, cells, {"value": figures})], place=place, title=words, units=units
     )

@@ -3,6 +3,7 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
+from geo_service.maps.figures import Label
 from geo_service.maps.points import Unit, heat_json, units_json
 
 PLACES = st.lists(st.tuples(st.floats(-180, 180), st.floats(-85, 85)), max_size=50)
@@ -33,5 +34,15 @@ def test_unlocated_are_counted_and_weights_kept() -> None:
 
 
 def test_units_are_written_as_they_are() -> None:
-    content = orjson.loads(units_json([Unit(np.float64(120.12345678), 30.0, "<b>", "网格员")]))
-    assert content["units"] == [{"lon": 120.123457, "lat": 30.0, "name": "<b>", "role": "网格员", "note": ""}]
+    content = orjson.loads(
+        units_json([Unit(np.float64(120.12345678), 30.0, "<b>", Label("网格员", "Grid worker"))])
+    )
+    assert content["units"] == [
+        {
+            "lon": 120.123457,
+            "lat": 30.0,
+            "name": "<b>",
+            "role": {"zh": "网格员", "en": "Grid worker"},
+            "note": None,
+        }
+    ]

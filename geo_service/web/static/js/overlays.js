@@ -4,8 +4,8 @@
 (function (GS) {
   function tooltip(unit) {
     const box = GS.element("div", "", GS.element("b", "", unit.name));
-    if (unit.role) box.append(GS.element("span", "gs-code", unit.role));
-    if (unit.note) box.append(GS.element("div", "gs-line", unit.note));
+    if (unit.role) box.append(GS.label(unit.role, "gs-code"));
+    if (unit.note) box.append(GS.element("div", "gs-line", GS.label(unit.note)));
     return box;
   }
 
