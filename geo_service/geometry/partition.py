@@ -43,7 +43,7 @@ Progress = Callable[[float], None]
 MAX_ALTERNATIVES = 10
 #: Bands tried, narrowest first, where only a count is asked for: so much off the mean each way.
 _WIDTHS = (0.1, 0.15, 0.2, 0.25, 0.33, 0.5)
-_OFF_LINE = 0.3  # what it costs, at along_lines = 1, to cut only where no line runs, for each group
+_OFF_LINE = 1.5  # what it costs, at along_lines = 1, to cut only where no line runs, for each group
 _OFF_TODAY = 3.0  # what it costs, at keep_lines = 1, to cut none of today's borders, for each group
 _BALANCE = 0.3
 _HOT, _COLD = 0.02, 0.0015  # hotter frays the groups, and cooling takes too long; colder changes nothing more
@@ -157,7 +157,7 @@ def split(
     seed: int = 0,
     alternatives: int = 3,
     keep_lines: float = 0.0,
-    along_lines: float = 0.1,
+    along_lines: float = 0.15,
     strict: bool = True,
     effort: float = 1.0,
     progress: Progress | None = None,
@@ -199,6 +199,10 @@ def split(
         What is asked for cannot be: says which counts can, or which land stands in the way.
     """
     _check_wishes(alternatives, keep_lines, along_lines, effort)
+    if count is not None and count < 1:
+        raise InvalidInputError(
+            "The count is out of range.", [Fault("count", "must be 1 or more", value=count)]
+        )
     if band is None:
         if count is None:
             raise InvalidInputError("Give a count, a band or both.")
@@ -235,10 +239,6 @@ def _check_wishes(alternatives: int, keep_lines: float, along_lines: float, effo
 
 def _band_for(pieces: Pieces, count: int) -> Band:
     """Return the narrowest band about the mean in which a count can be, else the widest tried."""
-    if count < 1:
-        raise InvalidInputError(
-            "The count is out of range.", [Fault("count", "must be 1 or more", value=count)]
-        )
     mean = float(pieces.weight.sum()) / count
     band = (0, 1)
     for width in _WIDTHS:
@@ -378,7 +378,7 @@ def _cut_costs(pieces: Pieces, count: int, keep_lines: float, along_lines: float
     known = (a != NO_GROUP) & (b != NO_GROUP)
     keep = np.where(known, np.where(a != b, -1.0, 1.0), 0.0)
     off_line = ~(pieces.along_line | pieces.barrier)
-    cost = share * (_OFF_LINE * along_lines * off_line + _OFF_TODAY * keep_lines * keep)
+    cost = share * (_OFF_LINE * along_lines**2 * off_line + _OFF_TODAY * keep_lines * keep)
     return np.asarray(cost, dtype=np.float64)
 
 

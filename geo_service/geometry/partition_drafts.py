@@ -178,8 +178,7 @@ class _Bank:
         options = pymetis.Options(ufactor=tolerance, seed=seed % 2**31, contig=1)
         found = pymetis.part_graph(
             self.count,
-            xadj=self.start,
-            adjncy=self.neighbour,
+            pymetis.CSRAdjacency(self.start, self.neighbour),
             eweights=self.cost,
             vweights=self.weight,
             recursive=False,
