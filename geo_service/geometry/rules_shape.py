@@ -99,7 +99,9 @@ def contiguous(scene: Scene, keys: Sequence[Key], settings: RuleSettings) -> Ite
         found = setting_of(scene, settings, "contiguous", key)
         if found is None or key in scene.declared_exclaves:
             continue
-        parts = shapely.get_parts(shapes[k])
+        parts = shapely.get_parts(
+            shapely.normalize(shapes[k])
+        )  # in an order that hangs on nothing but the shape
         land = area_m2(parts)
         apart = np.delete(parts, int(np.argmax(land)))
         outside = float(land.sum() - land.max())

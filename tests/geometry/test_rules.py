@@ -1,0 +1,498 @@
+"""Rules: each breach found with its numbers, nothing else; on the demo town, and against plain shapely."""
+
+from dataclasses import replace
+from datetime import date
+
+import numpy as np
+import pytest
+import shapely
+import shapely.ops
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from geo_service.demo import generate
+from geo_service.errors import InvalidInputError
+from geo_service.geometry import rules
+from geo_service.geometry.codes import GB_12_3
+from geo_service.geometry.measure import area_m2, metres_per_degree
+from geo_service.geometry.rules_ground import Ground
+from geo_service.geometry.rules_scene import Scene, SceneCell, cell_key, cell_text
+from geo_service.geometry.rules_settings import RuleSetting, RuleSettings
+from geo_service.geometry.rules_words import WORDS
+from geo_service.model import Severity
+from tests.geometry.scenes import LEVELS, SIZE, demo_scene, house, line, one_by_one, point, rows, scene
+from tests.geometry.tilings import compact_tiling, square
+
+
+def only(rule, severity=Severity.ERROR, **numbers):
+    """Settings with one rule alone, for every cell."""
+    return RuleSettings((RuleSetting(rule, severity, numbers=numbers),))
+
+
+def found(place, rule, cells=None, **numbers):
+    return rules.check(place, cells, only(rule, **numbers))
+
+
+def cells_of(findings):
+    return [finding.cells for finding in findings]
+
+
+# --------------------------------------------------------------------------------------------- households
+
+
+@pytest.mark.parametrize(
+    ("households", "expected"),
+    [(299, "299 households, 1 fewer"), (300, None), (500, None), (501, "501 households, 1 more")],
+)
+def test_households_of_a_grid_in_town(households, expected):
+    place = Scene.of(LEVELS, rows(["a"], households=households))
+    findings = [finding for finding in rules.check(place) if finding.rule == "households"]
+    assert [expected in finding.message for finding in findings] == ([True] if expected else [])
+    for finding in findings:
+        assert finding.severity is Severity.WARNING
+        assert finding.numbers == {"households": households, "low_households": 300, "high_households": 500}
+        assert finding.shape.equals(square(0, 0))
+        assert f"{households}户" in finding.message_zh
+
+
+@pytest.mark.parametrize(("residents", "breaches"), [(700, 1), (1000, 0), (1300, 1)])
+def test_residents_stand_in_where_households_are_unknown(residents, breaches):
+    cells = [
+        replace(cell, households=None, residents=residents if cell.shape else None) for cell in rows(["a"])
+    ]
+    findings = [one for one in rules.check(Scene.of(LEVELS, cells)) if one.rule == "households"]
+    assert [one.numbers["residents"] for one in findings] == [residents] * breaches
+
+
+def test_a_sum_with_an_unknown_part_is_unknown():
+    cells = [
+        replace(cell, households=None, residents=None) if cell.code == "a00" else cell
+        for cell in rows(["aa"])
+    ]
+    place = Scene.of(LEVELS, cells)
+    assert place.people(("grid", "a")).households is None
+    assert [one for one in rules.check(place) if one.rule == "households"] == []
+
+
+# ------------------------------------------------------------------------------------- parents and owners
+
+
+def test_orphans_and_empty_cells_are_found():
+    cells = [
+        *rows(["ab"]),
+        SceneCell("grid", "lost"),
+        SceneCell("grid", "gone", parent=("community", "9")),
+        SceneCell("grid", "beside", parent=("grid", "a")),
+    ]
+    place = Scene.of(LEVELS, cells)
+    assert {one.cells[0]: one.message.split("(")[0] for one in found(place, "parent")} == {
+        "grid/lost": "grid lost stands in no cell above",
+        "grid/gone": "grid gone names a parent that does not exist: community 9",
+        "grid/beside": "grid beside has a parent that is not on a level above: grid a",
+    }
+    assert cells_of(found(place, "empty_cell")) == [("grid/beside",), ("grid/gone",), ("grid/lost",)]
+
+
+def test_a_circle_of_parents_is_walked_once():
+    cells = [
+        *rows(["a"]),
+        SceneCell("grid", "x", parent=("grid", "y")),
+        SceneCell("grid", "y", parent=("grid", "x")),
+    ]
+    place = Scene.of(LEVELS, cells)
+    assert cells_of(found(place, "parent")) == [("grid/x",), ("grid/y",)]
+    assert rules.check(place, [("grid", "x")])
+
+
+def test_two_cells_of_one_code_are_refused():
+    with pytest.raises(InvalidInputError) as raised:
+        Scene.of(LEVELS, [*rows(["a"]), SceneCell("grid", "a"), SceneCell("parish", "p")])
+    assert [fault.field for fault in raised.value.faults] == ["code", "level"]
+
+
+def test_every_cell_has_an_owner_on_the_day():
+    place = scene(["ab"], owned=frozenset({("grid", "a")}))
+    assert cells_of(one for one in rules.check(place) if one.rule == "owner") == [("grid/b",)]
+    assert not [one for one in rules.check(scene(["ab"])) if one.rule == "owner"]
+
+
+def test_a_used_code_is_not_given_to_a_new_cell():
+    used = frozenset({("grid", "a"), ("grid", "b")})
+    place = scene(["abc"], base=frozenset({("grid", "a")}), codes_used=used)
+    findings = found(place, "code_reused")
+    assert cells_of(findings) == [("grid/b",)]
+
+
+def test_codes_are_checked_by_the_scheme():
+    place = scene(["a"], scheme=GB_12_3)
+    findings = found(place, "code")
+    assert {one.cells[0] for one in findings} == {"community/1", "grid/a", "micro_grid/a00"}
+    assert "15 digits" in findings[1].message
+    assert "15位" in findings[1].message_zh
+
+
+# -------------------------------------------------------------------------------------------------- shape
+
+
+def test_parts_that_lie_apart_are_found_and_may_be_declared():
+    findings = found(scene(["aba"]), "contiguous")
+    assert cells_of(findings) == [("grid/a",)]
+    assert findings[0].numbers["parts"] == 2
+    assert findings[0].numbers["apart_share"] == pytest.approx(0.5, rel=1e-4)
+    assert found(scene(["aba"], declared_exclaves=frozenset({("grid", "a")})), "contiguous") == []
+    assert found(scene(["ab", "ba"]), "contiguous")[0].numbers["parts"] == 2
+
+
+def test_a_sliver_apart_is_a_note():
+    settings = only("contiguous", slight_m2=20_000)
+    assert [one.severity for one in rules.check(scene(["aba"]), None, settings)] == [Severity.NOTE]
+
+
+def test_compactness_agrees_with_the_formulas():
+    place = Scene.of(LEVELS, rows(["a" * 20]))
+    (finding,) = rules.check(place, [("grid", "a")], only("compactness", polsby_popper_low=0.2))[:1]
+    wide, high = 20 * 116.4, 132.1  # metres of a row of squares at 29.1° north
+    assert finding.numbers["polsby_popper"] == pytest.approx(
+        4 * np.pi * wide * high / (2 * (wide + high)) ** 2, rel=0.01
+    )
+    assert finding.numbers["reock"] == pytest.approx(
+        wide * high / (np.pi * (wide**2 + high**2) / 4), rel=0.01
+    )
+    assert found(scene(["a"]), "compactness", polsby_popper_low=0.7, reock_low=0.6) == []
+
+
+def test_area_is_measured_on_the_ground():
+    findings = found(scene(["a"]), "area", high_m2=15_000)
+    assert findings[0].numbers["area_m2"] == pytest.approx(area_m2([square(0, 0)])[0])
+    assert len(findings) == 3
+    assert found(scene(["a"]), "area", low_m2=15_000, high_m2=16_000) == []
+
+
+# ---------------------------------------------------------------------------------------------- buildings
+
+
+def test_a_border_through_a_building_is_found_at_the_level_it_parts():
+    ground = Ground.build(
+        buildings=[house(0.5, 0.5), house(1.02, 0.5), house(2.0, 0.5)], building_names=["x", "y", "z"]
+    )
+    place = scene(["aab"], ground)
+    findings = found(place, "building_cut", tolerance_m=0.3)
+    assert cells_of(findings) == [
+        ("micro_grid/a01", "micro_grid/a00"),
+        ("micro_grid/a01", "micro_grid/b02"),
+    ] or [set(one.cells) for one in findings] == [
+        {"micro_grid/a00", "micro_grid/a01"},
+        {"micro_grid/a01", "micro_grid/b02"},
+    ]
+    assert findings[0].numbers["largest_share"] == pytest.approx(0.7, abs=0.01)
+    grids_only = RuleSettings((RuleSetting("building_cut", Severity.ERROR, levels=("grid",)),))
+    assert [("z" in one.message) for one in rules.check(place, None, grids_only)] == [True]
+
+
+@pytest.mark.parametrize(("tolerance_m", "cut"), [(0.0, True), (1.0, True), (3.0, False)])
+def test_a_wall_over_the_line_within_tolerance_is_let_be(tolerance_m, cut):
+    ground = Ground.build(buildings=[house(0.97, 0.5)])  # about 2.3 m over the line
+    assert bool(found(scene(["ab"], ground), "building_cut", tolerance_m=tolerance_m)) is cut
+
+
+def test_a_building_half_on_nobodys_land_is_cut():
+    ground = Ground.build(buildings=[house(0.0, 0.5)])
+    (finding,) = found(scene(["a"], ground), "building_cut")
+    assert finding.numbers["pieces"] == 2
+    assert finding.numbers["largest_share"] == pytest.approx(0.5, abs=0.01)
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 10**6), st.integers(0, 10**6))
+def test_whole_buildings_agree_with_plain_shapely(seed, other):
+    leaves = compact_tiling(seed, n_points=30, n_cells=6)
+    rng = np.random.default_rng(other)
+    homes = one_by_one([house(x, y, s) for x, y, s in rng.uniform((0, 0, 0.02), (6, 6, 0.8), (25, 3))])
+    cells = [SceneCell("community", "1"), SceneCell("grid", "g", parent=("community", "1"))]
+    cells += [
+        SceneCell("micro_grid", str(k), parent=("grid", "g"), shape=leaf) for k, leaf in enumerate(leaves)
+    ]
+    place = Scene.of(LEVELS, cells, Ground.build(buildings=homes))
+    findings = found(place, "building_cut", tolerance_m=0)
+    whole = shapely.union_all(leaves)
+    expected = {
+        k + 1
+        for k, home in enumerate(homes)
+        if shapely.area(shapely.intersection(home, whole)) > 0 and not shapely.covers(leaves, home).any()
+    }
+    assert {int(one.message.split(" in ")[0].rpartition(" ")[2]) for one in findings} == expected
+    for one in findings:
+        shares = area_m2(shapely.intersection(leaves, one.shape)) / area_m2([one.shape])[0]
+        assert one.numbers["largest_share"] == pytest.approx(shares.max(), rel=1e-9)
+
+
+# --------------------------------------------------------------------------------------------- barriers
+
+
+def test_a_bridge_inside_makes_a_cell_whole():
+    homes = [house(0.2, 0.5), house(0.8, 0.5)]
+    stream = {"barriers": [line((0.5, -1), (0.5, 2))], "barrier_kinds": ["stream"], "barrier_names": ["石溪"]}
+    cut = Ground.build(buildings=homes, households=[9, 2], **stream)
+    findings = found(scene(["a"], cut), "barrier", [("micro_grid", "a00")], min_households=1)
+    assert {one.cells[0] for one in findings} == {"micro_grid/a00", "grid/a", "community/1"}
+    assert findings[0].numbers["far_side_households"] == 2
+    assert "cut by the stream 石溪" in findings[0].message
+    assert "被石溪分隔" in findings[0].message_zh
+    bridged = Ground.build(buildings=homes, households=[9, 2], crossings=[point(0.5, 0.3)], **stream)
+    assert found(scene(["a"], bridged), "barrier") == []
+    elsewhere = Ground.build(buildings=homes, households=[9, 2], crossings=[point(0.5, 1.4)], **stream)
+    assert len(found(scene(["a"], elsewhere), "barrier")) == 3
+
+
+def test_land_alone_counts_where_a_share_is_set():
+    ground = Ground.build(barriers=[line((0.25, -1), (0.25, 2))], barrier_kinds=["river"])
+    assert found(scene(["a"], ground), "barrier") == []
+    assert found(scene(["a"], ground), "barrier", min_share=0.3) == []
+    findings = found(scene(["a"], ground), "barrier", min_share=0.2)
+    assert findings[0].numbers["far_side_m2"] == pytest.approx(area_m2([square(0, 0)])[0] / 4, rel=1e-3)
+
+
+def test_a_stream_that_ends_inside_or_runs_along_the_border_cuts_nothing():
+    homes, people = [house(0.2, 0.5), house(0.8, 0.5), house(1.5, 0.5)], [1, 1, 1]
+    for course in (line((0.5, -1), (0.5, 0.4)), line((1, -1), (1, 2)), line((0, 0), (2, 0))):
+        ground = Ground.build(buildings=homes, households=people, barriers=[course], barrier_kinds=["stream"])
+        named = [("micro_grid", "a00"), ("micro_grid", "b01")]
+        findings = found(scene(["ab"], ground), "barrier", named)
+        assert not [one for one in findings if not one.cells[0].startswith("community")]
+
+
+def by_hand(shape, lines, crossings, homes, reach_m):
+    """Whether people of a cell are parted: cut by one line after the other, joined by bridges one by one."""
+    scale = metres_per_degree(shape.centroid.y)
+    pieces = [shape]
+    for course in lines:
+        pieces = [bit for piece in pieces for bit in shapely.ops.split(piece, course).geoms]
+    label = list(range(len(pieces)))
+    for crossing in crossings:
+        at = shapely.transform(crossing, lambda deg: deg * scale)
+        near = [shapely.transform(p, lambda deg: deg * scale).distance(at) <= reach_m for p in pieces]
+        joined = {label[k] for k in range(len(pieces)) if near[k]}
+        label = [min(joined) if one in joined else one for one in label]
+    return len({label[k] for k, piece in enumerate(pieces) for home in homes if piece.contains(home)}) > 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10**6))
+def test_people_parted_by_barriers_agree_with_cutting_one_by_one(seed):
+    rng = np.random.default_rng(seed)
+    ends = rng.uniform(0, 2, (3, 2))
+    lines = [line((-1, a), (3, b)) if k % 2 else line((a, -1), (b, 3)) for k, (a, b) in enumerate(ends)]
+    homes = [house(x, y, 0.001) for x, y in rng.uniform(0.05, 1.95, (4, 2))]
+    bridges = [
+        shapely.line_interpolate_point(lines[rng.integers(3)], rng.random(), normalized=True)
+        for _ in range(5)
+    ]
+    ground = Ground.build(
+        buildings=homes,
+        households=[1] * 4,
+        barriers=lines,
+        barrier_kinds=["stream"] * 3,
+        crossings=bridges,
+    )
+    shape = square(0, 0, 2 * SIZE)
+    place = Scene.of(LEVELS, [SceneCell("community", "1", shape=shape)], ground)
+    centres = [shapely.centroid(home) for home in homes]
+    assert bool(found(place, "barrier", reach_m=1.0)) is by_hand(shape, lines, bridges, centres, 1.0)
+
+
+# ------------------------------------------------------------------------------------------------- units
+
+
+def test_a_street_face_unit_keeps_to_its_community():
+    apart = Scene.of(LEVELS, rows(["aba"], kinds={"a02": "street_face"}))
+    assert cells_of(found(apart, "street_face")) == [("micro_grid/a02", "grid/a")]
+    beside = Scene.of(LEVELS, rows(["aab"], kinds={"a01": "street_face"}))
+    assert found(beside, "street_face") == []
+    unit = SceneCell(
+        "micro_grid", "s", kind="street_face", parent=("grid", "a"), shape=house(1, 0.5), overlay=True
+    )
+    over = Scene.of(LEVELS, [*rows(["ab"]), unit])
+    (finding,) = found(over, "street_face", tolerance_m2=1)
+    assert finding.numbers["outside_share"] == pytest.approx(0.5, abs=0.01)
+    assert over.areas_m2([("grid", "a")]) == pytest.approx(area_m2([square(0, 0)]))  # it takes no land
+    assert over.people(("grid", "a")).households == 10
+
+
+def test_a_dedicated_grid_keeps_to_its_cell_and_premises():
+    unit = SceneCell(
+        "micro_grid", "d", kind="dedicated", parent=("grid", "a"), shape=house(1, 0.5), overlay=True
+    )
+    (finding,) = found(Scene.of(LEVELS, [*rows(["ab"]), unit]), "dedicated")
+    assert "not lie wholly inside grid a" in finding.message
+    yards = {
+        "half beside it": house(1, 0.5, 0.6),
+        "inside it": house(0.5, 0.5),
+        "round it": square(-9, -9, 2 * SIZE),
+    }
+    ground = Ground.build(premises=list(yards.values()), premises_names=list(yards))
+    place = Scene.of(LEVELS, rows(["ab"], kinds={"a00": "dedicated"}), ground)
+    (finding,) = found(place, "dedicated")
+    assert "half beside it" in finding.message
+    assert finding.numbers["premises_share"] == pytest.approx(0.5, abs=0.01)
+
+
+# ------------------------------------------------------------------------------------------- part of a scene
+
+
+def swapped(place, seed):
+    """Hand a random leaf to another grid, cut a square in two, retire a third leaf."""
+    rng = np.random.default_rng(seed)
+    leaves = sorted(key for key, cell in place.cells.items() if cell.shape is not None)
+    squares = [key for key in leaves if shapely.get_num_coordinates(place.cells[key].shape) == 5]
+    grids = sorted(key for key in place.cells if key[0] == "grid")
+    b = squares[rng.integers(len(squares))]
+    leaves.remove(b)
+    a, c = (leaves[k] for k in rng.choice(len(leaves), 2, replace=False))
+    p, q, r, t = shapely.get_coordinates(place.cells[b].shape)[:4]  # the diagonal gives no neighbour a vertex
+    halves = shapely.Polygon([p, q, r]), shapely.Polygon([p, r, t])
+    changed = [
+        replace(place.cells[a], parent=grids[rng.integers(len(grids))]),
+        replace(place.cells[b], shape=halves[0], households=3),
+        replace(place.cells[b], code=place.cells[b].code + "x", shape=halves[1], households=4),
+    ]
+    return changed, [c]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 3))
+def test_a_changed_scene_is_judged_as_one_made_afresh(seed, steps):
+    ground = Ground.build(
+        buildings=[house(x + 0.5, y + 0.5, 0.3) for x in range(4) for y in range(4)], households=[5] * 16,
+        barriers=[line((1.5, -1), (1.5, 5))], barrier_kinds=["stream"],
+    )  # fmt: skip
+    place = Scene.of(LEVELS, rows(["aabb", "aabb", "ccdd", "ccdd"]), ground)
+    rules.check(place)
+    for step in range(steps):
+        changed, removed = swapped(place, seed + step)
+        place = place.with_changes(changed, removed)
+        fresh = Scene.of(LEVELS, place.cells.values(), ground)
+        for one, other in zip(rules.check(place), rules.check(fresh), strict=True):
+            assert (one.message, one.cells) == (other.message, other.cells)
+            assert one.numbers == pytest.approx(other.numbers)
+            assert one.shape is other.shape or shapely.equals(one.shape, other.shape)
+        some = sorted(place.cells)[:: 1 + seed % 5]
+        assert {one.message for one in rules.check(place, some)} <= {
+            one.message for one in rules.check(fresh)
+        }
+        for key in place.cells:
+            assert shapely.equals(place.outline(key), fresh.outline(key))
+            assert place.people(key) == fresh.people(key)
+
+
+def test_only_the_cells_named_and_those_above_are_judged():
+    place = scene(["aab", "aab", "cbb"])
+    everything = RuleSettings((RuleSetting("area", Severity.NOTE, numbers={"high_m2": 1}),))
+    named = rules.check(place, [("micro_grid", "a00"), ("micro_grid", "never")], everything)
+    assert {one.cells[0] for one in named} == {"micro_grid/a00", "grid/a", "community/1"}
+
+
+# ----------------------------------------------------------------------------------------------- waivers
+
+
+def waiver(**more):
+    fields = {
+        "rule": "contiguous",
+        "cells": frozenset({"grid/a"}),
+        "who": "Li",
+        "why": "river moved",
+        "until": date(2026, 3, 1),
+    }
+    return rules.Waiver(**(fields | more))
+
+
+def test_a_waiver_holds_until_its_last_day():
+    findings = found(scene(["aba"]), "contiguous")
+    for on, accepted in ((date(2026, 3, 1), True), (date(2026, 3, 2), False)):
+        (judged,) = rules.apply_waivers(findings, [waiver()], on)
+        assert (judged.waiver is not None) is accepted
+        assert judged.blocks is not accepted
+
+
+def test_a_waiver_is_for_its_cells_and_rule_only():
+    findings = found(scene(["aba"]), "contiguous")
+    others = [waiver(cells=frozenset({"grid/b"})), waiver(rule="area")]
+    assert rules.apply_waivers(findings, others, date(2026, 1, 1))[0].blocks
+    longest = [waiver(), waiver(until=date(2027, 1, 1), cells=frozenset({"grid/a", "grid/b"}))]
+    assert rules.apply_waivers(findings, longest, date(2026, 1, 1))[0].waiver == longest[1]
+    assert waiver().as_dict()["until"] == "2026-03-01"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("who", " "), ("why", ""), ("rule", "parent"), ("rule", "nonsense"), ("cells", frozenset())],
+)
+def test_a_waiver_needs_who_why_and_what(field, value):
+    with pytest.raises(InvalidInputError) as raised:
+        waiver(**{field: value})
+    assert [fault.field for fault in raised.value.faults] == [field]
+
+
+# ------------------------------------------------------------------------------------------------- words
+
+
+def test_every_rule_speaks_both_languages():
+    for words in WORDS.values():
+        for text in (words.zh, words.do_zh):
+            assert any("一" <= letter <= "鿿" for letter in text)
+        assert "{cell}" in words.en
+        assert "{cell}" in words.zh
+
+
+def test_a_cell_is_written_as_level_and_code():
+    assert cell_key(cell_text(("grid", "a/b"))) == ("grid", "a/b")
+
+
+# ---------------------------------------------------------------------------------------------- the demo
+
+
+@pytest.fixture(scope="module")
+def town():
+    return demo_scene(generate("town"))
+
+
+def test_the_demo_town_breaks_few_rules_and_those_it_is_made_to_break(town):
+    findings = rules.check(town)
+    assert {one.severity for one in findings} == {Severity.WARNING, Severity.NOTE}
+    by_rule = {}
+    for one in findings:
+        by_rule.setdefault(one.rule, []).append(one.cells[0])
+    assert by_rule.keys() == {"contiguous", "barrier", "compactness"}
+    assert [cell for cell in by_rule["contiguous"] if cell.startswith("community")] == [
+        "community/339801001001",  # the exclave
+        "community/339801001200",  # two villages that interleave
+        "community/339801001201",
+    ]
+    assert all(cell.split("/")[1][9] == "2" for cell in by_rule["barrier"])  # villages on both banks
+    assert len(findings) <= 15
+    assert all(
+        not GB_12_3.check(cell.code, cell.level, cell.parent and cell.parent[1])
+        for cell in town.cells.values()
+    )
+
+
+def test_a_micro_grid_over_the_river_is_objected_to(town):
+    ground = town.ground
+    river = ground.barrier_kinds.index("river")
+    pieces = ground.pieces[ground.piece_barrier == river]
+    bank = {}
+    for key, cell in town.cells.items():
+        if key[0] == "micro_grid" and cell.households and cell.households > 15:
+            near = shapely.shortest_line(shapely.centroid(cell.shape), shapely.union_all(pieces))
+            bank.setdefault(cell.parent, (shapely.length(near), key))
+    grids = {("grid", cell.parent[1]) for key, cell in town.cells.items() if key[0] == "micro_grid"}
+    objections = 0
+    for grid in sorted(grids):
+        for _, leaf in bank.values():
+            if town.cells[leaf].parent == grid:
+                continue
+            after = town.with_changes([replace(town.cells[leaf], parent=grid)])
+            objections += any(
+                one.rule in {"barrier", "contiguous"} and one.cells == (cell_text(grid),)
+                for one in rules.check(after, [leaf])
+            )
+    assert objections > 20
