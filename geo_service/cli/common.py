@@ -33,7 +33,7 @@ CHANGES = {"added": "+", "retired": "-", "reshaped": "~", "reparented": "~", "de
 
 #: Figures of a report of which nothing need be said when there are none.
 _SAID_IF_ANY = frozenset(
-    {"corrected", "repeated", "unlocated", "replaced", "errors", "incidents_placed", "pinned"}
+    {"corrected", "repeated", "unlocated", "replaced", "cut", "errors", "incidents_placed", "pinned"}
     | {"far_from_roads", "households_in_no_cell", "missing_references", "ways_cut", "ways_lost"}
     | {"barriers", "features_broken"}
 )

@@ -110,6 +110,10 @@ def import_boundaries(
         return _boundary_report(draft, table, None)
     refuse_errors(draft)
     say("publishing", None)
+
+    def placed(count: int, total: int) -> None:
+        say("placing incidents anew", count / total)
+
     done = publish(
         database,
         tilings,
@@ -119,6 +123,7 @@ def import_boundaries(
         tolerance_m=tolerance_m,
         valid_from=valid_from,
         supersede=supersede,
+        progress=placed,
     )
     return _boundary_report(draft, table, done)
 
@@ -268,6 +273,9 @@ def import_responders(
 def import_shifts(database: Database, table: ShiftTable, *, who: str, commit: bool) -> ImportReport:
     """Set shifts or weekly rotas of the responders that the file names.
 
+    With ``commit`` the report of shifts also says how many were removed before, and how many of those that
+    reach beyond the file's span were cut at its ends.
+
     Raises
     ------
     InvalidInputError
@@ -283,14 +291,19 @@ def import_shifts(database: Database, table: ShiftTable, *, who: str, commit: bo
     ]
     if faults:
         raise InvalidInputError(f"{len(faults)} row(s) name unknown responders", faults[:100])
-    counts = {"kind": table.kind.value, "rows": len(rows), "responders": rows["responder_id"].nunique()}
+    counts: dict[str, Any] = {
+        "kind": table.kind.value,
+        "rows": len(rows),
+        "responders": rows["responder_id"].nunique(),
+    }
     if commit:
         rows = rows.assign(responder_id=rows["responder_id"].map(ids), timezone=table.timezone)
         with database.writing() as connection:
             if table.kind is ShiftKind.WEEKLY:
                 staffing.replace_rota(connection, rows)
             else:
-                staffing.replace_shifts(connection, rows)
+                done = staffing.replace_shifts(connection, rows)
+                counts |= {"replaced": done.removed, "cut": done.cut}
             _record(connection, who, "import shifts", "shifts", counts)
     return ImportReport("shifts", commit, counts, table.notes)
 
