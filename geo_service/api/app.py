@@ -21,6 +21,8 @@ from geo_service.api.routes import (
     locate,
     maps,
     pages,
+    plan_review,
+    planner_page,
     plans,
     session,
     status,
@@ -43,12 +45,14 @@ from geo_service.web.assets import STATIC_URL
 ROUTERS = (
     locate.router,  # asked most, and routes are tried in this order
     pages.router,
+    planner_page.router,
     session.router,
     status.router,
     cells.router,
     incidents.router,
     coverage.router,
     plans.router,
+    plan_review.router,
     imports.router,
     maps.router,
     keys.router,

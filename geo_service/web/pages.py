@@ -44,6 +44,7 @@ NAVIGATION = (
     NavLink("力量配备", "Staffing", "/maps/staffing"),
     NavLink("到场覆盖", "Coverage", "/maps/coverage"),
     NavLink("事件热力", "Incidents", "/maps/incidents"),
+    NavLink("方案编制", "Planner", "/planner"),
     NavLink("接口", "API", "/docs"),
 )
 
@@ -109,6 +110,31 @@ def docs_page(openapi_url: str, title: str = "接口 API · geo_service", lang: 
     style = f'<link rel="stylesheet" href="{html.escape(static_url(vendored("swagger_ui_css")))}">'
     content = _filled("docs.html", {"openapi_url": openapi_url})
     return page(title, content, current="/docs", kind="docs", lang=lang, head=style)
+
+
+def plans_page(lang: Lang = "zh") -> str:
+    """Document for ``/planner``: the list of plans."""
+    head = _filled("planner-head.html")
+    content = _filled("planner-list.html")
+    return page("划分方案 Plans · geo_service", content, current="/planner", lang=lang, head=head)
+
+
+def planner_page(plan_id: int, tiles_url: str, lang: Lang = "zh") -> str:
+    """Document for ``/planner/{id}``: the editor of a plan.
+
+    Parameters
+    ----------
+    plan_id : int
+        The plan.
+    tiles_url : str
+        Address of the tiles of the base map, with ``{z}``, ``{x}`` and ``{y}``.
+    lang : {"zh", "en"}
+        Language at first.
+    """
+    content = _filled("planner.html", {"plan": str(plan_id), "tiles": tiles_url})
+    head = _filled("planner-head.html")
+    title = "方案编制 Planner · geo_service"
+    return page(title, content, current="/planner", kind="planner", lang=lang, head=head)
 
 
 def sign_in_page(target: str, problem: str = "", lang: Lang = "zh") -> str:

@@ -1,0 +1,138 @@
+/* The plan on the server. Every answer is JSON; every refusal becomes a Refusal with the server's own words. */
+
+/** What the server refused, with the problem document. */
+export class Refusal extends Error {
+  constructor(status, problem) {
+    super(problem.detail || problem.title || String(status));
+    this.status = status;
+    this.problem = problem;
+    this.faults = problem.errors || [];
+  }
+
+  /** Why, in one line: the faults say more than the title. */
+  get reason() {
+    const said = this.faults.map((fault) => fault.message).filter(Boolean);
+    return said.length ? said.slice(0, 3).join("; ") : this.message;
+  }
+
+  /** Places [lon, lat] that the faults point at. */
+  get places() {
+    return this.faults.map((fault) => fault.place).filter(Array.isArray);
+  }
+}
+
+async function request(method, path, body, headers = {}, signal = undefined) {
+  let response;
+  try {
+    response = await fetch(path, {
+      method,
+      signal,
+      credentials: "same-origin",
+      headers: { accept: "application/json", ...(body === undefined ? {} : { "content-type": "application/json" }), ...headers },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Refusal(0, { detail: "offline" });
+  }
+  const text = await response.text();
+  let content = {};
+  try {
+    content = text ? JSON.parse(text) : {};
+  } catch {
+    content = { detail: `${response.status} ${response.statusText}` };
+  }
+  if (!response.ok) throw new Refusal(response.status, content);
+  return content;
+}
+
+/** The plans there are. */
+export const listPlans = () => request("GET", "/v1/plans");
+
+/** A new plan on the edition in force. */
+export const openPlan = (name, note) => request("POST", "/v1/plans", note ? { name, note } : { name });
+
+/** One plan: what can be asked about it and done to it. */
+export class PlanApi {
+  constructor(id) {
+    this.root = `/v1/plans/${encodeURIComponent(id)}`;
+  }
+
+  read() {
+    return request("GET", this.root);
+  }
+
+  cells(level, bounds, signal) {
+    const box = bounds.map((value) => value.toFixed(7)).join(",");
+    return request("GET", `${this.root}/cells?level=${encodeURIComponent(level)}&bbox=${box}&limit=5000`, undefined, {}, signal);
+  }
+
+  /** All changes in order. */
+  changes() {
+    return request("GET", `${this.root}/changes`);
+  }
+
+  /** What was done or undone since a revision. */
+  changesSince(revision) {
+    return request("GET", `${this.root}/changes?since_revision=${revision}`);
+  }
+
+  change(revision, verb, args) {
+    return request("POST", `${this.root}/changes`, { revision, verb, arguments: args });
+  }
+
+  undo(revision) {
+    return request("POST", `${this.root}/undo`, { revision });
+  }
+
+  redo(revision) {
+    return request("POST", `${this.root}/redo`, { revision });
+  }
+
+  findings(scope = "touched") {
+    return request("GET", `${this.root}/findings?scope=${scope}`);
+  }
+
+  waive(rule, cells, why, until) {
+    return request("POST", `${this.root}/waivers`, { rule, cells, why, ...(until ? { until } : {}) });
+  }
+
+  split(wanted) {
+    return request("POST", `${this.root}/split`, wanted);
+  }
+
+  preview() {
+    return request("GET", `${this.root}/preview`);
+  }
+
+  comments() {
+    return request("GET", `${this.root}/comments`);
+  }
+
+  comment(body, place) {
+    return request("POST", `${this.root}/comments`, place ? { body, place } : { body });
+  }
+
+  publish(revision, wanted) {
+    return request("POST", `${this.root}/publish`, wanted, { "if-match": `"${revision}"` });
+  }
+
+  rebase() {
+    return request("POST", `${this.root}/rebase`, {});
+  }
+
+  /** News of the plan as they come; the browser connects again by itself. */
+  listen(heard) {
+    const source = new EventSource(`${this.root}/events`);
+    const hear = (event) => {
+      try {
+        heard(JSON.parse(event.data));
+      } catch {
+        // a line to keep the connection open
+      }
+    };
+    source.addEventListener("message", hear);
+    source.addEventListener("revision", hear);
+    return source;
+  }
+}

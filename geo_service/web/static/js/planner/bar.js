@@ -1,0 +1,139 @@
+/* The bars: the plan's name, undo and redo, levels and figures above; the tools at the left; hint, legend and foot on the map. */
+
+import { button, fill, h, icon } from "./dom.js";
+import { number, onLanguage, say } from "./i18n.js";
+import { FIGURES, colorOf, levelName } from "./styles.js";
+import { TOOLS } from "./tools.js";
+
+/** Bar above the map. */
+export function topBar(state, actions, { openPublish, openRebase }) {
+  const undo = h("button", { type: "button", class: "pl-square", tTitle: "undo", on: { click: () => actions.undo() } }, icon("undo"));
+  const redo = h("button", { type: "button", class: "pl-square", tTitle: "redo", on: { click: () => actions.redo() } }, icon("redo"));
+  const revision = h("span", { class: "pl-revision" });
+  const status = h("span", { class: "pl-status" });
+  const publish = button("publish", openPublish, { class: "primary" });
+  const rebase = button("rebase", openRebase, { class: "pl-quiet" });
+  const levels = h("div", { class: "pl-levels", role: "radiogroup", tTitle: "level" });
+  const figures = h("select", { tTitle: "colorBy", on: { change: () => ((state.figure = figures.value), state.tell("figure")) } });
+
+  function showLevels() {
+    const choices = [["auto", say("auto")], ...state.levels.filter((level) => level.depth > 0 || state.levels.length < 3).map((level) => [level.code, levelName(level)])];
+    fill(levels, choices.map(([code, name]) => h("button", {
+      type: "button",
+      role: "radio",
+      "aria-checked": String(state.level === code),
+      class: state.shown && state.shown.code === code ? "shown" : "",
+      data: { level: code },
+      on: { click: () => ((state.level = code), state.tell("level")) },
+    }, name)));
+    fill(figures, Object.keys(FIGURES).map((name) => h("option", { value: name, selected: name === state.figure, t: name })));
+  }
+
+  function showPlan() {
+    const { plan } = state;
+    undo.disabled = !state.isOpen || plan.can_undo === false;
+    redo.disabled = !state.isOpen || plan.can_redo === false;
+    publish.hidden = !state.isOpen;
+    rebase.hidden = !state.isOpen || plan.base_in_force !== false;
+    revision.textContent = say("revision", { number: state.revision });
+    status.textContent = state.isOpen ? "" : say(plan.status);
+  }
+
+  const spin = h("span", { class: "pl-spin", hidden: true });
+  state.on("busy", (waiting) => (spin.hidden = !waiting));
+  for (const news of ["plan", "history", "changed"]) state.on(news, showPlan);
+  for (const news of ["shown", "level"]) state.on(news, showLevels);
+  onLanguage(() => (showLevels(), showPlan()));
+  showLevels();
+  showPlan();
+  return h(
+    "div",
+    { class: "pl-top" },
+    h("a", { href: "/planner", class: "pl-back", t: "plans" }),
+    h("h1", { title: state.plan.note || "" }, state.plan.name),
+    revision,
+    status,
+    h("span", { class: "pl-group" }, undo, redo),
+    spin,
+    h("span", { class: "pl-push" }),
+    h("label", { class: "pl-pair" }, h("span", { t: "level" }), levels),
+    h("label", { class: "pl-pair" }, h("span", { t: "colorBy" }), figures),
+    rebase,
+    publish,
+  );
+}
+
+/** Bar of tools; each says its letter. */
+export function toolBar(state, tools) {
+  const made = new Map();
+  const bar = h("div", { class: "pl-tools", role: "toolbar", "aria-orientation": "vertical", tTitle: "tools" }, TOOLS.map(([name, letter]) => {
+    const tool = h(
+      "button",
+      { type: "button", tTitle: `${name}Long`, "aria-keyshortcuts": letter, "aria-pressed": "false", data: { tool: name }, on: { click: () => tools.take(name) } },
+      icon(name),
+      h("span", { t: name }),
+      h("kbd", {}, letter),
+    );
+    made.set(name, tool);
+    return tool;
+  }));
+  const mark = () => made.forEach((tool, name) => tool.setAttribute("aria-pressed", String(state.tool === name)));
+  const enable = () => {
+    const count = state.selected.size;
+    const wants = { merge: count > 1, hand: count > 0, split: count === 1 && state.shown !== state.leafLevel, lock: count > 0 || state.locked.size > 0 };
+    for (const [name, tool] of made) {
+      const edits = !["select", "lasso", "lock"].includes(name);
+      tool.disabled = (edits && !state.isOpen) || wants[name] === false;
+    }
+  };
+  state.on("tool", mark);
+  for (const news of ["selection", "shown", "locks", "plan"]) state.on(news, enable);
+  mark();
+  enable();
+  return bar;
+}
+
+/** What the tool in hand waits for, with its options, at the top of the map. */
+export function hintBar(state, tools) {
+  const text = h("span", {});
+  const features = h("select", { tTitle: "follow", on: { change: () => (tools.features = features.value) } }, ["street", "water", "railway"].map((name) => h("option", { value: name, t: name })));
+  const within = h("input", { type: "number", min: 1, max: 200, value: "25", tTitle: "withinM", on: { change: () => (tools.withinM = Number(within.value) || 25) } });
+  const options = h("span", { class: "pl-options", hidden: true }, features, within, h("span", {}, "m"));
+  const bar = h("div", { class: "pl-hint", role: "status", hidden: true }, text, options);
+  state.on("hint", (said) => {
+    text.textContent = said;
+    bar.hidden = !said;
+    options.hidden = state.tool !== "along";
+  });
+  return bar;
+}
+
+/** Colours of the figure. */
+export function legend(state, map) {
+  const box = h("div", { class: "pl-legend" });
+  const show = () => {
+    const write = FIGURES[state.figure];
+    const rows = map.limits.map((limit, at) => h("li", {}, h("i", { data: { color: colorOf(at, map.limits.length) } }), at ? `${write(map.limits[at - 1])} – ${write(limit)}` : `≤ ${write(limit)}`));
+    for (const row of rows) row.firstChild.style.background = row.firstChild.dataset.color;
+    fill(box, h("b", { t: state.figure }), h("ul", {}, rows), h("p", { class: "pl-changed-mark" }, h("i"), h("span", { t: "changedCells" })));
+  };
+  state.on("legend", show);
+  onLanguage(show);
+  return box;
+}
+
+/** Foot of the map: the cell under the pointer, where the pointer is. */
+export function footBar(state) {
+  const cell = h("span", { class: "pl-under" });
+  const place = h("span", { class: "pl-place" });
+  const zoomIn = h("span", { class: "pl-warn", hidden: true, t: "zoomInForCells" });
+  state.on("hover", ({ feature, place: at }) => {
+    if (feature) {
+      const figures = feature.get("figures") || {};
+      cell.textContent = `${feature.get("name") || ""} ${feature.get("code")} · ${say("households")} ${number(figures.households)} · ${say("incidents_year")} ${number(figures.incidents_year)}`;
+    } else cell.textContent = "";
+    place.textContent = `${at[0].toFixed(5)}, ${at[1].toFixed(5)}`;
+  });
+  state.on("settled", (all) => (zoomIn.hidden = all !== false));
+  return h("div", { class: "pl-foot" }, cell, zoomIn, place);
+}

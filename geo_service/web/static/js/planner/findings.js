@@ -1,0 +1,103 @@
+/* What the rules object to: a list that leads to the place, and the way to accept a finding with a reason. */
+
+import { readGeometry } from "./cells.js";
+import { ask, button, fill, h, notice } from "./dom.js";
+import { either, number, onLanguage, say } from "./i18n.js";
+
+const { Feature, extent: extents } = window.ol;
+const WEIGHT = { error: 0, warning: 1, info: 2 };
+const MOST_ROWS = 200;
+
+export class Findings {
+  constructor(state, api, map, badge) {
+    Object.assign(this, { state, api, map, badge });
+    this.scope = "touched";
+    this.list = h("ul", { class: "pl-findings" });
+    this.scopes = h("div", { class: "pl-levels" }, ["touched", "all"].map((scope) => button(scope, () => this.choose(scope), { data: { scope } })));
+    this.element = h("div", {}, h("div", { class: "pl-row" }, this.scopes), this.list);
+    // the answer to a change holds only what it touched: the whole list is asked for when the dust has settled
+    state.on("changed", () => this.soon());
+    onLanguage(() => this.show());
+  }
+
+  soon() {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.fetch(), 300);
+  }
+
+  choose(scope) {
+    this.scope = scope;
+    this.fetch();
+  }
+
+  async fetch() {
+    const turn = (this.turn = (this.turn || 0) + 1);
+    for (const one of this.scopes.children) one.setAttribute("aria-checked", String(one.dataset.scope === this.scope));
+    this.list.classList.add("waiting");
+    try {
+      const { findings } = await this.api.findings(this.scope);
+      if (turn !== this.turn) return;
+      this.state.findings = findings;
+      this.show();
+    } catch (error) {
+      if (turn === this.turn) fill(this.list, h("li", { class: "pl-empty" }, error.message));
+    } finally {
+      this.list.classList.remove("waiting");
+    }
+  }
+
+  show() {
+    const { findings } = this.state;
+    const open = findings.filter((finding) => !finding.waived);
+    this.badge("findings", open.length, open.some((finding) => finding.severity === "error"));
+    const sorted = [...findings].sort((a, b) => Boolean(a.waived) - Boolean(b.waived) || WEIGHT[a.severity] - WEIGHT[b.severity]);
+    if (!sorted.length) return fill(this.list, h("li", { class: "pl-empty", t: this.scope === "all" ? "noFindings" : "noFindingsTouched" }));
+    return fill(this.list, sorted.slice(0, MOST_ROWS).map((finding) => this.row(finding)), sorted.length > MOST_ROWS ? h("li", { class: "pl-soft" }, say("andMore", { count: sorted.length - MOST_ROWS })) : null);
+  }
+
+  /** One finding; a click brings it into sight. */
+  row(finding) {
+    const said = either(finding.message_zh, finding.message);
+    const go = () => this.goTo(finding);
+    const waive = !finding.waived && finding.severity !== "info" && this.state.isOpen ? button("waive", (event) => (event.stopPropagation(), this.waive(finding)), { class: "pl-quiet" }) : null;
+    const remedy = either(finding.remedy_zh, finding.remedy);
+    return h(
+      "li",
+      { class: finding.waived ? "waived" : finding.severity, tabindex: 0, role: "button", on: { click: go, keydown: (event) => event.key === "Enter" && go() } },
+      h("p", {}, h("b", { t: finding.waived ? "waived" : finding.severity }), ` ${said}`),
+      remedy ? h("p", { class: "pl-soft" }, remedy) : null,
+      finding.waived ? h("p", { class: "pl-soft" }, `${finding.waived.who || ""}: ${finding.waived.why || ""}`) : null,
+      numbersOf(finding),
+      waive,
+    );
+  }
+
+  goTo(finding) {
+    const geometry = readGeometry(finding.geometry);
+    const shapes = geometry ? [new Feature(geometry)] : (finding.cells || []).map((cell) => this.map.cells.find(cell)).filter(Boolean).map((cell) => new Feature(cell.getGeometry()));
+    if (!shapes.length) return notice(say("noPlace"));
+    const whole = extents.createEmpty();
+    for (const shape of shapes) extents.extend(whole, shape.getGeometry().getExtent());
+    this.map.show("trouble", shapes);
+    this.map.goTo(whole, 18);
+    return undefined;
+  }
+
+  async waive(finding) {
+    const why = await ask("waive", "waiveWhy");
+    if (!why) return;
+    try {
+      await this.api.waive(finding.rule, finding.cells, why);
+      await this.fetch();
+      this.state.tell("waived");
+    } catch (error) {
+      notice(error.reason || error.message, { kind: "bad" });
+    }
+  }
+}
+
+function numbersOf(finding) {
+  const numbers = Object.entries(finding.numbers || {}).filter(([, value]) => Number.isFinite(value));
+  if (!numbers.length) return null;
+  return h("p", { class: "pl-numbers" }, numbers.slice(0, 4).map(([name, value]) => h("span", {}, `${say(name)} ${number(value, 2)}`)));
+}

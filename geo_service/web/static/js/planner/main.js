@@ -1,0 +1,77 @@
+/* The editor of a plan: everything is put together here. */
+
+import { Actions } from "./actions.js";
+import { PlanApi } from "./api.js";
+import { footBar, hintBar, legend, toolBar, topBar } from "./bar.js";
+import { Cells } from "./cells.js";
+import { button, dialog, fill, h, notice } from "./dom.js";
+import { Findings } from "./findings.js";
+import { History } from "./history.js";
+import { say } from "./i18n.js";
+import { listenToKeys } from "./keys.js";
+import { follow } from "./live.js";
+import { PlanMap } from "./map.js";
+import { panel, selectionPane } from "./panel.js";
+import { publishDialog } from "./publish.js";
+import { Report } from "./report.js";
+import { splitDialog } from "./split.js";
+import { State } from "./state.js";
+import { Tools } from "./tools.js";
+
+async function start(root) {
+  const api = new PlanApi(root.dataset.plan);
+  let plan;
+  try {
+    plan = await api.read();
+  } catch (error) {
+    fill(root, h("p", { class: "pl-failed", role: "alert" }, say("planNotRead", { reason: error.reason || error.message })));
+    return;
+  }
+  document.title = `${plan.name} · geo_service`;
+  const state = new State(plan);
+  const cells = new Cells(api, state);
+  const stage = h("div", { class: "pl-map", tabindex: 0, tTitle: "map" });
+  const field = h("div", { class: "pl-field" }, stage, h("div", { class: "pl-notices" }));
+  const columns = h("div", { class: "pl-columns" });
+  root.append(columns);
+  columns.append(field);
+  const map = new PlanMap(stage, state, cells, root.dataset.tiles);
+  const actions = new Actions(state, api, map, cells);
+  const tools = new Tools(state, map, actions, (feature) => splitDialog(state, api, map, cells, actions, feature));
+  const badges = [];
+  const findings = new Findings(state, api, map, (...about) => badges.forEach((badge) => badge(...about)));
+  const history = new History(state, api, map);
+  const report = new Report(state, api, map);
+  const openPublish = () => publishDialog(state, api, findings, actions);
+  const openRebase = () => rebase(state, api);
+  const side = panel(state, [
+    ["selection", selectionPane(state, tools, map)],
+    ["findings", findings.element, () => findings.fetch()],
+    ["history", history.element, () => history.opened()],
+    ["report", report.element, () => report.opened()],
+  ]);
+  badges.push(side.badge);
+
+  root.prepend(topBar(state, actions, { openPublish, openRebase }));
+  columns.prepend(toolBar(state, tools));
+  columns.append(side.element);
+  field.append(hintBar(state, tools), legend(state, map), footBar(state));
+  listenToKeys(tools, actions, openPublish);
+  state.on("failed", (error) => notice(say("cellsNotFetched", { reason: error.reason || error.message }), { kind: "bad" }));
+  follow(state, api, actions);
+  map.fitPlan();
+  findings.soon();
+  window.planner = { state, map, actions, tools, cells }; // for whoever looks from the console
+}
+
+/** Put the plan on the edition that is in force now; what no longer fits is told. */
+async function rebase(state, api) {
+  try {
+    await api.rebase();
+    window.location.reload();
+  } catch (error) {
+    const box = dialog("rebase", [h("p", {}, error.reason || error.message), h("ul", { class: "pl-plain" }, error.faults.map((fault) => h("li", {}, fault.message)))], [button("close", () => box.done())]);
+  }
+}
+
+start(document.getElementById("planner"));

@@ -1,0 +1,168 @@
+/* The map: layers in order, which level is drawn at which zoom, what is fetched for the view. */
+
+import { baseLayer, zoomOf } from "./basemap.js";
+import { toExtent } from "./cells.js";
+import { either } from "./i18n.js";
+import * as styles from "./styles.js";
+
+const { Map: OlMap, View, layer, source, control, interaction } = window.ol;
+
+// a level is drawn by itself from this zoom on: leaves, then so many levels above them
+const FROM_ZOOM = [14, 12, 10.3, 0];
+const MARGIN = 0.12; // of the view, fetched beyond its edge: neighbours of what is edited are there
+
+export class PlanMap {
+  constructor(target, state, cells, tilesUrl) {
+    this.state = state;
+    this.cells = cells;
+    this.base = baseLayer(tilesUrl);
+    this.limits = [];
+    this.fill = this.cellLayer(10, (feature) => this.cellStyle(feature));
+    this.outlines = new Map(state.levels.map((level) => [level.code, this.outlineLayer(level)]));
+    this.labels = new layer.Vector({ style: (feature) => this.labelStyle(feature), declutter: "cell-names", zIndex: 40, updateWhileInteracting: false });
+    this.overlays = {
+      locked: this.overlay(50, styles.LOCKED),
+      proposal: this.overlay(52, (feature) => styles.groupStyle(feature.get("group"))),
+      selected: this.overlay(55, styles.SELECTED),
+      trouble: this.overlay(60, styles.TROUBLE),
+      dragged: this.overlay(65, styles.DRAGGED),
+      sketch: this.overlay(70, styles.SKETCH),
+      handles: this.overlay(75, (feature) => (feature.get("handle") ? styles.HANDLE : styles.CORNER)),
+    };
+    this.ol = new OlMap({
+      target,
+      layers: [this.base, this.fill, ...this.outlines.values(), this.labels, ...Object.values(this.overlays)],
+      controls: control.defaults.defaults({ attribution: false, rotate: false, zoomOptions: { zoomInTipLabel: "放大 Zoom in", zoomOutTipLabel: "缩小 Zoom out" } }).extend([new control.ScaleLine({ minWidth: 90 })]),
+      interactions: interaction.defaults.defaults({ altShiftDragRotate: false, pinchRotate: false, shiftDragZoom: false, doubleClickZoom: false }),
+      view: new View({ minZoom: 7, maxZoom: 20, enableRotation: false, showFullExtent: true }),
+      moveTolerance: 2,
+    });
+    this.ol.on("moveend", () => this.settle());
+    state.on("level", () => this.settle());
+    state.on("figure", () => this.recolor());
+    state.on("cells", () => this.redraw());
+    state.on("selection", () => this.overlays.selected.setSource(sourceOf([...state.selected.values()])));
+    state.on("locks", () => this.overlays.locked.setSource(sourceOf([...state.locked].map((key) => this.byKey(key)).filter(Boolean))));
+  }
+
+  /** The whole plan in sight. */
+  fitPlan() {
+    this.ol.updateSize();
+    this.ol.getView().fit(toExtent(this.state.plan.bounds), { padding: [16, 16, 40, 16] });
+  }
+
+  cellLayer(zIndex, style) {
+    return new layer.Vector({ style, zIndex, renderBuffer: 40, updateWhileAnimating: false, updateWhileInteracting: false });
+  }
+
+  outlineLayer(level) {
+    const style = styles.outlineStyle(this.state.leafLevel.depth - level.depth);
+    return new layer.Vector({ source: this.cells.source(level.code), style, visible: false, zIndex: 30 - level.depth, renderBuffer: 20 });
+  }
+
+  overlay(zIndex, style) {
+    return new layer.Vector({ source: sourceOf([]), style, zIndex, updateWhileInteracting: true, updateWhileAnimating: true });
+  }
+
+  byKey(key) {
+    const at = key.indexOf("/");
+    return this.cells.find([key.slice(0, at), key.slice(at + 1)]);
+  }
+
+  get zoom() {
+    return zoomOf(this.ol.getView().getResolution());
+  }
+
+  /** Level to draw: the one that was chosen, else what the zoom can show. */
+  wantedLevel() {
+    const { state } = this;
+    if (state.level !== "auto") return state.levelOf(state.level);
+    const leaf = state.leafLevel;
+    const fit = state.levels.filter((level) => level.depth <= leaf.depth && this.zoom >= FROM_ZOOM[Math.min(leaf.depth - level.depth, 3)]);
+    return fit[fit.length - 1] || state.levels[0];
+  }
+
+  /** After every move: fetch what the view needs, then draw it. */
+  async settle() {
+    const { state, cells } = this;
+    const level = this.wantedLevel();
+    const view = this.ol.getView().calculateExtent(this.ol.getSize());
+    const extent = window.ol.extent.buffer(view, MARGIN * window.ol.extent.getWidth(view));
+    const upper = state.levels.filter((one) => one.depth < level.depth && one.depth > 0);
+    if (state.shown !== level) {
+      state.shown = level;
+      this.fill.setSource(cells.source(level.code));
+      this.labels.setSource(cells.source(level.code));
+      for (const [code, outline] of this.outlines) outline.setVisible(upper.some((one) => one.code === code));
+      state.select([]);
+      this.limits = [];
+      state.tell("shown");
+    }
+    document.documentElement.dataset.ready = "";
+    try {
+      const all = await Promise.all([level, ...upper.reverse()].map((one) => cells.ensure(one.code, extent)));
+      this.tooFar = !all[0];
+      if (this.limits.length === 0 || this.countClassed * 1.5 < cells.source(level.code).getFeatures().length) this.recolor();
+      state.tell("settled");
+    } catch (error) {
+      state.tell("failed", error);
+    }
+    document.documentElement.dataset.ready = "yes";
+  }
+
+  /** Classes of the figure over the cells that are here. */
+  recolor() {
+    const { state } = this;
+    if (!state.shown) return;
+    const features = this.cells.source(state.shown.code).getFeatures();
+    this.countClassed = features.length;
+    this.limits = styles.classesOf(features.map((feature) => styles.figureOf(feature, state.figure)));
+    this.redraw();
+    state.tell("legend");
+  }
+
+  redraw() {
+    this.fill.changed();
+    this.labels.changed();
+  }
+
+  cellStyle(feature) {
+    if (feature.get("hidden")) return null;
+    const at = styles.classOf(styles.figureOf(feature, this.state.figure), this.limits);
+    return styles.cellStyle(styles.colorOf(at, this.limits.length), 0.5, Boolean(feature.get("changed")));
+  }
+
+  labelStyle(feature) {
+    if (feature.get("hidden")) return null;
+    const { figure, shown, leafLevel } = this.state;
+    const name = feature.get("name") || feature.get("code");
+    const near = this.zoom >= FROM_ZOOM[Math.min(leafLevel.depth - shown.depth, 3)] + 1;
+    const value = styles.figureOf(feature, figure);
+    return styles.labelStyle(name, near && Number.isFinite(value) ? styles.FIGURES[figure](value) : "");
+  }
+
+  /** Show places or shapes in one of the overlays, in place of what is there. */
+  show(name, features) {
+    this.overlays[name].setSource(sourceOf(features));
+  }
+
+  clear(...names) {
+    for (const name of names) this.overlays[name].getSource().clear();
+  }
+
+  /** Bring an extent into sight. */
+  goTo(extent, maxZoom = 18) {
+    this.ol.getView().fit(extent, { padding: [90, 90, 90, 90], maxZoom, duration: 250 });
+  }
+
+  /** Name of the cell and of those above it, for the line at the foot. */
+  describe(feature) {
+    const path = (feature.get("path") || []).join(" › ");
+    return `${either(feature.get("name"), feature.get("name")) || feature.get("code")} · ${path || feature.get("code")}`;
+  }
+}
+
+/** A source with features. */
+export function sourceOf(features) {
+  return new source.Vector({ features, wrapX: false });
+}

@@ -1,0 +1,119 @@
+/* The panel at the right: what is selected with its figures, what the last change did, and the tabs for the rest. */
+
+import { button, fill, h } from "./dom.js";
+import { area, number, onLanguage, say } from "./i18n.js";
+import { FIGURES, levelName, workload } from "./styles.js";
+
+const MOST_ROWS = 200;
+const SUMMED = ["households", "residents", "buildings", "incidents_year", "area_m2"];
+
+/** Tabs; each shows itself when it is opened: `tabs` is a list of [word, element, opened]. */
+export function panel(state, tabs) {
+  const heads = tabs.map(([key], at) => h("button", { type: "button", role: "tab", id: `pl-tab-${key}`, "aria-selected": String(at === 0), "aria-controls": `pl-pane-${key}`, on: { click: () => open(key) } }, h("span", { t: key }), h("em", { hidden: true })));
+  const panes = tabs.map(([key, content], at) => h("div", { role: "tabpanel", id: `pl-pane-${key}`, "aria-labelledby": `pl-tab-${key}`, hidden: at !== 0, class: "pl-pane" }, content));
+
+  function open(key) {
+    tabs.forEach(([name, , opened], at) => {
+      heads[at].setAttribute("aria-selected", String(name === key));
+      panes[at].hidden = name !== key;
+      if (name === key && opened) opened();
+    });
+  }
+
+  /** Number beside the word of a tab. */
+  function badge(key, count, bad = false) {
+    const mark = heads[tabs.findIndex(([name]) => name === key)].lastChild;
+    mark.textContent = count;
+    mark.hidden = !count;
+    mark.classList.toggle("bad", bad);
+  }
+  const element = h("aside", { class: "pl-panel", tTitle: "panel" }, h("div", { role: "tablist", class: "pl-tabs" }, heads), panes);
+  state.on("open", open);
+  return { element, open, badge };
+}
+
+/** What is selected, and what can be done with it. */
+export function selectionPane(state, tools, map) {
+  const box = h("div", { class: "pl-selection" });
+  const last = h("div", { class: "pl-last" });
+
+  function row(feature) {
+    const figures = feature.get("figures") || {};
+    return h(
+      "tr",
+      { tabindex: 0, on: { click: () => map.goTo(feature.getGeometry().getExtent()), keydown: (event) => event.key === "Enter" && map.goTo(feature.getGeometry().getExtent()) } },
+      h("td", {}, h("b", {}, feature.get("name") || "—"), h("small", {}, feature.get("code"))),
+      h("td", {}, number(figures.households)),
+      h("td", {}, number(figures.incidents_year)),
+      h("td", {}, area(figures.area_m2)),
+    );
+  }
+
+  function showSelection() {
+    const cells = [...state.selected.values()];
+    if (!cells.length) {
+      fill(box, h("p", { class: "pl-empty", t: state.isOpen ? "nothingSelected" : "planClosed" }));
+      return;
+    }
+    const sums = Object.fromEntries(SUMMED.map((name) => [name, cells.reduce((sum, cell) => sum + ((cell.get("figures") || {})[name] || 0), 0)]));
+    fill(
+      box,
+      h("h2", {}, say("selectedCount", { count: cells.length, level: state.shown ? levelName(state.shown) : "" })),
+      h("dl", { class: "pl-figures" }, [...SUMMED, "workload"].map((name) => h("div", {}, h("dt", { t: name }), h("dd", {}, FIGURES[name](name === "workload" ? cells.reduce((sum, cell) => sum + workload(cell.get("figures") || {}), 0) : sums[name]))))),
+      h("div", { class: "pl-acts" }, acts(cells)),
+      h("table", { class: "pl-cells" }, h("thead", {}, h("tr", {}, ["cell", "households", "incidents_year", "area_m2"].map((name) => h("th", { t: name })))), h("tbody", {}, cells.slice(0, MOST_ROWS).map(row))),
+      cells.length > MOST_ROWS ? h("p", { class: "pl-soft" }, say("andMore", { count: cells.length - MOST_ROWS })) : null,
+    );
+  }
+
+  function acts(cells) {
+    const one = cells.length === 1;
+    const upper = state.shown !== state.leafLevel;
+    const made = [button("zoomTo", () => tools.goToSelection())];
+    if (!state.isOpen) return made;
+    if (!one) made.push(button("merge", () => tools.take("merge")));
+    made.push(button("hand", () => tools.take("hand")));
+    if (one) made.push(button("rename", () => tools.rename()));
+    made.push(button("setKind", () => tools.setKind()));
+    if (one && upper) made.push(button("split", () => tools.take("split")), button("create", () => tools.create()), button("retire", () => tools.confirmed("retire")));
+    if (one) made.push(button("give_away", () => tools.confirmed("give_away")));
+    made.push(button("lock", () => tools.take("lock")));
+    return made;
+  }
+
+  /** Before and after of the cells that the last change touched. */
+  function showLast() {
+    const figures = state.last?.figures || [];
+    if (!figures.length) return fill(last);
+    const shown = figures.slice(0, 12).map(({ cell, before, after }) => {
+      const known = map.cells.find(cell);
+      const name = known?.get("name") || cell[1];
+      const level = state.levelOf(cell[0]);
+      return h("tr", {}, h("td", {}, h("b", {}, name), h("small", {}, `${level ? levelName(level) : ""} ${cell[1]}`)), ["households", "incidents_year", "area_m2"].map((at) => difference(at, before, after)));
+    });
+    return fill(
+      last,
+      h("h2", { t: "beforeAfter" }),
+      h("table", { class: "pl-cells" }, h("thead", {}, h("tr", {}, ["cell", "households", "incidents_year", "area_m2"].map((name) => h("th", { t: name })))), h("tbody", {}, shown)),
+      figures.length > 12 ? h("p", { class: "pl-soft" }, say("andMore", { count: figures.length - 12 })) : null,
+    );
+  }
+
+  for (const news of ["selection", "shown", "plan"]) state.on(news, showSelection);
+  state.on("changed", (answer) => answer && (showSelection(), showLast()));
+  onLanguage(() => (showSelection(), showLast()));
+  showSelection();
+  return h("div", {}, box, last);
+}
+
+/** A figure after a change, with the step from before. */
+export function difference(name, before, after) {
+  const [was, is] = [before?.[name], after?.[name]];
+  if (!after) return h("td", { class: "gone" }, h("s", {}, FIGURES[name](was)));
+  const step = before ? is - was : null;
+  if (step === null) return h("td", { class: "fresh" }, FIGURES[name](is), h("small", { t: "newCell" }));
+  const same = Math.abs(step) < (name === "area_m2" ? 0.5 : 1e-9);
+  const sign = step > 0 ? "+" : "−";
+  return h("td", {}, FIGURES[name](is), same ? null : h("small", { class: step > 0 ? "up" : "down" }, `${sign}${FIGURES[name](Math.abs(step))}`));
+}
+

@@ -1,0 +1,120 @@
+/* Publishing: a date, a note, and the findings in the way. Errors block until they are mended or accepted with a reason. */
+
+import { button, dialog, fill, h, notice } from "./dom.js";
+import { either, say } from "./i18n.js";
+
+/** First of the next month, which is when the districts change over. */
+function nextMonth() {
+  const now = new Date();
+  const first = new Date(now.getFullYear(), now.getMonth() + 1, 1);
+  const two = (value) => String(value).padStart(2, "0");
+  return `${first.getFullYear()}-${two(first.getMonth() + 1)}-${two(first.getDate())}`;
+}
+
+/** Moment with the reader's offset from UTC, as the server wants it. */
+function withOffset(date, time) {
+  const at = new Date(`${date}T${time || "00:00"}`);
+  const offset = -at.getTimezoneOffset();
+  const two = (value) => String(Math.floor(Math.abs(value))).padStart(2, "0");
+  return `${date}T${time || "00:00"}:00${offset < 0 ? "-" : "+"}${two(offset / 60)}:${two(offset % 60)}`;
+}
+
+export function publishDialog(state, api, findings, actions) {
+  if (!state.isOpen) return;
+  const date = h("input", { type: "date", value: nextMonth(), required: true });
+  const time = h("input", { type: "time", value: "00:00", required: true });
+  const now = h("input", { type: "checkbox", on: { change: () => (date.disabled = time.disabled = now.checked) } });
+  const note = h("textarea", { rows: 3, maxLength: 2000, tHolder: "publishNote", required: true });
+  const inTheWay = h("ul", { class: "pl-findings" });
+  const problem = h("div", {});
+  const go = button("publish", () => publish(), { class: "primary" });
+
+  function showFindings(list) {
+    const errors = list.filter((finding) => finding.severity === "error" && !finding.waived);
+    go.disabled = errors.length > 0;
+    const rows = list.filter((finding) => !finding.waived && finding.severity !== "info").sort((a, b) => (a.severity < b.severity ? -1 : 1)).slice(0, 50);
+    fill(
+      inTheWay,
+      rows.map((finding) => h(
+        "li",
+        { class: finding.severity },
+        h("p", {}, h("b", { t: finding.severity }), ` ${either(finding.message_zh, finding.message)}`),
+        h("span", { class: "pl-row" }, button("showPlace", () => (box.done(), findings.goTo(finding)), { class: "pl-quiet" }), finding.severity === "error" ? waiving(finding) : null),
+      )),
+      errors.length ? h("li", { class: "pl-bad" }, say("blocked", { count: errors.length })) : null,
+      rows.length ? null : h("li", { class: "pl-empty", t: "nothingInTheWay" }),
+    );
+  }
+
+  /** Accept a finding here: the reason is asked for in its place. */
+  function waiving(finding) {
+    const why = h("input", { type: "text", maxLength: 1000, tHolder: "waiveWhy", hidden: true });
+    const waive = button("waive", async () => {
+      if (why.hidden) {
+        why.hidden = false;
+        why.focus();
+        return;
+      }
+      if (!why.value.trim()) return;
+      try {
+        await api.waive(finding.rule, finding.cells, why.value.trim());
+        await check();
+      } catch (error) {
+        fill(problem, h("p", { class: "pl-bad", role: "alert" }, error.reason || error.message));
+      }
+    }, { class: "pl-quiet" });
+    return [why, waive];
+  }
+
+  async function check() {
+    fill(inTheWay, h("li", { class: "pl-soft", t: "checking" }));
+    go.disabled = true;
+    try {
+      showFindings((await api.findings("all")).findings);
+    } catch (error) {
+      fill(inTheWay, h("li", { class: "pl-bad" }, error.reason || error.message));
+      go.disabled = false;
+    }
+  }
+
+  async function publish() {
+    if (!note.value.trim()) return note.focus();
+    go.disabled = true;
+    fill(problem, h("p", { class: "pl-soft", t: "publishing" }));
+    try {
+      const wanted = { note: note.value.trim() };
+      if (!now.checked) wanted.valid_from = withOffset(date.value, time.value);
+      const edition = await api.publish(state.revision, wanted);
+      done(edition);
+    } catch (error) {
+      fill(problem, h("p", { class: "pl-bad", role: "alert" }, error.reason || error.message));
+      if (error.problem?.findings) showFindings(error.problem.findings);
+      else if (error.status === 409) await actions.missed().then((changes) => changes.length && actions.others(changes));
+      go.disabled = false;
+    }
+    return undefined;
+  }
+
+  async function done(edition) {
+    box.done();
+    state.plan = await api.read();
+    state.tell("plan");
+    notice(say("published"));
+    const number = edition.id ?? edition.edition_id ?? state.plan.published_edition_id;
+    const after = dialog("published", [
+      h("p", { t: "publishedSays", tArgs: { number: number ?? "" } }),
+      h("p", { class: "pl-row" }, h("a", { class: "primary", href: "/maps/staffing", t: "toMap" }), h("a", { href: "/planner", t: "plans" })),
+    ], [button("close", () => after.done())]);
+  }
+
+  const form = h(
+    "div",
+    { class: "pl-form" },
+    h("label", {}, h("span", { t: "validFrom" }), date, time),
+    h("label", { class: "pl-check" }, now, h("span", { t: "atOnce" })),
+    h("label", { class: "wide" }, h("span", { t: "note" }), note),
+  );
+  const box = dialog("publish", [form, h("h3", { t: "inTheWay" }), inTheWay, problem], [button("cancel", () => box.done()), go]);
+  box.classList.add("large");
+  check();
+}
