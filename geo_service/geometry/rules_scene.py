@@ -54,7 +54,8 @@ class SceneCell:
     area_class : str
         urban, rural or "".
     shape : Polygon, MultiPolygon or None
-        Of a leaf, EPSG:4326; None for a cell of leaves.
+        Of a leaf, EPSG:4326; None for a cell of leaves. Together they are a tiling whose edges match, as
+        :class:`~geo_service.geometry.fabric.Fabric` gives it: a vertex on a border stands in both cells.
     households, residents, buildings : int or None
         Of a leaf; None when unknown. Those of other cells are sums.
     overlay : bool
@@ -213,8 +214,7 @@ class Scene:
         above = {up for key in touched for scene in (self, after) for up in scene.line_up(key)}
         redrawn = {up for up in above if _land_differs(self, after, up, touched)}
         after._forget(above, redrawn)  # noqa: SLF001 - of our own kind
-        if self._index:
-            after._index.extend(_index_after(self._index[0], touched, changed))  # noqa: SLF001 - of our own kind
+        after._index.extend(_index_after(self._leaf_index(), touched, changed))  # noqa: SLF001 - of our own kind
         return after
 
     def _forget(self, people_of: set[Key], outlines_of: set[Key]) -> None:
@@ -316,9 +316,12 @@ class Scene:
 
     def leaves_touching(self, shape: BaseGeometry) -> list[Key]:
         """Return the leaves that meet a shape, its border included."""
+        return self._leaf_index().touching(shape)
+
+    def _leaf_index(self) -> LeafIndex:
         if not self._index:
             self._index.append(LeafIndex.of(self.cells.values()))
-        return self._index[0].touching(shape)
+        return self._index[0]
 
     # --------------------------------------------------------------------------------------------- words
 

@@ -3,9 +3,11 @@
 import numpy as np
 import shapely
 
+from geo_service.geometry import rules
 from geo_service.geometry.rules_ground import Ground
 from geo_service.geometry.rules_scene import Scene, SceneCell
-from geo_service.model import Level
+from geo_service.geometry.rules_settings import RuleSetting, RuleSettings
+from geo_service.model import Level, Severity
 from tests.geometry.tilings import square, units
 
 LEVELS = (
@@ -112,3 +114,12 @@ def one_by_one(geoms):
     out = np.empty(len(geoms), dtype=object)
     out[:] = list(geoms)
     return out
+
+
+def only(rule, severity=Severity.ERROR, **numbers):
+    """Settings with one rule alone, for every cell."""
+    return RuleSettings((RuleSetting(rule, severity, numbers=numbers),))
+
+
+def found(place, rule, cells=None, **numbers):
+    return rules.check(place, cells, only(rule, **numbers))
