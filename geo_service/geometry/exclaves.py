@@ -157,9 +157,15 @@ class Belonging:
 
     @classmethod
     def of(
-        cls, leaf_geoms: Geoms, group: ArrayLike, n_groups: int, households: ArrayLike | None = None
+        cls,
+        leaf_geoms: Geoms,
+        group: ArrayLike,
+        n_groups: int,
+        households: ArrayLike | None = None,
+        *,
+        segments: Segments | None = None,
     ) -> "Belonging":
-        """Measure who borders on whom.
+        """Measure who borders on whom; segments of the same leaves, where there are any, save the proof.
 
         Raises
         ------
@@ -171,7 +177,9 @@ class Belonging:
         homes = np.zeros(n, np.int64) if households is None else np.asarray(households, dtype=np.int64)
         if upper.shape != (n,) or homes.shape != (n,):
             raise InvalidInputError(f"{n} leaves need as many upper cells and counts of households.")
-        pair, shared_m, outer_m = shared_borders(Fabric.from_polygons(shapes).segments(), n)
+        if segments is None:
+            segments = Fabric.from_polygons(shapes).segments()
+        pair, shared_m, outer_m = shared_borders(segments, n)
         return cls(shapes, upper, n_groups, homes, area_m2(shapes), pair, shared_m, outer_m)
 
     def parts(self, group: Ints | None = None) -> Ints:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from geo_service.errors import InvalidInputError
 from geo_service.geometry.exclaves import Belonging, exclave_index, interleavings, propose_swaps
+from geo_service.geometry.fabric import Fabric
 from geo_service.geometry.measure import area_m2, length_m
 from tests.geometry.scenes import SIZE, one_by_one
 from tests.geometry.tilings import compact_tiling, square
@@ -92,6 +93,15 @@ def test_the_main_part_is_where_people_live():
     land = table(["ABAAA"], households=[50, 1, 1, 1, 1])
     one = exclave_index(land)[0]
     assert one.exclaves[0].leaves == (2, 3, 4)
+
+
+def test_segments_at_hand_are_taken():
+    land = table(["AAB", "ABB"])
+    again = Belonging.of(land.shapes, land.group, 2, segments=Fabric.from_polygons(land.shapes).segments())
+    assert (again.pair == land.pair).all()
+    assert (again.shared_m == land.shared_m).all()
+    around = length_m(land.shapes).sum()
+    assert 2 * again.shared_m.sum() + again.outer_m.sum() == pytest.approx(around)
 
 
 def test_arrays_of_other_lengths_are_refused():
