@@ -9,6 +9,7 @@ import typer
 from geo_service.cli import common, serve
 from geo_service.services import demoing
 from geo_service.settings import Settings
+from geo_service.store import cluster_databases
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -17,12 +18,15 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 def command(
     size: Annotated[str, typer.Option(help="town (340 micro-grids) or county (14,199).")] = "county",
     no_serve: Annotated[bool, typer.Option("--no-serve", help="Prepare everything, then stop.")] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Begin with an empty database; the former is kept beside it.")
+    ] = False,
 ) -> None:
     """Make the demo county and serve it.
 
     Cells, streets, staff and a year of incidents are generated, coverage is computed, maps are served.
 
-    What is there already is left as it is: the second time this takes seconds.
+    What is there already is left as it is, unless --fresh is given: the second time this takes seconds.
 
     Example: geo-service demo --size town
     """
@@ -34,7 +38,10 @@ def command(
         serve.check_port(settings.host, settings.port)  # before minutes of work, not after them
     with ExitStack() as span:  # the server is not stopped between the making and the serving
         with common.progress("starting the database"):
-            span.enter_context(common.database_address(settings))
+            url = span.enter_context(common.database_address(settings))
+        if fresh:
+            kept = cluster_databases.set_aside(url)
+            common.talk.print(f"the former database is kept as {kept}", markup=False)
         common.talk.print(prepare("town" if size == "town" else "county"), markup=False, soft_wrap=True)
         if not no_serve:
             serve.run(settings)

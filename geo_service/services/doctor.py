@@ -26,7 +26,7 @@ from geo_service.store.cluster import Cluster
 from geo_service.store.cluster_binaries import MIN_MAJOR
 from geo_service.store.cluster_facts import DatabaseFacts, read_facts
 from geo_service.store.database import Database
-from geo_service.store.migrate import EXTENSIONS, current, head
+from geo_service.store.migrate import EXTENSIONS, REMEDY, current, head, lacking
 
 MIN_POSTGIS = (3, 3)
 _GIB = 2**30
@@ -85,10 +85,16 @@ def schema_revision(url: str) -> str | None:
     UnavailableError
         When the database does not answer.
     """
+    return _look_at_schema(url)[0]
+
+
+def _look_at_schema(url: str) -> tuple[str | None, list[str]]:
+    """Return the revision, and what a database of the newest revision lacks all the same."""
     database = Database.connect(url, read_size=1, write_size=1, application="geo-service doctor")
     try:
         with database.reading() as connection:
-            return current(connection)
+            revision = current(connection)
+            return revision, lacking(connection) if revision == head() else []
     finally:
         database.close()
 
@@ -320,8 +326,11 @@ def _server(facts: DatabaseFacts) -> Iterator[Check]:
 
 
 def _schema(url: str) -> Iterator[Check]:
-    revision, newest = schema_revision(url), head()
-    if revision == newest:
+    (revision, missing), newest = _look_at_schema(url), head()
+    if missing:
+        found = f"made by an unreleased version of the program; it lacks {', '.join(missing[:5])}"
+        yield Check("schema", State.FAIL, found, REMEDY)
+    elif revision == newest:
         yield Check("schema", State.OK, f"revision {revision}, the newest")
     else:
         yield Check(

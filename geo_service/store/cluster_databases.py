@@ -167,7 +167,7 @@ def restore(
         _fill(binaries, sibling_url(url, fresh), file, contents)
         if before_swap is not None:
             before_swap(sibling_url(url, fresh))
-        return _swap(admin_url, name, fresh)
+        return _swap(admin_url, name, fresh, f"{name[:48]}_before_restore")
     except (psycopg.Error, ClusterError) as failure:
         reason = failure.detail if isinstance(failure, ClusterError) else str(failure).splitlines()[0]
         raise InvalidInputError(
@@ -176,6 +176,24 @@ def restore(
     finally:
         with _connect(admin_url) as connection:
             _drop(connection, fresh)
+
+
+def set_aside(url: str) -> str:
+    """Put an empty database in the place of one, which is kept for good as ``<name>_aside_<8 digits>``.
+
+    Returns
+    -------
+    str
+        Name of the database that holds the former state.
+    """
+    name = str(conninfo_to_dict(url)["dbname"])
+    admin_url, mark = sibling_url(url, "postgres"), secrets.token_hex(4)
+    fresh = f"{name[:40]}_fresh_{mark}"
+    create(admin_url, fresh)
+    try:
+        return _swap(admin_url, name, fresh, f"{name[:40]}_aside_{mark}")
+    finally:
+        drop(admin_url, fresh)  # it has another name by now, unless the swap failed
 
 
 def _contents(binaries: Binaries, file: Path) -> tuple[str, list[str]]:
@@ -208,9 +226,8 @@ def sibling_url(url: str, database: str) -> str:
     return f"{parts.scheme}://{parts.netloc}/{database}" + (f"?{parts.query}" if parts.query else "")
 
 
-def _swap(admin_url: str, name: str, fresh: str) -> str:
-    """Put ``fresh`` in the place of ``name``; nobody can come in between."""
-    kept = f"{name[:48]}_before_restore"
+def _swap(admin_url: str, name: str, fresh: str, kept: str) -> str:
+    """Put ``fresh`` in the place of ``name``, which becomes ``kept``; nobody can come in between."""
     with _connect(admin_url) as connection:
         _drop(connection, kept)
         for database in (name, fresh):

@@ -6,12 +6,16 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import CheckConstraint, Connection, Engine, text
+from sqlalchemy.dialects.postgresql import ExcludeConstraint
 
 from geo_service.errors import UnavailableError
+from geo_service.store import plan_tables
 
 MIGRATION_LOCK = 0x6E0_5E4
 EXTENSIONS = ("postgis", "btree_gist")
+#: What helps a database that :func:`lacking` finds something about.
+REMEDY = "geo-service demo --fresh makes the demo anew and keeps the former database beside it"
 
 
 def _config() -> Config:
@@ -33,6 +37,30 @@ def current(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
+def lacking(connection: Connection) -> list[str]:
+    """Return the columns and constraints of this program that a database at the newest revision lacks.
+
+    It has them all, unless a version made it that was never released: until then a migration may change.
+    """
+    there = connection.execute(
+        text("""
+            select relname || '.' || attname from pg_attribute join pg_class on pg_class.oid = attrelid
+            where relnamespace = 'public'::regnamespace and attnum > 0 and not attisdropped
+            union all
+            select conname from pg_constraint where connamespace = 'public'::regnamespace
+        """)
+    )
+    tables = plan_tables.plan.metadata.tables.values()
+    said = {f"{table.name}.{column.name}" for table in tables for column in table.columns}
+    said |= {
+        str(constraint.name)
+        for table in tables
+        for constraint in table.constraints
+        if isinstance(constraint, CheckConstraint | ExcludeConstraint)
+    }
+    return sorted(said.difference(there.scalars()))
+
+
 def migrate(engine: Engine) -> tuple[str | None, str]:
     """Create the extensions and apply what is missing, in one transaction.
 
@@ -44,7 +72,7 @@ def migrate(engine: Engine) -> tuple[str | None, str]:
     Raises
     ------
     UnavailableError
-        The database was made by a newer version of the program.
+        The database was made by a newer version of the program, or by one that was never released.
     """
     with engine.begin() as connection:
         connection.execute(text("set local lock_timeout = 0"))  # who comes second waits for the first
@@ -62,4 +90,10 @@ def migrate(engine: Engine) -> tuple[str | None, str]:
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+        if missing := lacking(connection):
+            raise UnavailableError(
+                f"the database was made by an unreleased version of the program and lacks {missing[0]}"
+                + (f" and {len(missing) - 1} more" if missing[1:] else "")
+                + f"; {REMEDY}"
+            )
         return before, head()

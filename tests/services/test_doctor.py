@@ -74,6 +74,21 @@ def test_a_schema_that_is_behind(settings, home):
     cluster.drop_database("behind")
 
 
+def test_a_schema_of_an_unreleased_version(settings, home):
+    cluster = Cluster(home)
+    url = cluster.create_database("unreleased")
+    database = Database.connect(url)
+    migrate(database.write)
+    with database.writing() as connection:
+        connection.exec_driver_sql("alter table incident drop column category")
+    database.close()
+    found = look(settings.model_copy(update={"database_url": Settings(database_url=url).database_url}))
+    assert found["schema"].state is State.FAIL
+    assert "lacks incident.category" in found["schema"].found
+    assert "geo-service demo --fresh" in found["schema"].remedy
+    cluster.drop_database("unreleased")
+
+
 def test_a_database_without_extensions(settings, home):
     cluster = Cluster(home)
     url = cluster.create_database("bare", template="template0")

@@ -453,6 +453,17 @@ def test_what_the_caller_refuses_is_not_swapped_in(place, tmp_path):
     assert scalar(place.url(), "SELECT count(*) FROM place") == 499
 
 
+def test_a_database_is_set_aside_and_an_empty_one_takes_its_place(place):
+    kept = cluster_databases.set_aside(place.url())
+    there = "SELECT count(*) FROM pg_class WHERE relname = 'place'"
+    assert scalar(place.url(), there) == 0
+    assert scalar(place.url(kept), "SELECT count(*) FROM place") == 500
+    assert scalar(place.url(), "SELECT datallowconn FROM pg_database WHERE datname = 'geo'")
+    assert cluster_databases.set_aside(place.url()) != kept  # nothing is lost the second time
+    left = "SELECT count(*) FROM pg_database WHERE datname LIKE 'geo_fresh%'"
+    assert scalar(place.url(kept), left) == 0
+
+
 def test_a_restore_killed_while_it_kept_everybody_out_is_healed(running):
     execute(running.url("postgres"), "ALTER DATABASE geo WITH ALLOW_CONNECTIONS false")
     with pytest.raises(psycopg.OperationalError, match="not currently accepting"):

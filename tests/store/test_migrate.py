@@ -52,6 +52,18 @@ def test_a_newer_database_is_refused(database: Database) -> None:
         migrate.migrate(database.write)
 
 
+def test_a_database_of_an_unreleased_version_is_refused_with_what_to_do(database: Database) -> None:
+    with database.reading() as connection:
+        assert migrate.lacking(connection) == []
+    with database.writing() as connection:
+        connection.exec_driver_sql("alter table incident drop column source_id cascade")
+        connection.exec_driver_sql("alter table plan drop constraint ck_plan_status_is_known")
+    with database.reading() as connection:
+        assert migrate.lacking(connection) == ["ck_plan_status_is_known", "incident.source_id"]
+    with pytest.raises(migrate.UnavailableError, match=r"lacks ck_\w+ and 1 more; .*demo --fresh"):
+        migrate.migrate(database.write)
+
+
 def test_reading_cannot_write(database: Database) -> None:
     with pytest.raises(DBAPIError), database.reading() as connection:
         connection.exec_driver_sql(
