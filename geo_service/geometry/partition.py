@@ -48,7 +48,8 @@ _OFF_TODAY = 3.0  # what it costs, at keep_lines = 1, to cut none of today's bor
 _BALANCE = 0.3
 _HOT, _COLD = 0.02, 0.0015  # hotter frays the groups, and cooling takes too long; colder changes nothing more
 _STEPS_A_PIECE = 1200
-_MIN_STEPS, _MAX_STEPS = 60_000, 4_000_000
+_MIN_STEPS, _MAX_STEPS = 60_000, 6_000_000  # for a run; for all runs together
+_SMALL = 5_000  # up to so many pieces one more division is made than is asked for, and the worst left out
 _STRETCHES = 8
 _MAX_PLACES = 20
 
@@ -298,15 +299,18 @@ class _Task:
         """Draft, anneal the best drafts, and return the best of what came out, each once."""
         tell = progress or (lambda _share: None)
         tell(0.0)
-        runs = 1 if len(self.target) == len(self.shares) else alternatives + 1
+        runs = alternatives + (len(self.pieces) <= _SMALL)
+        if len(self.target) == len(self.shares):  # each bank is a group
+            runs = 1
         found = self._drafts(seed, runs)
         tell(0.1)
         size = len(self.pieces) * _STEPS_A_PIECE * effort
-        stretch = max(1, round(min(max(size, _MIN_STEPS), _MAX_STEPS) / _STRETCHES))
+        steps = min(max(size, _MIN_STEPS * effort), _MAX_STEPS * effort / runs)
+        stretch = max(1, round(steps / _STRETCHES))
         done: dict[bytes, tuple[int, float, Int32]] = {}
         for run in range(runs):
             group = found[run % len(found)].copy()
-            state = np.array([seed * 1_000_003 + run + 1], dtype=np.uint64)
+            state = np.array([(seed * 1_000_003 + run + 1) % 2**64], dtype=np.uint64)
             best = (*self._worth(group), group.copy())
             for turn in range(_STRETCHES):
                 met = self._anneal(group, turn, stretch, state)
@@ -321,12 +325,12 @@ class _Task:
     def _drafts(self, seed: int, runs: int) -> list[Int32]:
         """Return the best first drafts, at most one for each run; today's among them if lines are kept."""
         count = min(max(2, 20_000 // max(1, len(self.pieces))), 2 * runs) if runs > 1 else 1
-        dear = self.cost - min(0.0, float(self.cost.min(initial=0.0)))
-        dear = dear + 0.02 * float(dear.max(initial=0.0))
+        least = min(0.0, float(self.cost.min(initial=0.0)))
+        dear = self.cost - least + _border_shares(self.pieces, len(self.target))  # short borders are compact
         drafts = list(islice(metis_drafts(self.pieces, self.bank, self.shares, dear, seed=seed), count))
         drafts.sort(key=self._worth)
         kept = today(self.pieces, self.bank, self.shares)
-        if kept is not None and float(self.cost.min(initial=0.0)) < 0.0:  # today's borders are worth keeping
+        if kept is not None and least < 0.0:  # today's borders are worth keeping
             drafts.insert(0, kept)
         return drafts[:runs]
 
@@ -370,16 +374,21 @@ def _cut_costs(pieces: Pieces, count: int, keep_lines: float, along_lines: float
     """Return what it costs to cut along each pair's border.
 
     Off the lines by length; today's borders are paid back, and others charged, as much as they are to be
-    kept. The unit is the whole length of border that ``count`` equal hexagons would have inside.
+    kept.
     """
-    hexagons_m = 1.861 * math.sqrt(float(pieces.area_m2.sum()) * count)
-    share = pieces.border_m * (count / max(hexagons_m, 1e-9))
+    share = _border_shares(pieces, count)
     a, b = pieces.current[pieces.pairs[:, 0]], pieces.current[pieces.pairs[:, 1]]
     known = (a != NO_GROUP) & (b != NO_GROUP)
     keep = np.where(known, np.where(a != b, -1.0, 1.0), 0.0)
     off_line = ~(pieces.along_line | pieces.barrier)
     cost = share * (_OFF_LINE * along_lines**2 * off_line + _OFF_TODAY * keep_lines * keep)
     return np.asarray(cost, dtype=np.float64)
+
+
+def _border_shares(pieces: Pieces, count: int) -> Floats:
+    """Return the length of each pair's border as a share of half a hexagon's, ``count`` equal ones."""
+    hexagon_m = 1.861 * math.sqrt(float(pieces.area_m2.sum()) / count)
+    return np.asarray(pieces.border_m / max(hexagon_m, 1e-9), dtype=np.float64)
 
 
 def _numbered(pieces: Pieces, group: Int32) -> Int32:

@@ -218,9 +218,11 @@ def anneal(
         for e in range(ptr[i], ptr[i + 1]):
             if group[neighbour[e]] == g:
                 perimeter[g] -= border_m[e]
+    own_cost = np.zeros(k)
     cost, n_outside = 0.0, 0
     for g in range(k):
-        cost += group_cost(total[g], area[g], perimeter[g], target[g], low, high, balance)
+        own_cost[g] = group_cost(total[g], area[g], perimeter[g], target[g], low, high, balance)
+        cost += own_cost[g]
         n_outside += total[g] < low or total[g] > high
     listed, place = np.empty(n, np.int32), np.full(n, -1, np.int32)
     count: Any = 0
@@ -263,23 +265,13 @@ def anneal(
         source_perimeter = perimeter[source] - perimeter_m[piece] + 2.0 * with_source
         goal_perimeter = perimeter[goal] + perimeter_m[piece] - 2.0 * with_goal
         source_total, goal_total = total[source] - weight[piece], total[goal] + weight[piece]
-        change = (
-            cut
-            + group_cost(
-                source_total,
-                area[source] - area_m2[piece],
-                source_perimeter,
-                target[source],
-                low,
-                high,
-                balance,
-            )
-            + group_cost(
-                goal_total, area[goal] + area_m2[piece], goal_perimeter, target[goal], low, high, balance
-            )
-            - group_cost(total[source], area[source], perimeter[source], target[source], low, high, balance)
-            - group_cost(total[goal], area[goal], perimeter[goal], target[goal], low, high, balance)
+        source_cost = group_cost(
+            source_total, area[source] - area_m2[piece], source_perimeter, target[source], low, high, balance
         )
+        goal_cost = group_cost(
+            goal_total, area[goal] + area_m2[piece], goal_perimeter, target[goal], low, high, balance
+        )
+        change = cut + source_cost + goal_cost - own_cost[source] - own_cost[goal]
         if change > 0.0 and chance(state) >= math.exp(-change / temperature):
             continue
         stamp += 1
@@ -294,6 +286,7 @@ def anneal(
         area[source] -= area_m2[piece]
         area[goal] += area_m2[piece]
         perimeter[source], perimeter[goal] = source_perimeter, goal_perimeter
+        own_cost[source], own_cost[goal] = source_cost, goal_cost
         cost += change
         count = _update_border(piece, ptr, neighbour, open_border, group, listed, place, count)
         for e in range(begin, end):
