@@ -103,10 +103,25 @@ def test_two_workers_on_a_private_postgis_of_their_own(start: Start, tmp_path: P
     key = admin_key_in(service.said)
     for _ in range(8):
         assert service.get("/v1/me", Authorization=f"Bearer {key}")[0] == 200
+    kill_the_database(service, cluster)
+    for _ in range(8):  # both workers, over connections that they held before
+        assert service.get("/v1/me", Authorization=f"Bearer {key}")[0] == 200
     assert service.end() == 0
     assert "Traceback" not in service.said
+    assert "the private database has died; starting it again" in service.said
     assert not cluster.status().running
     assert service.said.count(key) == 1
+
+
+def kill_the_database(service: Running, cluster: Cluster) -> None:
+    """End PostgreSQL as a lack of memory would, and wait until the service has brought it up again."""
+    killed = cluster.status().pid
+    assert killed is not None
+    os.kill(killed, signal.SIGKILL)
+    deadline = time.monotonic() + START_S
+    while not (cluster.status().pid not in {None, killed} and service.get("/health/ready")[0] == 200):
+        assert time.monotonic() < deadline, service.said
+        time.sleep(0.1)
 
 
 def admin_key_in(said: str) -> str:
