@@ -8,6 +8,8 @@ import orjson
 import shapely
 from shapely.geometry.base import BaseGeometry
 
+from geo_service.geometry.rules import NOT_TO_WAIVE, Judged
+from geo_service.geometry.rules_scene import cell_key
 from geo_service.planning.register import CellKey, CellRecord
 from geo_service.planning.verbs import VERBS
 from geo_service.services.plan_state import PlanState
@@ -50,7 +52,25 @@ def change_object(row: ChangeRow) -> dict[str, Any]:
     }
 
 
-def changed_object(changed: Changed, state: PlanState) -> dict[str, Any]:
+def finding_object(judged: Judged) -> dict[str, Any]:
+    """Return a finding with its place and the waiver that covers it."""
+    finding = judged.finding
+    return {
+        "rule": finding.rule,
+        "severity": finding.severity.value,
+        "message": finding.message,
+        "message_zh": finding.message_zh,
+        "remedy": finding.remedy,
+        "remedy_zh": finding.remedy_zh,
+        "cells": [list(cell_key(cell)) for cell in finding.cells],
+        "geometry": geometry_objects([finding.shape])[0],
+        "numbers": dict(finding.numbers),
+        "can_be_waived": finding.rule not in NOT_TO_WAIVE,
+        "waived": judged.waiver.as_dict() if judged.waiver else None,
+    }
+
+
+def changed_object(changed: Changed, state: PlanState, findings: list[Judged]) -> dict[str, Any]:
     """Return what a change did: the cells as they are now, those that are gone, figures before and after."""
     register = state.redraw.register
     live = [key for key in changed.cells if register.get(key) is not None]
@@ -69,6 +89,7 @@ def changed_object(changed: Changed, state: PlanState) -> dict[str, Any]:
             }
             for key in changed.cells
         ],
+        "findings": [finding_object(finding) for finding in findings],
         "also": [change_object(row) for row in changed.missed],
     }
 

@@ -60,6 +60,10 @@ class Tally:
         """Return a tally that goes its own way from here."""
         return Tally(self._layers, self._leaf, self._size)
 
+    def counted(self, name: str) -> float:
+        """Return the sum of a figure over all points, those in no leaf as well."""
+        return float(sum(layer.figures[name].sum() for layer in self._layers if name in layer.figures))
+
     def of(self, leaves: Iterable[int]) -> dict[str, float]:
         """Return the sum of each figure over some leaves."""
         numbers = [leaf for leaf in leaves if leaf < self._size]

@@ -15,7 +15,7 @@ from geo_service.services.importing import Say, silent
 from geo_service.services.intake import take_in
 from geo_service.services.publishing import publish
 from geo_service.services.tiling import Tilings
-from geo_service.store import boundaries, coverage, ground, roads, staffing
+from geo_service.store import barriers, boundaries, coverage, ground, roads, staffing
 from geo_service.store.database import Connection, Database
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ def load_demo(database: Database, size: Size, say: Say = silent) -> None:
         say("storing its buildings and staff", None)
         ground.replace_features(connection, f"demo {size}", _features(county))
         ground.replace_demand(connection, _demand(county))
+        barriers.replace(connection, f"demo {size}", county.barriers, county.crossings)
         _store_staff(connection, county)
     for start in range(0, len(county.incidents), CHUNK):
         say("placing a year of incidents", start / max(len(county.incidents), 1))

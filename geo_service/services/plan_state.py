@@ -13,6 +13,7 @@ from shapely.geometry.base import BaseGeometry
 
 from geo_service.geometry.codes import issue_like
 from geo_service.geometry.fabric import Fabric
+from geo_service.geometry.rules_scene import Scene
 from geo_service.geometry.workspace import FabricStars
 from geo_service.planning.redraw import Patch, Redraw
 from geo_service.planning.register import CellKey, CellRecord, Register
@@ -39,6 +40,8 @@ class PlanState:
         Households, residents, buildings and incidents of the last year by leaf.
     base : Tiling
         The edition that the plan starts from.
+    scene : Scene or None
+        What the rules look at; :mod:`geo_service.services.plan_findings` makes it and keeps it.
     """
 
     def __init__(self, base: Tiling, stars: FabricStars, taken: dict[str, set[str]], tally: Tally) -> None:
@@ -54,6 +57,8 @@ class PlanState:
         self._bounds = shapely.bounds(stars.polygons)
         self._outlines: dict[CellKey, BaseGeometry] = {}
         self._touched: set[CellKey] = set()
+        self._stale: set[CellKey] = set()
+        self.scene: Scene | None = None
 
     def _issue(self, level: str, parent: CellKey | None, count: int, taken: Collection[str]) -> list[str]:
         register = self.redraw.register
@@ -106,6 +111,7 @@ class PlanState:
             self._bounds[face] = space.polygon(face).bounds if space.exists(face) else np.nan
         cells = self.cells_of(patch)
         self._touched.update(cells)
+        self._stale.update(cells)
         for key in cells:
             self._outlines.pop(key, None)
 
@@ -144,6 +150,16 @@ class PlanState:
         before, now = self.redraw.space.base.polygons, self.redraw.space
         return leaves != self.base_leaves_of(key) or any(now.polygon(leaf) != before[leaf] for leaf in leaves)
 
+    def changed(self) -> list[CellKey]:
+        """Return the cells that are there and differ from the edition, in order."""
+        register = self.redraw.register
+        return [k for k in sorted(self._touched) if register.get(k) is not None and self.is_changed(k)]
+
+    def take_stale(self) -> set[CellKey]:
+        """Return the cells touched since the last call."""
+        stale, self._stale = self._stale, set()
+        return stale
+
     def bounds(self) -> list[float]:
         """Return west, south, east, north of all land."""
         low, high = np.nanmin(self._bounds[:, :2], axis=0), np.nanmax(self._bounds[:, 2:], axis=0)
@@ -155,7 +171,7 @@ class PlanState:
         register.depth(level)
         if bbox is None:
             return sorted(record.key for record in register if record.level == level)
-        found = set()
+        found: set[CellKey] = set()
         for leaf in self.leaves_in(bbox).tolist():
             found.update(key for key in register.path(redraw.key_of(leaf)) if key[0] == level)
         return sorted(found)

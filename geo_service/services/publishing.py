@@ -1,17 +1,23 @@
 """Publishing: a draft tiling becomes the edition in force, and incidents follow it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
+
+import numpy as np
+import pandas as pd
 
 from geo_service.errors import ConflictError, Fault, InvalidInputError
 from geo_service.model import Edition
 from geo_service.services.drafting import Draft
+from geo_service.services.lineage import Weighted, trace
 from geo_service.services.placing import Progress, follow
 from geo_service.services.tiling import Tiling, Tilings, index_leaves
-from geo_service.store import audit, boundaries, outbox, placements
+from geo_service.store import audit, boundaries, ground, lineage, outbox, placements, plan_ground
 from geo_service.store.database import Connection, Database
+
+_YEAR = timedelta(days=365)
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,7 @@ def publish(
     valid_from: datetime | None = None,
     supersede: bool = False,
     progress: Progress | None = None,
+    also: Callable[[Connection, int], None] | None = None,
 ) -> Published:
     """Write the draft as a new edition, in force from ``valid_from``.
 
@@ -43,7 +50,8 @@ def publish(
 
     One transaction: edition, cells, re-placement of incidents, audit and event are all there or none. Nearly
     all of it is done while reports come in; they wait only for its end, when the few that arrived meanwhile
-    are placed and the edition comes into force. ``progress`` is told how the re-placement goes on.
+    are placed and the edition comes into force. ``progress`` is told how the re-placement goes on; ``also``
+    is called with the edition's id to write more in the same transaction.
 
     Raises
     ------
@@ -65,6 +73,10 @@ def publish(
         tiling = Tiling.of(edition, boundaries.load_cells(connection, edition_id), index)
         placements.find_changed_leaves(connection, edition_id)
         placed = follow(connection, tiling, start, progress=progress)
+        if draft.base is not None:
+            lineage.add(connection, edition_id, _lineage(connection, tilings, draft.base, tiling, began))
+        if also is not None:
+            also(connection, edition_id)
         # from here on intake waits
         now = boundaries.lock_for_publishing(connection)
         start = _start(connection, draft, valid_from, now, supersede=supersede)
@@ -81,6 +93,20 @@ def _moment_after_intake(database: Database) -> datetime:
     """Wait for the reports that are just coming in; what is recorded later bears a later moment than this."""
     with database.writing() as connection:
         return boundaries.lock_for_publishing(connection)
+
+
+def _lineage(
+    connection: Connection, tilings: Tilings, base: int, tiling: Tiling, now: datetime
+) -> pd.DataFrame:
+    """Return what the cells of the base passed on to those of the new tiling."""
+    old = tilings.load(plan_ground.edition_of(connection, base))
+    demand = ground.demand(connection)
+    incidents_deg = plan_ground.incident_points(connection, now - _YEAR, now)
+    layers = [
+        Weighted(demand[["lon", "lat"]].to_numpy(dtype=float), demand["households"].to_numpy(dtype=float)),
+        Weighted(incidents_deg, np.ones(len(incidents_deg))),
+    ]
+    return trace(old, tiling, layers)
 
 
 def _start(

@@ -48,6 +48,26 @@ def demand(connection: Connection) -> pd.DataFrame:
     return pd.DataFrame(rows.all(), columns=["source_id", "lon", "lat", "households", "residents"])
 
 
+def buildings(connection: Connection) -> pd.DataFrame:
+    """Return every demand point as a building: name, shape (footprint, or else the point), counts."""
+    rows = connection.execute(
+        select(
+            func.coalesce(func.nullif(demand_point.c.address, ""), demand_point.c.source_id),
+            func.ST_AsBinary(func.coalesce(demand_point.c.footprint, demand_point.c.geom)),
+            demand_point.c.households,
+            demand_point.c.residents,
+        ).order_by(demand_point.c.id)
+    ).all()
+    return pd.DataFrame(
+        {
+            "name": [row[0] for row in rows],
+            "shape": pd.Series(bulk.from_wkb([bytes(row[1]) for row in rows]), dtype=object),
+            "households": [row[2] for row in rows],
+            "residents": [row[3] for row in rows],
+        }
+    )
+
+
 def demand_fingerprint(points: pd.DataFrame) -> bytes:
     """Return SHA-256 over places and counts."""
     columns = points[["lon", "lat", "households", "residents"]].to_numpy(dtype=np.float64)

@@ -1,4 +1,4 @@
-"""The tables of plans: drafts of a redraw, their changes in order, what was accepted, and what came of it."""
+"""The tables of plans: drafts of a redraw, what they must respect, what was accepted, what came of it."""
 
 from sqlalchemy import (
     CheckConstraint,
@@ -102,4 +102,27 @@ lineage = Table(
     CheckConstraint("kind in ('split', 'merge', 'transfer')", name="kind_is_known"),
     CheckConstraint("share_land between 0 and 1", name="land_is_a_share"),
     Index("ix_lineage_to_cell_id", "to_cell_id"),
+)
+
+barrier = Table(
+    "barrier",
+    metadata,
+    Column("id", Integer, Identity(always=True), primary_key=True),
+    # the import or generator it came from: a new import of the same source replaces its barriers
+    Column("source", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False, server_default=""),
+    geometry_column("LINESTRING"),
+    Index("ix_barrier_source", "source"),
+)
+
+crossing = Table(
+    "crossing",
+    metadata,
+    Column("id", Integer, Identity(always=True), primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False, server_default=""),
+    geometry_column("POINT"),
+    Index("ix_crossing_source", "source"),
 )

@@ -17,7 +17,7 @@ from geo_service.api.routing import Router
 from geo_service.api.state import AppState, State
 from geo_service.errors import ConflictError, Fault, InvalidInputError
 from geo_service.model import Principal, Role
-from geo_service.services import planning
+from geo_service.services import plan_findings, planning
 from geo_service.services.plan_state import PlanState
 from geo_service.services.planning import Changed
 from geo_service.store import boundaries, plans
@@ -37,11 +37,13 @@ PlanId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 JSON_ANSWER: dict[int | str, dict[str, Any]] = {200: {"content": {"application/json": {}}}}
 
 
-class _Body(BaseModel):
+class Body(BaseModel):
+    """A body that takes nothing unknown."""
+
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
-class NewPlan(_Body):
+class NewPlan(Body):
     """A plan to open."""
 
     name: str = Field(min_length=1, max_length=200)
@@ -49,7 +51,7 @@ class NewPlan(_Body):
     edition_id: int | None = Field(None, ge=1, le=2**31 - 1, description="Default: the edition in force")
 
 
-class OnRevision(_Body):
+class OnRevision(Body):
     """The revision that the caller knows."""
 
     revision: int = Field(ge=0, le=2**31 - 1)
@@ -62,7 +64,7 @@ class NewChange(OnRevision):
     arguments: dict[str, Any]
 
 
-class NewComment(_Body):
+class NewComment(Body):
     """A remark, perhaps on a place."""
 
     body: str = Field(min_length=1, max_length=2000)
@@ -71,7 +73,8 @@ class NewComment(_Body):
     )
 
 
-def _json(body: Any, revision: int, status: int = 200) -> Response:
+def json_answer(body: Any, revision: int, status: int = 200) -> Response:
+    """Return an answer whose ETag is the plan's revision."""
     content = orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY)
     return Response(content, status, {"ETag": f'"{revision}"'}, "application/json")
 
@@ -86,7 +89,7 @@ def open_plan(state: State, who: Planner, body: NewPlan) -> Response:
         edition_id=body.edition_id,
         who=who.name,
     )
-    return _json(plan_object(row), row.revision, 201)
+    return json_answer(plan_object(row), row.revision, 201)
 
 
 @router.get("/plans", responses=JSON_ANSWER, response_class=Response)
@@ -99,7 +102,7 @@ def list_plans(
     """List plans, the newest first."""
     with state.database.reading() as connection:
         rows = plans.every(connection, after=before, limit=min(limit, 100))
-    return _json({"plans": [plan_object(row) for row in rows]}, 0)
+    return json_answer({"plans": [plan_object(row) for row in rows]}, 0)
 
 
 @router.get("/plans/{plan_id}", responses=JSON_ANSWER, response_class=Response)
@@ -113,7 +116,7 @@ def get_plan(state: State, _: Reader, plan_id: PlanId) -> Response:
             "levels": _levels(connection, plan),
             "bounds": plan.bounds(),
         }
-    return _json(body, row.revision)
+    return json_answer(body, row.revision)
 
 
 def _levels(connection: Connection, plan: PlanState) -> list[dict[str, Any]]:
@@ -135,7 +138,7 @@ def _levels(connection: Connection, plan: PlanState) -> list[dict[str, Any]]:
 def drop_plan(state: State, who: Planner, plan_id: PlanId) -> Response:
     """Give a plan up; it stays readable."""
     row = planning.drop_plan(state.plans, plan_id, who=who.name)
-    return _json(plan_object(row), row.revision)
+    return json_answer(plan_object(row), row.revision)
 
 
 @router.get("/plans/{plan_id}/cells", responses=JSON_ANSWER, response_class=Response)
@@ -154,7 +157,7 @@ def cells(
         shown = keys[: min(limit, MAX_FEATURES)]
         body = feature_collection(plan, shown)
     body |= {"revision": row.revision, "numberMatched": len(keys), "numberReturned": len(shown)}
-    return _json(body, row.revision)
+    return json_answer(body, row.revision)
 
 
 def _box(bbox: str | None) -> tuple[float, float, float, float] | None:
@@ -187,7 +190,7 @@ def changes(
             rows = plans.changes(connection, plan_id, after)
         else:
             rows = plans.changes_since(connection, plan_id, since_revision)
-    return _json(
+    return json_answer(
         {"revision": row.revision, "changes": [change_object(change) for change in rows]}, row.revision
     )
 
@@ -232,8 +235,9 @@ def redo(state: State, who: Planner, plan_id: PlanId, body: OnRevision) -> Respo
 def _changed(state: AppState, plan_id: int, act: Any) -> Response:
     with state.plans.hold(plan_id):
         changed: Changed = act()
-        with planning.viewing(state.plans, plan_id) as (_, plan, _connection):
-            return _json(changed_object(changed, plan), changed.row.revision)
+        with planning.viewing(state.plans, plan_id) as (row, plan, connection):
+            findings = plan_findings.judge(connection, row, plan, changed.cells)
+            return json_answer(changed_object(changed, plan, findings), changed.row.revision)
 
 
 @router.get("/plans/{plan_id}/comments", responses=JSON_ANSWER, response_class=Response)
@@ -243,7 +247,7 @@ def comments(state: State, _: Reader, plan_id: PlanId) -> Response:
         row = plans.get(connection, plan_id)
         found = plans.comments(connection, plan_id)
     body = [{"id": c.id, "who": c.who, "at": c.at, "body": c.body, "place": c.place} for c in found]
-    return _json({"comments": body}, row.revision)
+    return json_answer({"comments": body}, row.revision)
 
 
 @router.post("/plans/{plan_id}/comments", status_code=201, responses=JSON_ANSWER, response_class=Response)
@@ -252,7 +256,7 @@ def add_comment(state: State, who: Reader, plan_id: PlanId, body: NewComment) ->
     with state.database.writing() as connection:
         row = plans.get(connection, plan_id)
         plans.add_comment(connection, plan_id, who=who.name, body=body.body, place=body.place)
-    return _json({"body": body.body}, row.revision, 201)
+    return json_answer({"body": body.body}, row.revision, 201)
 
 
 @router.get("/plans/{plan_id}/events", response_class=StreamingResponse)

@@ -82,3 +82,24 @@ CREATE TABLE lineage (
 
 CREATE INDEX ix_lineage_to_cell_id ON lineage (to_cell_id);
 
+CREATE TABLE barrier (
+    id INTEGER GENERATED ALWAYS AS IDENTITY,
+    source TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    name TEXT DEFAULT '' NOT NULL,
+    geom extensions.geometry(LINESTRING,4326) NOT NULL,
+    CONSTRAINT pk_barrier PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_barrier_source ON barrier (source);
+
+CREATE TABLE crossing (
+    id INTEGER GENERATED ALWAYS AS IDENTITY,
+    source TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    name TEXT DEFAULT '' NOT NULL,
+    geom extensions.geometry(POINT,4326) NOT NULL,
+    CONSTRAINT pk_crossing PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_crossing_source ON crossing (source);
