@@ -46,7 +46,7 @@ _WIDTHS = (0.1, 0.15, 0.2, 0.25, 0.33, 0.5)
 _OFF_LINE = 1.5  # what it costs, at along_lines = 1, to cut only where no line runs, for each group
 _OFF_TODAY = 3.0  # what it costs, at keep_lines = 1, to cut none of today's borders, for each group
 _BALANCE = 0.3
-_HOT, _COLD = 0.02, 0.0015  # hotter frays the groups, and cooling takes too long; colder changes nothing more
+_HOT, _COLD = 0.012, 0.001  # hotter frays the groups, and cooling takes too long; colder changes nothing more
 _STEPS_A_PIECE = 1200
 _MIN_STEPS, _MAX_STEPS = 60_000, 6_000_000  # for a run; for all runs together
 _SMALL = 5_000  # up to so many pieces one more division is made than is asked for, and the worst left out
