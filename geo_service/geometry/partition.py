@@ -292,6 +292,10 @@ class _Task:
         self.target = np.repeat(weights / shares, shares)
         self.cost = cost
         self.borders = pieces.borders()
+        # of one layout, writeable: for any other the kernel would be compiled once more
+        self.weight = np.array(pieces.weight, dtype=np.int64, order="C")
+        self.area_m2 = np.array(pieces.area_m2, dtype=np.float64, order="C")
+        self.perimeter_m = np.array(pieces.perimeter_m, dtype=np.float64, order="C")
 
     def solve(
         self, seed: int, alternatives: int, effort: float, progress: Progress | None
@@ -341,12 +345,12 @@ class _Task:
         best, _, _ = partition_flips.anneal(
             b.ptr,
             b.neighbour,
-            p.border_m[b.pair],
+            p.border_m[b.pair].astype(np.float64, copy=False),
             self.cost[b.pair],
             ~p.barrier[b.pair],
-            p.weight,
-            p.area_m2,
-            p.perimeter_m,
+            self.weight,
+            self.area_m2,
+            self.perimeter_m,
             group,
             self.target,
             self.band[0],
