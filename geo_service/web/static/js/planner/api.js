@@ -94,7 +94,7 @@ export class PlanApi {
   }
 
   waive(rule, cells, why, until) {
-    return request("POST", `${this.root}/waivers`, { rule, cells, why, ...(until ? { until } : {}) });
+    return request("POST", `${this.root}/waivers`, { rule, cells, why, until });
   }
 
   split(wanted) {
@@ -117,8 +117,9 @@ export class PlanApi {
     return request("POST", `${this.root}/publish`, wanted, { "if-match": `"${revision}"` });
   }
 
-  rebase() {
-    return request("POST", `${this.root}/rebase`, {});
+  /** Let the plan start from the edition in force, without the changes named in `drop`. */
+  rebase(revision, drop = []) {
+    return request("POST", `${this.root}/rebase`, { revision, drop });
   }
 
   /** News of the plan as they come; the browser connects again by itself. */

@@ -26,7 +26,7 @@ export function topBar(state, actions, { openPublish, openRebase }) {
       data: { level: code },
       on: { click: () => ((state.level = code), state.tell("level")) },
     }, name)));
-    fill(figures, Object.keys(FIGURES).map((name) => h("option", { value: name, selected: name === state.figure, t: name })));
+    fill(figures, state.figures.map((name) => h("option", { value: name, selected: name === state.figure, t: name })));
   }
 
   function showPlan() {
@@ -42,7 +42,7 @@ export function topBar(state, actions, { openPublish, openRebase }) {
   const spin = h("span", { class: "pl-spin", hidden: true });
   state.on("busy", (waiting) => (spin.hidden = !waiting));
   for (const news of ["plan", "history", "changed"]) state.on(news, showPlan);
-  for (const news of ["shown", "level"]) state.on(news, showLevels);
+  for (const news of ["shown", "level", "figures"]) state.on(news, showLevels);
   onLanguage(() => (showLevels(), showPlan()));
   showLevels();
   showPlan();

@@ -1,12 +1,22 @@
 /* What the rules object to: a list that leads to the place, and the way to accept a finding with a reason. */
 
 import { readGeometry } from "./cells.js";
-import { ask, button, fill, h, notice } from "./dom.js";
+import { button, dialog, fill, h, notice } from "./dom.js";
 import { either, number, onLanguage, say } from "./i18n.js";
 
 const { Feature, extent: extents } = window.ol;
 const WEIGHT = { error: 0, warning: 1, info: 2 };
 const MOST_ROWS = 200;
+
+/** The day a year from now: an exception does not last for ever. */
+function inAYear() {
+  const now = new Date();
+  const two = (value) => String(value).padStart(2, "0");
+  return `${now.getFullYear() + 1}-${two(now.getMonth() + 1)}-${two(now.getDate())}`;
+}
+
+/** Whether a finding can be accepted; some rules keep the tiling whole and cannot be set aside. */
+export const canWaive = (finding) => !finding.waived && finding.severity !== "info" && finding.can_be_waived !== false;
 
 export class Findings {
   constructor(state, api, map, badge) {
@@ -59,7 +69,7 @@ export class Findings {
   row(finding) {
     const said = either(finding.message_zh, finding.message);
     const go = () => this.goTo(finding);
-    const waive = !finding.waived && finding.severity !== "info" && this.state.isOpen ? button("waive", (event) => (event.stopPropagation(), this.waive(finding)), { class: "pl-quiet" }) : null;
+    const waive = canWaive(finding) && this.state.isOpen ? button("waive", (event) => (event.stopPropagation(), this.waive(finding)), { class: "pl-quiet" }) : null;
     const remedy = either(finding.remedy_zh, finding.remedy);
     return h(
       "li",
@@ -83,16 +93,32 @@ export class Findings {
     return undefined;
   }
 
-  async waive(finding) {
-    const why = await ask("waive", "waiveWhy");
-    if (!why) return;
-    try {
-      await this.api.waive(finding.rule, finding.cells, why);
-      await this.fetch();
-      this.state.tell("waived");
-    } catch (error) {
-      notice(error.reason || error.message, { kind: "bad" });
-    }
+  /** Accept a finding: why, and until when. True when the server has it. */
+  waive(finding) {
+    return new Promise((resolve) => {
+      let kept = false;
+      const why = h("textarea", { rows: 3, maxLength: 1000, required: true, tHolder: "waiveHolder" });
+      const until = h("input", { type: "date", value: inAYear(), required: true });
+      const problem = h("p", { class: "pl-bad", role: "alert", hidden: true });
+      const accept = async () => {
+        if (!why.value.trim()) return why.focus();
+        try {
+          await this.api.waive(finding.rule, finding.cells, why.value.trim(), until.value);
+          kept = true;
+          box.done();
+        } catch (error) {
+          problem.textContent = error.reason || error.message;
+          problem.hidden = false;
+        }
+        return undefined;
+      };
+      const form = h("form", { on: { submit: (event) => (event.preventDefault(), accept()) } }, h("label", {}, h("span", { t: "waiveWhy" }), why), h("label", {}, h("span", { t: "waiveUntil" }), until));
+      const box = dialog("waive", [h("p", {}, either(finding.message_zh, finding.message)), form, problem], [button("cancel", () => box.done()), button("waive", accept, { class: "primary" })], async () => {
+        if (kept) await this.fetch();
+        resolve(kept);
+      });
+      why.focus();
+    });
   }
 }
 

@@ -67,7 +67,7 @@ async function start(root) {
 /** Put the plan on the edition that is in force now; what no longer fits is told. */
 async function rebase(state, api) {
   try {
-    await api.rebase();
+    await api.rebase(state.revision);
     window.location.reload();
   } catch (error) {
     const box = dialog("rebase", [h("p", {}, error.reason || error.message), h("ul", { class: "pl-plain" }, error.faults.map((fault) => h("li", {}, fault.message)))], [button("close", () => box.done())]);

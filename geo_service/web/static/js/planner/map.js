@@ -116,6 +116,11 @@ export class PlanMap {
     if (!state.shown) return;
     const features = this.cells.source(state.shown.code).getFeatures();
     this.countClassed = features.length;
+    const given = Object.keys(styles.FIGURES).filter((name) => features.some((feature) => Number.isFinite(styles.figureOf(feature, name))));
+    if (given.length && given.join() !== state.figures.join()) {
+      state.figures = given;
+      state.tell("figures");
+    }
     this.limits = styles.classesOf(features.map((feature) => styles.figureOf(feature, state.figure)));
     this.redraw();
     state.tell("legend");
@@ -129,7 +134,9 @@ export class PlanMap {
   cellStyle(feature) {
     if (feature.get("hidden")) return null;
     const at = styles.classOf(styles.figureOf(feature, this.state.figure), this.limits);
-    return styles.cellStyle(styles.colorOf(at, this.limits.length), 0.5, Boolean(feature.get("changed")));
+    // nearer, the streets matter more than the colour
+    const opacity = this.zoom >= 16.5 ? 0.34 : this.zoom >= 15 ? 0.42 : 0.5;
+    return styles.cellStyle(styles.colorOf(at, this.limits.length), opacity, Boolean(feature.get("changed")));
   }
 
   labelStyle(feature) {

@@ -2,10 +2,10 @@
 
 import { button, fill, h } from "./dom.js";
 import { area, number, onLanguage, say } from "./i18n.js";
-import { FIGURES, levelName, workload } from "./styles.js";
+import { FIGURES, levelName } from "./styles.js";
 
 const MOST_ROWS = 200;
-const SUMMED = ["households", "residents", "buildings", "incidents_year", "area_m2"];
+const SUMMED = ["households", "residents", "buildings", "incidents_year", "area_m2", "workload_index"];
 
 /** Tabs; each shows itself when it is opened: `tabs` is a list of [word, element, opened]. */
 export function panel(state, tabs) {
@@ -55,11 +55,11 @@ export function selectionPane(state, tools, map) {
       fill(box, h("p", { class: "pl-empty", t: state.isOpen ? "nothingSelected" : "planClosed" }));
       return;
     }
-    const sums = Object.fromEntries(SUMMED.map((name) => [name, cells.reduce((sum, cell) => sum + ((cell.get("figures") || {})[name] || 0), 0)]));
+    const sums = Object.fromEntries(SUMMED.map((name) => [name, cells.reduce((sum, cell) => sum + ((cell.get("figures") || {})[name] ?? Number.NaN), 0)]));
     fill(
       box,
       h("h2", {}, say("selectedCount", { count: cells.length, level: state.shown ? levelName(state.shown) : "" })),
-      h("dl", { class: "pl-figures" }, [...SUMMED, "workload"].map((name) => h("div", {}, h("dt", { t: name }), h("dd", {}, FIGURES[name](name === "workload" ? cells.reduce((sum, cell) => sum + workload(cell.get("figures") || {}), 0) : sums[name]))))),
+      h("dl", { class: "pl-figures" }, SUMMED.filter((name) => Number.isFinite(sums[name])).map((name) => h("div", {}, h("dt", { t: name }), h("dd", {}, FIGURES[name](sums[name]))))),
       h("div", { class: "pl-acts" }, acts(cells)),
       h("table", { class: "pl-cells" }, h("thead", {}, h("tr", {}, ["cell", "households", "incidents_year", "area_m2"].map((name) => h("th", { t: name })))), h("tbody", {}, cells.slice(0, MOST_ROWS).map(row))),
       cells.length > MOST_ROWS ? h("p", { class: "pl-soft" }, say("andMore", { count: cells.length - MOST_ROWS })) : null,
@@ -85,7 +85,8 @@ export function selectionPane(state, tools, map) {
   function showLast() {
     const figures = state.last?.figures || [];
     if (!figures.length) return fill(last);
-    const shown = figures.slice(0, 12).map(({ cell, before, after }) => {
+    const depth = ({ cell }) => state.levelOf(cell[0])?.depth ?? 0;
+    const shown = [...figures].sort((a, b) => depth(b) - depth(a)).slice(0, 12).map(({ cell, before, after }) => {
       const known = map.cells.find(cell);
       const name = known?.get("name") || cell[1];
       const level = state.levelOf(cell[0]);
@@ -110,6 +111,7 @@ export function selectionPane(state, tools, map) {
 export function difference(name, before, after) {
   const [was, is] = [before?.[name], after?.[name]];
   if (!after) return h("td", { class: "gone" }, h("s", {}, FIGURES[name](was)));
+  if (!Number.isFinite(is)) return h("td", {}, "—");
   const step = before ? is - was : null;
   if (step === null) return h("td", { class: "fresh" }, FIGURES[name](is), h("small", { t: "newCell" }));
   const same = Math.abs(step) < (name === "area_m2" ? 0.5 : 1e-9);

@@ -1,6 +1,7 @@
 /* Publishing: a date, a note, and the findings in the way. Errors block until they are mended or accepted with a reason. */
 
 import { button, dialog, fill, h, notice } from "./dom.js";
+import { canWaive } from "./findings.js";
 import { either, say } from "./i18n.js";
 
 /** First of the next month, which is when the districts change over. */
@@ -39,31 +40,11 @@ export function publishDialog(state, api, findings, actions) {
         "li",
         { class: finding.severity },
         h("p", {}, h("b", { t: finding.severity }), ` ${either(finding.message_zh, finding.message)}`),
-        h("span", { class: "pl-row" }, button("showPlace", () => (box.done(), findings.goTo(finding)), { class: "pl-quiet" }), finding.severity === "error" ? waiving(finding) : null),
+        h("span", { class: "pl-row" }, button("showPlace", () => (box.done(), findings.goTo(finding)), { class: "pl-quiet" }), canWaive(finding) ? button("waive", async () => (await findings.waive(finding)) && check(), { class: "pl-quiet" }) : null),
       )),
       errors.length ? h("li", { class: "pl-bad" }, say("blocked", { count: errors.length })) : null,
       rows.length ? null : h("li", { class: "pl-empty", t: "nothingInTheWay" }),
     );
-  }
-
-  /** Accept a finding here: the reason is asked for in its place. */
-  function waiving(finding) {
-    const why = h("input", { type: "text", maxLength: 1000, tHolder: "waiveWhy", hidden: true });
-    const waive = button("waive", async () => {
-      if (why.hidden) {
-        why.hidden = false;
-        why.focus();
-        return;
-      }
-      if (!why.value.trim()) return;
-      try {
-        await api.waive(finding.rule, finding.cells, why.value.trim());
-        await check();
-      } catch (error) {
-        fill(problem, h("p", { class: "pl-bad", role: "alert" }, error.reason || error.message));
-      }
-    }, { class: "pl-quiet" });
-    return [why, waive];
   }
 
   async function check() {
@@ -100,9 +81,8 @@ export function publishDialog(state, api, findings, actions) {
     state.plan = await api.read();
     state.tell("plan");
     notice(say("published"));
-    const number = edition.id ?? edition.edition_id ?? state.plan.published_edition_id;
     const after = dialog("published", [
-      h("p", { t: "publishedSays", tArgs: { number: number ?? "" } }),
+      h("p", { t: "publishedSays", tArgs: { number: edition.edition_id } }),
       h("p", { class: "pl-row" }, h("a", { class: "primary", href: "/maps/staffing", t: "toMap" }), h("a", { href: "/planner", t: "plans" })),
     ], [button("close", () => after.done())]);
   }

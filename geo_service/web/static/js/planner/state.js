@@ -18,6 +18,7 @@ export class State {
     this.level = "auto"; // level to work on, or "auto": what the zoom shows
     this.shown = null; // level that is drawn now
     this.figure = "households";
+    this.figures = ["households"]; // those that the server gives
     this.selected = new Map(); // key → feature
     this.locked = new Set(); // keys
     this.tool = "select";

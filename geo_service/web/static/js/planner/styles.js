@@ -12,25 +12,15 @@ export const FIGURES = {
   buildings: (value) => number(value),
   incidents_year: (value) => number(value),
   area_m2: area,
-  workload: (value) => number(value, 1),
+  workload_index: (value) => number(value, 1),
 };
 
 const RAMP = ["#edf4ee", "#c5e0d0", "#8fc6bb", "#559fa8", "#2a6f8a"];
 const NOTHING = "#e3e3e0";
 
-/**
- * Work of a cell beside that of a usual grid: households over 400 and incidents over 100 a year, half each.
- * The server's own figure goes before it where it sends one.
- */
-export function workload(figures) {
-  if (Number.isFinite(figures.workload)) return figures.workload;
-  return 50 * ((figures.households || 0) / 400) + 50 * ((figures.incidents_year || 0) / 100);
-}
-
 /** Value of a figure of a cell. */
 export function figureOf(feature, name) {
-  const figures = feature.get("figures") || {};
-  return name === "workload" ? workload(figures) : figures[name];
+  return (feature.get("figures") || {})[name];
 }
 
 /** Upper limits of at most five classes of about as many cells each. */
