@@ -64,6 +64,22 @@ class Access:
             raise ForbiddenError(f"the role {principal.role.value} may not do this; it takes one of: {names}")
         return principal
 
+    def recall(self, request: Request) -> Principal | None:
+        """Return who reads if that is known at once and he may; None: :meth:`check` finds out and says why.
+
+        Only for safe methods: where a browser's cookie comes from is not looked at.
+        """
+        parts: AppState = request.app.state.parts
+        try:
+            credential, _ = _shown(request)
+        except UnauthenticatedError:
+            return None
+        principal = parts.gate.recall(credential) if credential is not None else None
+        if principal is None or principal.role not in self.takes or request.method not in SAFE_METHODS:
+            return None
+        request.state.principal = principal
+        return principal
+
     async def __call__(self, request: Request) -> Principal | None:
         """Apply the rule as a dependency."""
         return await self.check(request)

@@ -29,6 +29,7 @@ from geo_service.api.routes import (
 )
 from geo_service.api.routes import problems as problem_pages
 from geo_service.api.routing import undeclared
+from geo_service.api.short_cuts import ShortCutMiddleware
 from geo_service.api.state import AppState
 from geo_service.services.ground import Ground
 from geo_service.services.identity import Gatekeeper, session_secret
@@ -89,6 +90,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         middleware=[  # the outermost first
             Middleware(EnvelopeMiddleware),
             Middleware(LimitsMiddleware, hosts=allowed_hosts(settings.host)),
+            Middleware(ShortCutMiddleware),
             Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5),
         ],
     )

@@ -36,6 +36,7 @@ _MAP_POLICY = (b"content-security-policy", MAP_CONTENT_SECURITY.encode())
 #: Parts of an address that say which map, but of nobody where; x and y of a tile would.
 _HARMLESS = frozenset({"kind", "level", "edition", "z"})
 _PRIVATE = (b"cache-control", b"private, no-store")
+_OURS = frozenset({name for name, _ in _HEADERS} | {_POLICY[0], _PRIVATE[0]})
 
 
 class EnvelopeMiddleware:
@@ -95,11 +96,11 @@ class _Exchange:
 
     def _add_headers(self, headers: list[tuple[bytes, bytes]]) -> None:
         """Add what the answer does not say for itself."""
-        said = {name for name, _ in headers}
+        said = [name for name, _ in headers if name in _OURS]
         wanted = [*_HEADERS, _MAP_POLICY if self._scope["path"].startswith("/maps") else _POLICY]
         if "principal" in self._scope.get("state", {}):
             wanted.append(_PRIVATE)
-        headers += [header for header in wanted if header[0] not in said]
+        headers += [header for header in wanted if header[0] not in said] if said else wanted
         headers.append((b"x-request-id", self.request_id.encode()))
 
     def _what_was_asked(self) -> str:
@@ -115,6 +116,8 @@ class _Exchange:
 
     def write_log(self) -> None:
         """Write the line: never the address as it came, which may hold somebody's coordinates."""
+        if not access_log.isEnabledFor(logging.INFO):
+            return
         principal = self._scope.get("state", {}).get("principal")
         access_log.info(
             "%s %s %s %.1f ms %d bytes by %s [%s]",

@@ -92,9 +92,10 @@ def _too_large(limit: int) -> TooLargeError:
 
 def _header_fault(scope: Scope, headers: Headers, hosts: frozenset[str]) -> GeoServiceError | None:
     raw: list[tuple[bytes, bytes]] = scope["headers"]
-    if len(raw) > MAX_HEADERS or sum(len(name) + len(value) for name, value in raw) > MAX_HEADER_BYTES:
+    if len(raw) > MAX_HEADERS or sum([len(name) + len(value) for name, value in raw]) > MAX_HEADER_BYTES:
         return HeadersTooLargeError(f"at most {MAX_HEADERS} headers and {MAX_HEADER_BYTES:,} bytes of them")
-    if len(headers.getlist("host")) > 1 or len(headers.getlist("content-length")) > 1:
+    names = [name for name, _ in raw]
+    if names.count(b"host") > 1 or names.count(b"content-length") > 1:
         return BadRequestError("Host and Content-Length may be given once")
     if hosts and _host_name(headers.get("host", "")) not in hosts:
         return BadRequestError(

@@ -8,8 +8,9 @@ handler.
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from difflib import get_close_matches
+from functools import cached_property
 from json import JSONDecodeError
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, get_args, get_origin
 
 import orjson
 from fastapi import APIRouter
@@ -26,8 +27,6 @@ from geo_service.api.problems import RefusalError
 from geo_service.errors import BadRequestError, Fault, InvalidInputError
 
 MAX_DEPTH = 32
-
-Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
 
 class StrictRequest(Request):
@@ -106,13 +105,9 @@ def _nul_error(field: str) -> InvalidInputError:
 
 
 class GuardedRoute(APIRoute):
-    """A route that knows who may call it and which query parameters it takes.
+    """A route that knows who may call it and which query parameters it takes."""
 
-    An endpoint may bring a short cut (:func:`short_cut`): a function of the request that answers the plain
-    question at once, or returns None to leave it to the endpoint.
-    """
-
-    @property
+    @cached_property
     def access(self) -> Access:
         """Who may call, found among the dependencies of the route and its router."""
         access = _access_in(self.dependant)
@@ -125,28 +120,13 @@ class GuardedRoute(APIRoute):
         inner = super().get_route_handler()
         access = self.access
         takes_many = dict(_query_names(self.dependant))
-        quick: Callable[[Request], Response | None] | None = getattr(self.endpoint, "short_cut", None)
 
         async def guarded(request: Request) -> Response:
             await access.check(request)
             refuse_unknown(request.query_params, takes_many)
-            if quick is not None and (answer := quick(request)) is not None:
-                return answer
             return await inner(StrictRequest(request.scope, request.receive))
 
         return guarded
-
-
-def short_cut(
-    quick: Callable[[Request], Response | None],
-) -> Callable[[Endpoint], Endpoint]:
-    """Give an endpoint a short cut: reading parameters in general costs several times a quick answer."""
-
-    def mark(endpoint: Endpoint) -> Endpoint:
-        endpoint.short_cut = quick  # type: ignore[attr-defined]
-        return endpoint
-
-    return mark
 
 
 class Router(APIRouter):

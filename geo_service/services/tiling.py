@@ -4,7 +4,7 @@ import threading
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 
 import numpy as np
@@ -286,7 +286,7 @@ class Tilings:
 
 def in_force_at(spans: list[Edition], as_of: datetime | None) -> Edition | None:
     """Return which of the spans holds a moment (None: now)."""
-    moment = as_of or datetime.now().astimezone()
+    moment = as_of or datetime.now(UTC)
     for span in spans:
         if (span.valid_from is None or span.valid_from <= moment) and (
             span.valid_to is None or moment < span.valid_to

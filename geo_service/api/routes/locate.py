@@ -5,13 +5,14 @@ from typing import Annotated, Any
 
 import numpy as np
 import orjson
-from fastapi import Query, Request, Response
+from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 from starlette.concurrency import run_in_threadpool
 
 from geo_service.api.access import roles
 from geo_service.api.moments import Moment
-from geo_service.api.routing import Router, short_cut
+from geo_service.api.routing import Router
+from geo_service.api.short_cuts import short_cut
 from geo_service.api.state import AppState, State
 from geo_service.errors import BadRequestError, Fault
 from geo_service.geometry.crs import WGS84, Datum, named_datum, parse_datum, to_wgs84
@@ -22,7 +23,9 @@ from geo_service.services.tiling import Tiling
 router = Router(prefix="/v1", tags=["locate"], dependencies=[roles(*Role)])
 
 BATCH = 10_000
-PLAIN_DEGREES = re.compile(r"-?[0-9]{1,3}(\.[0-9]{1,20})?")
+_DEGREES = rb"(-?[0-9]{1,3}(?:\.[0-9]{1,20})?)"
+#: The query string of the plain question; with more or less in it the route's own checks have their say.
+PLAIN_QUERY = re.compile(rb"lon=" + _DEGREES + rb"&lat=" + _DEGREES)
 
 AsOf = Annotated[Moment | None, Query(description="Boundaries in force at this moment (default: now)")]
 KnownAt = Annotated[Moment | None, Query(description="... as they were known at this moment (default: now)")]
@@ -86,21 +89,17 @@ async def tiling_at(state: AppState, as_of: Moment | None, known_at: Moment | No
     return await run_in_threadpool(state.tilings.get, as_of, known_at)
 
 
-def _plainly(request: Request) -> Response | None:
+def _plainly(state: AppState, query: bytes) -> bytes | None:
     """Answer at once when longitude and latitude alone are given and the tiling is in memory."""
-    items = request.query_params.multi_items()
-    given = dict(items)
-    if len(items) != len(given) or given.keys() != {"lon", "lat"}:
+    given = PLAIN_QUERY.fullmatch(query)
+    tiling = state.tilings.at_hand() if given else None
+    if given is None or tiling is None:
         return None
-    if not all(map(PLAIN_DEGREES.fullmatch, given.values())):
-        return None
-    lon, lat = float(given["lon"]), float(given["lat"])
-    state: AppState = request.app.state.parts
-    tiling = state.tilings.at_hand()
-    if tiling is None or abs(lon) > 180 or abs(lat) > 90:
+    lon, lat = float(given[1]), float(given[2])
+    if abs(lon) > 180 or abs(lat) > 90:
         return None
     answer = {**locating.locate_one(tiling, lon, lat), "edition": tiling.edition.id, "datum": str(WGS84)}
-    return Response(orjson.dumps(answer), media_type="application/json")
+    return orjson.dumps(answer)
 
 
 @router.get("/locate", response_model=Located, response_model_exclude_unset=True)
