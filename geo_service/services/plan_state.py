@@ -5,6 +5,7 @@ from collections import OrderedDict
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import cached_property
 
 import numpy as np
 import shapely
@@ -47,7 +48,7 @@ class PlanState:
     def __init__(self, base: Tiling, stars: FabricStars, taken: dict[str, set[str]], tally: Tally) -> None:
         self.base = base
         self.tally = tally
-        self.base_tally = tally.copy()
+        self._base_tally = tally.copy()
         self._taken = taken
         self._applied: list[int] = []
         leaves = base.cells.iloc[base.leaves]
@@ -56,6 +57,7 @@ class PlanState:
         self.redraw = Redraw(stars, keys, Register(base.levels, self.base_records.values()), self._issue)
         self._bounds = shapely.bounds(stars.polygons)
         self._outlines: dict[CellKey, BaseGeometry] = {}
+        self._figures: dict[CellKey, dict[str, float]] = {}
         self._touched: set[CellKey] = set()
         self._stale: set[CellKey] = set()
         self.scene: Scene | None = None
@@ -114,6 +116,7 @@ class PlanState:
         self._stale.update(cells)
         for key in cells:
             self._outlines.pop(key, None)
+            self._figures.pop(key, None)
 
     def touched_by(self, patch: Patch) -> list[CellKey]:
         """Return the cells that a patch itself changed: in shape or in the register."""
@@ -183,25 +186,49 @@ class PlanState:
         return np.flatnonzero((b[:, 0] <= east) & (b[:, 2] >= west) & (b[:, 1] <= north) & (b[:, 3] >= south))
 
     def figures(self, key: CellKey) -> dict[str, float]:
-        """Return the counts of a cell as the plan stands."""
-        return self.tally.of(self.redraw.leaves_of(key))
+        """Return the counts of a cell as the plan stands: those of a leaf, or the sums of its children."""
+        found = self._figures.get(key)
+        if found is None:
+            if self.redraw.holds_land(key):
+                found = self.tally.of([self.redraw.leaf_of(key)])
+            else:
+                below = [self.figures(child) for child in self.redraw.register.children(key)]
+                found = {name: sum(one[name] for one in below) for name in self.tally.names}
+            self._figures[key] = found
+        return found
 
     def base_figures(self, key: CellKey) -> dict[str, float] | None:
         """Return the counts of a cell as they were in the edition; None if it was not there."""
         if key not in self.base_records:
             return None
-        rows = self.base_leaves_of(key)
-        return self.base_tally.of(rows)
+        return {name: float(sums[self._base_row[key]]) for name, sums in self._base_sums.items()}
+
+    @cached_property
+    def _base_row(self) -> dict[CellKey, int]:
+        cells = self.base.cells
+        return {key: k for k, key in enumerate(zip(cells["level"], cells["code"], strict=True))}
+
+    @cached_property
+    def _base_sums(self) -> dict[str, NDArray[np.float64]]:
+        """Counts of every cell of the edition, by row."""
+        ancestry, n_cells = self.base.ancestry, len(self.base.cells)
+        out = {}
+        for name in self.tally.names:
+            of_leaf = self._base_tally.by_leaf(name, len(self.base.leaves))
+            sums = np.zeros(n_cells)
+            for column in ancestry.T:
+                inside = column >= 0
+                sums += np.bincount(column[inside], of_leaf[inside], minlength=n_cells)
+            out[name] = sums
+        return out
 
     def base_leaves_of(self, key: CellKey) -> list[int]:
         """Return the leaves that a cell had in the edition."""
-        tiling = self.base
-        if key[0] not in tiling.levels:
+        row, tiling = self._base_row.get(key), self.base
+        if row is None:
             return []
-        at = tiling.ancestry[:, tiling.levels.index(key[0])]
-        codes = tiling.cells["code"].to_numpy(dtype=object)
-        rows = np.flatnonzero((tiling.cells["level"] == key[0]).to_numpy() & (codes == key[1]))
-        return np.flatnonzero(np.isin(at, rows)).tolist() if len(rows) else []
+        column = tiling.ancestry[:, tiling.levels.index(key[0])]
+        return np.flatnonzero(column == row).tolist()
 
 
 class Plans:
