@@ -1,5 +1,6 @@
 """Reading the arguments of a verb: each by its name, everything wrong with them told at once."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -94,6 +95,23 @@ class Arguments:
             self._fault(name, "this argument is missing")
             return ""
         return self.text(name) or ""
+
+    def number(self, name: str) -> float | None:
+        """Read a finite number that may be missing."""
+        value = self._take(name)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            self._fault(name, "give a number", value)
+            return None
+        return float(value)
+
+    def renamed(self, **names: str) -> "Arguments":
+        """Return the arguments that are not read yet, some under other names, and the faults up to here."""
+        rest = {key: value for key, value in self._given.items() if key not in self._read}
+        out = Arguments({names.get(key, key): value for key, value in rest.items()})
+        out._faults = self._faults
+        return out
 
     def flag(self, name: str) -> bool:
         """Read true or false; false if it is missing."""

@@ -73,10 +73,9 @@ class Redraw:
 
     def name_leaf(self, leaf: int, key: CellKey) -> None:
         """Say which cell a new leaf is."""
-        if leaf == len(self._key_of):
-            self._key_of.append(key)
-        else:
-            self._key_of[leaf] = key
+        missing = leaf + 1 - len(self._key_of)  # the pieces of a cut are named by place, not by number
+        self._key_of.extend([("", "")] * missing)
+        self._key_of[leaf] = key
         self._leaf_of[key] = leaf
 
     def leaf_of(self, key: CellKey, argument: str = "cell") -> int:

@@ -11,7 +11,7 @@ from typing import Any
 from geo_service.errors import Fault, InvalidInputError
 from geo_service.geometry import cut as cutting
 from geo_service.geometry import edit, lattice
-from geo_service.planning import dividing
+from geo_service.planning import along, dividing
 from geo_service.planning.arguments import Arguments
 from geo_service.planning.redraw import Patch, Redraw, Step
 from geo_service.planning.register import CellKey, CellRecord
@@ -248,6 +248,7 @@ VERBS: Mapping[str, Verb] = {
     "insert_vertex": Verb("增加界点", "insert corner", _insert_vertex),
     "delete_vertex": Verb("删除界点", "delete corner", _delete_vertex),
     "cut": Verb("拆分", "cut", _cut),
+    "cut_along": Verb("沿线拆分", "cut along", along.cut_along(_cut)),
     "merge": Verb("合并", "merge", _merge),
     "hand_over": Verb("划转", "hand over", _hand_over),
     "give_piece": Verb("划出部分", "give a piece", _give_piece),

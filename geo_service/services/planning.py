@@ -14,6 +14,7 @@ from geo_service.errors import ConflictError, Fault, InvalidInputError
 from geo_service.planning import verbs
 from geo_service.planning.redraw import Patch
 from geo_service.planning.register import CellKey
+from geo_service.services import plan_tracing
 from geo_service.services.plan_state import Plans, PlanState
 from geo_service.store import audit, plan_ground, plans
 from geo_service.store.database import Connection
@@ -108,6 +109,7 @@ def change_plan(
         with store.database.writing() as connection:
             row = _locked(connection, plan_id, revision)
             state = held.state(connection, row)
+            arguments = plan_tracing.resolve(connection, state, verb, arguments)
             patch = verbs.apply(state.redraw, verb, arguments)
             made.append((state, patch))
             state.follow(patch)

@@ -1,0 +1,59 @@
+"""Lines on the ground near a place: streets, water and railways, to draw borders along."""
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy.sql.schema import Column
+
+from geo_service.store import bulk
+from geo_service.store.plan_tables import barrier
+from geo_service.store.tables import map_feature, road_edge, road_network
+
+#: West, south, east, north in EPSG:4326 degrees.
+Box = tuple[float, float, float, float]
+Geoms = NDArray[np.object_]
+
+
+def streets(connection: Connection, box: Box) -> Geoms:
+    """Return the streets of the network in use that meet a box: LineStrings from junction to junction."""
+    rows = connection.execute(
+        select(func.ST_AsBinary(road_edge.c.geom))
+        .join(road_network, road_network.c.id == road_edge.c.network_id)
+        .where(road_network.c.in_use, _meets(road_edge.c.geom3857, box))
+        .order_by(road_edge.c.position)
+    ).scalars()
+    return _shapes(rows.all())
+
+
+def features(connection: Connection, kinds: Collection[str], box: Box) -> Geoms:
+    """Return the base map's shapes of some kinds that meet a box."""
+    rows = connection.execute(
+        select(func.ST_AsBinary(map_feature.c.geom))
+        .where(map_feature.c.kind.in_(kinds), _meets(map_feature.c.geom3857, box))
+        .order_by(map_feature.c.id)
+    ).scalars()
+    return _shapes(rows.all())
+
+
+def barriers(connection: Connection, kinds: Collection[str], box: Box) -> Geoms:
+    """Return the barriers of some kinds that meet a box."""
+    rows = connection.execute(
+        select(func.ST_AsBinary(barrier.c.geom))
+        .where(barrier.c.kind.in_(kinds), barrier.c.geom.bool_op("&&")(_envelope(box)))
+        .order_by(barrier.c.id)
+    ).scalars()
+    return _shapes(rows.all())
+
+
+def _envelope(box: Box) -> ColumnElement[object]:
+    return func.ST_MakeEnvelope(*box, 4326)
+
+
+def _meets(geom3857: Column[object], box: Box) -> ColumnElement[bool]:
+    return geom3857.bool_op("&&")(func.ST_Transform(_envelope(box), 3857))
+
+
+def _shapes(rows: Sequence[bytes]) -> Geoms:
+    return bulk.from_wkb([bytes(row) for row in rows])
