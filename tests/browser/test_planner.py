@@ -45,9 +45,8 @@ def service(own_town_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
     """Address of the application, served by a process of its own."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        listener.setsockopt(
-            socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
-        )  # asyncio does not on sockets it is given
+        # asyncio does not on sockets it is given
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         listener.listen(64)
         code = (
             "import uvicorn; uvicorn.run('geo_service.api.app:create_app', factory=True, "
@@ -91,7 +90,7 @@ def sign_in(page: Page, service: str, key: str, target: str) -> None:
 
 
 def until(page: Page, question: str, arg: Any = None) -> None:
-    """Wait for the page to answer yes; its own waiting would evaluate text, which the page's policy forbids."""
+    """Wait for the page to say yes. Playwright's own waiting evaluates text, which the policy forbids."""
     give_up = time.monotonic() + 30
     while not page.evaluate(question, arg):
         assert time.monotonic() < give_up, question

@@ -1,5 +1,7 @@
 /* The plan on the server. Every answer is JSON; every refusal becomes a Refusal with the server's own words. */
 
+import { reasonOf } from "./reasons.js";
+
 /** What the server refused, with the problem document. */
 export class Refusal extends Error {
   constructor(status, problem) {
@@ -11,8 +13,8 @@ export class Refusal extends Error {
 
   /** Why, in one line: the faults say more than the title. */
   get reason() {
-    const said = this.faults.map((fault) => fault.message).filter(Boolean);
-    return said.length ? said.slice(0, 3).join("; ") : this.message;
+    const said = [...new Set(this.faults.map((fault) => fault.message).filter(Boolean))].map(reasonOf);
+    return said.length ? said.slice(0, 3).join("；") : reasonOf(this.message);
   }
 
   /** Places [lon, lat] that the faults point at. */

@@ -5,7 +5,7 @@ import { button, dialog, fill, h, notice } from "./dom.js";
 import { either, number, onLanguage, say } from "./i18n.js";
 
 const { Feature, extent: extents } = window.ol;
-const WEIGHT = { error: 0, warning: 1, info: 2 };
+export const WEIGHT = { error: 0, warning: 1, note: 2 };
 const MOST_ROWS = 200;
 
 /** The day a year from now: an exception does not last for ever. */
@@ -16,7 +16,7 @@ function inAYear() {
 }
 
 /** Whether a finding can be accepted; some rules keep the tiling whole and cannot be set aside. */
-export const canWaive = (finding) => !finding.waived && finding.severity !== "info" && finding.can_be_waived !== false;
+export const canWaive = (finding) => !finding.waived && finding.severity !== "note" && finding.can_be_waived !== false;
 
 export class Findings {
   constructor(state, api, map, badge) {
@@ -74,7 +74,7 @@ export class Findings {
     return h(
       "li",
       { class: finding.waived ? "waived" : finding.severity, tabindex: 0, role: "button", on: { click: go, keydown: (event) => event.key === "Enter" && go() } },
-      h("p", {}, h("b", { t: finding.waived ? "waived" : finding.severity }), ` ${said}`),
+      h("p", {}, h("b", { t: finding.waived ? "waived" : `severity_${finding.severity}` }), ` ${said}`),
       remedy ? h("p", { class: "pl-soft" }, remedy) : null,
       finding.waived ? h("p", { class: "pl-soft" }, `${finding.waived.who || ""}: ${finding.waived.why || ""}`) : null,
       numbersOf(finding),

@@ -1,8 +1,10 @@
 /* Publishing: a date, a note, and the findings in the way. Errors block until they are mended or accepted with a reason. */
 
 import { button, dialog, fill, h, notice } from "./dom.js";
-import { canWaive } from "./findings.js";
+import { WEIGHT, canWaive } from "./findings.js";
 import { either, say } from "./i18n.js";
+
+const MOST_ROWS = 50;
 
 /** First of the next month, which is when the districts change over. */
 function nextMonth() {
@@ -33,17 +35,19 @@ export function publishDialog(state, api, findings, actions) {
   function showFindings(list) {
     const errors = list.filter((finding) => finding.severity === "error" && !finding.waived);
     go.disabled = errors.length > 0;
-    const rows = list.filter((finding) => !finding.waived && finding.severity !== "info").sort((a, b) => (a.severity < b.severity ? -1 : 1)).slice(0, 50);
+    const standing = list.filter((finding) => !finding.waived).sort((a, b) => WEIGHT[a.severity] - WEIGHT[b.severity]);
+    const rows = standing.filter((finding) => finding.severity !== "note").slice(0, MOST_ROWS);
     fill(
       inTheWay,
       rows.map((finding) => h(
         "li",
         { class: finding.severity },
-        h("p", {}, h("b", { t: finding.severity }), ` ${either(finding.message_zh, finding.message)}`),
+        h("p", {}, h("b", { t: `severity_${finding.severity}` }), ` ${either(finding.message_zh, finding.message)}`),
         h("span", { class: "pl-row" }, button("showPlace", () => (box.done(), findings.goTo(finding)), { class: "pl-quiet" }), canWaive(finding) ? button("waive", async () => (await findings.waive(finding)) && check(), { class: "pl-quiet" }) : null),
       )),
       errors.length ? h("li", { class: "pl-bad" }, say("blocked", { count: errors.length })) : null,
       rows.length ? null : h("li", { class: "pl-empty", t: "nothingInTheWay" }),
+      standing.length > rows.length ? h("li", { class: "pl-soft" }, say("furtherFindings", { count: standing.length - rows.length })) : null,
     );
   }
 
@@ -51,7 +55,8 @@ export function publishDialog(state, api, findings, actions) {
     fill(inTheWay, h("li", { class: "pl-soft", t: "checking" }));
     go.disabled = true;
     try {
-      showFindings((await api.findings("all")).findings);
+      // only what the plan touches stands in its way; what was so before is told under Findings
+      showFindings((await api.findings("touched")).findings);
     } catch (error) {
       fill(inTheWay, h("li", { class: "pl-bad" }, error.reason || error.message));
       go.disabled = false;
@@ -68,9 +73,12 @@ export function publishDialog(state, api, findings, actions) {
       const edition = await api.publish(state.revision, wanted);
       done(edition);
     } catch (error) {
-      fill(problem, h("p", { class: "pl-bad", role: "alert" }, error.reason || error.message));
-      if (error.problem?.findings) showFindings(error.problem.findings);
-      else if (error.status === 409) await actions.missed().then((changes) => changes.length && actions.others(changes));
+      fill(problem, h("p", { class: "pl-bad", role: "alert" }, error.message), h("ul", { class: "pl-plain" }, error.faults.slice(0, 10).map((fault) => h("li", {}, fault.message))));
+      if (error.status === 409) {
+        const changes = await actions.missed();
+        if (changes.length) await actions.others(changes);
+        await check();
+      }
       go.disabled = false;
     }
     return undefined;
