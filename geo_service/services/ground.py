@@ -16,7 +16,7 @@ from geo_service.roads.network import RoadNetwork
 from geo_service.roads.snap import Snapper, Snaps
 from geo_service.services.tiling import Tiling
 from geo_service.store import ground, roads
-from geo_service.store.database import Database
+from geo_service.store.database import Connection, Database
 
 #: Demand farther than this from any street is not reached by anybody, whatever the time.
 MAX_ACCESS_M = 500.0
@@ -89,30 +89,35 @@ class Ground:
         ConflictError
             No road network has been imported.
         """
-        with self._lock:
-            with self._database.reading() as connection:
-                in_use = roads.in_use(connection)
-                if in_use is None:
-                    raise ConflictError("there are no roads yet: run geo-service import roads FILE.osm.pbf")
-                network_id, _, fingerprint = in_use
-                if self._roads is None or self._roads.network_id != network_id:
-                    self._roads = _Roads(network_id, fingerprint, roads.load(connection, network_id))
-                    self._snaps.clear()
-            held = self._roads
-            if mode not in held.graphs:
-                graph = build_graph(held.network, mode)
-                held.graphs[mode] = (graph, Snapper(graph))
-            return held.network_id, held.fingerprint, *held.graphs[mode]
+        with self._lock, self._database.reading() as connection:
+            return self._roads_in(connection, mode)
+
+    def _roads_in(self, connection: Connection, mode: Mode) -> tuple[int, bytes, RoadGraph, Snapper]:
+        in_use = roads.in_use(connection)
+        if in_use is None:
+            raise ConflictError("there are no roads yet: run geo-service import roads FILE.osm.pbf")
+        network_id, _, fingerprint = in_use
+        if self._roads is None or self._roads.network_id != network_id:
+            self._roads = _Roads(network_id, fingerprint, roads.load(connection, network_id))
+            self._snaps.clear()
+        held = self._roads
+        if mode not in held.graphs:
+            graph = build_graph(held.network, mode)
+            held.graphs[mode] = (graph, Snapper(graph))
+        return held.network_id, held.fingerprint, *held.graphs[mode]
 
     def demand(self, tiling: Tiling) -> Demand:
         """Return the demand of a tiling."""
         with self._lock, self._database.reading() as connection:
-            key = (tiling.edition.id, ground.demand_version(connection))
-            if key not in self._demand:
-                self._demand.clear()
-                self._snaps.clear()
-                self._demand[key] = _demand_of(tiling, ground.demand(connection))
-            return self._demand[key]
+            return self._demand_in(connection, tiling)
+
+    def _demand_in(self, connection: Connection, tiling: Tiling) -> Demand:
+        key = (tiling.edition.id, ground.demand_version(connection))
+        if key not in self._demand:
+            self._demand.clear()
+            self._snaps.clear()
+            self._demand[key] = _demand_of(tiling, ground.demand(connection))
+        return self._demand[key]
 
     def land_and_people(self, tiling: Tiling) -> pd.DataFrame:
         """Return area_km2, households and residents of each leaf, in the order of the index."""
@@ -126,22 +131,20 @@ class Ground:
     def travel(self, tiling: Tiling, mode: Mode) -> "Travel":
         """Return roads, demand and where the two meet, all of one moment.
 
+        Both are read in one snapshot: what is imported meanwhile is in the next answer.
+
         Raises
         ------
         ConflictError
             No road network has been imported.
         """
         with self._lock:
-            network_id, mark, graph, snapper = self.roads(mode)
-            demand = self.demand(tiling)
-            return Travel(network_id, mark, graph, snapper, demand, self._demand_snaps(demand, mode))
-
-    def _demand_snaps(self, demand: Demand, mode: Mode) -> Snaps:
-        """Return where the demand meets the streets of a mode; cleared whenever roads or demand change."""
-        if mode not in self._snaps:
-            _, _, _, snapper = self.roads(mode)
-            self._snaps[mode] = snapper.snap(demand.lonlat_deg, MAX_ACCESS_M)
-        return self._snaps[mode]
+            with self._database.reading() as connection:
+                network_id, mark, graph, snapper = self._roads_in(connection, mode)
+                demand = self._demand_in(connection, tiling)
+            if mode not in self._snaps:  # cleared whenever roads or demand change
+                self._snaps[mode] = snapper.snap(demand.lonlat_deg, MAX_ACCESS_M)
+            return Travel(network_id, mark, graph, snapper, demand, self._snaps[mode])
 
 
 def _land_and_people(tiling: Tiling, points: pd.DataFrame) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from geo_service.store import bulk
-from geo_service.store.tables import coverage_cell, coverage_run
+from geo_service.store.tables import coverage_cell, coverage_run, road_network
 
 
 def find(connection: Connection, fingerprint: bytes) -> dict[str, Any] | None:
@@ -50,8 +50,17 @@ def store(
 ) -> int:
     """Keep a run; if another process kept the same one first, its id is returned.
 
+    A run on a network that was replaced while it was computed is not kept, its id is 0.
+
     ``shares`` has a row for each cell id: weight, covered_weight, by_area, median_s, worst_s (NaN: none).
     """
+    in_use = (
+        select(road_network.c.id)
+        .where(road_network.c.id == network_id)
+        .with_for_update(key_share=True, read=True)
+    )
+    if connection.execute(in_use).one_or_none() is None:
+        return 0
     run_id = connection.execute(
         insert(coverage_run)
         .values(

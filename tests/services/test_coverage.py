@@ -11,12 +11,12 @@ from geo_service.errors import ConflictError, InvalidInputError
 from geo_service.model import Mode
 from geo_service.services.coverage import by_level, coverage_frame, run_coverage
 from geo_service.services.drafting import BoundaryImport, draft_import
-from geo_service.services.ground import Ground
+from geo_service.services.ground import MAX_ACCESS_M, Ground
 from geo_service.services.publishing import publish
 from geo_service.services.rostering import on_duty
 from geo_service.services.tiling import Tilings
 from geo_service.store import boundaries, ground, roads, staffing
-from geo_service.store.database import Database
+from geo_service.store.database import Connection, Database
 from tests.services.places import ORIGIN, SIDE_DEG, grid, middle, streets, table
 
 pytestmark = pytest.mark.postgis
@@ -167,6 +167,66 @@ def test_a_new_network_gives_a_new_run(database: Database, place: Tilings) -> No
     second = run_coverage(database, service, place.get(), **arguments)
     assert second.id != first.id
     assert second.summary["share"] < first.summary["share"]
+
+
+def everything_anew(database: Database) -> None:
+    """Replace roads, all of them slower, and demand, all of it elsewhere, in one transaction."""
+    lon, lat = corner(COLUMNS, ROWS)
+    points = pd.DataFrame({"source_id": ["new"], "lon": [lon], "lat": [lat], "footprint": None})
+    points = points.assign(households=7, residents=7, kind="", address="", attributes=[{}])
+    with database.writing() as connection:
+        roads.replace(connection, streets(COLUMNS, ROWS, length_m=5000), "slow", {})
+        ground.replace_demand(connection, points)
+
+
+@pytest.mark.parametrize("moment", ["demand_version", "demand"])
+def test_roads_and_demand_are_of_one_moment(
+    database: Database, place: Tilings, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """What is imported while they are read is in the next answer, whole, and in this one not at all."""
+    service, tiling = Ground(database), place.get()
+    before = Ground(database).travel(tiling, Mode.EBIKE)
+    read = getattr(ground, moment)
+
+    def late(connection: Connection) -> object:
+        monkeypatch.setattr(ground, moment, read)
+        everything_anew(database)  # the roads are read, the demand is not
+        return read(connection)
+
+    monkeypatch.setattr(ground, moment, late)
+    during, after = (service.travel(tiling, Mode.EBIKE) for _ in range(2))
+    assert (during.network_mark, during.demand.fingerprint) == (
+        before.network_mark,
+        before.demand.fingerprint,
+    )
+    assert after.network_mark != before.network_mark
+    assert after.demand.fingerprint != before.demand.fingerprint
+    for one in (during, after):
+        expected = one.snapper.snap(one.demand.lonlat_deg, MAX_ACCESS_M)
+        assert one.demand_snaps.edge.tolist() == expected.edge.tolist()
+        assert one.demand_snaps.access_ms.tolist() == expected.access_ms.tolist()
+
+
+def test_a_run_does_not_mix_what_changes_under_it(
+    database: Database, place: Tilings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = staff(database, {"w": corner(2, 2)})
+    shifts(database, list(ids.values()), MONDAY_NOON)
+    service = Ground(database)
+    arguments = {"at": MONDAY_NOON, "mode": Mode.EBIKE, "limit_s": 300}
+
+    def late(connection: Connection, at: datetime) -> pd.DataFrame:
+        everything_anew(database)
+        return on_duty(connection, at)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("geo_service.services.coverage.on_duty", late)
+        during = run_coverage(database, service, place.get(), **arguments)
+    assert during.summary["weight"] == 10 * COLUMNS * ROWS
+    assert during.id == 0  # its network is gone: nothing to keep it by
+    after = run_coverage(database, service, place.get(), **arguments)
+    assert after.id > 0
+    assert after.summary["weight"] == 7
 
 
 def test_without_roads_it_says_what_to_do(database: Database) -> None:
