@@ -15,7 +15,7 @@ from shapely.geometry.base import BaseGeometry
 from geo_service.geometry.codes import issue_like
 from geo_service.geometry.fabric import Fabric
 from geo_service.geometry.rules_scene import Scene
-from geo_service.geometry.workspace import FabricStars
+from geo_service.geometry.stars import FabricStars
 from geo_service.planning.redraw import Patch, Redraw
 from geo_service.planning.register import CellKey, CellRecord, Register
 from geo_service.planning.tally import PointLayer, Tally
@@ -113,7 +113,7 @@ class PlanState:
             self._bounds[face] = space.polygon(face).bounds if space.exists(face) else np.nan
         cells = self.cells_of(patch)
         self._touched.update(cells)
-        self._stale.update(cells)
+        self._stale.update(self.touched_by(patch))  # the scene looks after what is above by itself
         for key in cells:
             self._outlines.pop(key, None)
             self._figures.pop(key, None)
