@@ -3,8 +3,9 @@
  * reason at its place, or in conflict with somebody else's change and offered again.
  */
 
+import { whoAmI } from "./api.js";
 import { fromPlace, readGeometry } from "./cells.js";
-import { button, dialog, h, notice } from "./dom.js";
+import { button, dialog, h, notice, sure } from "./dom.js";
 import { either, moment, say } from "./i18n.js";
 
 const { Feature, geom } = window.ol;
@@ -14,6 +15,8 @@ export class Actions {
     Object.assign(this, { state, api, map, cells });
     this.turn = Promise.resolve(); // changes go one by one: each names the revision of the one before
     this.waiting = 0;
+    this.lastIsOurs = false;
+    this.me = whoAmI().catch(() => "");
   }
 
   /** Make a change; resolves to the answer, or to null when it was refused or given up. */
@@ -22,7 +25,19 @@ export class Actions {
   }
 
   undo() {
-    return this.inTurn(() => this.attempt(() => this.api.undo(this.state.revision), { again: false }));
+    return this.inTurn(async () => {
+      if (!(await this.mayUndo())) return null;
+      return this.attempt(() => this.api.undo(this.state.revision), { again: false });
+    });
+  }
+
+  /** The plan has one history: to take back what somebody else did is asked for first. */
+  async mayUndo() {
+    if (this.lastIsOurs) return true;
+    const { changes } = await this.api.changes();
+    const last = changes.filter((change) => !change.undone).pop();
+    if (!last || last.who === (await this.me)) return true;
+    return sure("undo", h("p", {}, say("undoOthers", { who: last.who, what: either(last.summary_zh, last.summary_en) })));
   }
 
   redo() {
@@ -76,6 +91,7 @@ export class Actions {
     state.revision = Math.max(state.revision, answer.revision);
     cells.apply(answer);
     if (missed.length) this.others(missed);
+    this.lastIsOurs = Boolean(answer.change) && !answer.change.undone;
     state.last = answer;
     const undone = Boolean(answer.change?.undone);
     state.plan.can_undo = answer.can_undo ?? (!undone || state.plan.can_undo);
@@ -89,9 +105,12 @@ export class Actions {
   async others(changes) {
     const touched = changes.flatMap((change) => change.cells || []);
     const names = [...new Set(changes.map((change) => change.who))].join("、");
-    const what = changes.length === 1 ? either(changes[0].summary_zh, changes[0].summary_en) : say("changesCount", { count: changes.length });
-    notice(say("othersChanged", { who: names, what }));
+    const [first] = changes;
+    const what = changes.length === 1 ? either(first.summary_zh, first.summary_en) : say("changesCount", { count: changes.length });
+    notice(say(changes.length === 1 && first.undone ? "othersUndid" : "othersChanged", { who: names, what }));
+    this.lastIsOurs = false;
     await this.cells.refetch(touched);
+    this.map.flash(touched.map((cell) => this.cells.find(cell)).filter((cell) => cell && cell.get("level") === this.state.shown.code));
     this.state.tell("history");
     this.state.tell("changed", null);
   }

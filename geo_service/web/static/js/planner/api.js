@@ -48,11 +48,17 @@ async function request(method, path, body, headers = {}, signal = undefined) {
   return content;
 }
 
+/** Name of who is signed in. */
+export const whoAmI = async () => (await request("GET", "/session")).name || "";
+
 /** The plans there are. */
 export const listPlans = () => request("GET", "/v1/plans");
 
 /** A new plan on the edition in force. */
 export const openPlan = (name, note) => request("POST", "/v1/plans", note ? { name, note } : { name });
+
+/** Give a plan up; it stays readable. */
+export const dropPlan = (id) => request("DELETE", `/v1/plans/${id}`);
 
 /** One plan: what can be asked about it and done to it. */
 export class PlanApi {

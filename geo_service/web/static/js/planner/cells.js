@@ -70,7 +70,7 @@ export class Cells {
     const call = new AbortController();
     this.waiting.set(level, call);
     try {
-      await this.fetch(level, wanted, call.signal);
+      if (!(await this.fetch(level, wanted, call.signal))) return false;
     } catch (error) {
       if (error.name === "AbortError") return false;
       throw error;
@@ -81,11 +81,12 @@ export class Cells {
     return true;
   }
 
-  /** Fetch a level within an extent anew; what the plan no longer has there goes. */
+  /** Fetch a level within an extent anew; what the plan no longer has there goes. False where there are too many. */
   async fetch(level, extent, signal) {
     for (let turn = 0; ; turn++) {
       const asked = this.state.revision;
       const collection = await this.api.cells(level, toBounds(extent), signal);
+      if (collection.numberMatched > collection.numberReturned) return false;
       if (this.state.revision !== asked && turn < 5) continue; // a change came between: the answer may be old
       const seen = new Set();
       this.put(collection.features, seen);
@@ -93,7 +94,7 @@ export class Cells {
       source.forEachFeatureInExtent(extent, (feature) => {
         if (!seen.has(feature.getId()) && extents.containsExtent(extent, feature.getGeometry().getExtent())) this.drop(feature);
       });
-      return;
+      return true;
     }
   }
 

@@ -112,6 +112,14 @@ export function ask(titleKey, labelKey, value = "", { required = true, choices =
   });
 }
 
+/** Ask whether to go on; the word of the title is that of the button as well. */
+export function sure(titleKey, content) {
+  return new Promise((resolve) => {
+    let yes = false;
+    const box = dialog(titleKey, content, [button("cancel", () => box.done()), button("goOn", () => ((yes = true), box.done()), { class: "primary" })], () => resolve(yes));
+  });
+}
+
 /** Say something in passing at the foot of the map; a problem stays until it is put away. */
 export function notice(text, { kind = "info", actions = [], lasting = kind !== "info" } = {}) {
   const shelf = document.querySelector(".pl-notices");

@@ -5,7 +5,7 @@ import { toPlace } from "./cells.js";
 import { sourceOf } from "./map.js";
 import { SKETCH } from "./styles.js";
 
-const { interaction, format, Collection, Feature } = window.ol;
+const { interaction, geom, Collection, Feature } = window.ol;
 
 const SNAP_PX = 12;
 const SNAP_MARGIN_PX = 60;
@@ -45,30 +45,18 @@ function snapTargets(map) {
   const extent = window.ol.extent.buffer(view.calculateExtent(map.ol.getSize()), SNAP_MARGIN_PX * view.getResolution());
   const cells = map.cells.source(map.state.shown.code).getFeaturesInExtent(extent);
   if (cells.length > 1500) return []; // too far out to mean one corner
-  const reader = map.ol.getView().getProjection();
-  const streets = map.zoom >= 13 ? linesNear(map.base, extent).map((street) => toFeature(street, reader)) : [];
-  return [...cells, ...streets.filter(Boolean)];
+  const streets = map.zoom >= 13 ? linesNear(map.base, extent).map(wholeLine) : [];
+  return [...cells, ...streets];
 }
 
-/** Tiles hold light features; snapping wants whole ones. */
-function toFeature(light) {
-  try {
-    return format.toFeature ? format.toFeature(light) : light.toFeature ? light.toFeature() : lineOf(light);
-  } catch {
-    return null;
-  }
-}
-
-function lineOf(light) {
-  const { geom } = window.ol;
+/** Tiles hold light features, piece by piece; snapping wants whole ones. */
+function wholeLine(light) {
   const flat = light.getFlatCoordinates();
-  const ends = light.getEnds();
   const lines = [];
   let start = 0;
-  for (const end of ends && ends.length ? ends : [flat.length]) {
-    const line = [];
-    for (let i = start; i < end; i += 2) line.push([flat[i], flat[i + 1]]);
-    lines.push(line);
+  for (const end of light.getEnds()) {
+    lines.push([]);
+    for (let i = start; i < end; i += 2) lines[lines.length - 1].push([flat[i], flat[i + 1]]);
     start = end;
   }
   return new Feature(new geom.MultiLineString(lines));

@@ -4,7 +4,7 @@ import { Actions } from "./actions.js";
 import { PlanApi } from "./api.js";
 import { footBar, hintBar, legend, toolBar, topBar } from "./bar.js";
 import { Cells } from "./cells.js";
-import { button, dialog, fill, h, notice } from "./dom.js";
+import { fill, h, notice } from "./dom.js";
 import { Findings } from "./findings.js";
 import { History } from "./history.js";
 import { say } from "./i18n.js";
@@ -13,6 +13,7 @@ import { follow } from "./live.js";
 import { PlanMap } from "./map.js";
 import { panel, selectionPane } from "./panel.js";
 import { publishDialog } from "./publish.js";
+import { rebaseDialog } from "./rebase.js";
 import { Report } from "./report.js";
 import { splitDialog } from "./split.js";
 import { State } from "./state.js";
@@ -43,7 +44,7 @@ async function start(root) {
   const history = new History(state, api, map);
   const report = new Report(state, api, map);
   const openPublish = () => publishDialog(state, api, findings, actions);
-  const openRebase = () => rebase(state, api);
+  const openRebase = () => rebaseDialog(state, api, map);
   const side = panel(state, [
     ["selection", selectionPane(state, tools, map)],
     ["findings", findings.element, () => findings.fetch()],
@@ -59,19 +60,9 @@ async function start(root) {
   listenToKeys(tools, actions, openPublish);
   state.on("failed", (error) => notice(say("cellsNotFetched", { reason: error.reason || error.message }), { kind: "bad" }));
   follow(state, api, actions);
-  map.fitPlan();
+  map.begin();
   findings.soon();
   window.planner = { state, map, actions, tools, cells }; // for whoever looks from the console
-}
-
-/** Put the plan on the edition that is in force now; what no longer fits is told. */
-async function rebase(state, api) {
-  try {
-    await api.rebase(state.revision);
-    window.location.reload();
-  } catch (error) {
-    const box = dialog("rebase", [h("p", {}, error.reason || error.message), h("ul", { class: "pl-plain" }, error.faults.map((fault) => h("li", {}, fault.message)))], [button("close", () => box.done())]);
-  }
 }
 
 start(document.getElementById("planner"));

@@ -1,11 +1,10 @@
 /* The map: layers in order, which level is drawn at which zoom, what is fetched for the view. */
 
 import { baseLayer, zoomOf } from "./basemap.js";
-import { toExtent } from "./cells.js";
-import { either } from "./i18n.js";
+import { fromPlace, toExtent, toPlace } from "./cells.js";
 import * as styles from "./styles.js";
 
-const { Map: OlMap, View, layer, source, control, interaction } = window.ol;
+const { Map: OlMap, View, Feature, layer, source, control, interaction } = window.ol;
 
 // a level is drawn by itself from this zoom on: leaves, then so many levels above them
 const FROM_ZOOM = [14, 12, 10.3, 0];
@@ -25,6 +24,7 @@ export class PlanMap {
       proposal: this.overlay(52, (feature) => styles.groupStyle(feature.get("group"))),
       selected: this.overlay(55, styles.SELECTED),
       trouble: this.overlay(60, styles.TROUBLE),
+      news: this.overlay(62, styles.NEWS),
       dragged: this.overlay(65, styles.DRAGGED),
       sketch: this.overlay(70, styles.SKETCH),
       handles: this.overlay(75, (feature) => (feature.get("handle") ? styles.HANDLE : styles.CORNER)),
@@ -45,10 +45,26 @@ export class PlanMap {
     state.on("locks", () => this.overlays.locked.setSource(sourceOf([...state.locked].map((key) => this.byKey(key)).filter(Boolean))));
   }
 
-  /** The whole plan in sight. */
-  fitPlan() {
+  /** The place that the address names, else the whole plan; from then on the address names the place. */
+  begin() {
     this.ol.updateSize();
-    this.ol.getView().fit(toExtent(this.state.plan.bounds), { padding: [16, 16, 40, 16] });
+    const view = this.ol.getView();
+    const [zoom, lat, lon] = window.location.hash.slice(1).split("/").map(Number);
+    if (Number.isFinite(lon) && zoom > 0) {
+      view.setCenter(fromPlace([lon, lat]));
+      view.setZoom(zoom);
+    } else view.fit(toExtent(this.state.plan.bounds), { padding: [16, 16, 40, 16] });
+    this.ol.on("moveend", () => {
+      const [x, y] = toPlace(view.getCenter());
+      window.history.replaceState(null, "", `#${view.getZoom().toFixed(2)}/${y.toFixed(5)}/${x.toFixed(5)}`);
+    });
+  }
+
+  /** Let cells light up for a moment: somebody changed them. */
+  flash(features) {
+    clearTimeout(this.flashing);
+    this.show("news", features.map((feature) => new Feature(feature.getGeometry())));
+    this.flashing = setTimeout(() => this.clear("news"), 3500);
   }
 
   cellLayer(zIndex, style) {
@@ -101,9 +117,8 @@ export class PlanMap {
     document.documentElement.dataset.ready = "";
     try {
       const all = await Promise.all([level, ...upper.reverse()].map((one) => cells.ensure(one.code, extent)));
-      this.tooFar = !all[0];
       if (this.limits.length === 0 || this.countClassed * 1.5 < cells.source(level.code).getFeatures().length) this.recolor();
-      state.tell("settled");
+      state.tell("settled", all[0]);
     } catch (error) {
       state.tell("failed", error);
     }
@@ -160,12 +175,6 @@ export class PlanMap {
   /** Bring an extent into sight. */
   goTo(extent, maxZoom = 18) {
     this.ol.getView().fit(extent, { padding: [90, 90, 90, 90], maxZoom, duration: 250 });
-  }
-
-  /** Name of the cell and of those above it, for the line at the foot. */
-  describe(feature) {
-    const path = (feature.get("path") || []).join(" › ");
-    return `${either(feature.get("name"), feature.get("name")) || feature.get("code")} · ${path || feature.get("code")}`;
   }
 }
 

@@ -1,11 +1,17 @@
 /* The panel at the right: what is selected with its figures, what the last change did, and the tabs for the rest. */
 
 import { button, fill, h } from "./dom.js";
-import { area, number, onLanguage, say } from "./i18n.js";
+import { onLanguage, say } from "./i18n.js";
 import { FIGURES, levelName } from "./styles.js";
 
 const MOST_ROWS = 200;
+const MOST_DIFFERENT = 12;
 const SUMMED = ["households", "residents", "buildings", "incidents_year", "area_m2", "workload_index"];
+
+/** Figures that stand in a column: there is room for three. */
+const columnsOf = (state) => ["households", "incidents_year", "area_m2"].filter((name) => state.figures.includes(name));
+
+const head = (columns) => h("thead", {}, h("tr", {}, ["cell", ...columns].map((name) => h("th", { t: name }))));
 
 /** Tabs; each shows itself when it is opened: `tabs` is a list of [word, element, opened]. */
 export function panel(state, tabs) {
@@ -43,9 +49,7 @@ export function selectionPane(state, tools, map) {
       "tr",
       { tabindex: 0, on: { click: () => map.goTo(feature.getGeometry().getExtent()), keydown: (event) => event.key === "Enter" && map.goTo(feature.getGeometry().getExtent()) } },
       h("td", {}, h("b", {}, feature.get("name") || "—"), h("small", {}, feature.get("code"))),
-      h("td", {}, number(figures.households)),
-      h("td", {}, number(figures.incidents_year)),
-      h("td", {}, area(figures.area_m2)),
+      columnsOf(state).map((name) => h("td", {}, FIGURES[name](figures[name]))),
     );
   }
 
@@ -61,7 +65,7 @@ export function selectionPane(state, tools, map) {
       h("h2", {}, say("selectedCount", { count: cells.length, level: state.shown ? levelName(state.shown) : "" })),
       h("dl", { class: "pl-figures" }, SUMMED.filter((name) => Number.isFinite(sums[name])).map((name) => h("div", {}, h("dt", { t: name }), h("dd", {}, FIGURES[name](sums[name]))))),
       h("div", { class: "pl-acts" }, acts(cells)),
-      h("table", { class: "pl-cells" }, h("thead", {}, h("tr", {}, ["cell", "households", "incidents_year", "area_m2"].map((name) => h("th", { t: name })))), h("tbody", {}, cells.slice(0, MOST_ROWS).map(row))),
+      h("table", { class: "pl-cells" }, head(columnsOf(state)), h("tbody", {}, cells.slice(0, MOST_ROWS).map(row))),
       cells.length > MOST_ROWS ? h("p", { class: "pl-soft" }, say("andMore", { count: cells.length - MOST_ROWS })) : null,
     );
   }
@@ -85,18 +89,21 @@ export function selectionPane(state, tools, map) {
   function showLast() {
     const figures = state.last?.figures || [];
     if (!figures.length) return fill(last);
+    const columns = columnsOf(state);
     const depth = ({ cell }) => state.levelOf(cell[0])?.depth ?? 0;
-    const shown = [...figures].sort((a, b) => depth(b) - depth(a)).slice(0, 12).map(({ cell, before, after }) => {
+    const different = figures.filter(({ before, after }) => !before || !after || columns.some((name) => Math.abs(after[name] - before[name]) > 1e-9));
+    const listed = (different.length ? different : figures.slice(0, 3)).sort((a, b) => depth(b) - depth(a));
+    const shown = listed.slice(0, MOST_DIFFERENT).map(({ cell, before, after }) => {
       const known = map.cells.find(cell);
       const name = known?.get("name") || cell[1];
       const level = state.levelOf(cell[0]);
-      return h("tr", {}, h("td", {}, h("b", {}, name), h("small", {}, `${level ? levelName(level) : ""} ${cell[1]}`)), ["households", "incidents_year", "area_m2"].map((at) => difference(at, before, after)));
+      return h("tr", {}, h("td", {}, h("b", {}, name), h("small", {}, `${level ? levelName(level) : ""} ${cell[1]}`)), columns.map((at) => difference(at, before, after)));
     });
     return fill(
       last,
       h("h2", { t: "beforeAfter" }),
-      h("table", { class: "pl-cells" }, h("thead", {}, h("tr", {}, ["cell", "households", "incidents_year", "area_m2"].map((name) => h("th", { t: name })))), h("tbody", {}, shown)),
-      figures.length > 12 ? h("p", { class: "pl-soft" }, say("andMore", { count: figures.length - 12 })) : null,
+      h("table", { class: "pl-cells" }, head(columns), h("tbody", {}, shown)),
+      listed.length > MOST_DIFFERENT ? h("p", { class: "pl-soft" }, say("andMore", { count: listed.length - MOST_DIFFERENT })) : null,
     );
   }
 

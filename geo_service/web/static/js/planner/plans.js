@@ -1,7 +1,7 @@
 /* The list of plans, and a new one. */
 
-import { listPlans, openPlan } from "./api.js";
-import { button, dialog, fill, h } from "./dom.js";
+import { dropPlan, listPlans, openPlan } from "./api.js";
+import { button, dialog, fill, h, sure } from "./dom.js";
 import { moment, onLanguage, say } from "./i18n.js";
 
 const ORDER = { open: 0, published: 1, dropped: 2 };
@@ -13,6 +13,7 @@ function row(plan) {
     { class: plan.status },
     h("a", { href: `/planner/${plan.id}` }, h("b", {}, plan.name), plan.note ? h("span", { class: "pl-soft" }, plan.note) : null),
     h("span", { class: "pl-badge", t: plan.status }),
+    plan.status === "open" ? button("drop", () => giveUp(plan), { class: "pl-quiet" }) : null,
     h("small", {}, `${say("revision", { number: plan.revision })} · ${plan.created_by} · ${moment(plan.created_at)}`),
   );
 }
@@ -20,6 +21,16 @@ function row(plan) {
 function show(list) {
   const sorted = [...plans].sort((a, b) => (ORDER[a.status] ?? 3) - (ORDER[b.status] ?? 3) || b.id - a.id);
   fill(list, sorted.length ? sorted.map(row) : h("li", { class: "pl-empty", t: "noPlans" }));
+}
+
+async function giveUp(plan) {
+  if (!(await sure("drop", h("p", {}, say("dropSays", { name: plan.name }))))) return;
+  try {
+    Object.assign(plan, await dropPlan(plan.id));
+    show(document.querySelector(".pl-plans"));
+  } catch (error) {
+    dialog("drop", h("p", { class: "pl-bad" }, error.reason || error.message), []);
+  }
 }
 
 function newPlan() {

@@ -93,6 +93,7 @@ export const TROUBLE = [
     zIndex: 2,
   }),
 ];
+export const NEWS = new style.Style({ stroke: stroke("#1971c2", 3.5), fill: new style.Fill({ color: "rgba(25,113,194,.18)" }) });
 export const HANDLE = new style.Style({
   image: new style.Circle({ radius: 7, fill: new style.Fill({ color: "#fff" }), stroke: stroke("#d9480f", 3) }),
 });

@@ -1,7 +1,7 @@
 /* The tools in the planner's hand: one at a time, each with a letter, Esc puts it down. */
 
 import { toPlace } from "./cells.js";
-import { ask, button, dialog, h, notice } from "./dom.js";
+import { ask, h, notice, sure } from "./dom.js";
 import { DragCorners } from "./drag.js";
 import { cellsWithin, drawLasso, drawLine, keepSketch } from "./draw.js";
 import { say } from "./i18n.js";
@@ -272,11 +272,8 @@ export class Tools {
     const cells = this.state.selection;
     if (cells.length !== 1) return notice(say("selectOne"));
     const [feature] = this.state.selected.values();
-    const sure = await new Promise((resolve) => {
-      let yes = false;
-      const box = dialog(verb, h("p", { t: `${verb}Says`, tArgs: { name: feature.get("name") || feature.get("code") } }), [button("cancel", () => box.done()), button(verb, () => ((yes = true), box.done()), { class: "primary" })], () => resolve(yes));
-    });
-    return sure ? this.actions.change(verb, { cell: cells[0] }) : undefined;
+    const goOn = await sure(verb, h("p", { t: `${verb}Says`, tArgs: { name: feature.get("name") || feature.get("code") } }));
+    return goOn ? this.actions.change(verb, { cell: cells[0] }) : undefined;
   }
 
   /** Bring the selection into sight. */
