@@ -1,16 +1,20 @@
 """What the rules say of a plan, as it stands and before it is published."""
 
+import threading
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 
-from geo_service.errors import Fault, InvalidInputError
+from geo_service.errors import Fault, GeoServiceError, InvalidInputError
 from geo_service.geometry.rules import Judged, Waiver, apply_waivers, check
 from geo_service.geometry.rules_ground import Ground
 from geo_service.geometry.rules_scene import Scene, SceneCell, cell_text
 from geo_service.model import Finding, Level, Severity
 from geo_service.planning.register import CellKey
-from geo_service.services.plan_state import PlanState
+from geo_service.services.plan_state import Plans, PlanState
+from geo_service.services.planning import viewing
+from geo_service.services.tiling import Tiling
 from geo_service.store import barriers, boundaries, ground, plan_ground, plans, staffing
 from geo_service.store.database import Connection
 from geo_service.store.plans import PlanRow, WaiverRow
@@ -71,31 +75,70 @@ def waive(
 
 
 def scene_of(connection: Connection, state: PlanState) -> Scene:
-    """Return the plan as the rules see it; made once, then kept up with the edits."""
+    """Return the plan as the rules see it: that of its edition, kept up with the edits."""
     if state.scene is None:
-        state.scene = _first_scene(connection, state)
-        return state.scene
+        state.begin_scene(base_scene(connection, state.store, state.base))
+    scene: Scene = state.scene  # type: ignore[assignment]  # begin_scene set it
     stale = state.take_stale()
     if stale:
         register = state.redraw.register
         changed = [_cell(state, key) for key in stale if register.get(key) is not None]
-        state.scene = state.scene.with_changes(changed, [key for key in stale if register.get(key) is None])
-    return state.scene
+        scene = scene.with_changes(changed, [key for key in stale if register.get(key) is None])
+        state.scene = scene
+    return scene
 
 
-def _first_scene(connection: Connection, state: PlanState) -> Scene:
-    state.take_stale()
-    levels: list[Level] = [one for one in boundaries.levels(connection) if one.code in state.base.levels]
-    held = set(staffing.duties(connection, boundaries.moment(connection))["cell_id"])
-    base = state.base.cells
-    owned = zip(base["level"], base["code"], base["id"].isin(held), strict=True)
+def base_scene(connection: Connection, store: Plans, tiling: Tiling) -> Scene:
+    """Return an edition as the rules see it, made once while buildings and duties stay as they are."""
+    duties = staffing.duties(connection, boundaries.moment(connection))
+    mark = (tiling.edition.id, ground.demand_version(connection), hash(tuple(sorted(duties["cell_id"]))))
+    return store.base_scene(mark, lambda: _make_scene(connection, tiling, set(duties["cell_id"])))
+
+
+def warm_in_background(store: Plans, plan_id: int) -> None:
+    """Begin to make what the first edit of a plan will need, so that it need not wait."""
+
+    def warm() -> None:
+        with suppress(GeoServiceError), viewing(store, plan_id) as (_, state, connection):
+            base = state.base
+        with suppress(GeoServiceError), store.database.reading() as connection:
+            check(base_scene(connection, store, base), [next(iter(state.base_records))])
+
+    threading.Thread(target=warm, name=f"warm plan {plan_id}", daemon=True).start()
+
+
+def _make_scene(connection: Connection, tiling: Tiling, held: set[int]) -> Scene:
+    cells = tiling.cells
+    levels: list[Level] = [one for one in boundaries.levels(connection) if one.code in tiling.levels]
+    keys = list(zip(cells["level"], cells["code"], strict=True))
+    owned = frozenset(key for key, number in zip(keys, cells["id"], strict=True) if number in held)
     used = plan_ground.codes_ever(connection)
+    lies_on = rule_ground(connection)
+    leaves = tiling.leaves.tolist()
+    shapes = cells["geom"].to_numpy(dtype=object)
+    counts = zip(*(values.tolist() for values in lies_on.count_in(shapes[tiling.leaves])), strict=True)
+    people = dict(zip(leaves, counts, strict=True)) if len(lies_on.buildings) else {}
+    parents = zip(cells["parent_level"], cells["parent_code"], strict=True)
+    scene_cells = [
+        SceneCell(
+            *key,
+            name=name,
+            kind=kind,
+            parent=parent if isinstance(parent[1], str) else None,
+            area_class=str((attributes or {}).get("class", "")),
+            shape=shapes[k],
+            **dict(zip(("households", "residents", "buildings"), people.get(k, ()), strict=False)),
+        )
+        for k, (key, name, kind, parent, attributes) in enumerate(
+            zip(keys, cells["name"], cells["kind"], parents, cells["attributes"], strict=True)
+        )
+    ]
     return Scene.of(
         levels,
-        [_cell(state, record.key) for record in state.redraw.register],
-        rule_ground(connection),
-        owned=frozenset((level, code) for level, code, is_owned in owned if is_owned) if held else None,
-        base=frozenset(state.base_records),
+        scene_cells,
+        lies_on,
+        owned=owned if held else None,
+        base=frozenset(keys),
         codes_used=frozenset((level, code) for level, codes in used.items() for code in codes),
     )
 

@@ -2,10 +2,11 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import shapely
@@ -36,6 +37,8 @@ class PlanState:
 
     Attributes
     ----------
+    store : Plans
+        Where it is kept, and what plans on one edition share.
     redraw : Redraw
     tally : Tally
         Households, residents, buildings and incidents of the last year by leaf.
@@ -45,7 +48,10 @@ class PlanState:
         What the rules look at; :mod:`geo_service.services.plan_findings` makes it and keeps it.
     """
 
-    def __init__(self, base: Tiling, stars: FabricStars, taken: dict[str, set[str]], tally: Tally) -> None:
+    def __init__(
+        self, store: "Plans", base: Tiling, stars: FabricStars, taken: dict[str, set[str]], tally: Tally
+    ) -> None:
+        self.store = store
         self.base = base
         self.tally = tally
         self._base_tally = tally.copy()
@@ -59,6 +65,7 @@ class PlanState:
         self._outlines: dict[CellKey, BaseGeometry] = {}
         self._figures: dict[CellKey, dict[str, float]] = {}
         self._touched: set[CellKey] = set()
+        self._edited: set[CellKey] = set()
         self._stale: set[CellKey] = set()
         self.scene: Scene | None = None
 
@@ -113,7 +120,9 @@ class PlanState:
             self._bounds[face] = space.polygon(face).bounds if space.exists(face) else np.nan
         cells = self.cells_of(patch)
         self._touched.update(cells)
-        self._stale.update(self.touched_by(patch))  # the scene looks after what is above by itself
+        edited = self.touched_by(patch)  # the scene looks after what is above by itself
+        self._edited.update(edited)
+        self._stale.update(edited)
         for key in cells:
             self._outlines.pop(key, None)
             self._figures.pop(key, None)
@@ -159,9 +168,13 @@ class PlanState:
         return [k for k in sorted(self._touched) if register.get(k) is not None and self.is_changed(k)]
 
     def take_stale(self) -> set[CellKey]:
-        """Return the cells touched since the last call."""
+        """Return the cells edited since the last call."""
         stale, self._stale = self._stale, set()
         return stale
+
+    def begin_scene(self, scene: Scene) -> None:
+        """Start from what the rules see of the edition; everything edited so far is stale."""
+        self.scene, self._stale = scene, set(self._edited)
 
     def bounds(self) -> list[float]:
         """Return west, south, east, north of all land."""
@@ -240,6 +253,8 @@ class Plans:
         self._lock = threading.Lock()
         self._bases: OrderedDict[int, FabricStars] = OrderedDict()
         self._held: OrderedDict[int, Held] = OrderedDict()
+        self._scenes: OrderedDict[tuple[Any, ...], Scene] = OrderedDict()
+        self._scene_lock = threading.Lock()
 
     @contextmanager
     def hold(self, plan_id: int) -> Iterator["Held"]:
@@ -267,6 +282,16 @@ class Plans:
             self._bases.move_to_end(tiling.edition.id)
             return self._bases[tiling.edition.id]
 
+    def base_scene(self, mark: tuple[Any, ...], make: Callable[[], Scene]) -> Scene:
+        """Return what the rules see of an edition, made once for all plans upon it; one at a time is made."""
+        with self._scene_lock:
+            if mark not in self._scenes:
+                self._scenes[mark] = make()
+                while len(self._scenes) > BASES_KEPT:
+                    self._scenes.popitem(last=False)
+            self._scenes.move_to_end(mark)
+            return self._scenes[mark]
+
     def build(self, connection: Connection, edition_id: int) -> PlanState:
         """Make the state of a plan in which nothing was changed yet."""
         tiling = self.base_tiling(connection, edition_id)
@@ -274,7 +299,7 @@ class Plans:
         taken = plan_ground.codes_ever(connection)
         layers = _layers(connection)
         leaf = [tiling.index.leaf_of(layer.lonlat_deg)[0] for layer in layers]
-        return PlanState(tiling, stars, taken, Tally(layers, leaf, len(tiling.leaves)))
+        return PlanState(self, tiling, stars, taken, Tally(layers, leaf, len(tiling.leaves)))
 
 
 class Held:

@@ -116,6 +116,8 @@ def get_plan(state: State, _: Reader, plan_id: PlanId) -> Response:
             "levels": _levels(connection, plan),
             "bounds": plan.bounds(),
         }
+        if plan.scene is None:
+            plan_findings.warm_in_background(state.plans, plan_id)
     return json_answer(body, row.revision)
 
 
