@@ -129,6 +129,18 @@ class Arguments:
             return {}
         return {str(key): item for key, item in value.items()}
 
+    def objects(self, name: str) -> list[dict[str, Any]]:
+        """Read a list of objects; what is in them is for the caller to look at."""
+        value = self._take(name)
+        if not isinstance(value, list) or not 0 < len(value) <= MAX_CELLS:
+            self._fault(name, "give a list of objects")
+            return []
+        for k, item in enumerate(value):
+            if not isinstance(item, dict):
+                self._fault(f"{name}[{k}]", "give an object", item)
+                return []
+        return list(value)
+
     def assignment(self, name: str) -> dict[CellKey, int]:
         """Read which group each leaf goes to: [[level, code, group], …]."""
         value = self._take(name)

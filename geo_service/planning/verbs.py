@@ -11,7 +11,7 @@ from typing import Any
 from geo_service.errors import Fault, InvalidInputError
 from geo_service.geometry import cut as cutting
 from geo_service.geometry import edit, lattice
-from geo_service.planning import along, dividing
+from geo_service.planning import along, dividing, pieces
 from geo_service.planning.arguments import Arguments
 from geo_service.planning.redraw import Patch, Redraw, Step
 from geo_service.planning.register import CellKey, CellRecord
@@ -260,4 +260,5 @@ VERBS: Mapping[str, Verb] = {
     "set_kind": Verb("改变类别", "set kind", _set_kind),
     "describe": Verb("修改属性", "describe", _describe),
     "split_into": Verb("按方案拆分", "split as drafted", _split_into),
+    "divide_into": Verb("按楼栋拆分", "divide as drafted", pieces.divide_into),
 }

@@ -1,4 +1,4 @@
-"""Lines on the ground near a place: streets, water and railways, to draw borders along."""
+"""What lies on the ground near a place: streets, water, railways and buildings, to draw borders along."""
 
 from collections.abc import Collection, Sequence
 
@@ -8,8 +8,8 @@ from sqlalchemy import ColumnElement, Connection, func, select
 from sqlalchemy.sql.schema import Column
 
 from geo_service.store import bulk
-from geo_service.store.plan_tables import barrier
-from geo_service.store.tables import map_feature, road_edge, road_network
+from geo_service.store.plan_tables import barrier, crossing
+from geo_service.store.tables import demand_point, map_feature, road_edge, road_network
 
 #: West, south, east, north in EPSG:4326 degrees.
 Box = tuple[float, float, float, float]
@@ -57,3 +57,26 @@ def _meets(geom3857: Column[object], box: Box) -> ColumnElement[bool]:
 
 def _shapes(rows: Sequence[bytes]) -> Geoms:
     return bulk.from_wkb([bytes(row) for row in rows])
+
+
+def crossings(connection: Connection, box: Box) -> NDArray[np.float64]:
+    """Return where barriers are crossed, in a box: (n, 2) lon, lat."""
+    rows = connection.execute(
+        select(func.ST_X(crossing.c.geom), func.ST_Y(crossing.c.geom))
+        .where(crossing.c.geom.bool_op("&&")(_envelope(box)))
+        .order_by(crossing.c.id)
+    ).all()
+    return np.array([tuple(row) for row in rows], dtype=np.float64).reshape(-1, 2)
+
+
+def buildings(connection: Connection, box: Box) -> tuple[Geoms, NDArray[np.int64]]:
+    """Return the buildings in a box, footprints or else points, and the households of each."""
+    rows = connection.execute(
+        select(
+            func.ST_AsBinary(func.coalesce(demand_point.c.footprint, demand_point.c.geom)),
+            demand_point.c.households,
+        )
+        .where(demand_point.c.geom.bool_op("&&")(_envelope(box)))
+        .order_by(demand_point.c.id)
+    ).all()
+    return _shapes([row[0] for row in rows]), np.array([row[1] for row in rows], dtype=np.int64)

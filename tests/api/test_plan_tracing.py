@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import shapely
 from fastapi import FastAPI
+from pydantic import SecretStr
 from starlette.testclient import TestClient
 
 from geo_service.api.app import create_app
@@ -24,7 +25,7 @@ STEP_DEG = 1.5 * lattice.UNIT_DEG
 @pytest.fixture(scope="module")
 def planner(own_town_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     home: Path = tmp_path_factory.mktemp("home")
-    app: FastAPI = create_app(Settings(home=home, database_url=own_town_url))
+    app: FastAPI = create_app(Settings(home=home, database_url=SecretStr(own_town_url)))
     key = identity.issue(app.state.parts.database, "张三", Role.PLANNER, by="test")[1]
     yield TestClient(app, base_url=BASE, headers={"Authorization": f"Bearer {key}"})
     app.state.parts.database.close()

@@ -1,0 +1,301 @@
+"""Draw for me: a cell of a plan divided into groups of leaves or of buildings, or small cells merged."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from geo_service.errors import Fault, InvalidInputError
+from geo_service.geometry import lattice
+from geo_service.geometry.atoms import BARRIER_KINDS, NO_BUILDING, Atoms, make_atoms
+from geo_service.geometry.derive import outlines
+from geo_service.geometry.partition import Alternative, Band, merge_underloaded, split
+from geo_service.geometry.pieces import NO_GROUP, Pieces, components
+from geo_service.planning.register import CellKey
+from geo_service.services.plan_state import PlanState
+from geo_service.store import linework
+from geo_service.store.database import Connection
+
+Geoms = NDArray[np.object_]
+
+_SMALL_SHARE = 0.2  # a part of a leaf with less of its land and of its households joins its neighbour
+_POINT_M = 3.0  # half the side of a building known by a point alone
+_MARGIN_DEG = 0.001
+_METRES_PER_DEG = 111_320.0
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a division should be like; see :func:`geo_service.geometry.partition.split`."""
+
+    count: int | None = None
+    band: Band | None = None
+    alternatives: int = 3
+    keep_lines: float = 0.0
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Draft:
+    """One division: how to carry it out, and what it is worth.
+
+    Attributes
+    ----------
+    verb, arguments
+        The change that makes it so.
+    found : Alternative
+        Its figures.
+    shapes : (k,) array of shapely Polygon or MultiPolygon
+        Outline of each group.
+    """
+
+    verb: str
+    arguments: dict[str, Any]
+    found: Alternative
+    shapes: Geoms
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """Lines near a cell by kind, and the places where barriers are crossed."""
+
+    by_kind: dict[str, list[Any]]
+    crossings_deg: NDArray[np.float64]
+
+    def of(self, *, barred: bool) -> list[Any]:
+        return [
+            line for kind, some in self.by_kind.items() if (kind in BARRIER_KINDS) is barred for line in some
+        ]
+
+
+def by_leaves(connection: Connection, state: PlanState, cell: CellKey, wish: Wish) -> list[Draft]:
+    """Divide a cell into groups of its leaves.
+
+    Raises
+    ------
+    InvalidInputError
+        The leaves are not two levels below the cell; or no such division can be: the faults say why.
+    """
+    level = _level_below(state, cell)
+    leaves = state.redraw.leaves_of(cell)
+    keys = [state.redraw.key_of(leaf) for leaf in leaves]
+    if not leaves or state.redraw.register.depth(keys[0][0]) != state.redraw.register.depth(level) + 1:
+        message = f"{cell[1]} has no cells below its {level}s to divide by; divide it by building"
+        raise InvalidInputError(message, [Fault("unit", message, value="leaf")])
+    shapes = _shapes(state, leaves)
+    pieces = _pieces(connection, state, leaves, shapes, [_parent(state, key) for key in keys])
+    out = []
+    for found in _split(pieces, wish):
+        assignment = [[*key, group] for key, group in zip(keys, found.assignment.tolist(), strict=True)]
+        arguments = {"cell": list(cell), "level": level, "assignment": assignment}
+        out.append(Draft("split_into", arguments, found, outlines(shapes, found.assignment, len(found))))
+    return out
+
+
+def by_buildings(connection: Connection, state: PlanState, cell: CellKey, wish: Wish) -> list[Draft]:
+    """Divide a cell along streets and water between its buildings, none of which is cut.
+
+    Raises
+    ------
+    InvalidInputError
+        No such division can be: the faults say why, and which can.
+    """
+    level = _level_below(state, cell)
+    leaves = state.redraw.leaves_of(cell)
+    keys = [state.redraw.key_of(leaf) for leaf in leaves]
+    if (
+        not leaves
+        or not 0 <= state.redraw.register.depth(keys[0][0]) - state.redraw.register.depth(level) <= 1
+    ):
+        message = f"{cell[1]} holds no land that could be divided into {level}s"
+        raise InvalidInputError(message, [Fault("cell", message, value=" ".join(cell))])
+    shapes, land = _shapes(state, leaves), state.outline(cell)
+    lines = _lines(connection, land)
+    footprints, households = linework.buildings(connection, _box(land))
+    kept = keys[0][0] != level
+    known = (
+        {**lines.by_kind, "leaf": [shapely.boundary(shape) for shape in shapes]} if kept else lines.by_kind
+    )
+    atoms = make_atoms(land, _footprints(footprints), known, crossings=lines.crossings_deg)
+    home = _home(atoms, shapes)
+    today = [keys[leaf] if not kept else _parent(state, keys[leaf]) for leaf in home.tolist()]
+    pieces = atoms.weighed(households, current=_numbers(today))
+    out = []
+    for found in _split(pieces, wish):
+        part = _parts(atoms, pieces, found, home) if kept else found.assignment
+        arguments = {"cell": list(cell), "level": level, "pieces": _listed(atoms, found, home, part, keys)}
+        groups = outlines(atoms.geoms, found.assignment, len(found))
+        out.append(Draft("divide_into", arguments, found, groups))
+    return out
+
+
+def merge_small(
+    connection: Connection, state: PlanState, parent: CellKey, band: Band
+) -> tuple[list[dict[str, Any]], Alternative]:
+    """Propose merges of the children of a cell until as few as can be are below a band of households."""
+    register = state.redraw.register
+    children = [key for key in register.children(parent) if state.redraw.leaves_of(key)]
+    if not children:
+        raise InvalidInputError("there is nothing to merge", [Fault("cell", "it has no children with land")])
+    shapes = np.array([state.outline(key) for key in children], dtype=object)
+    weight = [round(state.figures(key)["households"]) for key in children]
+    lines = _lines(connection, state.outline(parent))
+    pieces = Pieces.from_tiling(
+        shapes,
+        weight,
+        barriers=lines.of(barred=True),
+        crossings=lines.crossings_deg,
+        current=range(len(children)),
+    )
+    found = merge_underloaded(pieces, band)
+    out = []
+    for group in range(len(found)):
+        members = [children[k] for k in np.flatnonzero(found.assignment == group)]
+        if len(members) > 1:
+            into = max(members, key=lambda key: (state.figures(key)["households"], key))
+            gone = [list(key) for key in members if key != into]
+            out.append({"verb": "merge", "arguments": {"cells": gone, "into": list(into)}})
+    return out, found
+
+
+def _split(pieces: Pieces, wish: Wish) -> list[Alternative]:
+    return split(
+        pieces,
+        count=wish.count,
+        band=wish.band,
+        seed=wish.seed,
+        alternatives=wish.alternatives,
+        keep_lines=wish.keep_lines,
+    )
+
+
+def _level_below(state: PlanState, cell: CellKey) -> str:
+    register = state.redraw.register
+    depth = register.depth(register.require(cell).level) + 1
+    if depth == len(register.levels):
+        message = f"there is no level below {cell[0]}"
+        raise InvalidInputError(message, [Fault("cell", message, value=" ".join(cell))])
+    return register.levels[depth]
+
+
+def _parent(state: PlanState, key: CellKey) -> CellKey | None:
+    return state.redraw.register.require(key).parent
+
+
+def _numbers(groups: list[CellKey | None]) -> NDArray[np.int32]:
+    order = {key: k for k, key in enumerate(dict.fromkeys(groups))}
+    return np.array([NO_GROUP if key is None else order[key] for key in groups], dtype=np.int32)
+
+
+def _shapes(state: PlanState, leaves: list[int]) -> Geoms:
+    out: Geoms = np.empty(len(leaves), dtype=object)
+    out[:] = [state.redraw.space.polygon(leaf) for leaf in leaves]
+    return out
+
+
+def _pieces(
+    connection: Connection,
+    state: PlanState,
+    leaves: list[int],
+    shapes: Geoms,
+    today: list[CellKey | None],
+) -> Pieces:
+    lines = _lines(connection, shapely.box(*shapely.total_bounds(shapes)))
+    households = state.tally.by_leaf("households", state.redraw.space.next_leaf)[leaves]
+    return Pieces.from_tiling(
+        shapes,
+        np.rint(households).astype(np.int64),
+        current=_numbers(today),
+        barriers=lines.of(barred=True),
+        lines=lines.of(barred=False),
+        crossings=lines.crossings_deg,
+    )
+
+
+def _box(land: shapely.Geometry) -> linework.Box:
+    west, south, east, north = land.bounds
+    return west - _MARGIN_DEG, south - _MARGIN_DEG, east + _MARGIN_DEG, north + _MARGIN_DEG
+
+
+def _lines(connection: Connection, land: shapely.Geometry) -> _Lines:
+    box = _box(land)
+    by_kind = {"street": linework.streets(connection, box).tolist()}
+    for kind in (*sorted(BARRIER_KINDS), "stream", "canal"):
+        by_kind[kind] = linework.barriers(connection, (kind,), box).tolist()
+    return _Lines(by_kind, linework.crossings(connection, box))
+
+
+def _footprints(shapes: Geoms) -> Geoms:
+    """Return footprints; a building that is known by a point alone gets a small square."""
+    points = shapely.get_dimensions(shapes) == 0
+    squares = shapely.buffer(shapes, _POINT_M / _METRES_PER_DEG, cap_style="square")
+    return np.where(points, squares, shapes)
+
+
+def _home(atoms: Atoms, shapes: Geoms) -> NDArray[np.int64]:
+    """Return the leaf in which each atom lies."""
+    place = shapely.point_on_surface(atoms.geoms)
+    _, leaf = shapely.STRtree(shapes).query_nearest(place, all_matches=False)
+    return np.asarray(leaf, dtype=np.int64)
+
+
+def _parts(atoms: Atoms, pieces: Pieces, found: Alternative, home: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return a number for each atom: one for each part of a leaf in a group that hangs together.
+
+    Small parts join the neighbour in their group with which they share the longest border.
+    """
+    group = found.assignment.astype(np.int64)
+    a, b = pieces.pairs.T
+    same = (group[a] == group[b]) & (home[a] == home[b])
+    part = components(len(pieces), pieces.pairs[same]).astype(np.int64)
+    while True:
+        count = int(part.max()) + 1
+        area = np.bincount(part, pieces.area_m2, minlength=count)
+        weight = np.bincount(part, pieces.weight, minlength=count)
+        lived_in = np.bincount(part, atoms.building != NO_BUILDING, minlength=count)
+        first = np.unique(part, return_index=True)[1]
+        leaf = home[first]
+        leaf_area, leaf_weight = np.bincount(home, pieces.area_m2), np.bincount(home, pieces.weight)
+        small = (area < _SMALL_SHARE * leaf_area[leaf]) & (weight <= _SMALL_SHARE * leaf_weight[leaf])
+        small |= (lived_in == 0) & (area < 0.5 * leaf_area[leaf])
+        for k in np.flatnonzero(small)[np.argsort(area[small], kind="stable")].tolist():
+            touching = (group[a] == group[b]) & ((part[a] == k) != (part[b] == k))
+            if touching.any():
+                other = np.where(part[a] == k, part[b], part[a])[touching]
+                part[part == k] = int(np.bincount(other, pieces.border_m[touching]).argmax())
+                break
+        else:
+            return part
+        part = np.unique(part, return_inverse=True)[1]
+
+
+def _listed(
+    atoms: Atoms, found: Alternative, home: NDArray[np.int64], part: NDArray[Any], keys: list[CellKey]
+) -> list[dict[str, Any]]:
+    """Return the pieces of ``divide_into``: each with the leaf that gave most of its land."""
+    count = int(part.max()) + 1
+    shapes = outlines(atoms.geoms, part, count)
+    area = shapely.area(atoms.geoms)
+    out = []
+    for k in range(count):
+        mine = np.flatnonzero(part == k)
+        leaf = int(np.bincount(home[mine], area[mine]).argmax())
+        polygon = shapes[k]
+        if polygon.geom_type != "Polygon":
+            raise InvalidInputError(
+                "a part of the division does not hang together", [Fault("cell", "draw it by hand")]
+            )
+        rings = [polygon.exterior, *polygon.interiors]
+        out.append(
+            {
+                "group": int(found.assignment[mine[0]]),
+                "of": list(keys[leaf]),
+                "polygon": [
+                    np.round(lattice.to_degrees(lattice.to_lattice(ring.coords)), 7).tolist()
+                    for ring in rings
+                ],
+            }
+        )
+    return out

@@ -1,0 +1,177 @@
+"""Draw for me through the API, on the demo town: drafts, and what carrying them out makes."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import shapely
+from fastapi import FastAPI
+from pydantic import SecretStr
+from starlette.testclient import TestClient
+
+from geo_service.api.app import create_app
+from geo_service.demo.county import DemoCounty
+from geo_service.model import Role
+from geo_service.services import identity
+from geo_service.settings import Settings
+
+BASE = "http://127.0.0.1:8000"
+
+
+@pytest.fixture(scope="module")
+def planner(own_town_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    home: Path = tmp_path_factory.mktemp("home")
+    app: FastAPI = create_app(Settings(home=home, database_url=SecretStr(own_town_url)))
+    key = identity.issue(app.state.parts.database, "张三", Role.PLANNER, by="test")[1]
+    yield TestClient(app, base_url=BASE, headers={"Authorization": f"Bearer {key}"})
+    app.state.parts.database.close()
+
+
+@pytest.fixture
+def url(planner: TestClient) -> str:
+    return f"/v1/plans/{planner.post('/v1/plans', json={'name': '自动划分'}).json()['id']}"
+
+
+def cells(client: TestClient, url: str, level: str) -> dict[str, dict[str, Any]]:
+    answer = client.get(f"{url}/cells", params={"level": level, "limit": 5000}).json()
+    return {feature["properties"]["code"]: feature for feature in answer["features"]}
+
+
+def largest(client: TestClient, url: str) -> tuple[str, int]:
+    found = cells(client, url, "community")
+    code = max(found, key=lambda c: (found[c]["properties"]["figures"]["households"], c))
+    return code, int(found[code]["properties"]["figures"]["households"])
+
+
+def is_tiling(found: dict[str, dict[str, Any]]) -> bool:
+    shapes = [shapely.geometry.shape(f["geometry"]) for f in found.values()]
+    exact = [shapely.transform(s, lambda xy: np.round(xy * 2**23) / 2**23) for s in shapes]
+    return bool(shapely.coverage_is_valid(np.array(exact)) and shapely.is_valid(exact).all())
+
+
+def split(client: TestClient, url: str, **body: Any) -> Any:
+    return client.post(f"{url}/split", json=body)
+
+
+def carry_out(client: TestClient, url: str, alternative: dict[str, Any]) -> dict[str, Any]:
+    body = {"revision": 0, "verb": alternative["verb"], "arguments": alternative["arguments"]}
+    answer = client.post(f"{url}/changes", json=body)
+    assert answer.status_code == 200, answer.text[:2000]
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def grids_of(client: TestClient, url: str, community: str) -> list[dict[str, Any]]:
+    return [f for f in cells(client, url, "grid").values() if f["properties"]["parent_code"] == community]
+
+
+def test_leaves_are_grouped_and_the_change_makes_it_so(planner: TestClient, url: str) -> None:
+    code, households = largest(planner, url)
+    count = len(grids_of(planner, url, code))
+    before = cells(planner, url, "micro_grid")
+    answer = split(planner, url, cell=["community", code], count=count, unit="leaf", keep_lines=0.5)
+    assert answer.status_code == 200, answer.text
+    best = answer.json()["alternatives"][0]
+    assert len(best["groups"]) == count
+    assert best["contiguous"]
+    assert sum(group["households"] for group in best["groups"]) == households
+    carry_out(planner, url, best)
+    grids = grids_of(planner, url, code)
+    assert sorted(f["properties"]["figures"]["households"] for f in grids) == sorted(
+        group["households"] for group in best["groups"]
+    )
+    after = cells(planner, url, "micro_grid")
+    assert {c: f["geometry"] for c, f in after.items()} == {c: f["geometry"] for c, f in before.items()}
+
+
+def test_a_community_is_divided_between_its_buildings(
+    planner: TestClient, url: str, drawn_town: DemoCounty
+) -> None:
+    code, households = largest(planner, url)
+    before = cells(planner, url, "community")[code]
+    answer = split(planner, url, cell=["community", code], band=[300, 500], unit="building", alternatives=2)
+    assert answer.status_code == 200, answer.text
+    best = answer.json()["alternatives"][0]
+    assert best["in_band"]
+    assert best["contiguous"]
+    assert sum(group["households"] for group in best["groups"]) == households
+    carry_out(planner, url, best)
+    leaves = cells(planner, url, "micro_grid")
+    assert is_tiling(leaves)
+    after = cells(planner, url, "community")[code]
+    area = shapely.geometry.shape(before["geometry"]).area
+    assert shapely.geometry.shape(after["geometry"]).area == pytest.approx(area, rel=1e-9)
+    grids = grids_of(planner, url, code)
+    assert sorted(f["properties"]["figures"]["households"] for f in grids) == sorted(
+        group["households"] for group in best["groups"]
+    )
+    shapes = np.array([shapely.geometry.shape(f["geometry"]) for f in grids])
+    whole = shapely.union_all(shapes)
+    footprints = drawn_town.demand.geometry.to_numpy()
+    inside = footprints[shapely.contains(whole.buffer(-1e-5), footprints)]
+    share = np.array([shapely.area(shapely.intersection(shapes, one)).max() for one in inside])
+    assert (share >= 0.999 * shapely.area(inside)).mean() > 0.995
+    river = drawn_town.barriers[drawn_town.barriers["kind"] == "river"].geometry.union_all()
+    assert shapely.length(shapely.intersection(shapes, river)).max() < 1e-3
+    undone = planner.post(f"{url}/undo", json={"revision": 1})
+    assert undone.status_code == 200
+    assert cells(planner, url, "community")[code]["geometry"] == before["geometry"]
+
+
+def test_an_impossible_count_is_refused_with_the_possible_ones(planner: TestClient, url: str) -> None:
+    code, _ = largest(planner, url)
+    began = time.perf_counter()
+    answer = split(planner, url, cell=["community", code], count=500, band=[300, 500])
+    assert time.perf_counter() - began < 2
+    assert answer.status_code == 422
+    text = answer.text
+    assert "possible" in text
+
+
+def test_small_cells_are_merged_as_proposed(planner: TestClient, url: str) -> None:
+    code, _ = largest(planner, url)
+    grids = grids_of(planner, url, code)
+    most = max(f["properties"]["figures"]["households"] for f in grids)
+    answer = planner.post(
+        f"{url}/suggest/merge", json={"cell": ["community", code], "band": [int(most), int(3 * most)]}
+    )
+    assert answer.status_code == 200, answer.text
+    found = answer.json()
+    assert found["changes"]
+    for revision, change in enumerate(found["changes"]):
+        made = planner.post(f"{url}/changes", json={"revision": revision, **change})
+        assert made.status_code == 200, made.text
+    after = grids_of(planner, url, code)
+    assert sorted(f["properties"]["figures"]["households"] for f in after) == sorted(found["groups"])
+
+
+def test_cells_are_given_to_leads(planner: TestClient, url: str) -> None:
+    code, _ = largest(planner, url)
+    grids = {f["properties"]["code"] for f in grids_of(planner, url, code)}
+    mine = [f for f in cells(planner, url, "micro_grid").values() if f["properties"]["parent_code"] in grids]
+    places = [shapely.geometry.shape(f["geometry"]).representative_point() for f in mine[:3]]
+    leads = [{"name": f"组长{k}", "place": [at.x, at.y]} for k, at in enumerate(places)]
+    body = {"cell": ["community", code], "level": "micro_grid", "leads": leads, "cap": len(mine)}
+    answer = planner.post(f"{url}/suggest/leads", json=body)
+    assert answer.status_code == 200, answer.text
+    assigned = answer.json()["assigned"]
+    assert len(assigned) == len(mine)
+    counts = [sum(row["lead"] == lead["name"] for row in assigned) for lead in leads]
+    assert max(counts) - min(counts) <= 1
+    refused = planner.post(f"{url}/suggest/leads", json=body | {"cap": 1})
+    assert refused.status_code == 422
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"cell": ["community", "nope"], "count": 2},
+        {"cell": ["micro_grid", "nope"], "count": 2},
+        {"cell": ["town", "1"], "count": 2, "unit": "house"},
+    ],
+)
+def test_bad_wishes_are_refused(planner: TestClient, url: str, body: dict[str, Any]) -> None:
+    assert split(planner, url, **body).status_code == 422
