@@ -27,6 +27,7 @@ from geo_service.errors import Fault, InvalidInputError
 from geo_service.formats.datums import AnyDatum, label
 from geo_service.formats.shapefields import SHAPEFILE_ENCODINGS, ShapefileText, fit_to_dbf
 from geo_service.formats.spreadsheet import write_table
+from geo_service.formats.topojson import topojson_bytes
 from geo_service.geometry.crs import WGS84, CityGrid, transform_geometry
 
 DECIMALS_DEG = 7  # finds every lattice point of 2⁻²³ degree again: 5e-8 is less than half its spacing
@@ -41,6 +42,7 @@ class VectorFormat(StrEnum):
     SHAPEFILE = ".zip"
     FLATGEOBUF = ".fgb"
     KML = ".kml"
+    TOPOJSON = ".topojson"
     CSV = ".csv"
 
 
@@ -107,7 +109,7 @@ def write_vector(
     path : Path
         The file; its suffix chooses the format unless ``format_name`` does.
     format_name : str or None
-        ``gpkg``, ``geojson``, ``shapefile``, ``flatgeobuf``, ``kml``, ``csv``.
+        ``gpkg``, ``geojson``, ``shapefile``, ``flatgeobuf``, ``kml``, ``topojson``, ``csv``.
     datum : Datum or CityGrid
         What the coordinates are written in. KML knows WGS84 only.
     layer : str
@@ -232,6 +234,15 @@ def _write_geojson(job: _Job) -> _Outcome:
     return notes, {}
 
 
+def _write_topojson(job: _Job) -> _Outcome:
+    degrees = job.frame.crs is None or job.frame.crs.is_geographic
+    decimals = DECIMALS_DEG if degrees and not isinstance(job.datum, CityGrid) else DECIMALS_M
+    members = {} if job.datum == WGS84 else {"datum": label(job.datum)}
+    job.path.write_bytes(topojson_bytes(job.frame, decimals=decimals, name=job.layer, members=members))
+    notes = [f"the coordinates are {label(job.datum)}: other programs must be told so"] if members else []
+    return notes, {}
+
+
 def _write_gdal(driver: str) -> Callable[[_Job], _Outcome]:
     def write(job: _Job) -> _Outcome:
         metadata = {"layer_metadata": {"DATUM": label(job.datum)}} if driver == "GPKG" else {}
@@ -285,5 +296,6 @@ _WRITERS: dict[VectorFormat, Callable[[_Job], _Outcome]] = {
     VectorFormat.SHAPEFILE: _write_shapefile,
     VectorFormat.FLATGEOBUF: _write_gdal("FlatGeobuf"),
     VectorFormat.KML: _write_gdal("LIBKML"),
+    VectorFormat.TOPOJSON: _write_topojson,
     VectorFormat.CSV: _write_csv,
 }

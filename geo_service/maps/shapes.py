@@ -27,8 +27,8 @@ import shapely
 from numpy.typing import NDArray
 
 from geo_service.errors import BadRequestError
+from geo_service.geometry.arcs import quantised_rings, shared_arcs
 from geo_service.geometry.derive import simplify_tiling
-from geo_service.maps.arcs import quantised_rings, shared_arcs
 
 FORMAT = "geo-service-shapes/1"
 

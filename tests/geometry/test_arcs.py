@@ -5,7 +5,7 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geo_service.maps.arcs import Arcs, Rings, quantised_rings, shared_arcs
+from geo_service.geometry.arcs import Arcs, Rings, quantised_rings, shared_arcs
 
 STEP = 2.0**-10
 
