@@ -7,15 +7,17 @@ out get leaves of their own.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+import numpy as np
 import shapely
+from numpy.typing import NDArray
 
 from geo_service.geometry import lattice
 from geo_service.geometry.edit import part_edge, refuse, require_leaf, require_on_globe
-from geo_service.geometry.rings import Edge, Part, Vertex, parts_of, rings_of
+from geo_service.geometry.rings import Edge, Part, Vertex, edges_of, parts_of, rings_of, shape_of, walks_of
 from geo_service.geometry.workspace import EdgeChange, Workspace
 
 Line = Sequence[Vertex]
@@ -71,11 +73,13 @@ def cut(space: Workspace, leaves: Sequence[int], line: Line, *, snap: int = 2) -
 
     def edit() -> None:
         for leaf in leaves:
-            found, route = _cut_leaf(space, leaf, line, snap)
-            if len(found) > 1:
-                pieces[leaf] = found
+            found, route = _pieces(space, leaf, line, snap)
+            if len(found.new) > 0:
+                numbers = [space.new_leaf() for _ in found.new]
+                _write(space, [(found.stays, leaf), *zip(([new] for new in found.new), numbers, strict=True)])
+                pieces[leaf] = (leaf, *numbers)
             along.update((min(step), max(step)) for step in pairwise(route))
-        along.intersection_update(step for step in set(along) if space.left_of(*step) is not None)
+        along.intersection_update([step for step in along if space.left_of(*step) is not None])
         if not along:
             raise refuse(
                 "the line parts no cell: let it begin and end on or beyond the cell's border", line[0], "line"
@@ -102,24 +106,20 @@ def give_piece(space: Workspace, leaf: int, to: int, line: Line, *, snap: int = 
         raise refuse("a cell cannot give land to itself", field="to")
 
     def edit() -> None:
-        pieces, _ = _cut_leaf(space, leaf, line, snap)
-        if len(pieces) < 2:
+        found, _ = _pieces(space, leaf, line, snap)
+        if not found.new:
             raise refuse(
                 "the line does not part the cell: let it begin and end on its border", line[0], "line"
             )
-        shared = {piece: _shared_length(space, piece, to) for piece in pieces}
-        given = [piece for piece in pieces if shared[piece] > 0]
+        pieces = sorted([*found.parted, *found.new], key=_by_size)
+        shared = [_shared_length(space, piece, to) for piece in pieces]
+        given = {k for k, length in enumerate(shared) if length > 0}
         if not given:
             raise refuse("no piece touches the cell that should get it", line[0], "to")
         if len(given) == len(pieces):
-            given.remove(min(given, key=lambda piece: (shared[piece], piece)))
-        if leaf in given:  # the piece that stays keeps the number
-            stays = next(piece for piece in pieces if piece not in given)
-            _swap(space, leaf, stays)
-            given[given.index(leaf)] = stays
-        for piece in given:
-            for a, b in list(space.edges(piece)):
-                space.put_left(a, b, to)
+            given.remove(min(given, key=lambda k: (shared[k], k)))
+        owners = [([piece], to if k in given else leaf) for k, piece in enumerate(pieces)]
+        _write(space, [*owners, (found.untouched, leaf)])
 
     return space.run(edit)
 
@@ -132,121 +132,172 @@ def _sound(line: Line) -> list[Vertex]:
             out.append(place)
     if len(out) < 2:
         raise refuse("a line needs two different places", out[0] if out else None, "line")
-    if not shapely.LineString(out).is_simple:
-        raise refuse("the line crosses itself", out[0], "line")
+    drawn = shapely.LineString(out)
+    if not drawn.is_simple:
+        piece = shapely.get_parts(shapely.node(drawn))[0]  # it ends where the line crosses itself first
+        x, y = piece.coords[-1]
+        raise refuse("the line crosses itself", (round(x), round(y)), "line")
     return out
 
 
-def _shared_length(space: Workspace, leaf: int, other: int) -> float:
-    edges = [(a, b) for a, b in space.edges(leaf) if space.star(b)[a] == other]
-    return sum(math.dist(a, b) for a, b in edges)
+def _by_size(part: Part) -> tuple[int, Vertex]:
+    return -part.area2, part.shell[0]
 
 
-def _swap(space: Workspace, one: int, other: int) -> None:
-    new = dict.fromkeys(space.edges(one), other) | dict.fromkeys(space.edges(other), one)
-    for (a, b), left in new.items():
-        if a < b or (b, a) not in new:
-            space.put(a, b, left, new.get((b, a), space.star(b)[a]))
+def _shared_length(space: Workspace, part: Part, other: int) -> float:
+    return sum(math.dist(a, b) for a, b in part.edges() if space.star(b).get(a) == other)
 
 
-def _cut_leaf(
-    space: Workspace, leaf: int, line: list[Vertex], snap: int
-) -> tuple[tuple[int, ...], list[Vertex]]:
-    """Part a leaf where the line runs inside it; return the leaves in its place, and the line's corners."""
+@dataclass(frozen=True, slots=True)
+class _Pieces:
+    """What a line makes of a leaf: of each part that it parts, the largest piece stays with the leaf."""
+
+    parted: list[Part]
+    new: list[Part]
+    untouched: list[Part]
+
+    @property
+    def stays(self) -> list[Part]:
+        return [*self.parted, *self.untouched]
+
+
+def _pieces(space: Workspace, leaf: int, line: list[Vertex], snap: int) -> tuple[_Pieces, list[Vertex]]:
+    """Lay a line over a leaf; return what it makes of the leaf, and the line's corners."""
     route = _node(space, leaf, line, snap)
-    inner = _inside(space, leaf, route)
-    if not inner:
-        return (leaf,), route
-    both = [*inner, *((b, a) for a, b in inner)]
+    both = _parting(space.edges(leaf), _inside(space, leaf, route))
     parts, loose = parts_of(rings_of([*space.edges(leaf), *both]))
     if loose:
         raise refuse("the line comes too close to the border here", loose[0][0], "line")
-    if len(parts) == 1:
-        return (leaf,), route
-    parts.sort(key=lambda part: (-part.area2, part.shell[0]))
-    numbers = [leaf, *(space.new_leaf() for _ in parts[1:])]
-    _write(space, parts, numbers)
-    return tuple(numbers), route
+    found = _Pieces([], [], [])
+    for group in _groups(parts, both):
+        group.sort(key=_by_size)
+        (found.parted if len(group) > 1 else found.untouched).append(group[0])
+        found.new.extend(group[1:])
+    found.new.sort(key=_by_size)
+    return found, route
 
 
-def _write(space: Workspace, parts: list[Part], numbers: list[int]) -> None:
-    left = {edge: number for part, number in zip(parts, numbers, strict=True) for edge in part.edges()}
-    for (a, b), number in left.items():
-        if (b, a) in left:
-            if a < b:
-                space.put(a, b, number, left[b, a])
-        else:
-            space.put_left(a, b, number)
+def _groups(parts: list[Part], both: set[Edge]) -> list[list[Part]]:
+    """Put together what was one part before the line parted it."""
+    at = {edge: k for k, part in enumerate(parts) for edge in part.edges() if edge in both}
+    beyond: list[set[int]] = [set() for _ in parts]
+    for (a, b), k in at.items():
+        beyond[k].add(at[b, a])
+    groups, left = list[list[Part]](), set(range(len(parts)))
+    while left:
+        group, stack = list[Part](), [left.pop()]
+        while stack:
+            k = stack.pop()
+            group.append(parts[k])
+            stack.extend(beyond[k] & left)
+            left -= beyond[k]
+        groups.append(group)
+    return groups
+
+
+def _parting(border: Collection[Edge], steps: list[Edge]) -> set[Edge]:
+    """Return those steps of a line, in both directions, that have another piece on either side.
+
+    Beside an end that leads nowhere, or a step from the shell to a hole, lies the same piece on both sides:
+    going round it, one passes the step both ways.
+    """
+    both = {*steps, *((b, a) for a, b in steps)}
+    if not both:
+        return both
+    for walk in walks_of([*border, *both]):
+        passed = set(edges_of(walk)) & both
+        both -= {(a, b) for a, b in passed if (b, a) in passed}
+    return both
+
+
+def _write(space: Workspace, owners: list[tuple[list[Part], int]]) -> None:
+    """Put faces beside the edges of parts."""
+    left = {edge: face for parts, face in owners for part in parts for edge in part.edges()}
+    for (a, b), face in left.items():
+        if (b, a) not in left:
+            space.put_left(a, b, face)
+        elif a < b:
+            space.put(a, b, face, left[b, a])
 
 
 def _node(space: Workspace, leaf: int, line: list[Vertex], snap: int) -> list[Vertex]:
     """Give line and border common corners wherever they meet; return the line with those corners."""
     border = _Border(space, leaf, line, snap)
-    route = [border.corner_near(place) or place for place in line]
-    for place in route:
-        border.take_in(place)
+    route = [border.corner_near(k) or place for k, place in enumerate(line)]
+    for k, place in enumerate(route):
+        border.take_in(k, place)
     out = [route[0]]
-    for p, q in pairwise(route):
+    for k, (p, q) in enumerate(pairwise(route)):
         if p != q:
-            out.extend(border.met_by(p, q))
+            out.extend(border.met_by(k, p, q))
             out.append(q)
     return [place for k, place in enumerate(out) if k == 0 or place != out[k - 1]]
 
 
 class _Border:
-    """The edges of a leaf near a line, and the corners on them, as the line is worked into them."""
+    """The edges of a leaf near a line, parted as the line is worked into them.
+
+    ``k`` counts the steps of the line; the place from which step k starts has its number, and so has the last
+    place, with no step of its own.
+    """
 
     def __init__(self, space: Workspace, leaf: int, line: list[Vertex], snap: int) -> None:
-        low = (min(p[0] for p in line) - snap, min(p[1] for p in line) - snap)
-        high = (max(p[0] for p in line) + snap, max(p[1] for p in line) + snap)
         self._space = space
+        self._line = line
         self._snap = snap
-        self._edges = sorted(
-            (a, b)
-            for a, b in space.edges(leaf)
-            if max(a[0], b[0]) >= low[0]
-            and min(a[0], b[0]) <= high[0]
-            and max(a[1], b[1]) >= low[1]
-            and min(a[1], b[1]) <= high[1]
-        )
-        self._corners = sorted({vertex for edge in self._edges for vertex in edge})
+        edges = sorted(space.edges(leaf))
+        self._chains = [[edge] for edge in edges]  # each edge, and what it is parted into
+        steps = [*pairwise(line), (line[-1], line[-1])]
+        # line and border may each bend by a snap, and what is a snap away still counts
+        step, edge = shapely.STRtree(_boxes(edges, 0)).query(_boxes(steps, 3 * snap + 2))
+        self._near: list[list[int]] = [[] for _ in steps]
+        for k, e in sorted(zip(step.tolist(), edge.tolist(), strict=True)):
+            self._near[k].append(e)
 
-    def corner_near(self, place: Vertex) -> Vertex | None:
-        """Return the corner that a place is taken for, if one is near enough."""
-        best = min(self._corners, key=lambda c: (_square(c, place), c), default=None)
+    def corner_near(self, k: int) -> Vertex | None:
+        """Return the corner that a place of the line is taken for, if one is near enough."""
+        place = self._line[k]
+        best = min(self._corners(k), key=lambda c: (_square(c, place), c), default=None)
         return best if best is not None and _square(best, place) <= self._snap**2 else None
 
-    def take_in(self, place: Vertex) -> None:
+    def take_in(self, k: int, place: Vertex) -> None:
         """Make a place that lies on an edge, or all but, a corner of it."""
         if self._space.star(place):
             return
-        for k, (a, b) in enumerate(self._edges):
-            if _distance(place, a, b) <= self._snap:
-                self._part(k, place)
-                return
+        for e in self._near[k]:
+            for at, (a, b) in enumerate(self._chains[e]):
+                if _is_near(place, a, b, self._snap):
+                    self._part(e, at, place)
+                    return
 
-    def met_by(self, p: Vertex, q: Vertex) -> list[Vertex]:
+    def met_by(self, k: int, p: Vertex, q: Vertex) -> list[Vertex]:
         """Return the corners at which a step of the line meets the border, in order; make those missing."""
-        at = {c for c in self._corners if c not in (p, q) and _distance(c, p, q) <= self._snap}
-        k = 0
-        while k < len(self._edges):
-            a, b = self._edges[k]
-            if not {a, b} & {*at, p, q} and _cross(p, q, a) * _cross(p, q, b) < 0:
-                from_p, from_q = _cross(a, b, p), _cross(a, b, q)
-                if from_p * from_q < 0:
-                    place = _between(p, q, from_p, from_p - from_q)
-                    if place not in (a, b) and not self._space.star(place):
-                        self._part(k, place)
-                    at.add(place)
-            k += 1
+        met = {c for c in self._corners(k) if c not in (p, q) and _is_near(c, p, q, self._snap)}
+        for e in self._near[k]:
+            for a, b in list(self._chains[e]):
+                if a in met or b in met or a in (p, q) or b in (p, q):
+                    continue
+                if place := _crossing(p, q, a, b):
+                    if not self._space.star(place):
+                        self._part(e, self._chains[e].index((a, b)), place)
+                    met.add(place)
         dx, dy = q[0] - p[0], q[1] - p[1]
-        return sorted(at - {p, q}, key=lambda c: ((c[0] - p[0]) * dx + (c[1] - p[1]) * dy, c))
+        return sorted(met - {p, q}, key=lambda c: ((c[0] - p[0]) * dx + (c[1] - p[1]) * dy, c))
 
-    def _part(self, k: int, place: Vertex) -> None:
-        a, b = self._edges[k]
+    def _corners(self, k: int) -> set[Vertex]:
+        return {vertex for e in self._near[k] for edge in self._chains[e] for vertex in edge}
+
+    def _part(self, e: int, at: int, place: Vertex) -> None:
+        a, b = self._chains[e][at]
         part_edge(self._space, a, b, place)
-        self._edges[k : k + 1] = [(a, place), (place, b)]
-        self._corners.append(place)
+        self._chains[e][at : at + 1] = [(a, place), (place, b)]
+
+
+def _boxes(edges: Sequence[Edge], margin: int) -> NDArray[np.object_]:
+    ends = np.array(edges, dtype=np.float64)
+    low, high = ends.min(axis=1) - margin, ends.max(axis=1) + margin
+    boxes: NDArray[np.object_] = shapely.box(low[:, 0], low[:, 1], high[:, 0], high[:, 1])
+    return boxes
 
 
 def _square(p: Vertex, q: Vertex) -> int:
@@ -257,11 +308,25 @@ def _cross(o: Vertex, p: Vertex, q: Vertex) -> int:
     return (p[0] - o[0]) * (q[1] - o[1]) - (p[1] - o[1]) * (q[0] - o[0])
 
 
-def _distance(place: Vertex, a: Vertex, b: Vertex) -> float:
-    length = _square(a, b)
-    t = ((place[0] - a[0]) * (b[0] - a[0]) + (place[1] - a[1]) * (b[1] - a[1])) / length
-    t = min(1.0, max(0.0, t))
-    return math.dist(place, (a[0] + t * (b[0] - a[0]), a[1] + t * (b[1] - a[1])))
+def _is_near(place: Vertex, a: Vertex, b: Vertex, snap: int) -> bool:
+    """Say whether a place is at most so many steps away from an edge."""
+    dx, dy = b[0] - a[0], b[1] - a[1]
+    px, py = place[0] - a[0], place[1] - a[1]
+    length2 = dx * dx + dy * dy
+    if (dx * py - dy * px) ** 2 > snap * snap * length2:
+        return False
+    along = dx * px + dy * py
+    if along < 0:
+        return px * px + py * py <= snap * snap
+    return along <= length2 or _square(place, b) <= snap * snap
+
+
+def _crossing(p: Vertex, q: Vertex, a: Vertex, b: Vertex) -> Vertex | None:
+    """Return where two edges cross in a point inside both, rounded to the lattice."""
+    from_p, from_q = _cross(a, b, p), _cross(a, b, q)
+    if from_p * from_q >= 0 or _cross(p, q, a) * _cross(p, q, b) >= 0:
+        return None
+    return _between(p, q, from_p, from_p - from_q)
 
 
 def _between(p: Vertex, q: Vertex, numerator: int, denominator: int) -> Vertex:
@@ -275,25 +340,17 @@ def _between(p: Vertex, q: Vertex, numerator: int, denominator: int) -> Vertex:
 
 
 def _inside(space: Workspace, leaf: int, route: list[Vertex]) -> list[Edge]:
-    """Return the steps of the line that run inside the leaf and lead from border to border."""
-    shape = shapely.multipolygons([part.polygon() for part in space.parts(leaf)])
-    shapely.prepare(shape)
-    steps: list[Edge] = []
-    seen: set[frozenset[Vertex]] = set()
+    """Return the steps of the line that run inside the leaf, each once."""
+    steps: dict[frozenset[Vertex], Edge] = {}
     for p, q in pairwise(route):
-        if space.left_of(p, q) is not None or frozenset((p, q)) in seen:
-            continue
-        middle = shapely.Point(lattice.to_degrees(((p[0] + q[0]) / 2, (p[1] + q[1]) / 2)))
-        if shape.contains_properly(middle):
-            steps.append((p, q))
-            seen.add(frozenset((p, q)))
-    on_border = {vertex for edge in space.edges(leaf) for vertex in edge}
-    while True:
-        uses: dict[Vertex, int] = {}
-        for edge in steps:
-            for vertex in edge:
-                uses[vertex] = uses.get(vertex, 0) + 1
-        kept = [edge for edge in steps if all(vertex in on_border or uses[vertex] > 1 for vertex in edge)]
-        if len(kept) == len(steps):
-            return steps
-        steps = kept
+        if space.left_of(p, q) is None:
+            steps.setdefault(frozenset((p, q)), (p, q))
+    if not steps:
+        return []
+    middles = np.array(list(steps.values()), dtype=np.float64).mean(axis=1)
+    x, y = lattice.to_degrees(middles).T
+    shape = shape_of(space.parts(leaf))
+    shapely.prepare(shape)
+    return [
+        step for step, inside in zip(steps.values(), shapely.contains_xy(shape, x, y), strict=True) if inside
+    ]

@@ -12,7 +12,8 @@ import shapely
 from geo_service.errors import Fault, InvalidInputError
 from geo_service.geometry import lattice
 from geo_service.geometry.rings import Part, Vertex
-from geo_service.geometry.workspace import NOBODY, EdgeChange, Workspace
+from geo_service.geometry.stars import NOBODY
+from geo_service.geometry.workspace import EdgeChange, Workspace
 
 
 def refuse(message: str, at: Vertex | None = None, field: str = "") -> InvalidInputError:
@@ -125,10 +126,11 @@ def _give_all(space: Workspace, leaves: Sequence[int], into: int) -> None:
             space.put_left(a, b, into)
 
 
-def give_away(space: Workspace, leaf: int) -> list[EdgeChange]:
-    """Make the land of a leaf nobody's: it leaves a gap, or lies outside from now on."""
-    require_leaf(space, leaf)
-    return space.run(lambda: _give_all(space, [leaf], NOBODY))
+def give_away(space: Workspace, leaves: Sequence[int]) -> list[EdgeChange]:
+    """Make the land of some leaves nobody's: it becomes a gap, or lies outside from now on."""
+    for leaf in leaves:
+        require_leaf(space, leaf)
+    return space.run(lambda: _give_all(space, leaves, NOBODY))
 
 
 def gap_at(space: Workspace, place: Vertex) -> Part:

@@ -4,16 +4,18 @@ A face lies to the left of its edges. Walking them, one leaves each vertex by th
 clockwise of the one by which one came: so the walk keeps the face at its left hand and goes round one
 connected piece of it. Where the walk comes to a vertex a second time (a hole that touches its shell), it is
 parted there, so that every ring is simple, as the standard of simple features wants it.
+
+Whether what comes out is a sound polygon is not asked here; rings that cross give some answer, no error.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cmp_to_key
 from itertools import pairwise
 
-import numpy as np
 import shapely
 
+from geo_service.errors import Fault, InvalidInputError
 from geo_service.geometry import lattice
 
 Vertex = tuple[int, int]  # lattice integers
@@ -49,6 +51,14 @@ def polygon_of(shell: Ring, holes: Iterable[Ring] = ()) -> shapely.Polygon:
     return shapely.polygons(rings[0], holes=rings[1:] or None)
 
 
+def shape_of(parts: list[Part]) -> shapely.Polygon | shapely.MultiPolygon:
+    """Return the parts of a face as one shape in degrees; an empty polygon if there are none."""
+    shapes = [part.polygon() for part in parts]
+    if len(shapes) == 1:
+        return shapes[0]
+    return shapely.multipolygons(shapes) if shapes else shapely.Polygon()
+
+
 def edges_of(ring: Ring) -> Iterator[Edge]:
     """Go round a ring, the closing edge last."""
     yield from pairwise(ring)
@@ -57,28 +67,55 @@ def edges_of(ring: Ring) -> Iterator[Edge]:
 
 def area2(ring: Ring) -> int:
     """Return twice the signed area of a ring: positive when it runs counter-clockwise."""
-    x = np.array(ring, dtype=np.int64)
-    x -= x[0]
-    y = np.roll(x, -1, axis=0)
-    return int((x[:, 0] * y[:, 1] - x[:, 1] * y[:, 0]).sum())
+    return sum(a[0] * b[1] - a[1] * b[0] for a, b in edges_of(ring))
 
 
-def rings_of(edges: Iterable[Edge]) -> list[Ring]:
+def rings_of(edges: Collection[Edge]) -> list[Ring]:
     """Return the simple rings of a face, in the order of their smallest vertex.
 
     Parameters
     ----------
-    edges : iterable of (vertex, vertex)
-        All directed edges with the face to their left; as many come to each vertex as leave it.
+    edges : collection of (vertex, vertex)
+        All directed edges with the face to their left.
+
+    Raises
+    ------
+    InvalidInputError
+        Somewhere more edges come to a vertex than leave it: this is no border of a face.
+    """
+    following = dict(edges)
+    if len(following) < len(edges):
+        return sorted(ring for walk in walks_of(edges) for ring in _simple(walk))
+    rings: list[Ring] = []  # every vertex is passed once: nothing to choose, nothing to part
+    for start in sorted(following):
+        if start in following:
+            ring, at = [start], following.pop(start)
+            while at != start:
+                ring.append(at)
+                if at not in following:
+                    raise _open_border(at)
+                at = following.pop(at)
+            rings.append(ring)
+    return rings
+
+
+def walks_of(edges: Iterable[Edge]) -> Iterator[Ring]:
+    """Go round a face, once along each connected piece of its border, with the face at the left hand.
+
+    A walk passes a vertex as often as the face touches itself there, and both ways along an edge that has the
+    face on either side.
+
+    Raises
+    ------
+    InvalidInputError
+        Somewhere more edges come to a vertex than leave it.
     """
     leaving: dict[Vertex, list[Vertex]] = {}
     for a, b in edges:
         leaving.setdefault(a, []).append(b)
-    rings: list[Ring] = []
     for start in sorted(leaving):
         while leaving[start]:
-            rings.extend(_simple(_walk(leaving, start)))
-    return sorted(rings)
+            yield _walk(leaving, start)
 
 
 def _walk(leaving: dict[Vertex, list[Vertex]], start: Vertex) -> Ring:
@@ -88,13 +125,21 @@ def _walk(leaving: dict[Vertex, list[Vertex]], start: Vertex) -> Ring:
     came, at = start, first
     walk = [start]
     while True:
-        ways = leaving[at]
+        ways = leaving.get(at, [])
         if at == start and (not ways or _next(at, came, [*ways, first]) == first):
             return walk
+        if not ways:
+            raise _open_border(at)
         walk.append(at)
         onward = ways[0] if len(ways) == 1 else _next(at, came, ways)
         ways.remove(onward)
         came, at = at, onward
+
+
+def _open_border(at: Vertex) -> InvalidInputError:
+    lon, lat = lattice.to_degrees(at).tolist()
+    message = "the border of a cell ends here instead of going round it"
+    return InvalidInputError("these edges go round no cell", [Fault("", message, place=(lon, lat))])
 
 
 def _next(at: Vertex, came: Vertex, ways: list[Vertex]) -> Vertex:
@@ -152,7 +197,7 @@ def _from_smallest(ring: Ring) -> Ring:
 
 
 def parts_of(rings: Iterable[Ring]) -> tuple[list[Part], list[Ring]]:
-    """Give each hole to the shell round it.
+    """Give each hole to the smallest shell round it.
 
     Returns
     -------
@@ -161,25 +206,44 @@ def parts_of(rings: Iterable[Ring]) -> tuple[list[Part], list[Ring]]:
     loose : list of rings
         Holes that lie in no shell: those of an unbounded face.
     """
-    shells: list[Ring] = []
+    parts: list[Part] = []
     holes: list[Ring] = []
     for ring in rings:
-        (shells if area2(ring) > 0 else holes).append(ring)
-    parts = [Part(shell, []) for shell in shells]
-    if len(parts) == 1 and len(holes) == 0:
-        return parts, []
-    order = sorted(range(len(parts)), key=lambda k: area2(shells[k]))
-    areas = [polygon_of(shells[k]) for k in order]
-    for area in areas:
-        shapely.prepare(area)
-    loose = []
-    for hole in holes:
-        inside = polygon_of(hole)
-        for k, area in zip(order, areas, strict=True):
-            # two simple rings of one face never cross; at most they touch
-            if area.covers(inside):
-                parts[k].holes.append(hole)
-                break
+        if area2(ring) > 0:
+            parts.append(Part(ring, []))
         else:
-            loose.append(hole)
+            holes.append(ring)
+    if not holes or not parts:
+        return parts, holes
+    loose: list[Ring] = []
+    by_size = sorted((_Shell(part) for part in parts), key=lambda shell: shell.area2)
+    for hole in holes:
+        # rings of a face never cross and share no edge, so the middle of any edge tells
+        (ax, ay), (bx, by) = hole[0], hole[1]
+        middle = (ax + bx, ay + by)
+        home = next((shell.part.holes for shell in by_size if shell.surrounds(middle)), loose)
+        home.append(hole)
     return parts, loose
+
+
+class _Shell:
+    """The shell of a part, ready to be asked what lies within."""
+
+    def __init__(self, part: Part) -> None:
+        self.part = part
+        self.area2 = area2(part.shell)
+        columns, rows = zip(*part.shell, strict=True)
+        self._low = (2 * min(columns), 2 * min(rows))
+        self._high = (2 * max(columns), 2 * max(rows))
+
+    def surrounds(self, place2: Vertex) -> bool:
+        """Say whether a place, in half lattice steps, lies within: a ray eastward counts the crossings."""
+        x, y = place2
+        if not (self._low[0] <= x <= self._high[0] and self._low[1] <= y <= self._high[1]):
+            return False
+        inside = False
+        for (ax, ay), (bx, by) in edges_of(self.part.shell):
+            if (2 * ay > y) != (2 * by > y):
+                left_of_edge = (bx - ax) * (y - 2 * ay) - (by - ay) * (x - 2 * ax) > 0
+                inside ^= left_of_edge == (by > ay)
+        return inside

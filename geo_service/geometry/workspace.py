@@ -5,10 +5,16 @@ numbers) or :data:`NOBODY`: all the land that no leaf holds, gaps and the world 
 has two sides, to give land away or to take a gap in is to put another face beside some edges, and one rule
 proves every edit: if each face that was touched is still a sound polygon, nothing overlaps and nothing gapes.
 
-Why: count the faces over a place, nobody's land included. The count changes only across an edge with the
-wrong faces beside it, and there is none, so it is the same everywhere: one. This needs every face to be what
-its edges say, a polygon whose rings run the right way round and cross nothing; faces that were not
-touched still are. Nobody's land is closed by a frame round the globe.
+Why: add up, over a place, how often each face goes round it, nobody's land included. An edge has one face to
+its left and one to its right, so the sum does not change across any edge: it is the same everywhere. Far out
+it is one, nobody's land being closed by a frame round the globe. A face that is made of valid polygons goes
+round no place less than zero times. So if every face is, there is just one of them over each place. Faces
+whose edges an edit did not change are what they were; only the others need a look. (The parts of one
+face need not be compared with each other: were a place in two of them, the sum would be two.)
+
+No corner lies inside an edge (a T-junction). Where one did, it would be a corner of the very face that the
+edge bounds there, as the faces do not overlap. So it is enough to look at the faces that an edit changed: an
+edge that is new is one of theirs, and at a corner that is new all edges are.
 
 A change is written down as the sides of each edge before and after. That record (:class:`EdgeChange`) undoes
 it, does it again, and does it to another workspace in which those edges stand as they stood here.
@@ -16,27 +22,20 @@ it, does it again, and does it to another workspace in which those edges stand a
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from geo_service.errors import ConflictError, Fault, InvalidInputError
+from geo_service.errors import ConflictError, Fault
 from geo_service.geometry import lattice
-from geo_service.geometry.fabric import Fabric
-from geo_service.geometry.rings import Edge, Part, Vertex, parts_of, polygon_of, rings_of
-from geo_service.geometry.segments import directed_edges, pack
+from geo_service.geometry.proof import prove_nobody, refusal, refuse_junctions, sound_parts
+from geo_service.geometry.rings import Edge, Part, Vertex, area2, parts_of, rings_of, shape_of
+from geo_service.geometry.stars import NOBODY, FabricStars
 
-NOBODY = -1
 Sides = tuple[int, int]  # the faces to the left and to the right of an edge, going from its smaller vertex
-
-_FRAME = [
-    (-lattice.MAX_I - 1, -lattice.MAX_J - 1),
-    (lattice.MAX_I + 1, -lattice.MAX_J - 1),
-    (lattice.MAX_I + 1, lattice.MAX_J + 1),
-    (-lattice.MAX_I - 1, lattice.MAX_J + 1),
-]
+Shape: TypeAlias = shapely.Polygon | shapely.MultiPolygon
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,54 +52,14 @@ class EdgeChange:
         return EdgeChange(self.a, self.b, self.after, self.before)
 
 
-class FabricStars:
-    """Look-up of the edges round each vertex of a fabric; shared by all workspaces over it."""
-
-    def __init__(self, fabric: Fabric) -> None:
-        self.fabric = fabric
-        self.polygons = _canonical(fabric.polygons())
-        self._keys = pack(fabric.vertex_ij)
-        self._order = np.argsort(fabric.origin, kind="stable")
-        self._start = np.searchsorted(fabric.origin[self._order], np.arange(len(self._keys) + 1))
-        self._previous = np.empty(len(fabric.origin), dtype=np.int64)
-        self._previous[fabric.following] = np.arange(len(fabric.origin))
-        self._by_cell = np.argsort(fabric.cell, kind="stable")
-        self._cell_start = np.searchsorted(fabric.cell[self._by_cell], np.arange(len(fabric) + 1))
-
-    def star(self, vertex: Vertex) -> dict[Vertex, int]:
-        """Return for each edge that leaves a vertex where it ends and the face to its left."""
-        key = (vertex[0] << 32) + vertex[1] + 2**31
-        at = int(np.searchsorted(self._keys, key))
-        if at == len(self._keys) or int(self._keys[at]) != key:
-            return {}
-        fabric = self.fabric
-        out: dict[Vertex, int] = {}
-        for half in self._order[self._start[at] : self._start[at + 1]].tolist():
-            i, j = fabric.vertex_ij[fabric.origin[fabric.following[half]]].tolist()
-            out[i, j] = int(fabric.cell[half])
-            came = int(self._previous[half])
-            if fabric.twin[came] < 0:
-                i, j = fabric.vertex_ij[fabric.origin[came]].tolist()
-                out[i, j] = NOBODY
-        return out
-
-    def edges(self, face: int) -> list[Edge]:
-        """Return the directed edges with a face to their left."""
-        fabric = self.fabric
-        if face == NOBODY:
-            halves = np.flatnonzero(fabric.twin < 0)
-            start, end = fabric.origin[fabric.following[halves]], fabric.origin[halves]
-        else:
-            halves = self._by_cell[self._cell_start[face] : self._cell_start[face + 1]]
-            start, end = fabric.origin[halves], fabric.origin[fabric.following[halves]]
-        a = map(tuple, fabric.vertex_ij[start].tolist())
-        b = map(tuple, fabric.vertex_ij[end].tolist())
-        return list(zip(a, b, strict=True))
-
-    @cached_property
-    def n_leaves(self) -> int:
-        """Count of leaves."""
-        return len(self.fabric)
+def net(changes: Iterable[EdgeChange]) -> list[EdgeChange]:
+    """Put steps together: each edge that has changed at all once, in order of its vertices."""
+    first: dict[Edge, Sides | None] = {}
+    last: dict[Edge, Sides | None] = {}
+    for change in changes:
+        first.setdefault((change.a, change.b), change.before)
+        last[change.a, change.b] = change.after
+    return [EdgeChange(*edge, first[edge], last[edge]) for edge in sorted(first) if first[edge] != last[edge]]
 
 
 class Workspace:
@@ -114,11 +73,12 @@ class Workspace:
 
     def __init__(self, base: FabricStars) -> None:
         self.base = base
+        self.next_leaf = base.n_leaves
         self._star: dict[Vertex, dict[Vertex, int]] = {}
         self._edges: dict[int, set[Edge]] = {}
-        self._polygon: dict[int, shapely.Polygon | shapely.MultiPolygon | None] = {}
+        self._polygon: dict[int, Shape | None] = {}  # of the faces that changed; None: not yet drawn
         self._journal: list[EdgeChange] = []
-        self.next_leaf = base.n_leaves
+        self._shapes_before: dict[int, Shape] | None = None  # while an edit runs: of the faces it changes
 
     # ------------------------------------------------------------------------------------- looking
 
@@ -141,8 +101,7 @@ class Workspace:
         """Return the directed edges with a face to their left; do not change the set."""
         found = self._edges.get(face)
         if found is None:
-            known = self.base.edges(face) if face < self.base.n_leaves else []
-            found = self._edges[face] = set(known)
+            found = self._edges[face] = self.base.edges(face)
         return found
 
     def exists(self, face: int) -> bool:
@@ -160,12 +119,12 @@ class Workspace:
         """Return the connected pieces of a face; of nobody's land the gaps, without the world outside."""
         return parts_of(rings_of(self.edges(face)))[0]
 
-    def polygon(self, face: int) -> shapely.Polygon | shapely.MultiPolygon:
+    def polygon(self, face: int) -> Shape:
         """Return the shape of a leaf in EPSG:4326 degrees, exact; an empty polygon if it holds no land."""
         if face in self._polygon:
             found = self._polygon[face]
             if found is None:
-                found = self._polygon[face] = _joined(self.parts(face))
+                found = self._polygon[face] = shape_of(self.parts(face))
             return found
         return self.base.polygons[face] if face < self.base.n_leaves else shapely.Polygon()
 
@@ -180,7 +139,7 @@ class Workspace:
 
     def area2(self, face: int) -> int:
         """Return twice the area of a leaf in lattice units."""
-        return sum(part.area2 for part in self.parts(face))
+        return sum(area2(ring) for ring in rings_of(self.edges(face)))
 
     def neighbours(self, face: int) -> set[int]:
         """Return the faces across the edges of a face."""
@@ -221,15 +180,24 @@ class Workspace:
 
     def _write(self, a: Vertex, b: Vertex, before: Sides | None, after: Sides | None) -> None:
         for start, end, k in ((a, b, 0), (b, a, 1)):
+            was, now = before and before[k], after and after[k]
+            if was == now:
+                continue
             star = self.star(start)
-            if before is not None:
-                self.edges(before[k]).discard((start, end))
-                self._polygon[before[k]] = None
+            if was is not None:
+                self._to_change(was).discard((start, end))
                 del star[end]
-            if after is not None:
-                self.edges(after[k]).add((start, end))
-                self._polygon[after[k]] = None
-                star[end] = after[k]
+            if now is not None:
+                self._to_change(now).add((start, end))
+                star[end] = now
+
+    def _to_change(self, face: int) -> set[Edge]:
+        """Return the edges of a face that is about to change."""
+        kept = self._shapes_before
+        if kept is not None and face != NOBODY and face not in kept:
+            kept[face] = self.polygon(face)
+        self._polygon[face] = None
+        return self.edges(face)
 
     def run(self, edit: Callable[[], None], *, parts: int | None = None) -> list[EdgeChange]:
         """Make an edit, prove that the tiling is still one, and return what has changed.
@@ -246,22 +214,28 @@ class Workspace:
         InvalidInputError
             The edit would break the tiling: the fault says why and where. Nothing has changed then.
         """
-        mark, next_leaf = len(self._journal), self.next_leaf
+        next_leaf, self._shapes_before = self.next_leaf, {}
         try:
             edit()
-            changes = _net(self._journal[mark:])
+            changes = net(self._journal)
             self._prove(changes, parts)
         except BaseException:
-            self._roll_back(mark)
+            for change in reversed(self._journal):
+                self._write(change.a, change.b, change.after, change.before)
+            self._polygon.update(self._shapes_before)
             self.next_leaf = next_leaf
             raise
-        del self._journal[mark:]
+        finally:
+            self._journal.clear()
+            self._shapes_before = None
         return changes
 
     def replay(self, changes: Iterable[EdgeChange], *, proved: bool = False) -> None:
-        """Make changes that were made elsewhere, or undo them (give them reversed).
+        """Make changes that were made elsewhere, or undo them (give them reversed); each edge at most once.
 
-        With ``proved`` the shapes are not looked at again: for changes that were proved on this same tiling.
+        With ``proved`` the shapes are not looked at again: for changes that were proved on this same tiling,
+        with the same changes before them, and so for their undoing. That every edge stands as it stood then
+        is seen to all the same.
 
         Raises
         ------
@@ -279,151 +253,52 @@ class Workspace:
                     "the change touches borders that are no longer as they were",
                     [Fault("changes", message, place=(lon, lat))],
                 )
-        faces = [face for c in changes for face in (*(c.before or ()), *(c.after or ()))]
-        self.next_leaf = max([self.next_leaf, *(face + 1 for face in faces)])
-        if proved:
-            for change in changes:
-                self._write(change.a, change.b, change.before, change.after)
-            return
 
         def again() -> None:
+            known = (face for c in changes for face in (*(c.before or ()), *(c.after or ())))
+            self.next_leaf = max(self.next_leaf, max(known, default=NOBODY) + 1)
             for change in changes:
-                self._set(change.a, change.b, change.after)
+                if proved:
+                    self._write(change.a, change.b, change.before, change.after)
+                else:
+                    self._set(change.a, change.b, change.after)
 
-        self.run(again, parts=_MANY)
-
-    def _roll_back(self, mark: int) -> None:
-        while len(self._journal) > mark:
-            change = self._journal.pop()
-            self._write(change.a, change.b, change.after, change.before)
-
-    # -------------------------------------------------------------------------------------- proving
+        if proved:
+            again()
+        else:
+            self.run(again, parts=_MANY)
 
     def _prove(self, changes: list[EdgeChange], parts: int | None) -> None:
-        touched = sorted({face for c in changes for face in (*(c.before or ()), *(c.after or ()))})
-        self._refuse_touching(changes, touched)
-        for face in touched:
-            if face == NOBODY:
-                self._prove_nobody()
-            elif self.edges(face):
-                self._prove_leaf(face, parts)
-
-    def _prove_leaf(self, face: int, allowed: int | None) -> None:
-        parts, loose = parts_of(rings_of(self.edges(face)))
-        if loose or not parts:
-            raise _refusal("a cell would be turned inside out", loose[0][0])
-        shape = _joined(parts)
-        _refuse_unsound(shape)
-        if allowed is None:
-            allowed = _count(self.base.polygons[face]) if face < self.base.n_leaves else 1
-        if len(parts) > allowed:
-            small = min(parts, key=lambda part: part.area2)
-            raise _refusal("a cell would fall apart into separate pieces", small.shell[0])
-        self._polygon[face] = shape
-
-    def _prove_nobody(self) -> None:
-        parts, loose = parts_of(rings_of(self.edges(NOBODY)))
-        _refuse_unsound(polygon_of(_FRAME, loose))
-        for part in parts:
-            _refuse_unsound(part.polygon())
-
-    def _refuse_touching(self, changes: list[EdgeChange], touched: list[int]) -> None:
-        """Refuse a vertex that comes to lie inside an edge: the two must meet at a vertex of both."""
+        """Prove the faces that have other edges than before; see the head of this file."""
+        changed = sorted(_changed_faces(changes))
         new = [(c.a, c.b) for c in changes if c.before is None]
-        if not new:
-            return
-        edges = np.array([edge for face in touched for edge in self.edges(face)], dtype=np.int64)
-        near = self._within(edges, new)
-        points = np.unique(edges[near, 0], axis=0)
-        for a, b in new:
-            _refuse_inside(points, np.array([a]), np.array([b]))
-        ends = np.array(sorted({vertex for edge in new for vertex in edge}), dtype=np.int64)
-        for vertex in ends:
-            _refuse_inside(vertex[None], edges[near, 0], edges[near, 1])
-
-    @staticmethod
-    def _within(edges: NDArray[np.int64], new: list[Edge]) -> NDArray[np.bool_]:
-        """Tell which edges come near the new ones: no other can meet them."""
-        corners = np.array(new, dtype=np.int64).reshape(-1, 2)
-        low, high = corners.min(axis=0), corners.max(axis=0)
-        return np.asarray(((edges.max(axis=1) >= low) & (edges.min(axis=1) <= high)).all(axis=1))
+        refuse_junctions(new, map(self.edges, changed))
+        before = self._shapes_before or {}
+        for face in changed:
+            if face == NOBODY:
+                prove_nobody(self.edges(NOBODY))
+            elif self.edges(face):
+                found = sound_parts(self.edges(face))
+                shape = shape_of(found)
+                if len(found) > (max(1, _count(before[face])) if parts is None else parts):
+                    smallest = min(found, key=lambda part: part.area2)
+                    raise refusal("a cell would fall apart into separate pieces", smallest.shell[0])
+                self._polygon[face] = shape
 
 
 _MANY = 1_000_000
 
 
-def _refuse_inside(p: NDArray[np.int64], a: NDArray[np.int64], b: NDArray[np.int64]) -> None:
-    if len(p) == 0 or len(a) == 0:
-        return
-    ab, ap = b - a, p - a
-    on = ab[:, 0] * ap[:, 1] == ab[:, 1] * ap[:, 0]
-    along = (ap * ab).sum(axis=1)
-    hit = np.flatnonzero(on & (along > 0) & (along < (ab * ab).sum(axis=1)))
-    if hit.size:
-        place = p[hit[0]] if len(p) > 1 else p[0]
-        raise _refusal(
-            "a corner would lie on another border; put it onto a corner of that border, or apart from it",
-            (int(place[0]), int(place[1])),
-        )
+def _changed_faces(changes: Iterable[EdgeChange]) -> set[int]:
+    """Return the faces that have won or lost an edge."""
+    faces: set[int | None] = set()
+    for change in changes:
+        before, after = change.before or (None, None), change.after or (None, None)
+        for was, now in zip(before, after, strict=True):
+            if was != now:
+                faces |= {was, now}
+    return {face for face in faces if face is not None}
 
 
-def _refuse_unsound(shape: shapely.Polygon | shapely.MultiPolygon) -> None:
-    for polygon in shapely.get_parts(shape):  # two pieces may touch at corners, as Simple Features allows
-        if not polygon.is_valid:
-            reason = shapely.is_valid_reason(polygon)
-            found = reason[reason.find("[") + 1 : reason.rfind("]")].split()
-            i, j = lattice.to_lattice([[float(found[0]), float(found[1])]])[0].tolist()
-            raise _refusal("borders would cross", (i, j))
-
-
-def _refusal(message: str, at: Vertex) -> InvalidInputError:
-    lon, lat = lattice.to_degrees(at).tolist()
-    return InvalidInputError(
-        "the edit would break the tiling; nothing was changed", [Fault("", message, place=(lon, lat))]
-    )
-
-
-def _count(shape: shapely.Polygon | shapely.MultiPolygon) -> int:
-    return len(shapely.get_parts(shape))
-
-
-def _joined(parts: list[Part]) -> shapely.Polygon | shapely.MultiPolygon:
-    shapes = [part.polygon() for part in parts]
-    if len(shapes) == 1:
-        return shapes[0]
-    return shapely.multipolygons(shapes) if shapes else shapely.Polygon()
-
-
-def _canonical(shapes: NDArray[np.object_]) -> NDArray[np.object_]:
-    """Write shapes as :func:`rings_of` would: equal faces have equal bytes, edited or not."""
-    parts, owner = shapely.get_parts(shapes, return_index=True)
-    rings, part = shapely.get_rings(parts, return_index=True)
-    polygon = owner[part]
-    several = np.bincount(polygon, minlength=len(shapes)) > 1
-    xy, ring = shapely.get_coordinates(rings, return_index=True)
-    last = np.append(ring[1:] != ring[:-1], True)
-    xy, ring = xy[~last], ring[~last]
-    order = np.lexsort((xy[:, 1], xy[:, 0], ring))
-    start = np.searchsorted(ring, np.arange(len(rings)))
-    smallest = order[start]
-    size = np.diff(np.append(start, len(ring)))
-    step = np.arange(len(ring)) - start[ring]
-    turned = start[ring] + (smallest[ring] - start[ring] + step) % size[ring]
-    out = shapes.copy()
-    simple = shapely.polygons(shapely.linearrings(xy[turned], indices=ring))
-    out[~several] = simple[~several[polygon]]
-    for k in np.flatnonzero(several):
-        edges = directed_edges(shapes[k : k + 1])
-        pairs = zip(map(tuple, edges.a.tolist()), map(tuple, edges.b.tolist()), strict=True)
-        out[k] = _joined(parts_of(rings_of(pairs))[0])
-    return out
-
-
-def _net(journal: list[EdgeChange]) -> list[EdgeChange]:
-    """Put the steps of one edit together, each edge once, in order of its vertices."""
-    first: dict[Edge, Sides | None] = {}
-    last: dict[Edge, Sides | None] = {}
-    for change in journal:
-        first.setdefault((change.a, change.b), change.before)
-        last[change.a, change.b] = change.after
-    return [EdgeChange(a, b, first[a, b], last[a, b]) for a, b in sorted(first) if first[a, b] != last[a, b]]
+def _count(shape: Shape) -> int:
+    return len(shape.geoms) if isinstance(shape, shapely.MultiPolygon) else int(not shape.is_empty)

@@ -5,7 +5,7 @@ comes out as a :class:`Patch`: edges and records before and after, named by code
 in another process and on another edition.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,17 +13,24 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from geo_service.errors import Fault, GeoServiceError, InvalidInputError
-from geo_service.geometry.workspace import NOBODY, EdgeChange, FabricStars, Sides, Workspace
+from geo_service.errors import Fault, InvalidInputError
+from geo_service.geometry.stars import NOBODY, FabricStars
+from geo_service.geometry.workspace import EdgeChange, Sides, Workspace, net
 from geo_service.planning.register import CellKey, CellRecord, RecordChange, Register
 
 #: Issues codes: level, parent, number wanted, codes taken in this plan → new codes, in order of place.
 IssueCodes = Callable[[str, CellKey | None, int, Collection[str]], list[str]]
 
 
+_UNNAMED: CellKey = ("", "")
+
+
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """What one change did. Faces in ``edges`` are numbers of the redraw that made it or read it."""
+    """What one change did, each edge and each record once.
+
+    Faces in ``edges`` are numbers of the redraw that made it or read it.
+    """
 
     edges: tuple[EdgeChange, ...]
     records: tuple[RecordChange, ...]
@@ -31,14 +38,13 @@ class Patch:
     def reversed(self) -> "Patch":
         """Return the patch that undoes this one."""
         return Patch(
-            tuple(change.reversed() for change in reversed(self.edges)),
-            tuple(change.reversed() for change in reversed(self.records)),
+            tuple(change.reversed() for change in self.edges),
+            tuple(change.reversed() for change in self.records),
         )
 
     def faces(self) -> set[int]:
         """Return the leaves beside the edges that changed."""
-        sides = (side for c in self.edges for side in (c.before, c.after) if side)
-        return {face for side in sides for face in side if face != NOBODY}
+        return _faces(self.edges)
 
 
 class Redraw:
@@ -130,17 +136,18 @@ class Redraw:
         GeoServiceError
             What a step refused; or the register would not fit together afterwards.
         """
-        mark, named = self.register.mark(), list(self._key_of)
+        mark, named = self.register.mark(), len(self._key_of)
         step = Step(self)
         try:
             edit(step)
-            self.register.refuse_strays(self.register.touched_since(mark))
+            edges = net(step.edges)
+            self._refuse_misfits(edges, self.register.touched_since(mark))
         except BaseException:
-            self.space.replay([c.reversed() for c in reversed(step.edges)], proved=True)
+            self.space.replay([change.reversed() for change in net(step.edges)], proved=True)
             self.register.roll_back(mark)
-            self._rename(named)
+            self._forget_names(named)
             raise
-        return Patch(tuple(step.edges), tuple(self.register.since(mark)))
+        return Patch(tuple(edges), tuple(self.register.since(mark)))
 
     def replay(self, patch: Patch, *, proved: bool = False) -> None:
         """Make a change that was made elsewhere, or undo one (give it reversed): all of it, or nothing.
@@ -153,24 +160,49 @@ class Redraw:
             Together with other changes it would break the tiling or the register.
         """
         mark = self.register.mark()
-        done = False
+        self.space.replay(patch.edges, proved=proved)
         try:
-            self.space.replay(patch.edges, proved=proved)
-            done = True
             self.register.replay(patch.records)
-            self.register.refuse_strays([change.key for change in patch.records])
-        except GeoServiceError:
-            if done:
-                self.space.replay([c.reversed() for c in reversed(patch.edges)], proved=True)
+            self._refuse_misfits(patch.edges, [change.key for change in patch.records])
+        except BaseException:
+            self.space.replay([change.reversed() for change in patch.edges], proved=True)
             self.register.roll_back(mark)
             raise
         self.register.since(mark)
 
-    def _rename(self, named: list[CellKey]) -> None:
-        for key in set(self._key_of[len(named) :]):
+    def _refuse_misfits(self, edges: Iterable[EdgeChange], keys: Collection[CellKey]) -> None:
+        """Raise unless register and land fit together where they were changed.
+
+        Each cell has a parent on the level above, land belongs to a cell of the register, and only the
+        lowest cells hold it.
+        """
+        register = self.register
+        register.refuse_strays(keys)
+        landed = {self._key_of[face] for face in _faces(edges) if self.space.exists(face)}
+        landed.update(key for key in keys if self.holds_land(key))
+        for key in sorted(landed):
+            if register.get(key) is None:
+                raise _refusal("cell", f"{key[0]} {key[1]} is struck off, but would still hold land", key)
+            if register.children(key):
+                raise _refusal("cell", f"{key[0]} {key[1]} holds land itself: it can have no children", key)
+        for key in keys:
+            record = register.get(key)
+            if record is not None and record.parent is not None and self.holds_land(record.parent):
+                owner = record.parent
+                raise _refusal(
+                    "parent", f"{owner[0]} {owner[1]} holds land itself: it takes no children", key
+                )
+
+    def _forget_names(self, since: int) -> None:
+        """Take the names of leaves back that were given since there were so many."""
+        forgotten = set(self._key_of[since:])
+        del self._key_of[since:]
+        for key in forgotten:
             self._leaf_of.pop(key, None)
-        self._key_of = named
-        self.space.next_leaf = max(len(named), self.space.base.n_leaves)
+        if forgotten:  # a code may have been in use before, for a leaf that holds no land any more
+            earlier = ((leaf, key) for leaf, key in enumerate(self._key_of) if key in forgotten)
+            self._leaf_of.update((key, leaf) for leaf, key in earlier)
+        self.space.next_leaf = since
 
     # ---------------------------------------------------------------------------- patches as data
 
@@ -254,6 +286,12 @@ class Step:
     def name_leaf(self, leaf: int, key: CellKey) -> None:
         """Say which cell a new leaf is."""
         self.redraw.name_leaf(leaf, key)
+
+
+def _faces(edges: Iterable[EdgeChange]) -> set[int]:
+    """Return the leaves beside edges that changed."""
+    sides = (side for change in edges for side in (change.before, change.after) if side)
+    return {face for side in sides for face in side if face != NOBODY}
 
 
 def record_to_json(record: CellRecord | None) -> dict[str, Any] | None:

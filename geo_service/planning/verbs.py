@@ -158,8 +158,7 @@ def _give_away(step: Step, given: Arguments) -> None:
     leaves = step.redraw.leaves_of(cell)
     if not leaves:
         raise refusal("cell", "the cell holds no land", cell)
-    for leaf in leaves:
-        step.shape(lambda leaf=leaf: edit.give_away(step.space, leaf))  # type: ignore[misc]
+    step.shape(lambda: edit.give_away(step.space, leaves))
     for below in [*step.register.below(cell), cell]:
         step.register.remove(below)
 
