@@ -84,6 +84,7 @@ def publish_plan(
                 raise FindingsError(errors)
             draft = draft_of(state, connection)
             start = valid_from or boundaries.moment(connection)
+            _require_base_in_force(connection, row, start)
 
         def close(writing: Connection, edition_id: int) -> None:
             _require_revision(plans.get(writing, plan_id, lock=True), revision)
@@ -191,6 +192,18 @@ def rebase_plan(store: Plans, plan_id: int, *, revision: int, drop: frozenset[in
 def _again(state: PlanState, patch: Patch) -> None:
     state.redraw.replay(patch)
     state.follow(patch)
+
+
+def _require_base_in_force(connection: Connection, row: PlanRow, start: datetime) -> None:
+    in_force = boundaries.edition_in_force(connection, as_of=start)
+    if in_force is None or in_force.id != row.base_edition_id:
+        message = (
+            f"another edition was published since: at {start:%Y-%m-%d %H:%M%z} edition "
+            f"{in_force.id if in_force else 'none'} is in force, the plan starts from {row.base_edition_id}"
+        )
+        raise ConflictError(
+            message, [Fault("base_edition_id", "move the plan to the new base (rebase) first")]
+        )
 
 
 def _require_revision(row: PlanRow, revision: int) -> None:
