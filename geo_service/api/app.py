@@ -25,6 +25,7 @@ from geo_service.api.routes import (
     plan_split,
     planner_page,
     plans,
+    registers,
     session,
     status,
 )
@@ -56,6 +57,7 @@ ROUTERS = (
     plans.router,
     plan_review.router,
     plan_split.router,
+    registers.router,
     imports.router,
     maps.router,
     keys.router,

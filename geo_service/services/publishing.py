@@ -10,6 +10,7 @@ import pandas as pd
 
 from geo_service.errors import ConflictError, Fault, InvalidInputError
 from geo_service.model import Edition
+from geo_service.services import gap_register
 from geo_service.services.drafting import Draft
 from geo_service.services.lineage import Weighted, trace
 from geo_service.services.placing import Progress, follow
@@ -75,6 +76,7 @@ def publish(
         placed = follow(connection, tiling, start, progress=progress)
         if draft.base is not None:
             lineage.add(connection, edition_id, _lineage(connection, tilings, draft.base, tiling, began))
+        gap_register.record(connection, tiling)
         if also is not None:
             also(connection, edition_id)
         # from here on intake waits

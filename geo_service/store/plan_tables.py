@@ -126,3 +126,26 @@ crossing = Table(
     geometry_column("POINT"),
     Index("ix_crossing_source", "source"),
 )
+
+gap = Table(
+    "gap",
+    metadata,
+    Column("id", Integer, Identity(always=True), primary_key=True),
+    Column("opened_edition_id", ForeignKey("edition.id"), nullable=False),
+    # the edition whose border of the gap this is
+    Column("seen_edition_id", ForeignKey("edition.id"), nullable=False),
+    Column("closed_edition_id", ForeignKey("edition.id")),
+    geometry_column("POLYGON"),
+    Column("area_m2", Double, nullable=False),
+    Column("length_m", Double, nullable=False),
+    Column("width_m", Double, nullable=False),
+    # [[level, code, metres of common border], ...], the longest first
+    Column("neighbours", JSONB, nullable=False),
+    # of a closed one: [[level, code, square metres], ...]
+    Column("taken_by", JSONB),
+    # who answers for it until it is closed; without one the first neighbour
+    Column("fallback_level", Text),
+    Column("fallback_code", Text),
+    CheckConstraint("(fallback_level is null) = (fallback_code is null)", name="fallback_is_whole"),
+    Index("ix_gap_closed_edition_id", "closed_edition_id"),
+)

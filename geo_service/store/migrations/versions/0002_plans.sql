@@ -103,3 +103,25 @@ CREATE TABLE crossing (
 );
 
 CREATE INDEX ix_crossing_source ON crossing (source);
+
+CREATE TABLE gap (
+    id INTEGER GENERATED ALWAYS AS IDENTITY,
+    opened_edition_id INTEGER NOT NULL,
+    seen_edition_id INTEGER NOT NULL,
+    closed_edition_id INTEGER,
+    geom extensions.geometry(POLYGON,4326) NOT NULL,
+    area_m2 DOUBLE PRECISION NOT NULL,
+    length_m DOUBLE PRECISION NOT NULL,
+    width_m DOUBLE PRECISION NOT NULL,
+    neighbours JSONB NOT NULL,
+    taken_by JSONB,
+    fallback_level TEXT,
+    fallback_code TEXT,
+    CONSTRAINT pk_gap PRIMARY KEY (id),
+    CONSTRAINT ck_gap_fallback_is_whole CHECK ((fallback_level is null) = (fallback_code is null)),
+    CONSTRAINT fk_gap_opened_edition_id_edition FOREIGN KEY(opened_edition_id) REFERENCES edition (id),
+    CONSTRAINT fk_gap_seen_edition_id_edition FOREIGN KEY(seen_edition_id) REFERENCES edition (id),
+    CONSTRAINT fk_gap_closed_edition_id_edition FOREIGN KEY(closed_edition_id) REFERENCES edition (id)
+);
+
+CREATE INDEX ix_gap_closed_edition_id ON gap (closed_edition_id);

@@ -1,0 +1,152 @@
+"""The register of gaps: land between cells that belongs to none, from the edition that opened it."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from shapely.geometry.base import BaseGeometry
+from sqlalchemy import Connection, func, insert, select, update
+
+from geo_service.errors import NotFoundError
+from geo_service.store import bulk
+from geo_service.store.plan_tables import gap
+from geo_service.store.tables import incident
+
+_YEAR = timedelta(days=365)
+_COLUMNS = (
+    gap.c.id,
+    gap.c.opened_edition_id,
+    gap.c.seen_edition_id,
+    gap.c.closed_edition_id,
+    func.ST_AsBinary(gap.c.geom).label("shape"),
+    gap.c.area_m2,
+    gap.c.length_m,
+    gap.c.width_m,
+    gap.c.neighbours,
+    gap.c.taken_by,
+    gap.c.fallback_level,
+    gap.c.fallback_code,
+)
+
+
+@dataclass(frozen=True)
+class GapMeasures:
+    """What an edition says of a gap.
+
+    Attributes
+    ----------
+    shape : shapely Polygon
+        EPSG:4326.
+    area_m2, length_m, width_m : float
+    neighbours : list of [level, code, metres]
+        The longest border first.
+    """
+
+    shape: BaseGeometry
+    area_m2: float
+    length_m: float
+    width_m: float
+    neighbours: list[list[Any]]
+
+
+@dataclass(frozen=True)
+class GapRow:
+    """A gap in the register; ``incidents_year`` is None where it was not asked for."""
+
+    id: int
+    opened_edition_id: int
+    seen_edition_id: int
+    closed_edition_id: int | None
+    measures: GapMeasures
+    taken_by: list[list[Any]] | None
+    fallback: tuple[str, str] | None
+    incidents_year: int | None = None
+
+
+def known(connection: Connection) -> list[GapRow]:
+    """Return the gaps that are open, in order of their ids."""
+    rows = connection.execute(select(*_COLUMNS).where(gap.c.closed_edition_id.is_(None)).order_by(gap.c.id))
+    return [_row(row) for row in rows]
+
+
+def every(connection: Connection, *, now: datetime, closed: bool | None = None) -> list[GapRow]:
+    """Return gaps, the largest first, with the incidents within each in the year before ``now``.
+
+    ``closed`` True: only closed ones; False: only open ones; None: all.
+    """
+    happened = (
+        select(func.count())
+        .where(
+            incident.c.occurred_at >= now - _YEAR,
+            incident.c.occurred_at < now,
+            func.ST_Contains(gap.c.geom, incident.c.geom),
+        )
+        .scalar_subquery()
+    )
+    query = select(*_COLUMNS, happened.label("incidents_year"))
+    if closed is not None:
+        query = query.where(
+            gap.c.closed_edition_id.is_not(None) if closed else gap.c.closed_edition_id.is_(None)
+        )
+    return [_row(row) for row in connection.execute(query.order_by(gap.c.area_m2.desc(), gap.c.id))]
+
+
+def open_one(connection: Connection, edition_id: int, found: GapMeasures) -> int:
+    """Enter a gap that an edition opened; return its id."""
+    values = _values(found) | {"opened_edition_id": edition_id, "seen_edition_id": edition_id}
+    made: int = connection.execute(insert(gap).values(values).returning(gap.c.id)).scalar_one()
+    return made
+
+
+def see(connection: Connection, gap_id: int, edition_id: int, found: GapMeasures) -> None:
+    """Write down how a gap stands in an edition."""
+    values = _values(found) | {"seen_edition_id": edition_id}
+    connection.execute(update(gap).where(gap.c.id == gap_id).values(values))
+
+
+def close(connection: Connection, gap_id: int, edition_id: int, taken_by: list[list[Any]]) -> None:
+    """Write down which edition closed a gap, and which cells took the land."""
+    connection.execute(
+        update(gap).where(gap.c.id == gap_id).values(closed_edition_id=edition_id, taken_by=taken_by)
+    )
+
+
+def set_fallback(connection: Connection, gap_id: int, fallback: tuple[str, str] | None) -> None:
+    """Say who answers for a gap until it is closed; None: its first neighbour.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such gap.
+    """
+    level, code = fallback or (None, None)
+    done = connection.execute(
+        update(gap).where(gap.c.id == gap_id).values(fallback_level=level, fallback_code=code)
+    )
+    if done.rowcount == 0:
+        raise NotFoundError(f"there is no gap {gap_id}")
+
+
+def _values(found: GapMeasures) -> dict[str, Any]:
+    return {
+        "geom": bulk.ewkb_hex([found.shape])[0],
+        "area_m2": found.area_m2,
+        "length_m": found.length_m,
+        "width_m": found.width_m,
+        "neighbours": found.neighbours,
+    }
+
+
+def _row(row: Any) -> GapRow:
+    return GapRow(
+        row.id,
+        row.opened_edition_id,
+        row.seen_edition_id,
+        row.closed_edition_id,
+        GapMeasures(
+            bulk.from_wkb([bytes(row.shape)])[0], row.area_m2, row.length_m, row.width_m, row.neighbours
+        ),
+        row.taken_by,
+        (row.fallback_level, row.fallback_code) if row.fallback_level else None,
+        getattr(row, "incidents_year", None),
+    )
