@@ -56,7 +56,7 @@ export function topBar(state, actions, { openPublish, openRebase }) {
     h("span", { class: "pl-group" }, undo, redo),
     spin,
     h("span", { class: "pl-push" }),
-    h("label", { class: "pl-pair" }, h("span", { t: "level" }), levels),
+    h("div", { class: "pl-pair" }, h("span", { t: "level" }), levels),
     h("label", { class: "pl-pair" }, h("span", { t: "colorBy" }), figures),
     rebase,
     publish,

@@ -32,6 +32,7 @@ export class Cells {
     this.state = state;
     this.kept = new Map(); // level → {source, stretches: Set}
     this.waiting = new Map(); // level → AbortController
+    this.names = new Map(); // key → name, of cells that are gone as well
     for (const level of state.levels) this.kept.set(level.code, { source: new sources.Vector({ wrapX: false }), stretches: new Set() });
   }
 
@@ -43,6 +44,11 @@ export class Cells {
   find([level, code]) {
     const kept = this.kept.get(level);
     return kept ? kept.source.getFeatureById(keyOf(level, code)) : null;
+  }
+
+  /** Name of a cell, its code without one; also of a cell that is gone. */
+  nameOf([level, code]) {
+    return this.names.get(keyOf(level, code)) || code;
   }
 
   /** Cells of a level at a coordinate of the map; a border belongs to both. */
@@ -107,6 +113,7 @@ export class Cells {
       const kept = this.kept.get(level);
       if (!kept) continue;
       seen.add(key);
+      this.names.set(key, one.properties.name);
       const known = kept.source.getFeatureById(key);
       if (known) {
         known.setProperties(one.properties, true);

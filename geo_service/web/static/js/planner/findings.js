@@ -2,7 +2,7 @@
 
 import { readGeometry } from "./cells.js";
 import { button, dialog, fill, h, notice } from "./dom.js";
-import { either, number, onLanguage, say } from "./i18n.js";
+import { either, onLanguage, say } from "./i18n.js";
 
 const { Feature, extent: extents } = window.ol;
 export const WEIGHT = { error: 0, warning: 1, note: 2 };
@@ -77,7 +77,6 @@ export class Findings {
       h("p", {}, h("b", { t: finding.waived ? "waived" : `severity_${finding.severity}` }), ` ${said}`),
       remedy ? h("p", { class: "pl-soft" }, remedy) : null,
       finding.waived ? h("p", { class: "pl-soft" }, `${finding.waived.who || ""}: ${finding.waived.why || ""}`) : null,
-      numbersOf(finding),
       waive,
     );
   }
@@ -120,10 +119,4 @@ export class Findings {
       why.focus();
     });
   }
-}
-
-function numbersOf(finding) {
-  const numbers = Object.entries(finding.numbers || {}).filter(([, value]) => Number.isFinite(value));
-  if (!numbers.length) return null;
-  return h("p", { class: "pl-numbers" }, numbers.slice(0, 4).map(([name, value]) => h("span", {}, `${say(name)} ${number(value, 2)}`)));
 }

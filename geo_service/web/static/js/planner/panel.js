@@ -94,10 +94,8 @@ export function selectionPane(state, tools, map) {
     const different = figures.filter(({ before, after }) => !before || !after || columns.some((name) => Math.abs(after[name] - before[name]) > 1e-9));
     const listed = (different.length ? different : figures.slice(0, 3)).sort((a, b) => depth(b) - depth(a));
     const shown = listed.slice(0, MOST_DIFFERENT).map(({ cell, before, after }) => {
-      const known = map.cells.find(cell);
-      const name = known?.get("name") || cell[1];
       const level = state.levelOf(cell[0]);
-      return h("tr", {}, h("td", {}, h("b", {}, name), h("small", {}, `${level ? levelName(level) : ""} ${cell[1]}`)), columns.map((at) => difference(at, before, after)));
+      return h("tr", {}, h("td", {}, h("b", {}, map.cells.nameOf(cell)), h("small", {}, `${level ? levelName(level) : ""} ${cell[1]}`)), columns.map((at) => difference(at, before, after)));
     });
     return fill(
       last,

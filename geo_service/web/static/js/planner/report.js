@@ -1,27 +1,36 @@
-/* The plan against its base, in numbers: asked for when the tab is opened, again after changes. */
+/* The plan against its base, in short: asked for when the tab is opened. The whole report has a page of its own. */
 
 import { button, fill, h } from "./dom.js";
 import { number, onLanguage, say } from "./i18n.js";
+import { levelName } from "./styles.js";
+
+// how the figures of a side are written: counts, shares, plain numbers
+const COUNTS = ["cells", "households", "residents", "staff", "incidents_year"];
+const SHARES = ["coverage_share", "attainment_share"];
+const PLAIN = ["workload_gini", "workload_max", "compactness_mean_changed", "rule_errors", "rule_warnings"];
+
+const percent = (value) => (Number.isFinite(value) ? `${number(value * 100, 2)}%` : "—");
 
 export class Report {
   constructor(state, api, map) {
     Object.assign(this, { state, api, map });
     this.body = h("div", {});
-    this.element = h("div", {}, h("div", { class: "pl-row" }, button("refresh", () => this.fetch(), { class: "pl-quiet" })), this.body);
-    this.content = null;
-    state.on("changed", () => (this.isStale = true));
+    const whole = h("a", { href: `/planner/${state.plan.id}/preview`, target: "_blank", t: "wholeReport" });
+    const paper = h("a", { href: `${api.root}/preview.pdf`, target: "_blank", t: "onPaper" });
+    this.element = h("div", {}, h("div", { class: "pl-row" }, button("refresh", () => this.fetch(), { class: "pl-quiet" }), whole, paper), this.body);
+    state.on("changed", () => this.content && fill(this.body, h("p", { class: "pl-soft", t: "reportStale" })));
+    state.on("changed", () => (this.content = null));
     onLanguage(() => this.show());
   }
 
   opened() {
-    if (!this.content || this.isStale) this.fetch();
+    if (!this.content) this.fetch();
   }
 
   async fetch() {
     fill(this.body, h("p", { class: "pl-soft", t: "loading" }));
     try {
       this.content = await this.api.preview();
-      this.isStale = false;
       this.show();
     } catch (error) {
       fill(this.body, h("p", { class: "pl-bad", role: "alert" }, error.reason || error.message));
@@ -29,39 +38,52 @@ export class Report {
   }
 
   show() {
-    if (this.content) fill(this.body, sections(this.content));
+    const { content } = this;
+    if (!content) return;
+    const level = this.state.levelOf(content.level);
+    fill(
+      this.body,
+      h("h2", {}, `${say("beforeAfter")} · ${level ? levelName(level) : content.level}`),
+      sides(content.before, content.after),
+      h("h2", { t: "changeHands" }),
+      this.hands(content.hands?.by_level || {}),
+      this.foremost("burdened", content.burdened),
+      this.foremost("relieved", content.relieved),
+    );
+  }
+
+  /** What comes to another cell, by level. */
+  hands(byLevel) {
+    const names = ["households", "buildings", "incidents_open"];
+    const rows = this.state.levels
+      .filter(({ code, depth }) => byLevel[code] && depth > 0)
+      .map((level) => h("tr", {}, h("td", {}, levelName(level)), names.map((name) => h("td", {}, number(byLevel[level.code][name])))));
+    return h("table", { class: "pl-cells" }, h("thead", {}, h("tr", {}, ["level", ...names].map((name) => h("th", { t: name })))), h("tbody", {}, rows));
+  }
+
+  /** Cells whose work grows or shrinks most. */
+  foremost(title, cells) {
+    if (!cells?.length) return null;
+    const go = (cell) => {
+      const feature = this.map.cells.find(cell);
+      if (feature) this.map.goTo(feature.getGeometry().getExtent());
+    };
+    const rows = cells.map(({ cell, name, before, after, step }) => h("tr", { tabindex: 0, on: { click: () => go(cell) } }, h("td", {}, h("b", {}, name || cell[1])), h("td", {}, number(before, 2)), h("td", {}, number(after, 2)), h("td", {}, h("small", { class: step > 0 ? "up" : "down" }, signed(step)))));
+    return [h("h2", { t: title }), h("table", { class: "pl-cells" }, h("thead", {}, h("tr", {}, ["workload_index", "before", "after", "step"].map((one) => h("th", { t: one })))), h("tbody", {}, rows))];
   }
 }
 
-/** Before and after as tables; further numbers as lists. */
-function sections(content) {
-  const { before, after, ...rest } = content;
-  const made = [];
-  if (before && after) made.push(compared(before, after));
-  for (const [name, value] of Object.entries(rest)) {
-    if (name === "revision" || value === null) continue;
-    if (Array.isArray(value)) made.push(h("h3", { t: name }), listed(value));
-    else if (typeof value === "object" && value.before && value.after) made.push(h("h3", { t: name }), compared(value.before, value.after));
-    else if (typeof value === "object") made.push(h("h3", { t: name }), pairs(value));
-  }
-  return made;
-}
+const signed = (step) => (step ? `${step > 0 ? "+" : "−"}${number(Math.abs(step), 2)}` : "");
 
-const shown = (value) => (typeof value === "number" ? number(value, Math.abs(value) < 10 ? 3 : 0) : typeof value === "object" ? "" : String(value ?? "—"));
-
-function compared(before, after) {
-  const names = Object.keys(after).filter((name) => typeof after[name] !== "object");
-  return h("table", { class: "pl-cells" }, h("thead", {}, h("tr", {}, ["figure", "before", "after", "step"].map((name) => h("th", { t: name })))), h("tbody", {}, names.map((name) => {
-    const step = typeof after[name] === "number" && typeof before[name] === "number" ? after[name] - before[name] : null;
-    return h("tr", {}, h("td", { t: name }), h("td", {}, shown(before[name])), h("td", {}, shown(after[name])), h("td", {}, step ? h("small", { class: step > 0 ? "up" : "down" }, `${step > 0 ? "+" : "−"}${shown(Math.abs(step))}`) : ""));
-  })));
-}
-
-function pairs(value) {
-  return h("dl", { class: "pl-figures" }, Object.entries(value).filter(([, inner]) => typeof inner !== "object").map(([name, inner]) => h("div", {}, h("dt", { t: name }), h("dd", {}, shown(inner)))));
-}
-
-function listed(values) {
-  if (!values.length) return h("p", { class: "pl-empty" }, say("none"));
-  return h("ul", { class: "pl-plain" }, values.slice(0, 50).map((value) => h("li", {}, typeof value === "object" ? Object.values(value).filter((inner) => typeof inner !== "object").map(shown).join(" · ") : shown(value))));
+/** Both sides of the report, figure by figure. */
+function sides(before, after) {
+  const row = (name, write) => {
+    const [was, is] = [before[name], after[name]];
+    if (was === undefined && is === undefined) return null;
+    const step = Number.isFinite(was) && Number.isFinite(is) ? is - was : 0;
+    const shown = write === percent ? step * 100 : step;
+    return h("tr", {}, h("td", { t: name }), h("td", {}, write(was)), h("td", {}, write(is)), h("td", {}, Math.abs(shown) >= 0.005 ? h("small", { class: step > 0 ? "up" : "down" }, signed(shown)) : ""));
+  };
+  const rows = [...COUNTS.map((name) => row(name, number)), ...SHARES.map((name) => row(name, percent)), ...PLAIN.map((name) => row(name, (value) => number(value, 3)))];
+  return h("table", { class: "pl-cells" }, h("thead", {}, h("tr", {}, ["figure", "before", "after", "step"].map((name) => h("th", { t: name })))), h("tbody", {}, rows.filter(Boolean)));
 }

@@ -74,7 +74,7 @@ const stroke = (color, width, dash) => new style.Stroke({ color, width, lineDash
 
 export const SELECTED = [
   new style.Style({ stroke: stroke("#fff", 5), zIndex: 1 }),
-  new style.Style({ stroke: stroke("#d9480f", 3), fill: new style.Fill({ color: "rgba(217,72,15,.14)" }), zIndex: 2 }),
+  new style.Style({ stroke: stroke("#d9480f", 3), fill: new style.Fill({ color: "rgba(255,214,170,.22)" }), zIndex: 2 }),
 ];
 export const SKETCH = [
   new style.Style({ stroke: stroke("rgba(255,255,255,.9)", 5) }),
