@@ -9,9 +9,10 @@ The way of a file of boundaries through here:
 4. otherwise all borders are laid over each other (:mod:`geo_service.geometry.arrangement`), what is narrower
    than the tolerance is mended (:mod:`geo_service.geometry.mend`), and what is wider is reported.
 
-What no check can see: a strip of nobody's land that is open to the outside and wider than the tolerance looks
-just like a bay of the outer border. Inspecting with a tolerance as wide as the strips one fears (20 m is the
-width of a street) shows them: what would be closed is then the shape of the finding ``repaired``.
+A strip of nobody's land that is open to the outside and wider than the tolerance is, for topology, a bay of
+the outer border. Long ones up to the width of a street that lie between two cells are noted all the same
+(:mod:`geo_service.geometry.strips`). Inspecting with a tolerance as wide as the strips one fears shows the
+others: what would be closed is then the shape of the finding ``repaired``.
 """
 
 import math
@@ -24,9 +25,10 @@ from numpy.typing import NDArray
 
 from geo_service.errors import Fault, InvalidInputError, TooLargeError
 from geo_service.geometry import lattice
-from geo_service.geometry.layout import Layout, duplicate
+from geo_service.geometry.layout import MENDABLE_M, Layout, duplicate
 from geo_service.geometry.measure import area_m2
 from geo_service.geometry.shapes import shape_faults
+from geo_service.geometry.strips import open_strips
 from geo_service.model import Finding, Severity
 
 MAX_TOTAL_VERTICES = 2_000_000
@@ -105,6 +107,8 @@ def inspect_tiling(geoms: Geoms, codes: Sequence[str], *, tolerance_m: float = 0
     layout = Layout(out[first], tuple(names[index] for index in first), tolerance_m)
     out[first], together = layout.inspect()
     findings += _without(together, geoms[bad])
+    if all(finding.severity is not Severity.ERROR for finding in findings):
+        findings += open_strips(out, names, width_m=MENDABLE_M)
     rank = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
     return Inspection(out, names, tuple(sorted(findings, key=lambda finding: rank[finding.severity])))
 

@@ -166,9 +166,16 @@ def test_a_slit_open_at_both_ends_is_closed_below_the_tolerance(width):
     assert sum(exact_area2(c) for c in found.geoms) == 2 * 10_000**2
 
 
-def test_a_slit_wider_than_the_tolerance_stays_a_bay():
-    found = look(row((0, 5000), (5200, 10_000)), 1.0)
-    assert found.findings == ()
+def test_a_slit_wider_than_the_tolerance_stays_a_bay_and_is_noted():
+    cells = row((0, 5000), (5200, 10_000))
+    found = look(cells, 1.0)
+    assert found.ok
+    assert [g.equals(cell) for g, cell in zip(found.geoms, cells, strict=True)] == [True, True]
+    (note,) = found.findings
+    assert (note.rule, note.severity, len(note.cells)) == ("open_strip", Severity.NOTE, 2)
+    slit = units([(5000, 0), (5200, 0), (5200, 10_000), (5000, 10_000)])
+    assert note.shape.symmetric_difference(slit).area < 0.01 * slit.area
+    assert note.numbers["width_m"] == pytest.approx(200 * 1.16e-2, rel=0.05)  # a lattice step at 29° north
 
 
 def test_a_wide_gap_with_a_narrow_mouth_is_still_a_gap():
