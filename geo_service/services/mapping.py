@@ -150,7 +150,9 @@ class Mapper:
             return figures_json(
                 _by_code(tiling, level, cells["share"].to_numpy(dtype=float)),
                 title=Label(f"{minutes} 分钟覆盖率", f"Covered within {minutes} min"),
-                unit=Label("户数占比", "of households") if of_households else Label("面积占比", "of area"),
+                unit=Label("户数占比", "share of households")
+                if of_households
+                else Label("面积占比", "share of area"),
                 method="given",
                 breaks=(0.2, 0.4, 0.6, 0.8, 0.95, 1.0),
                 palette="RdYlBu",
