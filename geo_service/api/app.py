@@ -21,6 +21,7 @@ from geo_service.api.routes import (
     locate,
     maps,
     pages,
+    plan_preview,
     plan_review,
     plan_split,
     planner_page,
@@ -38,6 +39,8 @@ from geo_service.services.identity import Gatekeeper, session_secret
 from geo_service.services.mapping import Mapper
 from geo_service.services.overview import Overview
 from geo_service.services.plan_state import Plans
+from geo_service.services.preview import Previews
+from geo_service.services.preview_views import Views
 from geo_service.services.tiling import Tilings
 from geo_service.services.warming import warm_in_background
 from geo_service.settings import Settings
@@ -58,6 +61,8 @@ ROUTERS = (
     plan_review.router,
     plan_split.router,
     registers.router,
+    plan_preview.router,
+    plan_preview.page_router,
     imports.router,
     maps.router,
     keys.router,
@@ -120,6 +125,7 @@ def make_state(settings: Settings) -> AppState:
     )
     gate = Gatekeeper(database, session_secret(settings.home))
     tilings, ground = Tilings(database), Ground(database)
+    held_plans = Plans(database, tilings)
     return AppState(
         settings,
         database,
@@ -127,7 +133,8 @@ def make_state(settings: Settings) -> AppState:
         ground,
         Mapper(database, ground),
         Overview(database, tilings),
-        Plans(database, tilings),
+        held_plans,
+        Previews(database, Views(database, held_plans, ground)),
         gate,
         open_maps=is_loopback(settings.host) if settings.open_maps is None else settings.open_maps,
     )

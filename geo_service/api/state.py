@@ -11,6 +11,7 @@ from geo_service.services.identity import Gatekeeper
 from geo_service.services.mapping import Mapper
 from geo_service.services.overview import Overview
 from geo_service.services.plan_state import Plans
+from geo_service.services.preview import Previews
 from geo_service.services.tiling import Tilings
 from geo_service.settings import Settings
 from geo_service.store.database import Database
@@ -36,6 +37,8 @@ class AppState:
         Figures of the front page.
     plans : Plans
         Plans held in memory.
+    previews : Previews
+        Reports on plans, the last ones held in memory.
     gate : Gatekeeper
         Recognises API keys and sessions.
     attempts : FailedAttempts
@@ -51,6 +54,7 @@ class AppState:
     mapper: Mapper
     overview: Overview
     plans: Plans
+    previews: Previews
     gate: Gatekeeper
     open_maps: bool
     attempts: FailedAttempts = field(default_factory=FailedAttempts)

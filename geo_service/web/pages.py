@@ -137,6 +137,14 @@ def planner_page(plan_id: int, tiles_url: str, lang: Lang = "zh") -> str:
     return page(title, content, current="/planner", kind="planner", lang=lang, head=head)
 
 
+def plan_preview_page(plan_id: int, lang: Lang = "zh") -> str:
+    """Document for ``/planner/{id}/preview``: a plan before and after, to read and to print."""
+    content = _filled("plan_preview.html", {"plan": str(plan_id)})
+    style = f'<link rel="stylesheet" href="{html.escape(static_url("css/preview.css"))}">'
+    title = "方案比对 Before and after · geo_service"
+    return page(title, content, current="/planner", kind="preview", lang=lang, head=style)
+
+
 def sign_in_page(target: str, problem: str = "", lang: Lang = "zh") -> str:
     """Document for ``/sign-in``.
 

@@ -1,0 +1,111 @@
+"""Before and after of a plan: as JSON, as cells for two maps, on paper, and as a page."""
+
+from typing import Annotated, Any
+
+from fastapi import Query, Response
+from fastapi.responses import HTMLResponse
+
+from geo_service.api.access import roles
+from geo_service.api.moments import Moment
+from geo_service.api.plan_json import geometry_objects
+from geo_service.api.routes.cells import LevelCode
+from geo_service.api.routes.plans import JSON_ANSWER, PlanId, Reader, json_answer
+from geo_service.api.routing import Router
+from geo_service.api.state import State
+from geo_service.formats.plan_pdf import plan_report_pdf
+from geo_service.model import Role
+from geo_service.services import preview
+from geo_service.store import plans
+from geo_service.web.pages import CONTENT_SECURITY_POLICY, Lang, plan_preview_page
+
+router = Router(prefix="/v1", tags=["plans"])
+page_router = Router(
+    prefix="/planner",
+    tags=["pages"],
+    dependencies=[roles(Role.PLANNER, Role.LEADER)],
+    include_in_schema=False,
+)
+
+Against = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Another plan; default: the edition")]
+At = Annotated[Moment | None, Query(description="Who is on duty and holds what; default: now")]
+_PDF: dict[int | str, dict[str, Any]] = {200: {"content": {"application/pdf": {}}}}
+
+
+@router.get("/plans/{plan_id}/preview", responses=JSON_ANSWER, response_class=Response)
+def plan_preview(
+    state: State,
+    _: Reader,
+    plan_id: PlanId,
+    against: Against = None,
+    level: LevelCode | None = None,
+    at: At = None,
+) -> Response:
+    """Tell what the plan does: figures of cells before and after, what changes hands, what the rules say."""
+    made = state.previews.of(plan_id, against=against, level=level, at=at)
+    return json_answer(made.report, made.revision)
+
+
+@router.get("/plans/{plan_id}/preview/map", responses=JSON_ANSWER, response_class=Response)
+def plan_preview_map(
+    state: State,
+    _: Reader,
+    plan_id: PlanId,
+    against: Against = None,
+    level: LevelCode | None = None,
+    at: At = None,
+) -> Response:
+    """Give the cells around what changes, before and after, as GeoJSON with their workload."""
+    made = state.previews.of(plan_id, against=against, level=level, at=at)
+    body = {
+        "revision": made.revision,
+        "level": made.level,
+        "bounds": preview.window(made),
+        "before": _collection(preview.map_cells(made, 0)),
+        "after": _collection(preview.map_cells(made, 1)),
+    }
+    return json_answer(body, made.revision)
+
+
+def _collection(cells: list[dict[str, Any]]) -> dict[str, Any]:
+    shapes = geometry_objects([cell["shape"] for cell in cells])
+    features = [
+        {
+            "type": "Feature",
+            "id": cell["code"],
+            "geometry": shape,
+            "properties": {name: cell[name] for name in ("code", "name", "workload", "status")},
+        }
+        for cell, shape in zip(cells, shapes, strict=True)
+    ]
+    return {"type": "FeatureCollection", "features": features}
+
+
+@router.get("/plans/{plan_id}/preview.pdf", responses=_PDF, response_class=Response)
+def plan_preview_pdf(
+    state: State,
+    _: Reader,
+    plan_id: PlanId,
+    against: Against = None,
+    level: LevelCode | None = None,
+    at: At = None,
+) -> Response:
+    """Give the report for the file: two maps, tables, findings, lines to sign on."""
+    made = state.previews.of(plan_id, against=against, level=level, at=at)
+    maps = preview.map_cells(made, 0), preview.map_cells(made, 1)
+    content = plan_report_pdf(made.report, maps, preview.window(made))
+    name = f'inline; filename="plan-{plan_id}-r{made.revision}.pdf"'
+    headers = {
+        "Content-Disposition": name,
+        "ETag": f'"{made.revision}"',
+        "Cache-Control": "private, no-cache",
+    }
+    return Response(content, media_type="application/pdf", headers=headers)
+
+
+@page_router.get("/{plan_id}/preview")
+def preview_page(state: State, plan_id: PlanId, lang: Lang = "zh") -> HTMLResponse:
+    """Show the report; its scripts fetch it."""
+    with state.database.reading() as connection:
+        plans.get(connection, plan_id)
+    headers = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "Cache-Control": "no-cache"}
+    return HTMLResponse(plan_preview_page(plan_id, lang), headers=headers)
