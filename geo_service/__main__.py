@@ -21,6 +21,7 @@ COMMANDS = {
     "coverage": "geo_service.cli.coverage",
     "map": "geo_service.cli.maps",
     "check": "geo_service.cli.check",
+    "crosswalk": "geo_service.cli.crosswalk",
     "export": "geo_service.cli.export",
     "relay": "geo_service.cli.relay",
     "key": "geo_service.cli.key",

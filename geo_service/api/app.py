@@ -14,6 +14,7 @@ from geo_service.api.limits import LOOPBACK_HOSTS, LimitsMiddleware
 from geo_service.api.routes import (
     cells,
     coverage,
+    crosswalk,
     health,
     imports,
     incidents,
@@ -61,6 +62,7 @@ ROUTERS = (
     plan_review.router,
     plan_split.router,
     registers.router,
+    crosswalk.router,
     plan_preview.router,
     plan_preview.page_router,
     imports.router,
