@@ -109,6 +109,10 @@ export class PlanApi {
     return request("POST", `${this.root}/split`, wanted);
   }
 
+  suggestMerge(wanted) {
+    return request("POST", `${this.root}/suggest/merge`, wanted);
+  }
+
   preview() {
     return request("GET", `${this.root}/preview`);
   }

@@ -38,7 +38,7 @@ async function start(root) {
   columns.append(field);
   const map = new PlanMap(stage, state, cells, root.dataset.tiles);
   const actions = new Actions(state, api, map, cells);
-  const tools = new Tools(state, map, actions, (feature) => splitDialog(state, api, map, cells, actions, feature));
+  const tools = new Tools(state, map, actions, (feature) => splitDialog(state, api, map, actions, feature));
   const badges = [];
   const findings = new Findings(state, api, map, (...about) => badges.forEach((badge) => badge(...about)));
   const history = new History(state, api, map);

@@ -173,8 +173,8 @@ export class PlanMap {
   }
 
   /** Bring an extent into sight. */
-  goTo(extent, maxZoom = 18) {
-    this.ol.getView().fit(extent, { padding: [90, 90, 90, 90], maxZoom, duration: 250 });
+  goTo(extent, maxZoom = 18, right = 90) {
+    this.ol.getView().fit(extent, { padding: [90, right, 90, 90], maxZoom, duration: 250 });
   }
 }
 

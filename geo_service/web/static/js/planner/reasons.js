@@ -40,6 +40,12 @@ const REASONS = [
   [/^it is so already$/, "没有变化"],
   [/^there is nothing to undo$/, "没有可以撤销的修改"],
   [/^there is nothing to redo$/, "没有可以重做的修改"],
+  [/^land of (\d+) pieces that a barrier cuts off holds (\S+), fewer than (\S+):.*/, "被屏障隔开的一块土地只有 $2 户，少于 $3 户：需有通道，或放宽户数区间"],
+  [/^Groups of (\S+) to (\S+) are not possible\.$/, "分不出每个 $1 到 $2 户的网格。"],
+  [/^(\d+) groups of (\S+) to (\S+) are not possible; possible: none\.$/, "分不成 $1 个每个 $2 到 $3 户的网格。"],
+  [/^(\d+) groups of (\S+) to (\S+) are not possible; possible: (.*)\.$/, "分不成 $1 个每个 $2 到 $3 户的网格；可以分成 $4 个。"],
+  [/^(\S+) has no cells below its \S+ to divide by; divide it by building$/, "$1 的下级之下没有微网格：请改为按楼栋划分"],
+  [/^(\S+) holds no land that could be divided into.*/, "$1 没有可以划分的土地"],
   [/^offline$/, "服务器没有应答"],
 ];
 

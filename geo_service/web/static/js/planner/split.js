@@ -1,48 +1,43 @@
 /* Draw for me: the server divides a cell into balanced groups; the proposals stand side by side and on the map. */
 
+import { fromPlace, readGeometry } from "./cells.js";
 import { button, dialog, fill, h, notice } from "./dom.js";
 import { area, number, say } from "./i18n.js";
+import { reasonOf } from "./reasons.js";
 import { cellOf } from "./state.js";
 import { groupColor, levelName } from "./styles.js";
 
-const { Feature } = window.ol;
+const { Feature, geom } = window.ol;
+const USUAL_HOUSEHOLDS = 400; // of a grid: the middle of the band that the rules ask for
 
 /** Dialog for one cell; what is chosen becomes one change of the plan. */
-export function splitDialog(state, api, map, cells, actions, feature) {
-  const below = state.levels.find((level) => level.depth === feature.get("depth") + 1 || level.depth === state.levelOf(feature.get("level")).depth + 1);
-  if (!below || below.depth >= state.leafLevel.depth) {
-    notice(say("splitNeedsTwoLevels"));
+export function splitDialog(state, api, map, actions, feature) {
+  const level = state.levelOf(feature.get("level"));
+  const below = state.levels.find((one) => one.depth === level.depth + 1);
+  if (!below) {
+    notice(say("selectOneUpper"));
     return;
   }
   const cell = cellOf(feature.getId());
   const households = (feature.get("figures") || {}).households || 0;
-  const by = h("select", {}, h("option", { value: "count", t: "intoCount" }), h("option", { value: "band", t: "intoBand" }));
-  const count = h("input", { type: "number", min: 2, max: 60, value: String(Math.max(2, Math.round(households / 400))) });
-  const low = h("input", { type: "number", min: 1, value: "300" });
-  const high = h("input", { type: "number", min: 1, value: "500" });
-  const keep = h("input", { type: "range", min: 0, max: 1, step: "0.1", value: "0.3" });
-  const alternatives = h("input", { type: "number", min: 1, max: 6, value: "3" });
-  const countField = h("label", {}, h("span", { t: "count" }), count);
-  const bandField = h("label", { hidden: true }, h("span", { t: "band" }), low, "–", high);
-  by.addEventListener("change", () => ((countField.hidden = by.value !== "count"), (bandField.hidden = by.value !== "band")));
+  const wish = wishForm(households, level.depth + 2 <= state.leafLevel.depth);
   const results = h("div", { class: "pl-proposals" });
   const apply = button("applyProposal", () => take(), { class: "primary", disabled: true });
   const draw = button("drawForMe", () => ask(), { class: "primary" });
   let proposals = [];
-  let chosen = -1;
+  let chosen = 0;
 
   async function ask() {
-    const wanted = { cell, unit: "leaf", alternatives: Number(alternatives.value) || 3, keep_lines: Number(keep.value) };
-    if (by.value === "count") wanted.count = Number(count.value);
-    else wanted.band = [Number(low.value), Number(high.value)];
-    draw.disabled = true;
+    draw.disabled = apply.disabled = true;
+    map.clear("proposal", "trouble");
     fill(results, h("p", { class: "pl-soft", t: "drawing" }));
     try {
-      proposals = (await api.split(wanted)).alternatives;
+      proposals = wish.isMerge() ? [merges(await api.suggestMerge({ cell, band: wish.band() }))] : (await api.split({ cell, ...wish.asked() })).alternatives;
       show(0);
     } catch (error) {
       proposals = [];
-      fill(results, h("p", { class: "pl-bad", role: "alert" }, error.reason || error.message));
+      fill(results, h("p", { class: "pl-bad", role: "alert" }, reasonOf(error.message), h("br", {}), error.faults?.length ? error.reason : null));
+      map.show("trouble", (error.places || []).map((place) => new Feature(new geom.Point(fromPlace(place)))));
     } finally {
       draw.disabled = false;
     }
@@ -50,57 +45,83 @@ export function splitDialog(state, api, map, cells, actions, feature) {
 
   function show(at) {
     chosen = at;
-    apply.disabled = !proposals.length;
-    fill(results, proposals.map((proposal, number_) => card(proposal, number_)));
-    if (proposals[at]) paint(proposals[at]);
-  }
-
-  function card(proposal, at) {
-    const most = Math.max(1, ...proposal.groups.map((group) => group.households || 0));
-    const rows = proposal.groups.map((group, number_) => {
-      const bar = h("i", {});
-      bar.style.width = `${Math.round(((group.households || 0) / most) * 100)}%`;
-      bar.style.background = groupColor(number_);
-      return h("li", {}, h("span", { class: "pl-bar" }, bar), h("span", {}, number(group.households)), h("small", {}, `${number(group.compactness, 2)} · ${area(group.area_m2)}`));
-    });
-    const inBand = typeof proposal.in_band === "boolean" ? say(proposal.in_band ? "allInBand" : "notAllInBand") : `${say("inBand")} ${number(proposal.in_band)}/${proposal.groups.length}`;
-    return h(
-      "button",
-      { type: "button", class: "pl-proposal", "aria-pressed": String(at === chosen), on: { click: () => show(at) } },
-      h("b", {}, say("proposal", { number: at + 1 })),
-      h("small", {}, `${inBand} · ${say("compactness")} ${number(proposal.compactness_mean, 2)}${proposal.contiguous === false ? ` · ${say("notContiguous")}` : ""}`),
-      h("ul", {}, rows),
-    );
-  }
-
-  /** The groups of a proposal in their colours on the map. */
-  function paint(proposal) {
-    const pieces = [];
-    for (const [level, code, group] of proposal.assignment) {
-      const leaf = cells.find([level, code]);
-      if (!leaf) continue;
-      const piece = new Feature(leaf.getGeometry());
-      piece.set("group", group);
-      pieces.push(piece);
-    }
-    map.show("proposal", pieces);
+    apply.disabled = !proposals[at] || proposals[at].changes?.length === 0;
+    fill(results, proposals.map((proposal, place) => card(proposal, place, place === at, () => show(place))));
+    map.show("proposal", proposals[at] ? shapesOf(proposals[at]) : []);
   }
 
   async function take() {
-    const { assignment } = proposals[chosen];
+    const { verb, arguments: given, changes } = proposals[chosen];
     box.done();
-    const answer = await actions.change("split_into", { cell, level: below.code, assignment });
-    if (answer) {
-      state.level = below.code;
-      state.tell("level");
-    }
+    for (const change of changes || [{ verb, arguments: given }]) if (!(await actions.change(change.verb, change.arguments))) return;
+    state.level = below.code;
+    state.tell("level");
   }
 
-  const form = h("div", { class: "pl-form" }, h("label", {}, h("span", { t: "divide" }), by), countField, bandField, h("label", {}, h("span", { t: "keepLines" }), keep), h("label", {}, h("span", { t: "alternatives" }), alternatives), draw);
-  const heading = h("p", {}, `${feature.get("name")} ${feature.get("code")} → ${levelName(below)} · ${say("households")} ${number(households)}`);
-  const box = dialog("split", [heading, form, results], [button("cancel", () => box.done()), apply], () => map.clear("proposal"));
+  const heading = h("p", {}, `${feature.get("name") || ""} ${feature.get("code")} → ${levelName(below)} · ${say("households")} ${number(households)}`);
+  const box = dialog("split", [heading, h("div", { class: "pl-form" }, wish.fields, draw), results], [button("cancel", () => box.done()), apply], () => map.clear("proposal", "trouble"));
   box.classList.add("side");
-  map.goTo(feature.getGeometry().getExtent(), 16);
-  // the leaves are needed for the colours, whatever is drawn now
-  cells.ensure(state.leafLevel.code, feature.getGeometry().getExtent()).then(() => proposals[chosen] && paint(proposals[chosen]));
+  map.goTo(feature.getGeometry().getExtent(), 16, 460);
+}
+
+/** What the division should be like. */
+function wishForm(households, hasLeavesBelow) {
+  const by = h("select", {}, ["count", "band", "small"].map((value) => h("option", { value, t: `by_${value}` })));
+  const count = h("input", { type: "number", min: 2, max: 200, value: String(Math.max(2, Math.round(households / USUAL_HOUSEHOLDS))) });
+  const low = h("input", { type: "number", min: 0, value: "300" });
+  const high = h("input", { type: "number", min: 1, value: "500" });
+  const unit = h("select", {}, ["leaf", "building"].map((value) => h("option", { value, t: `unit_${value}`, selected: (value === "leaf") === hasLeavesBelow })));
+  const keep = h("input", { type: "range", min: 0, max: 1, step: "0.1", value: "0.3" });
+  const alternatives = h("input", { type: "number", min: 1, max: 5, value: "3" });
+  const field = (word, ...inputs) => h("label", {}, h("span", { t: word }), inputs);
+  const fields = { by: field("divide", by), count: field("count", count), band: field("band", low, "–", high), unit: field("unit", unit), keep: field("keepLines", keep), alternatives: field("alternatives", alternatives) };
+  const band = () => [Number(low.value), Number(high.value)];
+  const change = () => {
+    fields.count.hidden = by.value !== "count";
+    fields.band.hidden = by.value === "count";
+    fields.unit.hidden = fields.keep.hidden = fields.alternatives.hidden = by.value === "small";
+  };
+  by.addEventListener("change", change);
+  change();
+  return {
+    fields: Object.values(fields),
+    band,
+    isMerge: () => by.value === "small",
+    asked: () => ({ unit: unit.value, alternatives: Number(alternatives.value) || 3, keep_lines: Number(keep.value), ...(by.value === "count" ? { count: Number(count.value) } : { band: band() }) }),
+  };
+}
+
+/** Merges of small cells, in the form of a proposal. */
+function merges({ changes, groups, below }) {
+  return { changes, below, groups: groups.map((weight) => ({ households: weight })) };
+}
+
+/** The groups of a proposal in their colours. */
+function shapesOf(proposal) {
+  return proposal.groups.filter((group) => group.geometry).map((group, at) => {
+    const piece = new Feature(readGeometry(group.geometry));
+    piece.set("group", at);
+    return piece;
+  });
+}
+
+function card(proposal, at, isChosen, choose) {
+  const most = Math.max(1, ...proposal.groups.map((group) => group.households || 0));
+  const rows = proposal.groups.map((group, place) => {
+    const bar = h("i", {});
+    bar.style.width = `${Math.round(((group.households || 0) / most) * 100)}%`;
+    bar.style.background = groupColor(place);
+    const more = Number.isFinite(group.compactness) ? h("small", {}, `${number(group.compactness, 2)} · ${area(group.area_m2)}`) : null;
+    return h("li", { class: group.in_band === false ? "out" : "" }, h("span", { class: "pl-bar" }, bar), h("span", {}, number(group.households)), more);
+  });
+  const said = proposal.changes
+    ? [say("mergesCount", { count: proposal.changes.length }), proposal.below ? say("stillBelow", { count: proposal.below }) : say("allInBand")]
+    : [say(proposal.in_band ? "allInBand" : "notAllInBand"), `${say("compactness")} ${number(proposal.compactness_mean, 2)}`, proposal.contiguous === false ? say("notContiguous") : null];
+  return h(
+    "button",
+    { type: "button", class: "pl-proposal", "aria-pressed": String(isChosen), on: { click: choose } },
+    h("b", {}, say("proposal", { number: at + 1 })),
+    h("small", {}, said.filter(Boolean).join(" · ")),
+    h("ul", {}, rows),
+  );
 }
