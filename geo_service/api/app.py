@@ -12,6 +12,7 @@ from geo_service.api import openapi, problems
 from geo_service.api.envelope import EnvelopeMiddleware
 from geo_service.api.limits import LOOPBACK_HOSTS, LimitsMiddleware
 from geo_service.api.routes import (
+    cell_relations,
     cells,
     coverage,
     crosswalk,
@@ -56,6 +57,7 @@ ROUTERS = (
     session.router,
     status.router,
     cells.router,
+    cell_relations.router,
     incidents.router,
     coverage.router,
     plans.router,
