@@ -92,7 +92,7 @@ def cut(space: Workspace, leaves: Sequence[int], line: Line, *, snap: int = 2) -
 def give_piece(space: Workspace, leaf: int, to: int, line: Line, *, snap: int = 2) -> list[EdgeChange]:
     """Cut a leaf along a line and give the neighbour ``to`` the pieces that touch it.
 
-    If all pieces touch it, the one with the shortest border to it stays.
+    If all of them do, the one stays for which that border is the smallest share of its outline.
 
     Raises
     ------
@@ -112,8 +112,8 @@ def give_piece(space: Workspace, leaf: int, to: int, line: Line, *, snap: int = 
                 "the line does not part the cell: let it begin and end on its border", line[0], "line"
             )
         pieces = sorted([*found.parted, *found.new], key=_by_size)
-        shared = [_shared_length(space, piece, to) for piece in pieces]
-        given = {k for k, length in enumerate(shared) if length > 0}
+        shared = [_shared(space, piece, to) for piece in pieces]
+        given = {k for k, share in enumerate(shared) if share > 0}
         if not given:
             raise refuse("no piece touches the cell that should get it", line[0], "to")
         if len(given) == len(pieces):
@@ -144,8 +144,10 @@ def _by_size(part: Part) -> tuple[int, Vertex]:
     return -part.area2, part.shell[0]
 
 
-def _shared_length(space: Workspace, part: Part, other: int) -> float:
-    return sum(math.dist(a, b) for a, b in part.edges() if space.star(b).get(a) == other)
+def _shared(space: Workspace, part: Part, other: int) -> float:
+    """Return which share of the outline of a part borders on a leaf."""
+    border = [(math.dist(a, b), space.star(b).get(a) == other) for a, b in part.edges()]
+    return sum(length for length, is_shared in border if is_shared) / sum(length for length, _ in border)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import shapely
 
 from geo_service.errors import Fault, InvalidInputError
 from geo_service.geometry import lattice
-from geo_service.geometry.rings import Part, Vertex
+from geo_service.geometry.rings import Part, Ring, Vertex
 from geo_service.geometry.stars import NOBODY
 from geo_service.geometry.workspace import EdgeChange, Workspace
 
@@ -142,10 +142,16 @@ def gap_at(space: Workspace, place: Vertex) -> Part:
         The place lies in a cell, or outside of the whole tiling, where there is no gap to take in.
     """
     point = shapely.Point(lattice.to_degrees(place))
-    holding = [part for part in space.parts(NOBODY) if part.polygon().covers(point)]
+    near = (part for part in space.parts(NOBODY) if _is_in_box(place, part.shell))
+    holding = [part for part in near if part.polygon().covers(point)]
     if not holding:
         raise refuse("there is no gap here: it must be enclosed by cells", place, "at")
     return min(holding, key=lambda part: part.area2)
+
+
+def _is_in_box(place: Vertex, ring: Ring) -> bool:
+    columns, rows = [x for x, _ in ring], [y for _, y in ring]
+    return min(columns) <= place[0] <= max(columns) and min(rows) <= place[1] <= max(rows)
 
 
 def adopt_gap(space: Workspace, place: Vertex, into: int | None) -> list[EdgeChange]:

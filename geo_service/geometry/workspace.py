@@ -152,6 +152,12 @@ class Workspace:
         self.next_leaf += 1
         return self.next_leaf - 1
 
+    def give_back(self, next_leaf: int) -> None:
+        """Let this be the next number for a leaf again; those from it on hold no land any more."""
+        for face in range(next_leaf, self.next_leaf):
+            self._polygon.pop(face, None)
+        self.next_leaf = next_leaf
+
     def put(self, a: Vertex, b: Vertex, left: int, right: int) -> None:
         """Let the edge from a to b have these faces beside it; with the same on both sides there is none."""
         after = None if left == right else (left, right)
@@ -223,7 +229,7 @@ class Workspace:
             for change in reversed(self._journal):
                 self._write(change.a, change.b, change.after, change.before)
             self._polygon.update(self._shapes_before)
-            self.next_leaf = next_leaf
+            self.give_back(next_leaf)
             raise
         finally:
             self._journal.clear()

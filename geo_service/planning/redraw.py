@@ -202,7 +202,7 @@ class Redraw:
         if forgotten:  # a code may have been in use before, for a leaf that holds no land any more
             earlier = ((leaf, key) for leaf, key in enumerate(self._key_of) if key in forgotten)
             self._leaf_of.update((key, leaf) for leaf, key in earlier)
-        self.space.next_leaf = since
+        self.space.give_back(since)
 
     # ---------------------------------------------------------------------------- patches as data
 

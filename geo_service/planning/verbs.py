@@ -89,10 +89,13 @@ def _cut(step: Step, given: Arguments) -> None:
     leaves = step.redraw.leaves_of(cell)
     if not leaves:
         raise refusal("cell", "the cell holds no land that could be cut", cell)
+    is_leaf = step.redraw.holds_land(cell)
     found = cutting.cut(step.space, leaves, line, snap=SNAP_STEPS)
     step.edges.extend(found.changes)
-    dividing.name_pieces(step, found, code if step.redraw.holds_land(cell) else None, name)
-    if len(leaves) > 1 or not step.redraw.holds_land(cell):
+    if is_leaf and not found.pieces:
+        raise refusal("line", "the line parts no cell: it runs along the border", cell)
+    dividing.name_pieces(step, found, code if is_leaf else None, name)
+    if not is_leaf:
         dividing.divide_along(step, record, found.along, code, name)
 
 
