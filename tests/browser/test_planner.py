@@ -398,6 +398,53 @@ def test_a_lasso_takes_what_it_holds(opened: Page) -> None:
     assert opened.evaluate("planner.state.selected.size") > 1
 
 
+def test_a_community_is_divided_by_the_program(opened: Page, api: httpx.Client, plan: Plan) -> None:
+    communities = cells(api, plan, "community")
+    code = max(communities, key=lambda one: communities[one]["properties"]["figures"]["households"])
+    opened.get_by_role("radio", name="村（社区）").click()
+    until(opened, "() => planner.state.shown.code === 'community'")
+    settled(opened)
+    opened.evaluate("(code) => planner.state.select([planner.cells.find(['community', code])])", code)
+    opened.keyboard.press("x")
+    opened.get_by_role("button", name="开始划分").click()
+    proposals = opened.locator(".pl-proposal")
+    expect(proposals).to_have_count(3)
+    groups = proposals.first.locator("li").count()
+    assert opened.evaluate("planner.map.overlays.proposal.getSource().getFeatures().length") == groups
+    proposals.nth(1).click()
+    expect(proposals.nth(1)).to_have_attribute("aria-pressed", "true")
+    opened.get_by_role("button", name="采用此方案").click()
+    expect(opened.locator(".pl-revision")).to_have_text("修订 1")
+    settled(opened)
+    grids = cells(api, plan, "grid").values()
+    assert sum(one["properties"]["parent_code"] == code for one in grids) == groups
+    assert opened.evaluate("planner.map.overlays.proposal.getSource().getFeatures().length") == 0
+
+
+def test_a_rule_objects_and_its_finding_leads_to_the_place(
+    opened: Page, api: httpx.Client, plan: Plan
+) -> None:
+    found = cells(api, plan)
+    grids = cells(api, plan, "grid")
+    code = min(found)
+    own = found[code]["properties"]["parent_code"]
+    here = shapely.geometry.shape(found[code]["geometry"])
+    farthest = max(grids, key=lambda one: here.distance(shapely.geometry.shape(grids[one]["geometry"])))
+    assert farthest != own
+    given = {"cells": [["micro_grid", code]], "to": ["grid", farthest]}
+    opened.evaluate("async (given) => { await planner.actions.change('hand_over', given); }", given)
+    opened.locator("#pl-tab-findings").click()
+    apart = opened.locator(".pl-findings li", has_text=farthest).first
+    expect(apart).to_contain_text("不相连")
+    apart.locator("p").first.click()
+    until(opened, "() => planner.map.overlays.trouble.getSource().getFeatures().length > 0")
+    apart.get_by_role("button", name="豁免").click()
+    dialog = opened.locator("dialog")
+    dialog.locator("textarea").fill("街道会议纪要 12 号")
+    dialog.get_by_role("button", name="豁免").click()
+    expect(opened.locator(".pl-findings li.waived").first).to_contain_text("街道会议纪要 12 号")
+
+
 # ------------------------------------------------------------------------------------- several at once
 
 
@@ -460,6 +507,27 @@ def test_a_conflict_keeps_the_work_and_offers_to_try_again(
     properties = cells(api, plan)[code]["properties"]
     assert (properties["name"], properties["kind"]) == ("江滨一号", "dedicated")
     console_errors.clear()  # the browser reports the 409 and the events that were cut off
+
+
+def test_a_plan_is_published_from_next_month_and_leads_to_the_map(
+    opened: Page, api: httpx.Client, plan: Plan
+) -> None:
+    code = min(cells(api, plan))
+    rename = {"cell": ["micro_grid", code], "name": "江滨一号"}
+    opened.evaluate("async (given) => { await planner.actions.change('rename', given); }", rename)
+    opened.get_by_role("button", name="发布").click()
+    dialog = opened.locator("dialog").first
+    expect(dialog).to_contain_text("可以发布")
+    dialog.locator("textarea").fill("按照街道 2026 年第 5 号文件")
+    dialog.get_by_role("button", name="发布").click()
+    after = opened.locator("dialog", has_text="边界版本")
+    expect(after.get_by_role("link", name="查看地图")).to_have_attribute("href", "/maps/staffing")
+    now = api.get(f"/v1/plans/{plan['id']}").raise_for_status().json()
+    assert now["status"] == "published"
+    expect(after).to_contain_text(f"第 {now['published_edition_id']} 号")
+    after.get_by_role("button", name="关闭").last.click()
+    expect(opened.locator(".pl-status")).to_have_text("已发布")
+    expect(opened.locator(".pl-tools [data-tool='cut']")).to_be_disabled()
 
 
 # ------------------------------------------------------------------------------------------- the frame

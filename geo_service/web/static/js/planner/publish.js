@@ -46,7 +46,7 @@ export function publishDialog(state, api, findings, actions) {
         h("span", { class: "pl-row" }, button("showPlace", () => (box.done(), findings.goTo(finding)), { class: "pl-quiet" }), canWaive(finding) ? button("waive", async () => (await findings.waive(finding)) && check(), { class: "pl-quiet" }) : null),
       )),
       errors.length ? h("li", { class: "pl-bad" }, say("blocked", { count: errors.length })) : null,
-      rows.length ? null : h("li", { class: "pl-empty", t: "nothingInTheWay" }),
+      errors.length ? null : h("li", { class: "pl-good", t: rows.length ? "onlyWarnings" : "nothingInTheWay" }),
       standing.length > rows.length ? h("li", { class: "pl-soft" }, say("furtherFindings", { count: standing.length - rows.length })) : null,
     );
   }

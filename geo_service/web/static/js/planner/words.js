@@ -202,6 +202,7 @@ export const WORDS = {
   inTheWay: ["发布前检查", "Checked before publishing"],
   checking: ["正在检查…", "Checking…"],
   nothingInTheWay: ["没有问题，可以发布。", "Nothing is in the way."],
+  onlyWarnings: ["没有错误，可以发布。", "No errors: it can be published."],
   furtherFindings: ["另有 {count} 条提示和提醒，见“问题”", "and {count} further notes and warnings, under Findings"],
   blocked: ["还有 {count} 个错误：请改正，或写明理由豁免。", "{count} errors are in the way: mend them, or accept them with a reason."],
   publishing: ["正在发布…", "Publishing…"],
