@@ -35,6 +35,7 @@ class Wish:
     alternatives: int = 3
     keep_lines: float = 0.0
     seed: int = 0
+    strict: bool = True
 
 
 @dataclass(frozen=True)
@@ -168,6 +169,7 @@ def _split(pieces: Pieces, wish: Wish) -> list[Alternative]:
         seed=wish.seed,
         alternatives=wish.alternatives,
         keep_lines=wish.keep_lines,
+        strict=wish.strict,
     )
 
 

@@ -34,6 +34,7 @@ class Split(Body):
         0.0, ge=0, le=1, description="0 draws afresh, 1 keeps today's lines where it can"
     )
     seed: int = Field(0, ge=0, le=2**31 - 1)
+    strict: bool = Field(True, description="Refuse what cannot be in the band; else come as near as can be")
 
 
 class Merge(Body):
@@ -64,7 +65,7 @@ class Leads(Body):
 @router.post("/plans/{plan_id}/split", responses=JSON_ANSWER, response_class=Response)
 def split(state: State, _: Planner, plan_id: PlanId, body: Split) -> Response:
     """Draft divisions of a cell, the best first; each has the change (verb, arguments) that makes it so."""
-    wish = plan_split.Wish(body.count, body.band, body.alternatives, body.keep_lines, body.seed)
+    wish = plan_split.Wish(body.count, body.band, body.alternatives, body.keep_lines, body.seed, body.strict)
     draft = plan_split.by_leaves if body.unit == "leaf" else plan_split.by_buildings
     with planning.viewing(state.plans, plan_id) as (row, plan, connection):
         drafts = draft(connection, plan, body.cell, wish)
