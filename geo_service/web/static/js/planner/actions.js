@@ -109,7 +109,11 @@ export class Actions {
     const what = changes.length === 1 ? either(first.summary_zh, first.summary_en) : say("changesCount", { count: changes.length });
     notice(say(changes.length === 1 && first.undone ? "othersUndid" : "othersChanged", { who: names, what }));
     this.lastIsOurs = false;
-    await this.cells.refetch(touched);
+    try {
+      await this.cells.refetch(touched);
+    } catch (error) {
+      this.state.tell("failed", error);
+    }
     this.map.flash(touched.map((cell) => this.cells.find(cell)).filter((cell) => cell && cell.get("level") === this.state.shown.code));
     this.state.tell("history");
     this.state.tell("changed", null);

@@ -75,9 +75,15 @@ export class PlanApi {
     return request("GET", `${this.root}/cells?level=${encodeURIComponent(level)}&bbox=${box}&limit=5000`, undefined, {}, signal);
   }
 
-  /** All changes in order. */
-  changes() {
-    return request("GET", `${this.root}/changes`);
+  /** All changes in order, page by page. */
+  async changes() {
+    const page = await request("GET", `${this.root}/changes`);
+    for (let { next } = page; next; ) {
+      const more = await request("GET", next);
+      page.changes.push(...more.changes);
+      next = more.next;
+    }
+    return page;
   }
 
   /** What was done or undone since a revision. */

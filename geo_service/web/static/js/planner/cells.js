@@ -129,6 +129,15 @@ export class Cells {
     for (const [level, features] of fresh) this.source(level).addFeatures(features);
   }
 
+  /** Forget all cells: the plan stands on other ground. */
+  forget() {
+    this.state.select([]);
+    for (const { source, stretches } of this.kept.values()) {
+      source.clear(true);
+      stretches.clear();
+    }
+  }
+
   drop(feature) {
     const key = feature.getId();
     this.source(feature.get("level")).removeFeature(feature);
@@ -158,7 +167,7 @@ export class Cells {
       if (!one.geometry) levels.add(one.properties.level);
     }
     for (const [level] of retired) if (level !== this.state.leafLevel.code) levels.add(level);
-    if (!extents.isEmpty(touched)) for (const level of levels) this.refresh(level, touched);
+    this.refreshed = extents.isEmpty(touched) ? null : Promise.all([...levels].map((level) => this.refresh(level, touched))).catch((error) => this.state.tell("failed", error));
     this.state.tell("cells");
   }
 

@@ -27,7 +27,14 @@ export function follow(state, api, actions) {
 
   async function refreshPlan() {
     const wasOpen = state.isOpen;
+    const base = state.plan.base_edition_id;
     state.plan = await api.read();
+    state.revision = Math.max(state.revision, state.plan.revision);
+    if (state.plan.base_edition_id !== base) {
+      actions.cells.forget();
+      state.tell("level");
+      notice(say("rebased"));
+    }
     state.tell("plan");
     if (wasOpen && !state.isOpen) notice(say("closedMeanwhile"), { kind: "warn" });
   }

@@ -8,6 +8,7 @@ const { Map: OlMap, View, Feature, layer, source, control, interaction } = windo
 
 // a level is drawn by itself from this zoom on: leaves, then so many levels above them
 const FROM_ZOOM = [14, 12, 10.3, 0];
+const LABEL_PX = 56; // narrower cells have no room for a name
 const MARGIN = 0.12; // of the view, fetched beyond its edge: neighbours of what is edited are there
 
 export class PlanMap {
@@ -18,7 +19,7 @@ export class PlanMap {
     this.limits = [];
     this.fill = this.cellLayer(10, (feature) => this.cellStyle(feature));
     this.outlines = new Map(state.levels.map((level) => [level.code, this.outlineLayer(level)]));
-    this.labels = new layer.Vector({ style: (feature) => this.labelStyle(feature), declutter: "cell-names", zIndex: 40, updateWhileInteracting: false });
+    this.labels = new layer.Vector({ style: (feature, resolution) => this.labelStyle(feature, resolution), declutter: "cell-names", zIndex: 40, updateWhileInteracting: false });
     this.overlays = {
       locked: this.overlay(50, styles.LOCKED),
       proposal: this.overlay(52, (feature) => styles.groupStyle(feature.get("group"))),
@@ -154,8 +155,9 @@ export class PlanMap {
     return styles.cellStyle(styles.colorOf(at, this.limits.length), opacity, Boolean(feature.get("changed")));
   }
 
-  labelStyle(feature) {
-    if (feature.get("hidden")) return null;
+  labelStyle(feature, resolution) {
+    const [west, , east] = feature.getGeometry().getExtent();
+    if (east - west < LABEL_PX * resolution || feature.get("hidden")) return null;
     const { figure, shown, leafLevel } = this.state;
     const name = feature.get("name") || feature.get("code");
     const near = this.zoom >= FROM_ZOOM[Math.min(leafLevel.depth - shown.depth, 3)] + 1;

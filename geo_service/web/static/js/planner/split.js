@@ -73,13 +73,14 @@ function wishForm(households, hasLeavesBelow) {
   const unit = h("select", {}, ["leaf", "building"].map((value) => h("option", { value, t: `unit_${value}`, selected: (value === "leaf") === hasLeavesBelow })));
   const keep = h("input", { type: "range", min: 0, max: 1, step: "0.1", value: "0.3" });
   const alternatives = h("input", { type: "number", min: 1, max: 5, value: "3" });
+  const strict = h("input", { type: "checkbox", checked: true });
   const field = (word, ...inputs) => h("label", {}, h("span", { t: word }), inputs);
-  const fields = { by: field("divide", by), count: field("count", count), band: field("band", low, "–", high), unit: field("unit", unit), keep: field("keepLines", keep), alternatives: field("alternatives", alternatives) };
+  const fields = { by: field("divide", by), count: field("count", count), band: field("band", low, "–", high), unit: field("unit", unit), keep: field("keepLines", keep), alternatives: field("alternatives", alternatives), strict: field("strictly", strict) };
   const band = () => [Number(low.value), Number(high.value)];
   const change = () => {
     fields.count.hidden = by.value !== "count";
     fields.band.hidden = by.value === "count";
-    fields.unit.hidden = fields.keep.hidden = fields.alternatives.hidden = by.value === "small";
+    fields.unit.hidden = fields.keep.hidden = fields.alternatives.hidden = fields.strict.hidden = by.value === "small";
   };
   by.addEventListener("change", change);
   change();
@@ -87,7 +88,7 @@ function wishForm(households, hasLeavesBelow) {
     fields: Object.values(fields),
     band,
     isMerge: () => by.value === "small",
-    asked: () => ({ unit: unit.value, alternatives: Number(alternatives.value) || 3, keep_lines: Number(keep.value), ...(by.value === "count" ? { count: Number(count.value) } : { band: band() }) }),
+    asked: () => ({ unit: unit.value, alternatives: Number(alternatives.value) || 3, keep_lines: Number(keep.value), strict: strict.checked, ...(by.value === "count" ? { count: Number(count.value) } : { band: band() }) }),
   };
 }
 

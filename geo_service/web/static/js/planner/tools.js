@@ -5,7 +5,7 @@ import { ask, h, notice, sure } from "./dom.js";
 import { DragCorners } from "./drag.js";
 import { cellsWithin, drawLasso, drawLine, keepSketch } from "./draw.js";
 import { say } from "./i18n.js";
-import { cellOf } from "./state.js";
+import { cellOf, keyOf } from "./state.js";
 
 /** Tools in the order of the bar: name (word and icon), letter. */
 export const TOOLS = [
@@ -172,10 +172,19 @@ export class Tools {
       this.running.stop();
       this.running = null;
       const name = state.tool;
+      const before = new Set(map.cells.names.keys());
       const answer = await send(cellOf(chosen.getId()), line);
-      if (answer) state.select((answer.cells.changed.features || []).map((one) => map.cells.find([one.properties.level, one.properties.code])).filter((one) => one && one.get("level") === chosen.get("level")));
+      if (answer) await this.selectPieces(answer, chosen, before);
       if (state.tool === name) this.take(name);
     });
+  }
+
+  /** After a cut: the cell and what came of it. */
+  async selectPieces(answer, chosen, before) {
+    const level = chosen.get("level");
+    const pieces = answer.cells.changed.features.map((one) => one.properties).filter((one) => one.level === level && !before.has(keyOf(level, one.code)));
+    await this.map.cells.refreshed;
+    this.state.select([chosen, ...pieces.map((one) => this.map.cells.find([level, one.code]))].filter(Boolean));
   }
 
   // ------------------------------------------------------------------------------ whole cells

@@ -186,6 +186,7 @@ export const WORDS = {
   band: ["户数", "Households"],
   keepLines: ["保留现有界线", "Keep today's lines"],
   alternatives: ["备选数", "Alternatives"],
+  strictly: ["必须达标", "All in band"],
   drawForMe: ["开始划分", "Draw for me"],
   drawing: ["正在计算…", "Working…"],
   applyProposal: ["采用此方案", "Apply"],
@@ -210,5 +211,6 @@ export const WORDS = {
   toMap: ["查看地图", "See the map"],
   leaveOut: ["去掉这些修改，继续", "Leave these out and go on"],
   rebaseSays: ["有几处修改与现行边界不符：", "Some changes do not fit the edition in force:"],
+  rebased: ["方案已更新到现行边界", "The plan stands on the edition in force now"],
   rebase: ["更新底版", "Rebase"],
 };
