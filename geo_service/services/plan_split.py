@@ -13,6 +13,7 @@ from geo_service.geometry.atoms import BARRIER_KINDS, NO_BUILDING, Atoms, make_a
 from geo_service.geometry.derive import outlines
 from geo_service.geometry.partition import Alternative, Band, merge_underloaded, split
 from geo_service.geometry.pieces import NO_GROUP, Pieces, components
+from geo_service.geometry.segments import directed_edges
 from geo_service.planning.register import CellKey
 from geo_service.services.plan_state import PlanState
 from geo_service.store import linework
@@ -116,9 +117,7 @@ def by_buildings(connection: Connection, state: PlanState, cell: CellKey, wish: 
     lines = _lines(connection, land)
     footprints, households = linework.buildings(connection, _box(land))
     kept = keys[0][0] != level
-    known = (
-        {**lines.by_kind, "leaf": [shapely.boundary(shape) for shape in shapes]} if kept else lines.by_kind
-    )
+    known = {**lines.by_kind, "leaf": _inner_borders(shapes)} if kept else lines.by_kind
     atoms = make_atoms(land, _footprints(footprints), known, crossings=lines.crossings_deg)
     home = _home(atoms, shapes)
     today = [keys[leaf] if not kept else _parent(state, keys[leaf]) for leaf in home.tolist()]
@@ -227,6 +226,21 @@ def _lines(connection: Connection, land: shapely.Geometry) -> _Lines:
     for kind in (*sorted(BARRIER_KINDS), "stream", "canal"):
         by_kind[kind] = linework.barriers(connection, (kind,), box).tolist()
     return _Lines(by_kind, linework.crossings(connection, box))
+
+
+def _inner_borders(shapes: Geoms) -> list[Any]:
+    """Return the borders between leaves, each edge once: short lines are searched faster than whole rings."""
+    edges = directed_edges(shapes)
+    ends = np.sort(np.column_stack((_packed(edges.a), _packed(edges.b))), axis=1)
+    _, first, count = np.unique(ends, axis=0, return_index=True, return_counts=True)
+    inner = first[count == 2]
+    drawn = np.stack((lattice.to_degrees(edges.a[inner]), lattice.to_degrees(edges.b[inner])), axis=1)
+    return list(shapely.linestrings(drawn))
+
+
+def _packed(ij: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Return each vertex as one number."""
+    return (ij[:, 0].astype(np.int64) << 32) + ij[:, 1]
 
 
 def _footprints(shapes: Geoms) -> Geoms:
