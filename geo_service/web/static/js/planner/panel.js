@@ -6,6 +6,7 @@ import { FIGURES, levelName } from "./styles.js";
 
 const MOST_ROWS = 200;
 const MOST_DIFFERENT = 12;
+const MOST_ALIKE = 6; // shown where no figure moved at all
 const SUMMED = ["households", "residents", "buildings", "incidents_year", "area_m2", "workload_index"];
 
 /** Figures that stand in a column: there is room for three. */
@@ -91,8 +92,9 @@ export function selectionPane(state, tools, map) {
     if (!figures.length) return fill(last);
     const columns = columnsOf(state);
     const depth = ({ cell }) => state.levelOf(cell[0])?.depth ?? 0;
-    const different = figures.filter(({ before, after }) => !before || !after || columns.some((name) => Math.abs(after[name] - before[name]) > 1e-9));
-    const listed = (different.length ? different : figures.slice(0, 3)).sort((a, b) => depth(b) - depth(a));
+    const sorted = [...figures].sort((a, b) => depth(b) - depth(a));
+    const different = sorted.filter(({ before, after }) => !before || !after || columns.some((name) => Math.abs(after[name] - before[name]) > 1e-9));
+    const listed = different.length ? different : sorted.slice(0, MOST_ALIKE);
     const shown = listed.slice(0, MOST_DIFFERENT).map(({ cell, before, after }) => {
       const level = state.levelOf(cell[0]);
       return h("tr", {}, h("td", {}, h("b", {}, map.cells.nameOf(cell)), h("small", {}, `${level ? levelName(level) : ""} ${cell[1]}`)), columns.map((at) => difference(at, before, after)));
