@@ -3,8 +3,8 @@
 import threading
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import replace
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 
 from geo_service.errors import Fault, GeoServiceError, InvalidInputError
 from geo_service.geometry.rules import Judged, Waiver, apply_waivers, check
@@ -12,8 +12,7 @@ from geo_service.geometry.rules_ground import Ground
 from geo_service.geometry.rules_scene import Scene, SceneCell, cell_text
 from geo_service.model import Finding, Level, Severity
 from geo_service.planning.register import CellKey
-from geo_service.services.plan_state import Plans, PlanState
-from geo_service.services.planning import viewing
+from geo_service.services.plan_state import Held, Plans, PlanState
 from geo_service.services.tiling import Tiling
 from geo_service.store import barriers, boundaries, ground, plan_ground, plans, staffing
 from geo_service.store.database import Connection
@@ -21,22 +20,28 @@ from geo_service.store.plans import PlanRow, WaiverRow
 
 
 def judge(
-    connection: Connection, row: PlanRow, state: PlanState, cells: Iterable[CellKey] | None = None
+    connection: Connection,
+    row: PlanRow,
+    state: PlanState,
+    cells: Iterable[CellKey] | None = None,
+    *,
+    on: datetime | None = None,
 ) -> list[Judged]:
     """Run the rules on some cells and all above them, or on all; with each finding the waiver of it."""
-    findings = check(scene_of(connection, state), cells)
-    waivers = [_waiver(waiver) for waiver in plans.waivers(connection, row.id)]
-    return apply_waivers(findings, waivers, boundaries.moment(connection).date())
+    day = on or boundaries.moment(connection)
+    findings = check(scene_of(connection, state, day), cells)
+    waivers = [waiver for stored in plans.waivers(connection, row.id) for waiver in _waiver(stored)]
+    return apply_waivers(findings, waivers, day.date())
 
 
-def open_findings(connection: Connection, row: PlanRow, state: PlanState) -> list[Finding]:
-    """Return what stands against publishing: findings that nobody has waived.
+def open_findings(connection: Connection, row: PlanRow, state: PlanState, on: datetime) -> list[Finding]:
+    """Return what stands against publishing from a day on: findings that nobody has waived.
 
     What is wrong with cells that the plan does not touch was so before: it is told, but does not block.
     """
     changed = {cell_text(key) for key in state.changed()}
     out = []
-    for judged in judge(connection, row, state):
+    for judged in judge(connection, row, state, on=on):
         finding = judged.finding
         if judged.waiver is not None:
             continue
@@ -74,37 +79,62 @@ def waive(
     plans.add_waiver(connection, row.id, rule=rule, cells=cells, who=who, why=why, until=until)
 
 
-def scene_of(connection: Connection, state: PlanState) -> Scene:
-    """Return the plan as the rules see it: that of its edition, kept up with the edits."""
-    if state.scene is None:
-        state.begin_scene(base_scene(connection, state.store, state.base))
+def scene_of(connection: Connection, state: PlanState, on: datetime | None = None) -> Scene:
+    """Return the plan as the rules see it on a day: that of its edition, kept up with the edits."""
+    mark = scene_mark(connection, state.base, on or boundaries.moment(connection))
+    if state.scene is None or state.scene_mark != mark:
+        state.begin_scene(base_scene(connection, state.store, state.base, mark), mark)
     scene: Scene = state.scene  # type: ignore[assignment]  # begin_scene set it
-    stale = state.take_stale()
+    stale = state.stale()
     if stale:
         register = state.redraw.register
         changed = [_cell(state, key) for key in stale if register.get(key) is not None]
         scene = scene.with_changes(changed, [key for key in stale if register.get(key) is None])
-        state.scene = scene
+        state.renew_scene(scene)
     return scene
 
 
-def base_scene(connection: Connection, store: Plans, tiling: Tiling) -> Scene:
-    """Return an edition as the rules see it, made once while buildings and duties stay as they are."""
-    duties = staffing.duties(connection, boundaries.moment(connection))
-    mark = (tiling.edition.id, ground.demand_version(connection), hash(tuple(sorted(duties["cell_id"]))))
-    return store.base_scene(mark, lambda: _make_scene(connection, tiling, set(duties["cell_id"])))
+@dataclass(frozen=True, slots=True)
+class SceneMark:
+    """What a scene was made from: with the same mark it would be made the same again."""
+
+    edition_id: int
+    demand: tuple[int, int]
+    barriers: tuple[int, int]
+    codes: int
+    held: frozenset[int]
 
 
-def warm_in_background(store: Plans, plan_id: int) -> None:
-    """Begin to make what the first edit of a plan will need, so that it need not wait."""
+def scene_mark(connection: Connection, tiling: Tiling, on: datetime) -> SceneMark:
+    """Return what the scene of an edition is made from, as it is now; duties as they are on a day."""
+    return SceneMark(
+        tiling.edition.id,
+        ground.demand_version(connection),
+        barriers.version(connection),
+        plan_ground.codes_mark(connection)[0],
+        frozenset(staffing.duties(connection, on)["cell_id"]),
+    )
+
+
+def base_scene(connection: Connection, store: Plans, tiling: Tiling, mark: SceneMark) -> Scene:
+    """Return an edition as the rules see it, made once for all plans upon it."""
+    return store.base_scene(mark, lambda: _make_scene(connection, tiling, set(mark.held)))
+
+
+def warm_in_background(store: Plans, held: Held, edition_id: int) -> None:
+    """Begin to make what the first edit of a plan will need, so that it need not wait; once for each plan."""
+    if held.is_warmed:
+        return
+    held.is_warmed = True
 
     def warm() -> None:
-        with suppress(GeoServiceError), viewing(store, plan_id) as (_, state, connection):
-            base = state.base
         with suppress(GeoServiceError), store.database.reading() as connection:
-            check(base_scene(connection, store, base), [next(iter(state.base_records))])
+            base = store.base_tiling(connection, edition_id)
+            mark = scene_mark(connection, base, boundaries.moment(connection))
+            first = next(zip(base.cells["level"], base.cells["code"], strict=True))
+            check(base_scene(connection, store, base, mark), [first])
 
-    threading.Thread(target=warm, name=f"warm plan {plan_id}", daemon=True).start()
+    threading.Thread(target=warm, name=f"warm edition {edition_id}", daemon=True).start()
 
 
 def _make_scene(connection: Connection, tiling: Tiling, held: set[int]) -> Scene:
@@ -178,6 +208,10 @@ def _cell(state: PlanState, key: CellKey) -> SceneCell:
     )
 
 
-def _waiver(row: WaiverRow) -> Waiver:
+def _waiver(row: WaiverRow) -> list[Waiver]:
+    """Return a stored waiver; none if its rule is no more, or may no longer be waived."""
     cells = frozenset(cell_text((level, code)) for level, code in row.cells)
-    return Waiver(row.rule, cells, row.who, row.why, row.until or date.max)
+    try:
+        return [Waiver(row.rule, cells, row.who, row.why, row.until or date.max)]
+    except InvalidInputError:
+        return []

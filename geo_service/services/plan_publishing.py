@@ -6,9 +6,8 @@ from datetime import datetime
 import pandas as pd
 import shapely
 
-from geo_service.errors import ConflictError, Fault, GeoServiceError
+from geo_service.errors import ConflictError, Fault, GeoServiceError, InvalidInputError
 from geo_service.model import Finding, Severity
-from geo_service.planning.redraw import Patch
 from geo_service.services.drafting import COLUMNS, Draft, draft_whole
 from geo_service.services.placing import Progress
 from geo_service.services.plan_findings import open_findings
@@ -79,15 +78,17 @@ def publish_plan(
     with store.hold(plan_id):
         with viewing(store, plan_id) as (row, state, connection):
             _require_revision(row, revision)
-            findings = open_findings(connection, row, state)
+            start = valid_from or boundaries.moment(connection)
+            _require_base_in_force(connection, row, start)
+            findings = open_findings(connection, row, state, start)
             if errors := [finding for finding in findings if finding.severity is Severity.ERROR]:
                 raise FindingsError(errors)
             draft = draft_of(state, connection)
-            start = valid_from or boundaries.moment(connection)
-            _require_base_in_force(connection, row, start)
+            new = frozenset(key for key in state.changed() if key not in state.base_records)
 
         def close(writing: Connection, edition_id: int) -> None:
             _require_revision(plans.get(writing, plan_id, lock=True), revision)
+            plans.step_on(writing, plan_id)  # so that those who look on are told
             plans.close(writing, plan_id, edition_id=edition_id)
 
         return publish(
@@ -96,9 +97,11 @@ def publish_plan(
             draft,
             who=who,
             note=note,
-            valid_from=start,
+            valid_from=valid_from,  # without one it is the moment at which nobody else publishes any more
+            back_dated=False,
             supersede=supersede,
             progress=progress,
+            never_before=new,
             also=close,
         )
 
@@ -124,7 +127,8 @@ def restore_edition(
         draft,
         who=who,
         note=note or f"edition {edition_id} again",
-        valid_from=start,
+        valid_from=valid_from,
+        back_dated=False,
         supersede=supersede,
     )
 
@@ -133,13 +137,14 @@ def draft_of(state: PlanState, connection: Connection) -> Draft:
     """Return the edition that a plan would become, the whole tiling checked."""
     redraw = state.redraw
     shapes = redraw.shapes()
+    is_counted = state.tally.counted("buildings") > 0  # otherwise the figures given with the cells stand
     rows = []
     for record in redraw.register:
         shape = shapes.get(record.key)
         if isinstance(shape, shapely.Polygon):
             shape = shapely.MultiPolygon([shape])
         attributes = dict(record.attributes)
-        if state.is_changed(record.key):
+        if is_counted and state.is_changed(record.key):
             figures = state.figures(record.key)
             attributes |= {name: round(figures[name]) for name in COUNTED if name in attributes}
         parent = record.parent or (None, None)
@@ -150,8 +155,19 @@ def draft_of(state: PlanState, connection: Connection) -> Draft:
     return draft_whole(cells, boundaries.levels(connection), state.base)
 
 
-def rebase_plan(store: Plans, plan_id: int, *, revision: int, drop: frozenset[int], who: str) -> PlanRow:
-    """Let a plan start from the edition in force, its changes made again upon it.
+def rebase_plan(
+    store: Plans,
+    plan_id: int,
+    *,
+    revision: int,
+    drop: frozenset[int],
+    who: str,
+    as_of: datetime | None = None,
+) -> PlanRow:
+    """Let a plan start from the edition in force at a moment (now), its changes made again upon it.
+
+    Where an edition that begins later is published already, ``as_of`` is the day from which the plan is to
+    hold.
 
     Raises
     ------
@@ -162,19 +178,24 @@ def rebase_plan(store: Plans, plan_id: int, *, revision: int, drop: frozenset[in
         row = plans.get(connection, plan_id, lock=True)
         require_open(row)
         _require_revision(row, revision)
-        target = store.tilings.edition().id
-        if target == row.base_edition_id:
-            raise ConflictError("the plan starts from the edition in force already")
+        in_force = boundaries.edition_in_force(connection, as_of=as_of)
+        if in_force is None or in_force.id == row.base_edition_id:
+            message = "the plan starts from the edition in force then already"
+            raise ConflictError(message, [Fault("as_of", "name the day from which the plan is to hold")])
+        target = in_force.id
         state = store.build(connection, target)
         numbers = plans.applied(connection, plan_id)
         stored = plans.patches(connection, plan_id, numbers)
         history = {change.number: change for change in plans.changes(connection, plan_id)}
         clashes = []
+        if strange := drop.difference(numbers):
+            message = "only changes that are in effect can be left out"
+            raise InvalidInputError(message, [Fault("drop", message, value=min(strange))])
         for number in numbers:
             if number in drop:
                 continue
             try:
-                _again(state, state.redraw.patch_from_json(stored[number]))
+                state.take_proving(state.redraw.patch_from_json(stored[number]))
             except GeoServiceError as error:
                 fault = error.faults[0] if error.faults else Fault("", error.detail)
                 clashes.append(Clash(number, history[number].verb, fault.message, fault.place))
@@ -183,15 +204,10 @@ def rebase_plan(store: Plans, plan_id: int, *, revision: int, drop: frozenset[in
         now = plans.step_on(connection, plan_id)
         for number in drop.intersection(numbers):
             plans.set_state(connection, plan_id, number, "dropped", now)
-        plans.rebase(connection, plan_id, target)
+        plans.rebase(connection, plan_id, target, now)
         details = {"from": row.base_edition_id, "to": target, "dropped": sorted(drop)}
         audit.record(connection, who, "plan.rebase", f"plan {plan_id}", details)
         return plans.get(connection, plan_id)
-
-
-def _again(state: PlanState, patch: Patch) -> None:
-    state.redraw.replay(patch)
-    state.follow(patch)
 
 
 def _require_base_in_force(connection: Connection, row: PlanRow, start: datetime) -> None:
@@ -202,7 +218,14 @@ def _require_base_in_force(connection: Connection, row: PlanRow, start: datetime
             f"{in_force.id if in_force else 'none'} is in force, the plan starts from {row.base_edition_id}"
         )
         raise ConflictError(
-            message, [Fault("base_edition_id", "move the plan to the new base (rebase) first")]
+            message,
+            [
+                Fault(
+                    "base_edition_id",
+                    "move the plan to that edition (rebase) first",
+                    value=in_force.id if in_force else None,
+                )
+            ],
         )
 
 

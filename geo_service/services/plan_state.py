@@ -13,6 +13,7 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
+from geo_service.errors import UnavailableError
 from geo_service.geometry.codes import issue_like
 from geo_service.geometry.fabric import Fabric
 from geo_service.geometry.rules_scene import Scene
@@ -29,6 +30,8 @@ from geo_service.store.plans import PlanRow
 BASES_KEPT = 3
 #: Plans kept: what an edit touched, and the counts of points.
 STATES_KEPT = 12
+#: How long one waits for others who work on the same plan.
+PATIENCE_S = 20.0
 YEAR = timedelta(days=365)
 
 
@@ -48,14 +51,13 @@ class PlanState:
         What the rules look at; :mod:`geo_service.services.plan_findings` makes it and keeps it.
     """
 
-    def __init__(
-        self, store: "Plans", base: Tiling, stars: FabricStars, taken: dict[str, set[str]], tally: Tally
-    ) -> None:
+    def __init__(self, store: "Plans", base: Tiling, stars: FabricStars, tally: Tally) -> None:
         self.store = store
         self.base = base
         self.tally = tally
-        self._base_tally = tally.copy()
-        self._taken = taken
+        self._base_sums = _sums_of_cells(base, tally)
+        #: Codes by level that no new cell may get; kept up by :meth:`Held.state`.
+        self.taken: dict[str, set[str]] = {}
         self._applied: list[int] = []
         leaves = base.cells.iloc[base.leaves]
         keys = list(zip(leaves["level"], leaves["code"], strict=True))
@@ -68,13 +70,14 @@ class PlanState:
         self._edited: set[CellKey] = set()
         self._stale: set[CellKey] = set()
         self.scene: Scene | None = None
+        self.scene_mark: Any = None
 
     def _issue(self, level: str, parent: CellKey | None, count: int, taken: Collection[str]) -> list[str]:
         register = self.redraw.register
         siblings = (
             [code for at, code in register.children(parent) if at == level] if parent else sorted(taken)
         )
-        used = self._taken.get(level, set()).union(taken)
+        used = self.taken.get(level, set()).union(taken)
         return issue_like(siblings, used, count, parent_code=parent[1] if parent else "")
 
     def catch_up(self, connection: Connection, plan_id: int) -> None:
@@ -99,6 +102,11 @@ class PlanState:
     def take(self, patch: Patch) -> None:
         """Replay a patch that was proved on this same tiling, or undo one."""
         self.redraw.replay(patch, proved=True)
+        self.follow(patch)
+
+    def take_proving(self, patch: Patch) -> None:
+        """Replay a patch that was made on another tiling, or before other changes: it is proved again."""
+        self.redraw.replay(patch)
         self.follow(patch)
 
     def keep(self, number: int) -> None:
@@ -167,14 +175,17 @@ class PlanState:
         register = self.redraw.register
         return [k for k in sorted(self._touched) if register.get(k) is not None and self.is_changed(k)]
 
-    def take_stale(self) -> set[CellKey]:
-        """Return the cells edited since the last call."""
-        stale, self._stale = self._stale, set()
-        return stale
+    def stale(self) -> frozenset[CellKey]:
+        """Return the cells edited since the scene was last renewed."""
+        return frozenset(self._stale)
 
-    def begin_scene(self, scene: Scene) -> None:
+    def renew_scene(self, scene: Scene) -> None:
+        """Keep a scene that shows the plan as it stands."""
+        self.scene, self._stale = scene, set()
+
+    def begin_scene(self, scene: Scene, mark: Any) -> None:
         """Start from what the rules see of the edition; everything edited so far is stale."""
-        self.scene, self._stale = scene, set(self._edited)
+        self.scene, self.scene_mark, self._stale = scene, mark, set(self._edited)
 
     def bounds(self) -> list[float]:
         """Return west, south, east, north of all land."""
@@ -221,20 +232,6 @@ class PlanState:
         cells = self.base.cells
         return {key: k for k, key in enumerate(zip(cells["level"], cells["code"], strict=True))}
 
-    @cached_property
-    def _base_sums(self) -> dict[str, NDArray[np.float64]]:
-        """Counts of every cell of the edition, by row."""
-        ancestry, n_cells = self.base.ancestry, len(self.base.cells)
-        out = {}
-        for name in self.tally.names:
-            of_leaf = self._base_tally.by_leaf(name, len(self.base.leaves))
-            sums = np.zeros(n_cells)
-            for column in ancestry.T:
-                inside = column >= 0
-                sums += np.bincount(column[inside], of_leaf[inside], minlength=n_cells)
-            out[name] = sums
-        return out
-
     def base_leaves_of(self, key: CellKey) -> list[int]:
         """Return the leaves that a cell had in the edition."""
         row, tiling = self._base_row.get(key), self.base
@@ -253,27 +250,53 @@ class Plans:
         self._lock = threading.Lock()
         self._bases: OrderedDict[int, FabricStars] = OrderedDict()
         self._held: OrderedDict[int, Held] = OrderedDict()
-        self._scenes: OrderedDict[tuple[Any, ...], Scene] = OrderedDict()
+        self._stars_lock = threading.Lock()
+        self._scenes: OrderedDict[Any, Scene] = OrderedDict()
         self._scene_lock = threading.Lock()
+        self._counted: OrderedDict[Any, tuple[list[PointLayer], list[Any]]] = OrderedDict()
+        self._points_lock = threading.Lock()
 
     @contextmanager
     def hold(self, plan_id: int) -> Iterator["Held"]:
-        """Keep other threads of this process away from a plan. Take this before a connection."""
-        with self._lock:
-            held = self._held.setdefault(plan_id, Held(self))
-            self._held.move_to_end(plan_id)
-            while len(self._held) > STATES_KEPT:
-                self._held.popitem(last=False)
-        with held.lock:
+        """Keep other threads of this process away from a plan. Take this before a connection.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such plan.
+        UnavailableError
+            Others have been at work on it for longer than :data:`PATIENCE_S`.
+        """
+        held = self._of(plan_id)
+        if not held.lock.acquire(timeout=PATIENCE_S):
+            raise UnavailableError(f"plan {plan_id} is being worked on or published; try again in a while")
+        try:
             yield held
+        finally:
+            held.lock.release()
+
+    def _of(self, plan_id: int) -> "Held":
+        with self._lock:
+            if plan_id in self._held:
+                self._held.move_to_end(plan_id)
+                return self._held[plan_id]
+        with self.database.reading() as connection:
+            plans.get(connection, plan_id)  # asking for plans that do not exist turns no other out
+        with self._lock:
+            held = self._held.setdefault(plan_id, Held(self, plan_id))
+            surplus = len(self._held) - STATES_KEPT
+            for other in list(self._held)[: max(surplus, 0)]:
+                if other != plan_id and not self._held[other].is_busy():
+                    del self._held[other]
+            return held
 
     def base_tiling(self, connection: Connection, edition_id: int) -> Tiling:
         """Return the tiling of an edition."""
-        return self.tilings.load(plan_ground.edition_of(connection, edition_id))
+        return self.tilings.load(plan_ground.edition_of(connection, edition_id), connection)
 
     def stars(self, tiling: Tiling) -> FabricStars:
-        """Return the fabric of an edition, built once."""
-        with self._lock:
+        """Return the fabric of an edition, built once; one at a time is built."""
+        with self._stars_lock:
             if tiling.edition.id not in self._bases:
                 shapes = tiling.cells["geom"].to_numpy()[tiling.leaves]
                 self._bases[tiling.edition.id] = FabricStars(Fabric.from_polygons(shapes))
@@ -282,7 +305,7 @@ class Plans:
             self._bases.move_to_end(tiling.edition.id)
             return self._bases[tiling.edition.id]
 
-    def base_scene(self, mark: tuple[Any, ...], make: Callable[[], Scene]) -> Scene:
+    def base_scene(self, mark: Any, make: Callable[[], Scene]) -> Scene:
         """Return what the rules see of an edition, made once for all plans upon it; one at a time is made."""
         with self._scene_lock:
             if mark not in self._scenes:
@@ -295,29 +318,79 @@ class Plans:
     def build(self, connection: Connection, edition_id: int) -> PlanState:
         """Make the state of a plan in which nothing was changed yet."""
         tiling = self.base_tiling(connection, edition_id)
-        stars = self.stars(tiling)
-        taken = plan_ground.codes_ever(connection)
-        layers = _layers(connection)
-        leaf = [tiling.index.leaf_of(layer.lonlat_deg)[0] for layer in layers]
-        return PlanState(self, tiling, stars, taken, Tally(layers, leaf, len(tiling.leaves)))
+        layers, leaf = self._points(connection, tiling)
+        return PlanState(self, tiling, self.stars(tiling), Tally(layers, leaf, len(tiling.leaves)))
+
+    def _points(self, connection: Connection, tiling: Tiling) -> tuple[list[PointLayer], list[Any]]:
+        """Return the points that are counted and the leaf of each, read once for all plans on an edition."""
+        mark = (tiling.edition.id, ground_mark(connection))
+        with self._points_lock:
+            if mark not in self._counted:
+                layers = _layers(connection)
+                self._counted[mark] = (layers, [tiling.index.leaf_of(one.lonlat_deg)[0] for one in layers])
+                while len(self._counted) > BASES_KEPT:
+                    self._counted.popitem(last=False)
+            self._counted.move_to_end(mark)
+            return self._counted[mark]
 
 
 class Held:
     """A plan that this thread alone works on."""
 
-    def __init__(self, store: Plans) -> None:
+    def __init__(self, store: Plans, plan_id: int) -> None:
         self.lock = threading.RLock()
+        self.is_warmed = False
         self._store = store
+        self._plan_id = plan_id
         self._state: PlanState | None = None
+        self._mark: Any = None
+        self._codes_mark: Any = None
+
+    def is_busy(self) -> bool:
+        """Say whether a thread works on it."""
+        if not self.lock.acquire(blocking=False):
+            return True
+        self.lock.release()
+        return False
 
     def state(self, connection: Connection, row: PlanRow) -> PlanState:
         """Return the plan as the database has it in this transaction."""
-        if self._state is None or self._state.base.edition.id != row.base_edition_id:
-            self._state = self._store.build(connection, row.base_edition_id)
-        state, self._state = self._state, None
+        mark = (row.base_edition_id, ground_mark(connection))
+        state, self._state = self._state, None  # one that could not catch up is built anew the next time
+        if state is None or self._mark != mark:
+            state, self._mark = self._store.build(connection, row.base_edition_id), mark
+            self._codes_mark = None
+        codes_mark = plan_ground.codes_mark(connection)
+        if codes_mark != self._codes_mark:
+            state.taken, self._codes_mark = self._codes(connection), codes_mark
         state.catch_up(connection, row.id)
-        self._state = state  # one that could not catch up is built anew the next time
+        self._state = state
         return state
+
+    def _codes(self, connection: Connection) -> dict[str, set[str]]:
+        taken = plan_ground.codes_ever(connection)
+        for level, code, owner in plans.reserved_codes(connection):
+            if owner != self._plan_id:
+                taken.setdefault(level, set()).add(code)
+        return taken
+
+
+def ground_mark(connection: Connection) -> Any:
+    """Return a mark that changes when buildings are imported anew, and once a day for the incidents."""
+    return ground.demand_version(connection), boundaries.moment(connection).date()
+
+
+def _sums_of_cells(base: Tiling, tally: Tally) -> dict[str, NDArray[np.float64]]:
+    """Return the counts of every cell of an edition, by row."""
+    out = {}
+    for name in tally.names:
+        of_leaf = tally.by_leaf(name, len(base.leaves))
+        sums = np.zeros(len(base.cells))
+        for column in base.ancestry.T:
+            inside = column >= 0
+            sums += np.bincount(column[inside], of_leaf[inside], minlength=len(sums))
+        out[name] = sums
+    return out
 
 
 def _layers(connection: Connection) -> list[PointLayer]:

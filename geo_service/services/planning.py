@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from geo_service.errors import ConflictError, Fault, InvalidInputError
+from geo_service.formats.faults import FaultList
+from geo_service.formats.refused import Purpose, note_refused, note_refused_values
 from geo_service.planning import verbs
 from geo_service.planning.redraw import Patch
 from geo_service.planning.register import CellKey
@@ -78,6 +80,7 @@ def drop_plan(store: Plans, plan_id: int, *, who: str) -> PlanRow:
     """Give a plan up; what was done in it stays readable."""
     with store.database.writing() as connection:
         require_open(plans.get(connection, plan_id, lock=True))
+        plans.step_on(connection, plan_id)  # so that those who look on are told
         plans.close(connection, plan_id, edition_id=None)
         audit.record(connection, who, "plan.drop", f"plan {plan_id}")
         return plans.get(connection, plan_id)
@@ -108,6 +111,7 @@ def change_plan(
     with store.hold(plan_id) as held, _taken_back_on_error() as made:
         with store.database.writing() as connection:
             row = _locked(connection, plan_id, revision)
+            _refuse_persons(verb, arguments)
             state = held.state(connection, row)
             arguments = plan_tracing.resolve(connection, state, verb, arguments)
             patch = verbs.apply(state.redraw, verb, arguments)
@@ -125,9 +129,16 @@ def change_plan(
                 revision=plans.step_on(connection, plan_id),
                 who=who,
             )
+            plans.reserve_codes(connection, plan_id, [c.key for c in patch.records if c.before is None])
             if change.number > MAX_CHANGES:
                 message = f"a plan holds at most {MAX_CHANGES} changes; publish it, or open another"
                 raise InvalidInputError(message)
+            details = {
+                "number": change.number,
+                "verb": verb,
+                "cells": [" ".join(key) for key in touched[:50]],
+            }
+            audit.record(connection, who, "plan.change", f"plan {plan_id}", details)
             row = plans.get(connection, plan_id)
         made.clear()  # it is in the database now
         state.keep(change.number)
@@ -154,7 +165,8 @@ def _move(store: Plans, plan_id: int, revision: int, who: str, *, forward: bool)
     with store.hold(plan_id) as held, _taken_back_on_error() as made:
         with store.database.writing() as connection:
             row = _locked(connection, plan_id, revision)
-            if missed := plans.changes_since(connection, plan_id, revision):
+            missed = plans.changes_since(connection, plan_id, revision)
+            if missed or revision < row.rebased_revision:
                 raise StalePlanError(row, missed)
             pick = plans.first_undone if forward else plans.last_applied
             number = pick(connection, plan_id)
@@ -163,7 +175,8 @@ def _move(store: Plans, plan_id: int, revision: int, who: str, *, forward: bool)
             state = held.state(connection, row)
             patch = state.redraw.patch_from_json(plans.patches(connection, plan_id, [number])[number])
             patch = patch if forward else patch.reversed()
-            state.take(patch)
+            # others may have been changed since it was undone: it is proved as if it were new
+            (state.take_proving if forward else state.take)(patch)
             made.append((state, patch))
             revision = plans.step_on(connection, plan_id)
             change = plans.set_state(
@@ -175,6 +188,18 @@ def _move(store: Plans, plan_id: int, revision: int, who: str, *, forward: bool)
         made.clear()  # it is in the database now
         (state.keep if forward else state.drop)(number)
         return Changed(row, change, state.cells_of(patch))
+
+
+def _refuse_persons(verb: str, arguments: Mapping[str, Any]) -> None:
+    """Raise when cells would be described by what this service does not hold: data of persons."""
+    given = arguments.get("attributes")
+    if verb != "describe" or not isinstance(given, dict):
+        return
+    faults = FaultList()
+    note_refused([str(name) for name in given], Purpose.BOUNDARIES, faults)
+    for name, value in given.items():
+        note_refused_values(str(name), [value], faults)
+    faults.raise_if_any("attributes about persons, whom this service does not hold")
 
 
 def require_open(row: PlanRow) -> None:
@@ -200,7 +225,7 @@ def _refuse_overlap(
         return []
     missed = plans.changes_since(connection, row.id, revision)
     theirs = {(level, code) for change in missed for level, code in change.cells}
-    if theirs.intersection(touched):
+    if theirs.intersection(touched) or revision < row.rebased_revision:
         raise StalePlanError(row, missed)
     return missed
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from geo_service.errors import ConflictError, Fault, InvalidInputError
 from geo_service.model import Edition
+from geo_service.planning.register import CellKey
 from geo_service.services import gap_register
 from geo_service.services.drafting import Draft
 from geo_service.services.lineage import Weighted, trace
@@ -41,18 +42,21 @@ def publish(
     valid_from: datetime | None = None,
     supersede: bool = False,
     progress: Progress | None = None,
+    back_dated: bool = True,
+    never_before: frozenset[CellKey] = frozenset(),
     also: Callable[[Connection, int], None] | None = None,
 ) -> Published:
     """Write the draft as a new edition, in force from ``valid_from``.
 
     By default from now on; the first edition always; one that only divides its base further for as long as
-    that: dividing a grid into micro-grids does not change who answered for it. An edition that was to begin
-    later is replaced only with ``supersede``.
+    that, if it may be ``back_dated``: dividing a grid into micro-grids does not change who answered for
+    it. An edition that was to begin later is replaced only with ``supersede``.
 
     One transaction: edition, cells, re-placement of incidents, audit and event are all there or none. Nearly
     all of it is done while reports come in; they wait only for its end, when the few that arrived meanwhile
     are placed and the edition comes into force. ``progress`` is told how the re-placement goes on; ``also``
-    is called with the edition's id to write more in the same transaction.
+    is called with the edition's id to write more in the same transaction; the cells ``never_before`` must
+    have codes that were never issued, not even by an edition published a moment ago.
 
     Raises
     ------
@@ -68,7 +72,13 @@ def publish(
     began = _moment_after_intake(database)
     with database.writing() as connection:
         boundaries.lock_out_publishers(connection)
-        start = _start(connection, draft, valid_from, began, supersede=supersede)
+        start = _start(connection, draft, valid_from, began, supersede=supersede, back_dated=back_dated)
+        for level, code in sorted(never_before):
+            if plan_ground.has_code(connection, level, code):
+                message = f"the code {code} was issued to another {level} meanwhile"
+                raise ConflictError(
+                    message, [Fault("code", f"{message}; give the new cell another one", value=code)]
+                )
         edition_id = _write(connection, draft, tolerance_m=tolerance_m, who=who, note=note)
         edition = Edition(edition_id, start, None, began, note, who)
         tiling = Tiling.of(edition, boundaries.load_cells(connection, edition_id), index)
@@ -81,7 +91,7 @@ def publish(
             also(connection, edition_id)
         # from here on intake waits
         now = boundaries.lock_for_publishing(connection)
-        start = _start(connection, draft, valid_from, now, supersede=supersede)
+        start = _start(connection, draft, valid_from, now, supersede=supersede, back_dated=back_dated)
         boundaries.put_in_force(connection, edition_id, start, now)
         placed += follow(connection, tiling, start, recorded_since=began)
         summary: dict[str, Any] = {"edition_id": edition_id, "note": note, **draft.difference.as_dict()}
@@ -112,7 +122,13 @@ def _lineage(
 
 
 def _start(
-    connection: Connection, draft: Draft, valid_from: datetime | None, now: datetime, *, supersede: bool
+    connection: Connection,
+    draft: Draft,
+    valid_from: datetime | None,
+    now: datetime,
+    *,
+    supersede: bool,
+    back_dated: bool,
 ) -> datetime | None:
     """Return from when on the draft is in force; raise when it cannot be."""
     in_force = boundaries.edition_in_force(connection, as_of=valid_from)
@@ -120,7 +136,7 @@ def _start(
         raise ConflictError("another edition was published meanwhile; nothing was written, run it again")
     start = valid_from
     if start is None and in_force is not None:
-        start = in_force.valid_from if draft.refines else now
+        start = in_force.valid_from if draft.refines and back_dated else now
     if not supersede:
         _refuse_later(boundaries.spans_in_force(connection), start)
     return start
@@ -147,7 +163,12 @@ def _refuse_later(spans: Sequence[Edition], start: datetime | None) -> None:
         listed = ", ".join(f"{span.id} (from {span.valid_from:%Y-%m-%d %H:%M%z})" for span in later)
         raise ConflictError(
             f"this would replace editions that begin later: {listed}; nothing was written",
-            [Fault("supersede", "say so with --supersede, or give a --valid-from after them")],
+            [
+                Fault(
+                    "supersede",
+                    "say that they are to be replaced (supersede), or begin after them (valid_from)",
+                )
+            ],
         )
 
 

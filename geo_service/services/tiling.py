@@ -3,6 +3,7 @@
 import threading
 import time
 from collections import OrderedDict
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -17,7 +18,7 @@ from geo_service.geometry.segments import segments_of
 from geo_service.locate.index import CellIndex
 from geo_service.model import Edition
 from geo_service.store import boundaries
-from geo_service.store.database import Database
+from geo_service.store.database import Connection, Database
 
 #: How long a process may answer from its idea of what is in force, before it asks the database again.
 IN_FORCE_TTL_S = 0.5
@@ -254,8 +255,11 @@ class Tilings:
         """Return the tiling in force (see :meth:`edition`)."""
         return self.load(self.edition(as_of, known_at))
 
-    def load(self, edition: Edition) -> Tiling:
-        """Return the tiling of an edition from memory, or from the database."""
+    def load(self, edition: Edition, connection: Connection | None = None) -> Tiling:
+        """Return the tiling of an edition from memory, or from the database.
+
+        Who holds a connection already gives it: a pool in which everybody waits for a second one runs dry.
+        """
         if (tiling := self._recall(edition.id)) is not None:
             return tiling
         with self._lock:
@@ -263,8 +267,8 @@ class Tilings:
         with building:
             if (tiling := self._recall(edition.id)) is not None:  # another thread has built it meanwhile
                 return tiling
-            with self._database.reading() as connection:
-                cells = boundaries.load_cells(connection, edition.id)
+            with nullcontext(connection) if connection is not None else self._database.reading() as reading:
+                cells = boundaries.load_cells(reading, edition.id)
             tiling = Tiling.of(edition, cells)
             self._put(tiling)
             return tiling

@@ -34,6 +34,15 @@ def every(connection: Connection) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
     return _frame(connection, barrier), _frame(connection, crossing)
 
 
+def version(connection: Connection) -> tuple[int, int]:
+    """Return a cheap mark that changes whenever barriers or crossings are replaced."""
+    found = [
+        connection.execute(select(func.coalesce(func.max(table.c.id), 0))).scalar_one()
+        for table in (barrier, crossing)
+    ]
+    return found[0], found[1]
+
+
 def _frame(connection: Connection, table: Table) -> gpd.GeoDataFrame:
     rows = connection.execute(
         select(table.c.kind, table.c.name, func.ST_AsBinary(table.c.geom)).order_by(table.c.id)

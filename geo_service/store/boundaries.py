@@ -166,7 +166,7 @@ def _write_span(connection: Connection, new_id: int, valid_from: datetime | None
 def _ensure_cells(connection: Connection, cells: pd.DataFrame) -> np.ndarray:
     """Return the id of each cell, issuing those that are new."""
     connection.execute(
-        text("create temporary table wanted (position int, level text, code text, kind text) on commit drop")
+        text("create temporary table wanted (position int, level text, code text) on commit drop")
     )
     bulk.copy_columns(
         connection,
@@ -175,13 +175,12 @@ def _ensure_cells(connection: Connection, cells: pd.DataFrame) -> np.ndarray:
             "position": range(len(cells)),
             "level": cells["level"].tolist(),
             "code": cells["code"].tolist(),
-            "kind": cells["kind"].tolist(),
         },
     )
     connection.execute(
         text("""
-            insert into cell (level_id, code, kind)
-            select level.id, wanted.code, wanted.kind
+            insert into cell (level_id, code)
+            select level.id, wanted.code
             from wanted join level on level.code = wanted.level order by wanted.position
             on conflict (level_id, code) do nothing
         """)
@@ -213,8 +212,8 @@ def _share_versions(connection: Connection, base: int, new_id: int, ids: np.ndar
         """
     else:
         statement = """
-            insert into cell_version (cell_id, parent_id, editions, name, attributes, geom)
-            select cell_id, parent_id, int4range(:new_id, :new_id + 1), name, attributes, geom
+            insert into cell_version (cell_id, parent_id, editions, kind, name, attributes, geom)
+            select cell_id, parent_id, int4range(:new_id, :new_id + 1), kind, name, attributes, geom
             from cell_version where cell_id = any(:ids) and editions @> cast(:base as int)
         """
     connection.execute(text(statement), {"ids": ids.tolist(), "base": base, "new_id": new_id})
@@ -235,6 +234,7 @@ def _add_versions(
                 for key in zip(rows["parent_level"], rows["parent_code"], strict=True)
             ],
             "editions": [f"[{new_id},{new_id + 1})"] * len(rows),
+            "kind": rows["kind"].tolist(),
             "name": rows["name"].tolist(),
             "attributes": [bulk.json_text(value) for value in rows["attributes"]],
             "geom": bulk.ewkb_hex(rows["geom"]),
@@ -256,7 +256,7 @@ def load_cells(connection: Connection, edition_id: int) -> pd.DataFrame:
             level.c.code.label("level"),
             level.c.depth,
             cell.c.code,
-            cell.c.kind,
+            cell_version.c.kind,
             cell_version.c.name,
             cell_version.c.parent_id,
             parent_level.c.code.label("parent_level"),

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, func, select
 
 from geo_service.errors import NotFoundError
 from geo_service.model import Edition
+from geo_service.store.plan_tables import plan_code
 from geo_service.store.tables import cell, edition, edition_span, incident, level
 
 
@@ -45,6 +46,24 @@ def codes_ever(connection: Connection) -> dict[str, set[str]]:
     for level_code, code in connection.execute(rows):
         out.setdefault(level_code, set()).add(code)
     return out
+
+
+def codes_mark(connection: Connection) -> tuple[int, int]:
+    """Return a cheap mark that changes whenever a code is issued, in an edition or in a plan."""
+    last_cell = select(func.coalesce(func.max(cell.c.id), 0)).scalar_subquery()
+    reserved = select(func.count()).select_from(plan_code).scalar_subquery()
+    row = connection.execute(select(last_cell, reserved)).one()
+    return row[0], row[1]
+
+
+def has_code(connection: Connection, level_code: str, code: str) -> bool:
+    """Say whether a code was ever issued on a level."""
+    known = select(cell.c.id).join(level, level.c.id == cell.c.level_id)
+    return bool(
+        connection.execute(
+            select(known.where(level.c.code == level_code, cell.c.code == code).exists())
+        ).scalar_one()
+    )
 
 
 def incident_points(connection: Connection, since: datetime, until: datetime) -> NDArray[np.float64]:

@@ -28,6 +28,8 @@ plan = Table(
     Column("base_edition_id", ForeignKey("edition.id"), nullable=False),
     # counts everything that happens to the plan: changes, undo, redo, rebase
     Column("revision", Integer, nullable=False, server_default="0"),
+    # who last saw an older revision has not seen the edition that the plan starts from now
+    Column("rebased_revision", Integer, nullable=False, server_default="0"),
     Column("created_by", Text, nullable=False),
     moment_column("created_at", now=True),
     Column("published_edition_id", ForeignKey("edition.id")),
@@ -56,6 +58,16 @@ plan_change = Table(
     moment_column("at", now=True),
     PrimaryKeyConstraint("plan_id", "number"),
     CheckConstraint("state in ('applied', 'undone', 'dropped')", name="state_is_known"),
+)
+
+plan_code = Table(
+    "plan_code",
+    metadata,
+    # codes given to cells in plans: two plans never give out the same
+    Column("level", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("plan_id", ForeignKey("plan.id"), nullable=False),
+    PrimaryKeyConstraint("level", "code"),
 )
 
 plan_comment = Table(

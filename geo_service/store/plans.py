@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, case, func, insert, select, update
+from sqlalchemy import Column, Connection, case, func, insert, select, tuple_, update
+from sqlalchemy.dialects import postgresql
 
-from geo_service.errors import NotFoundError
-from geo_service.store.plan_tables import plan, plan_change, plan_comment, waiver
+from geo_service.errors import ConflictError, Fault, NotFoundError
+from geo_service.store.plan_tables import plan, plan_change, plan_code, plan_comment, waiver
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class PlanRow:
     status: str
     base_edition_id: int
     revision: int
+    rebased_revision: int
     created_by: str
     created_at: datetime
     published_edition_id: int | None
@@ -64,18 +66,19 @@ class WaiverRow:
     at: datetime
 
 
-_PLAN = (
+_PLAN: tuple[Column[Any], ...] = (
     plan.c.id,
     plan.c.name,
     plan.c.note,
     plan.c.status,
     plan.c.base_edition_id,
     plan.c.revision,
+    plan.c.rebased_revision,
     plan.c.created_by,
     plan.c.created_at,
     plan.c.published_edition_id,
 )
-_CHANGE = (
+_CHANGE: tuple[Column[Any], ...] = (
     plan_change.c.number,
     plan_change.c.verb,
     plan_change.c.arguments,
@@ -93,11 +96,11 @@ def create(connection: Connection, *, name: str, note: str, base_edition_id: int
     return PlanRow(*connection.execute(insert(plan).values(**values).returning(*_PLAN)).one())
 
 
-def every(connection: Connection, *, after: int = 0, limit: int = 100) -> list[PlanRow]:
-    """Return plans, the newest first; ``after``: only those with a smaller number than this."""
+def every(connection: Connection, *, before: int = 0, limit: int = 100) -> list[PlanRow]:
+    """Return plans, the newest first; ``before``: only those with a smaller number than this."""
     rows = select(*_PLAN).order_by(plan.c.id.desc()).limit(limit)
-    if after:
-        rows = rows.where(plan.c.id < after)
+    if before:
+        rows = rows.where(plan.c.id < before)
     return [PlanRow(*row) for row in connection.execute(rows)]
 
 
@@ -132,7 +135,9 @@ def patches(connection: Connection, plan_id: int, numbers: Sequence[int]) -> dic
     return {row[0]: row[1] for row in connection.execute(rows)}
 
 
-def changes(connection: Connection, plan_id: int, after: int = 0, limit: int = 1000) -> list[ChangeRow]:
+def changes(
+    connection: Connection, plan_id: int, after: int = 0, limit: int | None = None
+) -> list[ChangeRow]:
     """Return the changes of a plan after a number, those undone and dropped as well, in order."""
     rows = select(*_CHANGE).where(plan_change.c.plan_id == plan_id, plan_change.c.number > after)
     return [ChangeRow(*row) for row in connection.execute(rows.order_by(plan_change.c.number).limit(limit))]
@@ -207,9 +212,37 @@ def step_on(connection: Connection, plan_id: int) -> int:
     return revision
 
 
-def rebase(connection: Connection, plan_id: int, edition_id: int) -> None:
-    """Let a plan start from another edition."""
-    connection.execute(update(plan).values(base_edition_id=edition_id).where(plan.c.id == plan_id))
+def rebase(connection: Connection, plan_id: int, edition_id: int, revision: int) -> None:
+    """Let a plan start from another edition; what was undone on the old one can no longer be brought back."""
+    drop = update(plan_change).values(state="dropped", revision=revision)
+    connection.execute(drop.where(plan_change.c.plan_id == plan_id, plan_change.c.state == "undone"))
+    statement = update(plan).values(base_edition_id=edition_id, rebased_revision=revision)
+    connection.execute(statement.where(plan.c.id == plan_id))
+
+
+def reserved_codes(connection: Connection) -> list[tuple[str, str, int]]:
+    """Return level, code and plan of every code that was given to a cell in a plan."""
+    rows = connection.execute(select(plan_code.c.level, plan_code.c.code, plan_code.c.plan_id))
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+def reserve_codes(connection: Connection, plan_id: int, codes: Sequence[tuple[str, str]]) -> None:
+    """Keep codes for a plan.
+
+    Raises
+    ------
+    ConflictError
+        Another plan has one of them.
+    """
+    if not codes:
+        return
+    rows = [{"level": level, "code": code, "plan_id": plan_id} for level, code in codes]
+    connection.execute(postgresql.insert(plan_code).values(rows).on_conflict_do_nothing())
+    wanted = tuple_(plan_code.c.level, plan_code.c.code).in_(codes)
+    others = select(plan_code).where(wanted, plan_code.c.plan_id != plan_id)
+    for level, code, owner in connection.execute(others):
+        message = f"plan {owner} has given the code {code} to a {level}; choose another"
+        raise ConflictError(message, [Fault("code", message, value=code)])
 
 
 def close(connection: Connection, plan_id: int, *, edition_id: int | None) -> None:

@@ -95,11 +95,9 @@ cell = Table(
     Column("id", Integer, Identity(always=True), primary_key=True),
     Column("level_id", ForeignKey("level.id"), nullable=False),
     Column("code", Text, nullable=False),
-    Column("kind", Text, nullable=False, server_default="regular"),
     # the pair outlives the cell, so a retired code cannot be issued again on its level
     UniqueConstraint("level_id", "code"),
     CheckConstraint("length(code) between 1 and 64", name="code_has_a_length"),
-    CheckConstraint("kind in ('regular', 'dedicated', 'street_face')", name="kind_is_known"),
 )
 
 edition = Table(
@@ -133,11 +131,13 @@ cell_version = Table(
     Column("cell_id", ForeignKey("cell.id"), nullable=False),
     Column("parent_id", ForeignKey("cell.id")),
     Column("editions", INT4RANGE, nullable=False),
+    Column("kind", Text, nullable=False, server_default="regular"),
     Column("name", Text, nullable=False, server_default=""),
     Column("attributes", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
     geometry_column("MULTIPOLYGON", nullable=True),
     ExcludeConstraint(("cell_id", "="), ("editions", "&&"), using="gist", name="ex_cell_version_one_each"),
     CheckConstraint("geom is null or not extensions.st_isempty(geom)", name="shape_not_empty"),
+    CheckConstraint("kind in ('regular', 'dedicated', 'street_face')", name="kind_is_known"),
     CheckConstraint("not isempty(editions)", name="editions_not_empty"),
     Index("ix_cell_version_editions_geom", "editions", "geom", postgresql_using="gist"),
     Index("ix_cell_version_parent_id", "parent_id"),

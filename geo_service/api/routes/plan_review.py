@@ -40,8 +40,9 @@ class Publication(Body):
 
 
 class Rebase(OnRevision):
-    """How a plan is moved to the edition in force."""
+    """How a plan is moved to another edition."""
 
+    as_of: Moment | None = Field(None, description="To the edition in force then; default: now")
     drop: list[Annotated[int, Field(ge=1)]] = Field([], max_length=10_000, description="Changes to leave out")
 
 
@@ -113,7 +114,12 @@ def _revision(etag: str) -> int:
 def rebase(state: State, who: Planner, plan_id: PlanId, body: Rebase) -> Response:
     """Let the plan start from the edition in force; changes that do not fit are listed, unless left out."""
     row = plan_publishing.rebase_plan(
-        state.plans, plan_id, revision=body.revision, drop=frozenset(body.drop), who=who.name
+        state.plans,
+        plan_id,
+        revision=body.revision,
+        drop=frozenset(body.drop),
+        as_of=body.as_of,
+        who=who.name,
     )
     return json_answer(plan_object(row), row.revision)
 
@@ -141,7 +147,7 @@ def cell_lineage(
 ) -> Response:
     """Tell what a cell got from others and passed on, edition by edition, in shares of what the giver had."""
     with state.database.reading() as connection:
-        if code not in plan_ground.codes_ever(connection).get(level, set()):
+        if not plan_ground.has_code(connection, level, code):
             raise NotFoundError(f"there never was a {level} {code}")
         rows = lineage.of_cell(connection, level, code)
     return json_answer({"level": level, "code": code, "lineage": rows}, len(rows))

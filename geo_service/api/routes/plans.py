@@ -15,7 +15,7 @@ from geo_service.api.access import roles
 from geo_service.api.plan_json import change_object, changed_object, feature_collection, plan_object
 from geo_service.api.routing import Router
 from geo_service.api.state import AppState, State
-from geo_service.errors import ConflictError, Fault, InvalidInputError
+from geo_service.errors import Fault, GeoServiceError, InvalidInputError
 from geo_service.model import Principal, Role
 from geo_service.services import plan_findings, planning
 from geo_service.services.plan_state import PlanState
@@ -27,9 +27,12 @@ from geo_service.store.plans import PlanRow
 router = Router(prefix="/v1", tags=["plans"])
 
 MAX_FEATURES = 5000
+PAGE = 1000
 #: How often an open stream of events looks at the plan.
 EVENT_EVERY_S = 1.0
 HEARTBEAT_EVERY = 15
+#: A stream ends after so many looks; the browser opens another, and shows its key again.
+LOOKS = 600
 
 Planner = Annotated[Principal, roles(Role.PLANNER)]
 Reader = Annotated[Principal, roles(Role.PLANNER, Role.LEADER)]
@@ -101,14 +104,18 @@ def list_plans(
 ) -> Response:
     """List plans, the newest first."""
     with state.database.reading() as connection:
-        rows = plans.every(connection, after=before, limit=min(limit, 100))
+        rows = plans.every(connection, before=before, limit=min(limit, 100))
     return json_answer({"plans": [plan_object(row) for row in rows]}, 0)
 
 
 @router.get("/plans/{plan_id}", responses=JSON_ANSWER, response_class=Response)
 def get_plan(state: State, _: Reader, plan_id: PlanId) -> Response:
     """Give a plan: its revision, its levels, what undo and redo can do."""
-    with planning.viewing(state.plans, plan_id) as (row, plan, connection):
+    with (
+        state.plans.hold(plan_id) as held,
+        planning.viewing(state.plans, plan_id) as (row, plan, connection),
+    ):
+        plan_findings.warm_in_background(state.plans, held, row.base_edition_id)
         body = plan_object(row) | {
             "base_in_force": state.tilings.edition().id == row.base_edition_id,
             "can_undo": plans.last_applied(connection, plan_id) is not None,
@@ -116,8 +123,6 @@ def get_plan(state: State, _: Reader, plan_id: PlanId) -> Response:
             "levels": _levels(connection, plan),
             "bounds": plan.bounds(),
         }
-        if plan.scene is None:
-            plan_findings.warm_in_background(state.plans, plan_id)
     return json_answer(body, row.revision)
 
 
@@ -189,12 +194,13 @@ def changes(
     with state.database.reading() as connection:
         row = plans.get(connection, plan_id)
         if since_revision is None:
-            rows = plans.changes(connection, plan_id, after)
+            rows = plans.changes(connection, plan_id, after, PAGE)
         else:
             rows = plans.changes_since(connection, plan_id, since_revision)
-    return json_answer(
-        {"revision": row.revision, "changes": [change_object(change) for change in rows]}, row.revision
-    )
+    body: dict[str, Any] = {"revision": row.revision, "changes": [change_object(change) for change in rows]}
+    if since_revision is None and len(rows) == PAGE:
+        body["next"] = f"/v1/plans/{plan_id}/changes?after={rows[-1].number}"
+    return json_answer(body, row.revision)
 
 
 @router.post("/plans/{plan_id}/changes", responses=JSON_ANSWER, response_class=Response)
@@ -273,10 +279,12 @@ async def events(request: Request, state: State, _: Reader, plan_id: PlanId) -> 
 
 async def _stream(request: Request, state: AppState, plan_id: int) -> AsyncIterator[bytes]:
     known, quiet = -1, 0
-    while not await request.is_disconnected():
+    for _ in range(LOOKS):
+        if await request.is_disconnected():
+            return
         try:
             row = await run_in_threadpool(_row, state, plan_id)
-        except ConflictError:
+        except GeoServiceError:  # the database is away for a moment: the browser comes again
             return
         if row.revision != known:
             known, quiet = row.revision, 0

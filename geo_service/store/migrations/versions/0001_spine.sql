@@ -152,11 +152,9 @@ CREATE TABLE cell (
     id INTEGER GENERATED ALWAYS AS IDENTITY,
     level_id INTEGER NOT NULL,
     code TEXT NOT NULL,
-    kind TEXT DEFAULT 'regular' NOT NULL,
     CONSTRAINT pk_cell PRIMARY KEY (id),
     CONSTRAINT uq_cell_level_id_code UNIQUE (level_id, code),
     CONSTRAINT ck_cell_code_has_a_length CHECK (length(code) between 1 and 64),
-    CONSTRAINT ck_cell_kind_is_known CHECK (kind in ('regular', 'dedicated', 'street_face')),
     CONSTRAINT fk_cell_level_id_level FOREIGN KEY(level_id) REFERENCES level (id)
 );
 
@@ -265,9 +263,11 @@ CREATE TABLE cell_version (
     cell_id INTEGER NOT NULL,
     parent_id INTEGER,
     editions INT4RANGE NOT NULL,
+    kind TEXT DEFAULT 'regular' NOT NULL,
     name TEXT DEFAULT '' NOT NULL,
     attributes JSONB DEFAULT '{}'::jsonb NOT NULL,
     geom extensions.geometry(MULTIPOLYGON,4326),
+    CONSTRAINT ck_cell_version_kind_is_known CHECK (kind in ('regular', 'dedicated', 'street_face')),
     CONSTRAINT pk_cell_version PRIMARY KEY (id),
     CONSTRAINT ex_cell_version_one_each EXCLUDE USING gist (cell_id WITH =, editions WITH &&),
     CONSTRAINT ck_cell_version_shape_not_empty CHECK (geom is null or not extensions.st_isempty(geom)),

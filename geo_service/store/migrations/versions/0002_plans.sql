@@ -7,6 +7,7 @@ CREATE TABLE plan (
     status TEXT DEFAULT 'open' NOT NULL,
     base_edition_id INTEGER NOT NULL,
     revision INTEGER DEFAULT '0' NOT NULL,
+    rebased_revision INTEGER DEFAULT '0' NOT NULL,
     created_by TEXT NOT NULL,
     created_at TIMESTAMP WITH TIME ZONE DEFAULT clock_timestamp() NOT NULL,
     published_edition_id INTEGER,
@@ -32,6 +33,14 @@ CREATE TABLE plan_change (
     CONSTRAINT pk_plan_change PRIMARY KEY (plan_id, number),
     CONSTRAINT ck_plan_change_state_is_known CHECK (state in ('applied', 'undone', 'dropped')),
     CONSTRAINT fk_plan_change_plan_id_plan FOREIGN KEY(plan_id) REFERENCES plan (id)
+);
+
+CREATE TABLE plan_code (
+    level TEXT NOT NULL,
+    code TEXT NOT NULL,
+    plan_id INTEGER NOT NULL,
+    CONSTRAINT pk_plan_code PRIMARY KEY (level, code),
+    CONSTRAINT fk_plan_code_plan_id_plan FOREIGN KEY(plan_id) REFERENCES plan (id)
 );
 
 CREATE TABLE plan_comment (
