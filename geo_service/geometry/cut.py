@@ -72,7 +72,7 @@ def cut(space: Workspace, leaves: Sequence[int], line: Line, *, snap: int = 2) -
     along: set[Edge] = set()
 
     def edit() -> None:
-        for leaf in leaves:
+        for leaf in _near(space, leaves, line, snap):
             found, route = _pieces(space, leaf, line, snap)
             if len(found.new) > 0:
                 numbers = [space.new_leaf() for _ in found.new]
@@ -87,6 +87,15 @@ def cut(space: Workspace, leaves: Sequence[int], line: Line, *, snap: int = 2) -
 
     changes = space.run(edit)
     return Cut(pieces, along, changes)
+
+
+def _near(space: Workspace, leaves: Sequence[int], line: list[Vertex], snap: int) -> list[int]:
+    """Return the leaves that a line comes near to: the others it cannot part."""
+    drawn = shapely.LineString(lattice.to_degrees(line))
+    shapely.prepare(drawn)
+    shapes = np.array([space.polygon(leaf) for leaf in leaves], dtype=object)
+    near = shapely.dwithin(drawn, shapes, 2 * (snap + 2) * lattice.UNIT_DEG)
+    return [leaf for leaf, is_near in zip(leaves, near.tolist(), strict=True) if is_near]
 
 
 def give_piece(space: Workspace, leaf: int, to: int, line: Line, *, snap: int = 2) -> list[EdgeChange]:

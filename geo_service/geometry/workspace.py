@@ -85,13 +85,7 @@ class Workspace:
     def star(self, vertex: Vertex) -> dict[Vertex, int]:
         """Return where each edge from a vertex leads, and the face to its left; empty if there is none."""
         found = self._star.get(vertex)
-        if found is None:
-            found = self._star[vertex] = self.base.star(vertex)
-        return found
-
-    def faces_at(self, vertex: Vertex) -> set[int]:
-        """Return the faces round a vertex."""
-        return set(self.star(vertex).values())
+        return self.base.star(vertex) if found is None else found  # looking leaves nothing behind
 
     def left_of(self, a: Vertex, b: Vertex) -> int | None:
         """Return the face to the left of the edge from a to b, None if there is no such edge."""
@@ -100,13 +94,12 @@ class Workspace:
     def edges(self, face: int) -> set[Edge]:
         """Return the directed edges with a face to their left; do not change the set."""
         found = self._edges.get(face)
-        if found is None:
-            found = self._edges[face] = self.base.edges(face)
-        return found
+        return self.base.edges(face) if found is None else found
 
     def exists(self, face: int) -> bool:
         """Say whether a leaf holds any land."""
-        return bool(self.edges(face))
+        found = self._edges.get(face)
+        return 0 <= face < self.base.n_leaves if found is None else bool(found)
 
     def leaves(self) -> Iterator[int]:
         """Go through the leaves that hold land."""
@@ -189,7 +182,7 @@ class Workspace:
             was, now = before and before[k], after and after[k]
             if was == now:
                 continue
-            star = self.star(start)
+            star = self._star_to_change(start)
             if was is not None:
                 self._to_change(was).discard((start, end))
                 del star[end]
@@ -203,7 +196,11 @@ class Workspace:
         if kept is not None and face != NOBODY and face not in kept:
             kept[face] = self.polygon(face)
         self._polygon[face] = None
-        return self.edges(face)
+        return self._edges.setdefault(face, self.edges(face))
+
+    def _star_to_change(self, vertex: Vertex) -> dict[Vertex, int]:
+        """Return the edges round a vertex that are about to change."""
+        return self._star.setdefault(vertex, self.star(vertex))
 
     def run(self, edit: Callable[[], None], *, parts: int | None = None) -> list[EdgeChange]:
         """Make an edit, prove that the tiling is still one, and return what has changed.

@@ -120,7 +120,8 @@ def _read(listed: list[dict[str, Any]]) -> list[Piece]:
                 [Fault(f"pieces[{k}]", str(shapely.is_valid_reason(snapped)))],
             )
         out.append(Piece(group, key, snapped))
-    if sorted({piece.group for piece in out}) != list(range(1 + max(piece.group for piece in out))):
+    groups = {piece.group for piece in out}
+    if max(groups) + 1 != len(groups):
         message = "count the groups from 0, none left out"
         raise InvalidInputError(message, [Fault("pieces", message)])
     return out
