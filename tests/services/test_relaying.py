@@ -18,7 +18,7 @@ def listen(url: str, count: int, ready: threading.Event, heard: list[dict]) -> N
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(f"listen {outbox.CHANNEL}")
         ready.set()
-        for notice in connection.notifies(timeout=20, stop_after=count):
+        for notice in connection.notifies(timeout=60, stop_after=count):
             heard.append(json.loads(notice.payload))
             if len(heard) >= count:
                 return
@@ -28,7 +28,7 @@ def test_slow_transactions_lose_nothing(database: Database, database_url: str) -
     stop, ready, heard = threading.Event(), threading.Event(), []
     ear = threading.Thread(target=listen, args=(database_url, 40, ready, heard))
     ear.start()
-    ready.wait(10)
+    ready.wait(60)
     runner = threading.Thread(target=relay, args=(database,), kwargs={"stop": stop.is_set, "said": print})
     runner.start()
     time.sleep(0.5)
@@ -44,7 +44,7 @@ def test_slow_transactions_lose_nothing(database: Database, database_url: str) -
         writer.start()
     for writer in writers:
         writer.join()
-    ear.join(30)
+    ear.join(90)
     stop.set()
     runner.join(10)
     assert sorted(event["payload"]["number"] for event in heard) == list(range(40))
@@ -71,7 +71,7 @@ def test_what_was_written_while_no_relay_ran_is_announced_once_by_one_of_two(
             outbox.add(connection, "test", {"number": number})
     ear = threading.Thread(target=listen, args=(database_url, 31, ready, heard))
     ear.start()
-    ready.wait(10)
+    ready.wait(60)
     relays = [
         threading.Thread(target=relay, args=(database,), kwargs={"stop": stop.is_set, "said": print})
         for _ in range(2)
@@ -81,7 +81,7 @@ def test_what_was_written_while_no_relay_ran_is_announced_once_by_one_of_two(
     time.sleep(1)
     with database.writing() as connection:
         outbox.add(connection, "test", {"number": 30})
-    ear.join(30)
+    ear.join(90)
     stop.set()
     for one in relays:
         one.join(10)
@@ -104,10 +104,10 @@ def test_an_event_too_long_for_a_notification_is_announced_without_its_payload(
         outbox.add(connection, "test", {"text": "格" * 4000})
     ear = threading.Thread(target=listen, args=(database_url, 1, ready, heard))
     ear.start()
-    ready.wait(10)
+    ready.wait(60)
     with database.writing() as connection:
         outbox.announce(connection, outbox.waiting(connection))
-    ear.join(30)
+    ear.join(90)
     assert [(event["topic"], event["payload"]) for event in heard] == [("test", None)]
 
 
