@@ -33,7 +33,8 @@ def fails(outcome: Outcome, *words: str, status: int = 1) -> None:
         assert word in said
     if status == 1:
         lines = said.strip().splitlines()
-        (at,) = [k for k, line in enumerate(lines) if line.startswith("error: ")]  # slow steps are told before
+        # slow steps are told before
+        (at,) = [k for k, line in enumerate(lines) if line.startswith("error: ")]
         assert all(line.startswith("  ") for line in lines[at + 1 :])
 
 

@@ -11,7 +11,7 @@ export async function rebaseDialog(state, api, map) {
     await api.rebase(state.revision);
     window.location.reload();
   } catch (error) {
-    const clashes = error.faults.filter((fault) => Number.isFinite(fault.value));
+    const clashes = error.faults.filter((fault) => fault.field.startsWith("changes[") && Number.isFinite(fault.value));
     const places = error.places.map((place) => new Feature(new geom.Point(fromPlace(place))));
     map.show("trouble", places);
     const rows = error.faults.map((fault) => h("li", {}, h("b", {}, `${fault.value ?? ""} `), reasonOf(fault.message), fault.place ? button("showPlace", () => map.goTo(new geom.Point(fromPlace(fault.place)).getExtent(), 17), { class: "pl-quiet" }) : null));
