@@ -6,7 +6,8 @@
 import { whoAmI } from "./api.js";
 import { fromPlace, readGeometry } from "./cells.js";
 import { button, dialog, h, notice, sure } from "./dom.js";
-import { either, moment, say } from "./i18n.js";
+import { summaryOf } from "./history.js";
+import { moment, say } from "./i18n.js";
 
 const { Feature, geom } = window.ol;
 
@@ -37,7 +38,7 @@ export class Actions {
     const { changes } = await this.api.changes();
     const last = changes.filter((change) => !change.undone).pop();
     if (!last || last.who === (await this.me)) return true;
-    return sure("undo", h("p", {}, say("undoOthers", { who: last.who, what: either(last.summary_zh, last.summary_en) })));
+    return sure("undoTitle", h("p", {}, say("undoOthers", { who: last.who, what: summaryOf(last, this.cells) })));
   }
 
   redo() {
@@ -106,7 +107,7 @@ export class Actions {
     const touched = changes.flatMap((change) => change.cells || []);
     const names = [...new Set(changes.map((change) => change.who))].join("、");
     const [first] = changes;
-    const what = changes.length === 1 ? either(first.summary_zh, first.summary_en) : say("changesCount", { count: changes.length });
+    const what = changes.length === 1 ? summaryOf(first, this.cells) : say("changesCount", { count: changes.length });
     notice(say(changes.length === 1 && first.undone ? "othersUndid" : "othersChanged", { who: names, what }));
     this.lastIsOurs = false;
     try {
@@ -139,7 +140,7 @@ export class Actions {
   /** Somebody else changed the same cells. The drawing stays in sight; true when it shall be tried again. */
   async conflict(error, again) {
     const missed = error.problem.also || error.problem.changes || (await this.missed());
-    const rows = missed.map((change) => h("li", {}, h("b", {}, change.who), ` ${either(change.summary_zh, change.summary_en) || change.verb} `, h("time", {}, moment(change.at))));
+    const rows = missed.map((change) => h("li", {}, h("b", {}, change.who), ` ${summaryOf(change, this.cells)} `, h("time", {}, moment(change.at))));
     const revision = error.problem.revision || Math.max(0, ...missed.map((change) => change.revision || 0));
     if (revision) this.state.revision = Math.max(this.state.revision, revision);
     else this.state.revision = (await this.api.read()).revision;

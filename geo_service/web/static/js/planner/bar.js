@@ -113,7 +113,7 @@ export function legend(state, map) {
   const box = h("div", { class: "pl-legend" });
   const show = () => {
     const write = FIGURES[state.figure];
-    const rows = map.limits.map((limit, at) => h("li", {}, h("i", { data: { color: colorOf(at, map.limits.length) } }), at ? `${write(map.limits[at - 1])} – ${write(limit)}` : `≤ ${write(limit)}`));
+    const rows = map.limits.map((limit, at) => h("li", {}, h("i", { data: { color: colorOf(at, map.limits.length) } }), at ? `${write(map.limits[at - 1])} – ${write(limit)}` : `${limit > 0 ? "≤ " : ""}${write(limit)}`));
     for (const row of rows) row.firstChild.style.background = row.firstChild.dataset.color;
     fill(box, h("b", { t: state.figure }), h("ul", {}, rows), h("p", { class: "pl-changed-mark" }, h("i"), h("span", { t: "changedCells" })));
   };

@@ -5,6 +5,12 @@ import { either, moment, onLanguage, say } from "./i18n.js";
 
 const { extent: extents } = window.ol;
 
+/** What a change did, with names in the place of codes where they are known. */
+export function summaryOf(change, cells) {
+  const said = either(change.summary_zh, change.summary_en) || change.verb;
+  return (change.cells || []).reduce((text, cell) => text.replace(cell[1], cells.nameOf(cell)), said);
+}
+
 export class History {
   constructor(state, api, map) {
     Object.assign(this, { state, api, map });
@@ -39,17 +45,11 @@ export class History {
     const rows = [...this.changes].reverse().map((change) => h(
       "li",
       { class: change.undone ? "undone" : "", tabindex: 0, on: { click: () => this.goTo(change) } },
-      h("p", {}, this.summary(change)),
+      h("p", {}, summaryOf(change, this.map.cells)),
       h("small", {}, `${change.number} · ${change.who} · ${moment(change.at)}${change.undone ? ` · ${say("undone")}` : ""}`),
     ));
     fill(this.list, rows.length ? rows : h("li", { class: "pl-empty", t: "noChanges" }));
     fill(this.said, (this.comments || []).map((comment) => h("li", {}, h("p", {}, comment.body), h("small", {}, `${comment.who} · ${moment(comment.at)}`))));
-  }
-
-  /** What was done, with names in the place of codes where they are known. */
-  summary(change) {
-    const said = either(change.summary_zh, change.summary_en) || change.verb;
-    return (change.cells || []).reduce((text, cell) => text.replace(cell[1], this.map.cells.nameOf(cell)), said);
   }
 
   goTo(change) {

@@ -136,6 +136,7 @@ export const WORDS = {
   goOn: ["确定", "Go on"],
   drop: ["放弃方案", "Give up"],
   dropSays: ["放弃“{name}”？之后只能查看，不能再修改。", "Give up “{name}”? It can be read from then on, but not changed."],
+  undoTitle: ["撤销", "Undo"],
   undoOthers: ["最后一步是 {who} 做的：{what}。仍要撤销吗？", "The last step was made by {who}: {what}. Undo it all the same?"],
   othersUndid: ["{who} 撤销了：{what}", "{who} undid: {what}"],
   othersChanged: ["{who} 做了修改：{what}", "{who} made a change: {what}"],
