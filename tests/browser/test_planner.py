@@ -3,6 +3,7 @@
 import os
 import re
 import socket
+import statistics
 import subprocess
 import sys
 import time
@@ -445,6 +446,19 @@ def test_a_rule_objects_and_its_finding_leads_to_the_place(
     expect(opened.locator(".pl-findings li.waived").first).to_contain_text("街道会议纪要 12 号")
 
 
+def test_a_comment_may_name_a_place(opened: Page, api: httpx.Client, plan: Plan) -> None:
+    opened.locator("#pl-tab-history").click()
+    opened.locator(".pl-comment textarea").fill("这里有一座新桥 <b>")
+    opened.get_by_role("button", name="标位置").click()
+    middle = in_view(opened).centroid
+    opened.mouse.click(*opened.evaluate(TO_PIXEL, [middle.x, middle.y]))
+    expect(opened.get_by_role("button", name="标位置")).to_have_attribute("aria-pressed", "true")
+    opened.get_by_role("button", name="发送").click()
+    expect(opened.locator(".pl-comments li")).to_contain_text("这里有一座新桥 <b>")
+    (comment,) = api.get(f"/v1/plans/{plan['id']}/comments").json()["comments"]
+    assert shapely.Point(comment["place"]).distance(middle) < 1e-5
+
+
 # ------------------------------------------------------------------------------------- several at once
 
 
@@ -555,3 +569,53 @@ OVERFLOWING = """() => [
         return box.right > innerWidth + 1 || box.bottom > innerHeight + 1 || box.left < -1;
     })
     .map((node) => node.outerHTML.slice(0, 80))"""
+
+
+#: Counts how long each frame takes to draw.
+WATCH_FRAMES = """() => {
+    window.frames_ms = [];
+    let began = 0;
+    planner.map.ol.on("precompose", () => { began = performance.now(); });
+    planner.map.ol.on("postrender", () => { if (began) window.frames_ms.push(performance.now() - began); });
+}"""
+
+
+#: How long it takes until corners can be moved.
+ENTER_MS = """() => {
+    const start = performance.now();
+    planner.tools.take("move");
+    return performance.now() - start;
+}"""
+
+
+def test_panning_and_dragging_are_smooth(opened: Page, api: httpx.Client, plan: Plan) -> None:
+    opened.evaluate(WATCH_FRAMES)
+    opened.evaluate("() => planner.map.ol.getView().setZoom(16)")
+    settled(opened)
+    box = opened.locator(".pl-map").bounding_box()
+    assert box
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    frames = {"pan": frames_of(opened, (x, y), (180, 90))}
+    assert opened.evaluate(ENTER_MS) < 300
+    at, _ = meeting_place(opened, cells(api, plan), 2)
+    frames["drag"] = frames_of(opened, tuple(opened.evaluate(TO_PIXEL, list(at))), (6, 4))
+    assert all(len(some) > 5 for some in frames.values())
+    assert {
+        name: statistics.median(some) for name, some in frames.items() if statistics.median(some) > 50
+    } == {}
+
+
+def frames_of(page: Page, start: tuple[float, float], by: tuple[float, float]) -> list[float]:
+    """Milliseconds of each frame while something is dragged."""
+    x, y = start
+    page.mouse.move(x - 9, y - 9)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.evaluate("() => { window.frames_ms.length = 0; }")
+    for step in range(1, 31):
+        page.mouse.move(x + by[0] * step / 30, y + by[1] * step / 30)
+        page.wait_for_timeout(10)
+    found: list[float] = page.evaluate("window.frames_ms.slice()")
+    page.mouse.up()
+    settled(page)
+    return found

@@ -41,7 +41,7 @@ async function start(root) {
   const tools = new Tools(state, map, actions, (feature) => splitDialog(state, api, map, actions, feature));
   const badges = [];
   const findings = new Findings(state, api, map, (...about) => badges.forEach((badge) => badge(...about)));
-  const history = new History(state, api, map);
+  const history = new History(state, api, map, () => tools.pickPlace("hintComment"));
   const report = new Report(state, api, map);
   const openPublish = () => publishDialog(state, api, findings, actions);
   const openRebase = () => rebaseDialog(state, api, map);

@@ -37,6 +37,7 @@ const REASONS = [
   [/^the cell still holds land.*/, "网格还有土地：请先合并、划转或划出"],
   [/^the plan has no (\S+) (\S+); .*/, "方案中已没有 $2，可能已被合并或撤销"],
   [/^a (\S+) belongs to a (\S+), not to a (\S+)$/, "上级的层级不对"],
+  [/^(\S+) (\S+) was changed meanwhile$/, "$2 在此期间已被修改"],
   [/^it is so already$/, "没有变化"],
   [/^there is nothing to undo$/, "没有可以撤销的修改"],
   [/^there is nothing to redo$/, "没有可以重做的修改"],

@@ -160,6 +160,8 @@ export const WORDS = {
   undone: ["已撤销", "undone"],
   comments: ["留言", "Comments"],
   commentHere: ["写给同事…", "Write to the others…"],
+  markPlace: ["标位置", "Mark place"],
+  hintComment: ["点击留言所说的位置", "Click the place that the comment is about"],
   send: ["发送", "Send"],
   touched: ["改动处", "Touched"],
   all: ["全部", "All"],
