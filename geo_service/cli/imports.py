@@ -115,6 +115,9 @@ def roads(
     file: File,
     name: Annotated[str | None, typer.Option(help="Name of the network (default: the file's).")] = None,
     commit: Annotated[bool, typer.Option(help="Put the network in use, or only read it.")] = True,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Put it in use even if no street lies within 50 km of any cell.")
+    ] = False,
     as_json: common.Json = False,
 ) -> None:
     """Import the streets of an OpenStreetMap extract and compute travel times on them from now on.
@@ -124,7 +127,14 @@ def roads(
     with common.progress(f"reading {file.name}") as say, common.open_database() as database:
         network = name or file.name.removesuffix(".osm.pbf")
         report = importing.import_roads(
-            database, Tilings(database), file, name=network, who=WHO, commit=commit, say=say
+            database,
+            Tilings(database),
+            file,
+            name=network,
+            who=WHO,
+            commit=commit,
+            anyway=anyway,
+            say=say,
         )
     _show(report, as_json=as_json)
 

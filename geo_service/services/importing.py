@@ -26,7 +26,7 @@ from geo_service.services.drafting import BoundaryImport, Draft, draft_import
 from geo_service.services.intake import take_in
 from geo_service.services.publishing import Published, publish, refuse_errors
 from geo_service.services.tiling import Tiling, Tilings, in_force_at
-from geo_service.services.whereabouts import about_incidents, about_streets
+from geo_service.services.whereabouts import about_incidents, about_streets, refuse_far_streets
 from geo_service.store import audit, boundaries, ground, incidents, outbox, roads, staffing
 from geo_service.store.database import Connection, Database
 
@@ -162,6 +162,7 @@ def import_roads(
     name: str,
     who: str,
     commit: bool = True,
+    anyway: bool = False,
     say: Say = silent,
 ) -> ImportReport:
     """Read an OSM PBF and put its network in use; says so if none of it lies where the boundaries are.
@@ -169,7 +170,8 @@ def import_roads(
     Raises
     ------
     NotFoundError, InvalidInputError
-        No such file; it cannot be read, or holds no streets.
+        No such file; it cannot be read, or holds no streets. With ``commit`` and not ``anyway``: none of
+        its streets lies near the cells.
     """
     if not file.is_file():
         raise no_file(file)
@@ -183,6 +185,9 @@ def import_roads(
         raise InvalidInputError(
             f"{file.name} holds no streets", [Fault("FILE", "give an extract with highways")]
         )
+    in_force = in_force_at(tilings.spans(), None)
+    if commit and in_force and not anyway:
+        refuse_far_streets(network.node_lonlat_deg, tilings.load(in_force))
     if commit:
         say("storing", None)
         drawn = pd.DataFrame(

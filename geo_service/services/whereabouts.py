@@ -6,6 +6,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from geo_service.errors import Fault, InvalidInputError
 from geo_service.geometry.crs import BD09, GCJ02, from_wgs84, to_wgs84
 from geo_service.geometry.measure import distance_m
 from geo_service.services.tiling import Tiling
@@ -14,6 +15,9 @@ Floats = NDArray[np.float64]
 
 #: Where more than this share of the points lies in no cell, something may be wrong with all of them.
 SUSPICIOUS_SHARE = 0.5
+
+#: Streets that all lie farther than this from the cells are of another place.
+FARTHEST_STREETS_M = 50_000.0
 
 _READINGS: dict[str, Callable[[Floats], Floats]] = {
     "with lon and lat swapped": lambda lonlat_deg: lonlat_deg[:, ::-1].copy(),
@@ -30,6 +34,31 @@ def about_streets(nodes_lonlat_deg: Floats, tiling: Tiling) -> str | None:
         return None
     apart = _how_far(nodes_lonlat_deg, tiling)
     return f"no street lies in any cell{apart}: is this an extract of another place?"
+
+
+def refuse_far_streets(nodes_lonlat_deg: Floats, tiling: Tiling) -> None:
+    """Refuse a road network of which no street lies near the cells.
+
+    Near is within :data:`FARTHEST_STREETS_M` of the frame (west, south, east, north) of all cells.
+
+    Raises
+    ------
+    InvalidInputError
+        None does; the place of the fault is the street that is nearest.
+    """
+    west, south, east, north = _frame(tiling)
+    on_frame = np.clip(nodes_lonlat_deg, [west, south], [east, north])
+    apart_m = distance_m(nodes_lonlat_deg, on_frame)
+    nearest = int(np.argmin(apart_m))
+    if apart_m[nearest] <= FARTHEST_STREETS_M:
+        return
+    lon, lat = nodes_lonlat_deg[nearest]
+    fault = Fault("anyway", "give an extract of this place, or say anyway", place=(float(lon), float(lat)))
+    raise InvalidInputError(
+        f"no street lies within {FARTHEST_STREETS_M / 1000:.0f} km of any cell: "
+        f"the nearest is about {apart_m[nearest] / 1000:,.0f} km away",
+        [fault],
+    )
 
 
 def about_incidents(lonlat_deg: Floats, tiling: Tiling) -> str | None:
@@ -59,9 +88,14 @@ def _count_in_cells(lonlat_deg: Floats, tiling: Tiling) -> int:
     return int(np.count_nonzero(cell >= 0))
 
 
+def _frame(tiling: Tiling) -> Floats:
+    """Return west, south, east and north of all cells."""
+    return np.asarray(shapely.total_bounds(tiling.cells["geom"].to_numpy()[tiling.leaves]))
+
+
 def _how_far(lonlat_deg: Floats, tiling: Tiling) -> str:
     """Say how far the frames of points and cells are apart, to the kilometre; nothing if they overlap."""
-    cells = shapely.box(*shapely.total_bounds(tiling.cells["geom"].to_numpy()[tiling.leaves]))
+    cells = shapely.box(*_frame(tiling))
     points = shapely.box(*lonlat_deg.min(axis=0), *lonlat_deg.max(axis=0))
     ends = shapely.get_coordinates(shapely.shortest_line(points, cells))
     apart_m = float(distance_m(ends[:1], ends[1:])[0])

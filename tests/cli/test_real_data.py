@@ -203,6 +203,11 @@ def test_porto_from_nothing_to_coverage(
     page = tmp_path / "coverage.html"
     assert geo_service("map", "coverage", "--at", AT, "--out", page).status == 0
     assert 'src="http' not in page.read_text()
+    elsewhere = ("import", "roads", shared_data / "roads" / "harbin.osm.pbf", "--json")
+    refused = geo_service(*elsewhere)
+    assert (refused.status, "no street lies within 50 km of any cell" in refused.err) == (1, True)
+    assert geo_service("coverage", "--at", AT, "--json").json["run_id"] == run["run_id"]  # Porto's still
+    assert geo_service(*elsewhere, "--anyway").json["committed"] is True
 
 
 @pytest.mark.timeout(120)

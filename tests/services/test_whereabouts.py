@@ -7,11 +7,12 @@ import pandas as pd
 import pytest
 import shapely
 
+from geo_service.errors import InvalidInputError
 from geo_service.geometry import lattice
 from geo_service.geometry.crs import BD09, GCJ02, from_wgs84, to_wgs84
 from geo_service.model import Edition
 from geo_service.services.tiling import Tiling
-from geo_service.services.whereabouts import about_incidents, about_streets
+from geo_service.services.whereabouts import about_incidents, about_streets, refuse_far_streets
 from tests.services.places import ORIGIN, SIDE_DEG, grid, streets
 
 RNG = np.random.default_rng(7)
@@ -82,3 +83,15 @@ def test_streets_of_another_continent() -> None:
         "no street lies in any cell, about 2 km away: is this an extract of another place?"
     )
     assert about_streets(np.empty((0, 2)), TOWN) is None
+
+
+@pytest.mark.parametrize(("away_deg", "refused"), [(0.0, False), (0.4, False), (0.5, True), (-120.0, True)])
+def test_streets_are_refused_beyond_50_km_of_the_cells(away_deg: float, refused: bool) -> None:
+    nodes = streets(2, 2).node_lonlat_deg + np.array([0.0, 0.002 + away_deg if abs(away_deg) < 1 else 0.0])
+    nodes = nodes + np.array([away_deg if abs(away_deg) > 1 else 0.0, 0.0])
+    if not refused:
+        refuse_far_streets(nodes, TOWN)
+        return
+    with pytest.raises(InvalidInputError, match="no street lies within 50 km of any cell") as caught:
+        refuse_far_streets(nodes, TOWN)
+    assert caught.value.faults[0].field == "anyway"

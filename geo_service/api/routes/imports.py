@@ -151,13 +151,22 @@ def roads(
     file: Upload,
     name: Annotated[str, Form(min_length=1, max_length=100)],
     commit: Commit = False,
+    anyway: Annotated[
+        bool, Query(description="Put it in use even if no street lies within 50 km of any cell")
+    ] = False,
 ) -> dict[str, Any]:
     """Import the streets of an OpenStreetMap extract (.osm.pbf)."""
     with NamedTemporaryFile(suffix=".osm.pbf") as copy:
         copy.write(_content(file))
         copy.flush()
         report = importing.import_roads(
-            state.database, state.tilings, Path(copy.name), name=name, who=who.name, commit=commit
+            state.database,
+            state.tilings,
+            Path(copy.name),
+            name=name,
+            who=who.name,
+            commit=commit,
+            anyway=anyway,
         )
     return report.as_dict()
 
