@@ -140,12 +140,18 @@ def _bank(pieces: Pieces, own: NDArray[np.intp], low: int, high: int) -> Bank:
     where = f"land of {len(own):,} pieces that a barrier cuts off" if len(own) < len(pieces) else "the land"
     if total < low:
         reason = (
-            f"{where} holds {total:,}, fewer than {low:,}: open a crossing, or divide without a strict band"
+            f"{where} holds {total:,} households, fewer than {low:,}: "
+            "open a crossing, or divide without a strict band"
         )
     elif heaviest > high:
-        reason = f"one piece alone holds {heaviest:,}, more than {high:,}: widen the band, or part the piece"
+        reason = (
+            f"one piece alone holds {heaviest:,} households, more than {high:,}: "
+            "widen the band, or part the piece"
+        )
     elif least > most:
-        reason = f"{where} holds {total:,}, which no count of groups of {low:,} to {high:,} makes up"
+        reason = (
+            f"{where} holds {total:,} households, which no count of groups of {low:,} to {high:,} makes up"
+        )
     lon, lat = pieces.centroid_deg[own].mean(axis=0).tolist()
     return Bank(own.astype(np.int64), total, least, most, (lon, lat), reason)
 
@@ -253,7 +259,7 @@ def _shares(counts: Counts, count: int | None, band: Band, *, strict: bool) -> I
     """Share a count of groups out among the banks, in proportion to weight as nearly as the band allows."""
     if strict and not counts.possible:
         raise InvalidInputError(
-            f"Groups of {band[0]:,} to {band[1]:,} are not possible.", counts.faults[:_MAX_PLACES]
+            f"Groups of {band[0]:,} to {band[1]:,} households are not possible.", counts.faults[:_MAX_PLACES]
         )
     size = np.array([len(bank.pieces) for bank in counts.banks])
     weight = np.array([bank.weight for bank in counts.banks], dtype=np.float64)
@@ -270,7 +276,7 @@ def _shares(counts: Counts, count: int | None, band: Band, *, strict: bool) -> I
     if not low.sum() <= count <= high.sum():
         message = str(Counts(int(low.sum()), int(high.sum()), ()))
         raise InvalidInputError(
-            f"{count} groups of {band[0]:,} to {band[1]:,} are not possible; {message}.",
+            f"{count} groups of {band[0]:,} to {band[1]:,} households are not possible; {message}.",
             [Fault("count", message, value=count)],
         )
     while (step := int(np.sign(count - share.sum()))) != 0:

@@ -15,6 +15,7 @@ from geo_service.roads.reach import demand_time_ms
 from geo_service.roads.snap import Snaps
 from geo_service.roads.travel import travel_time
 from geo_service.services.ground import MAX_ACCESS_M, Ground
+from geo_service.services.plan_drafting import Stop
 from geo_service.services.plan_state import PlanState
 
 MAX_LEADS = 500
@@ -48,27 +49,30 @@ class Assigned:
     households: NDArray[np.float64]
 
 
-def assign(
-    ground: Ground,
-    state: PlanState,
-    cell: CellKey,
-    level: str,
-    leads: Sequence[Lead],
-    *,
-    cap: int,
-    mode: Mode,
-    balanced: bool,
-) -> Assigned:
-    """Give the cells of a level below a cell to leads.
+@dataclass(frozen=True)
+class Goals:
+    """The cells to be given, copied while the plan is held.
 
-    The way is that to the representative point of the cell; a cell counts by its households.
+    Attributes
+    ----------
+    cells : list of (level, code)
+    lonlat_deg : (n, 2) float64
+        Representative points, EPSG:4326.
+    households : (n,) float64
+    """
+
+    cells: list[CellKey]
+    lonlat_deg: NDArray[np.float64]
+    households: NDArray[np.float64]
+
+
+def goals_of(state: PlanState, cell: CellKey, level: str) -> Goals:
+    """Copy the cells of a level below a cell; each counts by its households.
 
     Raises
     ------
     InvalidInputError
-        There are no such cells, more than the leads may have, or nobody gets to some; faults name these.
-    ConflictError
-        No road network has been imported.
+        There are no such cells.
     """
     register = state.redraw.register
     register.require(cell)
@@ -78,15 +82,43 @@ def assign(
         message = f"{cell[1]} has no {level} with land"
         raise InvalidInputError(message, [Fault("level", message, value=level)])
     places = [state.outline(key).representative_point() for key in cells]
-    _, _, graph, snapper = ground.roads(mode)
-    goals = snapper.snap(np.array([(at.x, at.y) for at in places]), MAX_ACCESS_M)
-    starts = snapper.snap(np.array([lead.place for lead in leads], dtype=np.float64), MAX_ACCESS_M)
-    time_ms = np.stack([_times(graph, starts.take([k]), goals) for k in range(len(leads))], axis=1)
-    _refuse_unreached(cells, time_ms)
     households = np.array([state.figures(key)["households"] for key in cells])
+    return Goals(cells, np.array([(at.x, at.y) for at in places]), households)
+
+
+def assign(
+    ground: Ground,
+    goals: Goals,
+    leads: Sequence[Lead],
+    *,
+    cap: int,
+    mode: Mode,
+    balanced: bool,
+    stop: Stop,
+) -> Assigned:
+    """Give cells to leads. The way is that to the representative point of the cell.
+
+    Raises
+    ------
+    InvalidInputError
+        There are more cells than the leads may have, or nobody gets to some; faults name these.
+    ConflictError
+        No road network has been imported.
+    DraftStoppedError
+        Nobody waits any more.
+    """
+    _, _, graph, snapper = ground.roads(mode)
+    ends = snapper.snap(goals.lonlat_deg, MAX_ACCESS_M)
+    starts = snapper.snap(np.array([lead.place for lead in leads], dtype=np.float64), MAX_ACCESS_M)
+    ways = []
+    for k in range(len(leads)):
+        stop.check()
+        ways.append(_times(graph, starts.take([k]), ends))
+    time_ms = np.stack(ways, axis=1)
+    _refuse_unreached(goals.cells, time_ms)
     cost = np.where(time_ms >= UNREACHED, np.inf, time_ms)
-    lead = nearest_leads(cost, cap=cap, weight=households, balanced=balanced)
-    return Assigned(cells, lead, time_ms[np.arange(len(cells)), lead], households)
+    lead = nearest_leads(cost, cap=cap, weight=goals.households, balanced=balanced)
+    return Assigned(goals.cells, lead, time_ms[np.arange(len(goals.cells)), lead], goals.households)
 
 
 def _times(graph: RoadGraph, start: Snaps, goals: Snaps) -> NDArray[np.int64]:

@@ -11,13 +11,14 @@ from geo_service.errors import Fault, InvalidInputError
 from geo_service.geometry import lattice
 from geo_service.geometry.atoms import BARRIER_KINDS, NO_BUILDING, Atoms, make_atoms
 from geo_service.geometry.derive import outlines
-from geo_service.geometry.partition import Alternative, Band, merge_underloaded, split
+from geo_service.geometry.partition import Alternative, Band, merge_underloaded, possible_counts, split
 from geo_service.geometry.pieces import NO_GROUP, Pieces, components
 from geo_service.geometry.segments import directed_edges
 from geo_service.planning.register import CellKey
+from geo_service.services.plan_drafting import Stop
 from geo_service.services.plan_state import PlanState
 from geo_service.store import linework
-from geo_service.store.database import Connection
+from geo_service.store.database import Connection, Database
 
 Geoms = NDArray[np.object_]
 
@@ -36,7 +37,12 @@ class Wish:
     alternatives: int = 3
     keep_lines: float = 0.0
     seed: int = 0
-    strict: bool = True
+    strict: bool | None = None
+
+    @property
+    def is_strict(self) -> bool:
+        """Refuse what cannot be in the band; unless told otherwise only a band that was given is so kept."""
+        return self.band is not None if self.strict is None else self.strict
 
 
 @dataclass(frozen=True)
@@ -51,12 +57,15 @@ class Draft:
         Its figures.
     shapes : (k,) array of shapely Polygon or MultiPolygon
         Outline of each group.
+    warnings : list of dict
+        Land that a barrier cuts off and that cannot be in the band: JSON-able.
     """
 
     verb: str
     arguments: dict[str, Any]
     found: Alternative
     shapes: Geoms
+    warnings: list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -72,95 +81,199 @@ class _Lines:
         ]
 
 
-def by_leaves(connection: Connection, state: PlanState, cell: CellKey, wish: Wish) -> list[Draft]:
+@dataclass(frozen=True)
+class Subject:
+    """What of a plan a division needs: copied while the plan is held, used when it is free again.
+
+    Attributes
+    ----------
+    cell : (level, code)
+    level : str
+        Level of the groups.
+    depth : int
+        How many levels below it the leaves stand; negative where they stand above.
+    keys, parents : list
+        The leaves, and the cell above each.
+    shapes : (n,) array of shapely Polygon
+    households : (n,) int64
+    land : shapely geometry
+        Outline of the cell.
+    """
+
+    cell: CellKey
+    level: str
+    depth: int
+    keys: list[CellKey]
+    parents: list[CellKey | None]
+    shapes: Geoms
+    households: NDArray[np.int64]
+    land: shapely.Geometry
+
+
+@dataclass(frozen=True)
+class Siblings:
+    """Children of a cell that may be merged, copied in the same way."""
+
+    keys: list[CellKey]
+    shapes: Geoms
+    households: list[float]
+    land: shapely.Geometry
+
+
+def subject_of(state: PlanState, cell: CellKey) -> Subject:
+    """Copy what a division of a cell needs.
+
+    Raises
+    ------
+    InvalidInputError
+        There is no such cell, no level below it, or it holds no land.
+    """
+    register, level = state.redraw.register, _level_below(state, cell)
+    leaves = state.redraw.leaves_of(cell)
+    if not leaves:
+        message = f"{cell[1]} holds no land that could be divided into {level}s"
+        raise InvalidInputError(message, [Fault("cell", message, value=" ".join(cell))])
+    keys = [state.redraw.key_of(leaf) for leaf in leaves]
+    return Subject(
+        cell,
+        level,
+        register.depth(keys[0][0]) - register.depth(level),
+        keys,
+        [register.require(key).parent for key in keys],
+        _shapes(state, leaves),
+        np.rint(state.tally.by_leaf("households", state.redraw.space.next_leaf)[leaves]).astype(np.int64),
+        state.outline(cell),
+    )
+
+
+def siblings_of(state: PlanState, parent: CellKey) -> Siblings:
+    """Copy what a merge of the children of a cell needs."""
+    children = [key for key in state.redraw.register.children(parent) if state.redraw.leaves_of(key)]
+    if not children:
+        raise InvalidInputError("there is nothing to merge", [Fault("cell", "it has no children with land")])
+    shapes: Geoms = np.empty(len(children), dtype=object)
+    shapes[:] = [state.outline(key) for key in children]
+    households = [state.figures(key)["households"] for key in children]
+    return Siblings(children, shapes, households, state.outline(parent))
+
+
+def by_leaves(database: Database, subject: Subject, wish: Wish, stop: Stop) -> list[Draft]:
     """Divide a cell into groups of its leaves.
 
     Raises
     ------
     InvalidInputError
         The leaves are not two levels below the cell; or no such division can be: the faults say why.
+    DraftStoppedError
+        Nobody waits any more.
     """
-    level = _level_below(state, cell)
-    leaves = state.redraw.leaves_of(cell)
-    keys = [state.redraw.key_of(leaf) for leaf in leaves]
-    if not leaves or state.redraw.register.depth(keys[0][0]) != state.redraw.register.depth(level) + 1:
-        message = f"{cell[1]} has no cells below its {level}s to divide by; divide it by building"
+    if subject.depth != 1:
+        message = (
+            f"{subject.cell[1]} has no cells below its {subject.level}s to divide by; divide it by building"
+        )
         raise InvalidInputError(message, [Fault("unit", message, value="leaf")])
-    shapes = _shapes(state, leaves)
-    pieces = _pieces(connection, state, leaves, shapes, [_parent(state, key) for key in keys])
+    with database.reading() as connection:
+        lines = _lines(connection, subject.land)
+    pieces = Pieces.from_tiling(
+        subject.shapes,
+        subject.households,
+        current=_numbers(subject.parents),
+        barriers=lines.of(barred=True),
+        lines=lines.of(barred=False),
+        crossings=lines.crossings_deg,
+    )
     out = []
-    for found in _split(pieces, wish):
-        assignment = [[*key, group] for key, group in zip(keys, found.assignment.tolist(), strict=True)]
-        arguments = {"cell": list(cell), "level": level, "assignment": assignment}
-        out.append(Draft("split_into", arguments, found, outlines(shapes, found.assignment, len(found))))
+    for found in _split(pieces, wish, stop):
+        assignment = [
+            [*key, group] for key, group in zip(subject.keys, found.assignment.tolist(), strict=True)
+        ]
+        arguments = {"cell": list(subject.cell), "level": subject.level, "assignment": assignment}
+        shapes = outlines(subject.shapes, found.assignment, len(found))
+        out.append(Draft("split_into", arguments, found, shapes, _cut_off(pieces, found)))
     return out
 
 
-def by_buildings(connection: Connection, state: PlanState, cell: CellKey, wish: Wish) -> list[Draft]:
+def by_buildings(database: Database, subject: Subject, wish: Wish, stop: Stop) -> list[Draft]:
     """Divide a cell along streets and water between its buildings, none of which is cut.
 
     Raises
     ------
     InvalidInputError
         No such division can be: the faults say why, and which can.
+    DraftStoppedError
+        Nobody waits any more.
     """
-    level = _level_below(state, cell)
-    leaves = state.redraw.leaves_of(cell)
-    keys = [state.redraw.key_of(leaf) for leaf in leaves]
-    if (
-        not leaves
-        or not 0 <= state.redraw.register.depth(keys[0][0]) - state.redraw.register.depth(level) <= 1
-    ):
+    cell, level, keys, shapes = subject.cell, subject.level, subject.keys, subject.shapes
+    if subject.depth not in (0, 1):
         message = f"{cell[1]} holds no land that could be divided into {level}s"
         raise InvalidInputError(message, [Fault("cell", message, value=" ".join(cell))])
-    shapes, land = _shapes(state, leaves), state.outline(cell)
-    lines = _lines(connection, land)
-    footprints, households = linework.buildings(connection, _box(land))
-    kept = keys[0][0] != level
+    with database.reading() as connection:
+        lines = _lines(connection, subject.land)
+        footprints, households = linework.buildings(connection, _box(subject.land))
+    stop.check()
+    kept = subject.depth == 1
     known = {**lines.by_kind, "leaf": _inner_borders(shapes)} if kept else lines.by_kind
-    atoms = make_atoms(land, _footprints(footprints), known, crossings=lines.crossings_deg)
+    atoms = make_atoms(subject.land, _footprints(footprints), known, crossings=lines.crossings_deg)
+    stop.check()
     home = _home(atoms, shapes)
-    today = [keys[leaf] if not kept else _parent(state, keys[leaf]) for leaf in home.tolist()]
+    today = [subject.parents[leaf] if kept else keys[leaf] for leaf in home.tolist()]
     pieces = atoms.weighed(households, current=_numbers(today))
     out = []
-    for found in _split(pieces, wish):
+    for found in _split(pieces, wish, stop):
+        stop.check()
         part = _parts(atoms, pieces, found, home) if kept else found.assignment
         arguments = {"cell": list(cell), "level": level, "pieces": _listed(atoms, found, home, part, keys)}
         groups = outlines(atoms.geoms, found.assignment, len(found))
-        out.append(Draft("divide_into", arguments, found, groups))
+        out.append(Draft("divide_into", arguments, found, groups, _cut_off(pieces, found)))
     return out
 
 
 def merge_small(
-    connection: Connection, state: PlanState, parent: CellKey, band: Band
+    database: Database, siblings: Siblings, band: Band, stop: Stop
 ) -> tuple[list[dict[str, Any]], Alternative]:
     """Propose merges of the children of a cell until as few as can be are below a band of households."""
-    register = state.redraw.register
-    children = [key for key in register.children(parent) if state.redraw.leaves_of(key)]
-    if not children:
-        raise InvalidInputError("there is nothing to merge", [Fault("cell", "it has no children with land")])
-    shapes = np.array([state.outline(key) for key in children], dtype=object)
-    weight = [round(state.figures(key)["households"]) for key in children]
-    lines = _lines(connection, state.outline(parent))
+    children = siblings.keys
+    with database.reading() as connection:
+        lines = _lines(connection, siblings.land)
     pieces = Pieces.from_tiling(
-        shapes,
-        weight,
+        siblings.shapes,
+        [round(count) for count in siblings.households],
         barriers=lines.of(barred=True),
         crossings=lines.crossings_deg,
         current=range(len(children)),
     )
+    stop.check()
     found = merge_underloaded(pieces, band)
     out = []
     for group in range(len(found)):
-        members = [children[k] for k in np.flatnonzero(found.assignment == group)]
+        members = np.flatnonzero(found.assignment == group).tolist()
         if len(members) > 1:
-            into = max(members, key=lambda key: (state.figures(key)["households"], key))
-            gone = [list(key) for key in members if key != into]
-            out.append({"verb": "merge", "arguments": {"cells": gone, "into": list(into)}})
+            into = max(members, key=lambda k: (siblings.households[k], children[k]))
+            gone = [list(children[k]) for k in members if k != into]
+            out.append({"verb": "merge", "arguments": {"cells": gone, "into": list(children[into])}})
     return out, found
 
 
-def _split(pieces: Pieces, wish: Wish) -> list[Alternative]:
+def _cut_off(pieces: Pieces, found: Alternative) -> list[dict[str, Any]]:
+    """Tell of the land across a barrier that cannot be in the band, whatever is done."""
+    counts = possible_counts(pieces, found.band)
+    low, high = found.band
+    return [
+        {
+            "message": bank.reason,
+            "message_zh": f"此处与其余部分不相通的土地共 {bank.weight} 户，无法分成每组 {low}–{high} 户",
+            "households": bank.weight,
+            "unit": "households",
+            "pieces": len(bank.pieces),
+            "groups": sorted(set(found.assignment[bank.pieces].tolist())),
+            "place": [round(value, 7) for value in bank.place],
+        }
+        for bank in counts.banks
+        if bank.reason
+    ]
+
+
+def _split(pieces: Pieces, wish: Wish, stop: Stop) -> list[Alternative]:
     return split(
         pieces,
         count=wish.count,
@@ -168,7 +281,8 @@ def _split(pieces: Pieces, wish: Wish) -> list[Alternative]:
         seed=wish.seed,
         alternatives=wish.alternatives,
         keep_lines=wish.keep_lines,
-        strict=wish.strict,
+        strict=wish.is_strict,
+        progress=stop.check,
     )
 
 
@@ -181,10 +295,6 @@ def _level_below(state: PlanState, cell: CellKey) -> str:
     return register.levels[depth]
 
 
-def _parent(state: PlanState, key: CellKey) -> CellKey | None:
-    return state.redraw.register.require(key).parent
-
-
 def _numbers(groups: list[CellKey | None]) -> NDArray[np.int32]:
     order = {key: k for k, key in enumerate(dict.fromkeys(groups))}
     return np.array([NO_GROUP if key is None else order[key] for key in groups], dtype=np.int32)
@@ -194,25 +304,6 @@ def _shapes(state: PlanState, leaves: list[int]) -> Geoms:
     out: Geoms = np.empty(len(leaves), dtype=object)
     out[:] = [state.redraw.space.polygon(leaf) for leaf in leaves]
     return out
-
-
-def _pieces(
-    connection: Connection,
-    state: PlanState,
-    leaves: list[int],
-    shapes: Geoms,
-    today: list[CellKey | None],
-) -> Pieces:
-    lines = _lines(connection, shapely.box(*shapely.total_bounds(shapes)))
-    households = state.tally.by_leaf("households", state.redraw.space.next_leaf)[leaves]
-    return Pieces.from_tiling(
-        shapes,
-        np.rint(households).astype(np.int64),
-        current=_numbers(today),
-        barriers=lines.of(barred=True),
-        lines=lines.of(barred=False),
-        crossings=lines.crossings_deg,
-    )
 
 
 def _box(land: shapely.Geometry) -> linework.Box:

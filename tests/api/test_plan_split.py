@@ -1,7 +1,9 @@
 """Draw for me through the API, on the demo town: drafts, and what carrying them out makes."""
 
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,8 @@ from starlette.testclient import TestClient
 from geo_service.api.app import create_app
 from geo_service.demo.county import DemoCounty
 from geo_service.model import Role
-from geo_service.services import identity
+from geo_service.services import identity, plan_split, planning
+from geo_service.services.plan_drafting import DraftStoppedError, Stop
 from geo_service.settings import Settings
 
 BASE = "http://127.0.0.1:8000"
@@ -131,6 +134,106 @@ def test_an_impossible_count_is_refused_with_the_possible_ones(planner: TestClie
     assert answer.status_code == 422
     text = answer.text
     assert "possible" in text
+
+
+def test_land_across_a_barrier_does_not_stand_in_the_way_of_a_count(planner: TestClient, url: str) -> None:
+    """Refused when asked to be strict; else divided as nearly as can be, and the land is named."""
+    refusals = 0
+    for code in sorted(cells(planner, url, "community")):
+        body = {"cell": ["community", code], "count": 9, "unit": "building", "alternatives": 1}
+        strict = split(planner, url, **body, strict=True)
+        if strict.status_code != 422 or "cuts off" not in strict.text:
+            continue
+        refusals += 1
+        assert "households, fewer than" in strict.text
+        answer = split(planner, url, **body)
+        assert answer.status_code == 200, answer.text
+        (best,) = answer.json()["alternatives"]
+        assert len(best["groups"]) == 9
+        assert not best["in_band"]
+        for warning in best["warnings"]:
+            assert warning["unit"] == "households"
+            assert len(warning["place"]) == 2
+            inside = sum(best["groups"][k]["households"] for k in warning["groups"])
+            assert inside == warning["households"]
+        assert best["warnings"]
+        break
+    if not refusals:
+        pytest.skip("no community of this town has land across a barrier that is too small")
+
+
+def test_the_plan_is_free_while_a_draft_is_computed(
+    planner: TestClient, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Edits go on; a second draft of the same plan, and a third in all, are refused with words."""
+    code, _ = largest(planner, url)
+    other, third = (
+        f"/v1/plans/{planner.post('/v1/plans', json={'name': name}).json()['id']}" for name in ("二", "三")
+    )
+    begun, go_on = threading.Semaphore(0), threading.Event()
+    compute = plan_split.split
+
+    def slow(*args: Any, **options: Any) -> Any:
+        begun.release()
+        assert go_on.wait(30)
+        return compute(*args, **options)
+
+    monkeypatch.setattr(plan_split, "split", slow)
+    wish = {"cell": ["community", code], "count": 2, "alternatives": 1}
+    with ThreadPoolExecutor(2) as pool:
+        first, second = (pool.submit(split, planner, one, **wish) for one in (url, other))
+        try:
+            assert begun.acquire(timeout=30)
+            assert begun.acquire(timeout=30)
+            grid = grids_of(planner, url, code)[0]["properties"]["code"]
+            rename = {
+                "revision": 0,
+                "verb": "rename",
+                "arguments": {"cell": ["grid", grid], "name": "新名"},
+            }
+            began = time.perf_counter()
+            assert planner.post(f"{url}/changes", json=rename).status_code == 200
+            assert time.perf_counter() - began < 5
+            again, more = split(planner, url, **wish), split(planner, third, **wish)
+        finally:
+            go_on.set()
+        assert (first.result().status_code, second.result().status_code) == (200, 200)
+    assert (again.status_code, more.status_code) == (409, 503)
+    assert "being computed" in again.text
+    assert "being computed" in more.text
+    assert split(planner, third, **wish).status_code == 200
+
+
+def test_a_draft_stops_when_nobody_waits(planner: TestClient, url: str) -> None:
+    code, _ = largest(planner, url)
+    parts = planner.app.state.parts  # type: ignore[attr-defined]
+    with planning.viewing(parts.plans, int(url.rsplit("/", 1)[1])) as (_row, plan, _connection):
+        subject = plan_split.subject_of(plan, ("community", code))
+    stop = Stop()
+    stop.ask()
+    for draft in (plan_split.by_leaves, plan_split.by_buildings):
+        with pytest.raises(DraftStoppedError):
+            draft(parts.database, subject, plan_split.Wish(count=2), stop)
+
+
+def test_a_cell_from_elsewhere_does_not_lend_its_code(planner: TestClient, url: str) -> None:
+    """After a merge a grid keeps the code of the retired community; its pieces are numbered anew."""
+    grids = cells(planner, url, "grid")
+    communities = cells(planner, url, "community")
+    into, gone = sorted(communities)[:2]
+    merge = {"cells": [["community", gone]], "into": ["community", into]}
+    made = planner.post(f"{url}/changes", json={"revision": 0, "verb": "merge", "arguments": merge})
+    if made.status_code != 200:
+        pytest.skip("the first two communities of this town are not neighbours")
+    adopted = next(code for code, one in sorted(grids.items()) if one["properties"]["parent_code"] == gone)
+    west, south, east, north = shapely.geometry.shape(grids[adopted]["geometry"]).bounds
+    middle = (west + east) / 2
+    line = [[middle, south - 0.001], [middle + 0.0001, north + 0.001]]
+    cut = {"revision": 1, "verb": "cut", "arguments": {"cell": ["grid", adopted], "line": line}}
+    assert planner.post(f"{url}/changes", json=cut).status_code == 200
+    (new,) = set(cells(planner, url, "grid")) - set(grids)
+    assert new.startswith(into)
+    assert cells(planner, url, "grid")[new]["properties"]["name"].endswith("-2")
 
 
 def test_small_cells_are_merged_as_proposed(planner: TestClient, url: str) -> None:

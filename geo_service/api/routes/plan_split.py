@@ -1,19 +1,27 @@
 """Draw for me: divisions of a cell, merges of small ones, cells for leads; nothing is changed by asking."""
 
+import asyncio
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from fastapi import Response
+from fastapi import Request, Response
 from pydantic import Field
+from starlette.concurrency import run_in_threadpool
 
 from geo_service.api.plan_json import geometry_objects
 from geo_service.api.routes.plan_review import CellRef
 from geo_service.api.routes.plans import JSON_ANSWER, Body, PlanId, Planner, json_answer
 from geo_service.api.routing import Router
-from geo_service.api.state import State
+from geo_service.api.state import AppState, State
 from geo_service.model import Mode
 from geo_service.services import plan_leads, plan_split, planning
+from geo_service.services.plan_drafting import DraftDesks, DraftStoppedError, Stop
 
 router = Router(prefix="/v1", tags=["plans"])
+
+_DESKS = DraftDesks()  # of this process
+_LOOK_S = 0.5  # how often it is looked whether the client still waits
+_CLIENT_GONE = 499  # nobody reads it; it is what the log shows
 
 Households = Annotated[int, Field(ge=0, le=10_000_000)]
 
@@ -34,7 +42,11 @@ class Split(Body):
         0.0, ge=0, le=1, description="0 draws afresh, 1 keeps today's lines where it can"
     )
     seed: int = Field(0, ge=0, le=2**31 - 1)
-    strict: bool = Field(True, description="Refuse what cannot be in the band; else come as near as can be")
+    strict: bool | None = Field(
+        None,
+        description="Refuse what cannot be in the band; else come as near as can be, with warnings. "
+        "Default: as soon as a band is given",
+    )
 
 
 class Merge(Body):
@@ -63,14 +75,43 @@ class Leads(Body):
 
 
 @router.post("/plans/{plan_id}/split", responses=JSON_ANSWER, response_class=Response)
-def split(state: State, _: Planner, plan_id: PlanId, body: Split) -> Response:
+async def split(request: Request, state: State, _: Planner, plan_id: PlanId, body: Split) -> Response:
     """Draft divisions of a cell, the best first; each has the change (verb, arguments) that makes it so."""
     wish = plan_split.Wish(body.count, body.band, body.alternatives, body.keep_lines, body.seed, body.strict)
     draft = plan_split.by_leaves if body.unit == "leaf" else plan_split.by_buildings
-    with planning.viewing(state.plans, plan_id) as (row, plan, connection):
-        drafts = draft(connection, plan, body.cell, wish)
-    answer = {"revision": row.revision, "alternatives": [_alternative(one) for one in drafts]}
-    return json_answer(answer, row.revision)
+
+    def work(stop: Stop) -> Response:
+        with planning.viewing(state.plans, plan_id) as (row, plan, _connection):
+            subject = plan_split.subject_of(plan, body.cell)
+        drafts = draft(state.database, subject, wish, stop)
+        answer = {"revision": row.revision, "alternatives": [_alternative(one) for one in drafts]}
+        return json_answer(answer, row.revision)
+
+    return await _drafted(request, state, plan_id, work)
+
+
+async def _drafted(
+    request: Request, state: AppState, plan_id: int, work: Callable[[Stop], Response]
+) -> Response:
+    """Compute in a thread, few at once and without holding the plan; stop when the client has gone."""
+    stop = Stop()
+
+    def seated() -> Response:
+        with _DESKS.sit((id(state.plans), plan_id)):
+            return work(stop)
+
+    task = asyncio.ensure_future(run_in_threadpool(seated))
+    try:
+        while not task.done():
+            await asyncio.wait([task], timeout=_LOOK_S)
+            if not task.done() and await request.is_disconnected():
+                stop.ask()
+                break
+        return await task
+    except DraftStoppedError:
+        return Response(status_code=_CLIENT_GONE)
+    finally:
+        stop.ask()
 
 
 def _alternative(draft: plan_split.Draft) -> dict[str, Any]:
@@ -95,42 +136,49 @@ def _alternative(draft: plan_split.Draft) -> dict[str, Any]:
         "compactness_mean": round(found.compactness_mean, 4),
         "changed_share": round(found.changed_share, 4),
         "along_line_share": round(found.along_line_share, 4),
+        "warnings": draft.warnings,
     }
 
 
 @router.post("/plans/{plan_id}/suggest/merge", responses=JSON_ANSWER, response_class=Response)
-def suggest_merge(state: State, _: Planner, plan_id: PlanId, body: Merge) -> Response:
+async def suggest_merge(request: Request, state: State, _: Planner, plan_id: PlanId, body: Merge) -> Response:
     """Propose merges of neighbouring children of a cell until as few as can be are below the band."""
-    with planning.viewing(state.plans, plan_id) as (row, plan, connection):
-        changes, found = plan_split.merge_small(connection, plan, body.cell, body.band)
-    answer = {
-        "revision": row.revision,
-        "changes": changes,
-        "groups": [int(weight) for weight in found.weights],
-        "below": int((found.weights < body.band[0]).sum()),
-    }
-    return json_answer(answer, row.revision)
+
+    def work(stop: Stop) -> Response:
+        with planning.viewing(state.plans, plan_id) as (row, plan, _connection):
+            siblings = plan_split.siblings_of(plan, body.cell)
+        changes, found = plan_split.merge_small(state.database, siblings, body.band, stop)
+        answer = {
+            "revision": row.revision,
+            "changes": changes,
+            "groups": [int(weight) for weight in found.weights],
+            "below": int((found.weights < body.band[0]).sum()),
+        }
+        return json_answer(answer, row.revision)
+
+    return await _drafted(request, state, plan_id, work)
 
 
 @router.post("/plans/{plan_id}/suggest/leads", responses=JSON_ANSWER, response_class=Response)
-def suggest_leads(state: State, _: Planner, plan_id: PlanId, body: Leads) -> Response:
+async def suggest_leads(request: Request, state: State, _: Planner, plan_id: PlanId, body: Leads) -> Response:
     """Give each cell to the lead who is there soonest, so many to each and no more."""
     leads = [plan_leads.Lead(lead.name, lead.place) for lead in body.leads]
-    with planning.viewing(state.plans, plan_id) as (row, plan, _connection):
+
+    def work(stop: Stop) -> Response:
+        with planning.viewing(state.plans, plan_id) as (row, plan, _connection):
+            goals = plan_leads.goals_of(plan, body.cell, body.level)
         found = plan_leads.assign(
-            state.ground,
-            plan,
-            body.cell,
-            body.level,
-            leads,
-            cap=body.cap,
-            mode=body.mode,
-            balanced=body.balanced,
+            state.ground, goals, leads, cap=body.cap, mode=body.mode, balanced=body.balanced, stop=stop
         )
-    assigned = [
+        return json_answer({"revision": row.revision, "assigned": _assigned(found, leads)}, row.revision)
+
+    return await _drafted(request, state, plan_id, work)
+
+
+def _assigned(found: plan_leads.Assigned, leads: list[plan_leads.Lead]) -> list[dict[str, Any]]:
+    return [
         {"cell": list(cell), "lead": leads[lead].name, "minutes": round(ms / 60_000, 2), "households": count}
         for cell, lead, ms, count in zip(
             found.cells, found.lead.tolist(), found.time_ms.tolist(), found.households.tolist(), strict=True
         )
     ]
-    return json_answer({"revision": row.revision, "assigned": assigned}, row.revision)
