@@ -4,6 +4,7 @@ A cell above the leaves is divided by saying which of its leaves belong to which
 have leaves on both sides are divided in the same way; those on one side only are handed over whole.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -16,6 +17,8 @@ from geo_service.geometry.rings import Edge
 from geo_service.planning.redraw import Step
 from geo_service.planning.register import CellKey, CellRecord
 
+_NUMBERED = re.compile(r"(.+)-[1-9][0-9]*")
+
 
 def name_pieces(step: Step, found: Cut, code: str | None, name: str | None) -> None:
     """Enter the new pieces of leaves that were cut into the register, beside the leaf they came from."""
@@ -23,8 +26,24 @@ def name_pieces(step: Step, found: Cut, code: str | None, name: str | None) -> N
         old = step.register.require(step.redraw.key_of(leaf))
         for k, piece in enumerate(_by_place(step, pieces[1:])):
             own = code if k == 0 else None
-            record = step.new_cell(old.level, old.parent, code=own, name=name or old.name, like=old)
+            own_name = name if name and k == 0 else fresh_name(step, old.level, old.parent, name or old.name)
+            record = step.new_cell(old.level, old.parent, code=own, name=own_name, like=old)
             step.name_leaf(piece, record.key)
+
+
+def fresh_name(step: Step, level: str, parent: CellKey | None, name: str) -> str:
+    """Return a name for a piece of a cell that no sibling has: that of the cell with -2, -3 and so on.
+
+    A piece of a piece is numbered on: what is cut out of 溪坞8号微网格-2 becomes 溪坞8号微网格-3.
+    """
+    siblings = step.register.children(parent) if parent else [record.key for record in step.register]
+    taken = {step.register.require(key).name for key in siblings if key[0] == level}
+    numbered = _NUMBERED.fullmatch(name)
+    stem = numbered[1] if numbered and numbered[1] in taken else name
+    number = 2
+    while f"{stem}-{number}" in taken:
+        number += 1
+    return f"{stem}-{number}"
 
 
 def divide_along(
@@ -80,8 +99,9 @@ def regroup(step: Step, record: CellRecord, level: str, assignment: Mapping[Cell
     model = step.register.require(next(iter(owner.values())))
     new = sorted(set(assignment.values()) - set(owner))
     members = {g: [leaves[key] for key in sorted(leaves) if assignment[key] == g] for g in new}
-    for k, group in enumerate(sorted(new, key=lambda g: _place(step, members[g]))):
-        fresh = step.new_cell(level, record.key, code=None, name=f"{model.name}-{k + 2}", like=model)
+    for group in sorted(new, key=lambda g: _place(step, members[g])):
+        own_name = fresh_name(step, level, record.key, model.name)
+        fresh = step.new_cell(level, record.key, code=None, name=own_name, like=model)
         owner[group] = fresh.key
     for key in sorted(leaves):
         step.register.put(replace(step.register.require(key), parent=owner[assignment[key]]))
@@ -108,7 +128,8 @@ def _divide(
     cells = {kept: record}
     for k in sorted(set(side.values()) - {kept}):
         parent = above[k].key if above else record.parent
-        own_name = name or f"{record.name}-{len(cells) + 1}"
+        own_name = name if name and len(cells) == 1 else None
+        own_name = own_name or fresh_name(step, record.level, parent, name or record.name)
         cells[k] = step.new_cell(record.level, parent, code=code, name=own_name, like=record)
         code = None
     for child in step.register.children(record.key):

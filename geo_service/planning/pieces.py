@@ -86,7 +86,8 @@ def _retile(step: Step, leaves: list[int], pieces: list[Piece]) -> list[CellKey]
 
 def _enter(step: Step, leaf: int, piece: Piece, model: CellRecord) -> CellKey:
     old = step.register.require(piece.of) if piece.of is not None else model
-    record = step.new_cell(old.level, old.parent, code=None, name=old.name, like=old)
+    own_name = dividing.fresh_name(step, old.level, old.parent, old.name)
+    record = step.new_cell(old.level, old.parent, code=None, name=own_name, like=old)
     step.name_leaf(leaf, record.key)
     return record.key
 

@@ -1,7 +1,7 @@
 """Plans in memory: the redraw of each with its figures, brought up to the database before each use."""
 
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -32,6 +32,8 @@ BASES_KEPT = 3
 STATES_KEPT = 12
 #: How long one waits for others who work on the same plan.
 PATIENCE_S = 20.0
+#: How many wait for one plan in a process; who comes then is asked to come again.
+CROWD = 8
 YEAR = timedelta(days=365)
 
 
@@ -73,12 +75,30 @@ class PlanState:
         self.scene_mark: Any = None
 
     def _issue(self, level: str, parent: CellKey | None, count: int, taken: Collection[str]) -> list[str]:
-        register = self.redraw.register
-        siblings = (
-            [code for at, code in register.children(parent) if at == level] if parent else sorted(taken)
-        )
+        """Issue codes that begin with the parent's where codes do so; else go on from the siblings'.
+
+        A cell may have come from another parent with its code; new ones are not numbered after it.
+        """
         used = self.taken.get(level, set()).union(taken)
-        return issue_like(siblings, used, count, parent_code=parent[1] if parent else "")
+        if parent is None:
+            return issue_like(sorted(taken), used, count)
+        siblings = [code for at, code in self.redraw.register.children(parent) if at == level]
+        own = [code for code in siblings if code.startswith(parent[1])]
+        width = self._nested_digits.get(level, 0)
+        if own or width:
+            return issue_like(own, used, count, parent_code=parent[1], width=width or 3)
+        return issue_like(siblings, used, count, parent_code=parent[1])
+
+    @cached_property
+    def _nested_digits(self) -> dict[str, int]:
+        """Digits that codes add to their parents', for the levels on which most codes of the edition do."""
+        seen: dict[str, Counter[int]] = {}
+        for record in self.base_records.values():
+            if record.parent is not None:
+                rest = record.code.removeprefix(record.parent[1])
+                nests = rest.isdigit() and len(rest) < len(record.code)
+                seen.setdefault(record.level, Counter())[len(rest) if nests else 0] += 1
+        return {level: counts.most_common(1)[0][0] for level, counts in seen.items()}
 
     def catch_up(self, connection: Connection, plan_id: int) -> None:
         """Undo and replay until the redraw holds just the changes that the database says are in effect."""
@@ -268,7 +288,7 @@ class Plans:
             Others have been at work on it for longer than :data:`PATIENCE_S`.
         """
         held = self._of(plan_id)
-        if not held.lock.acquire(timeout=PATIENCE_S):
+        if not held.take():
             raise UnavailableError(f"plan {plan_id} is being worked on or published; try again in a while")
         try:
             yield held
@@ -340,11 +360,27 @@ class Held:
     def __init__(self, store: Plans, plan_id: int) -> None:
         self.lock = threading.RLock()
         self.is_warmed = False
+        self._waiting = 0
         self._store = store
         self._plan_id = plan_id
         self._state: PlanState | None = None
         self._mark: Any = None
         self._codes_mark: Any = None
+
+    def take(self) -> bool:
+        """Wait until nobody else works on the plan; not for long, and not in a crowd.
+
+        Who waits keeps one of the threads in which everything else is answered as well.
+        """
+        if self.lock.acquire(blocking=False):
+            return True
+        if self._waiting >= CROWD:
+            return False
+        self._waiting += 1
+        try:
+            return self.lock.acquire(timeout=PATIENCE_S)
+        finally:
+            self._waiting -= 1
 
     def is_busy(self) -> bool:
         """Say whether a thread works on it."""
@@ -395,8 +431,9 @@ def _sums_of_cells(base: Tiling, tally: Tally) -> dict[str, NDArray[np.float64]]
 
 def _layers(connection: Connection) -> list[PointLayer]:
     demand = ground.demand(connection)
-    now = boundaries.moment(connection)
-    incidents_deg = plan_ground.incident_points(connection, now - YEAR, now)
+    # up to the last midnight, so that all processes count the same
+    until = boundaries.moment(connection).replace(hour=0, minute=0, second=0, microsecond=0)
+    incidents_deg = plan_ground.incident_points(connection, until - YEAR, until)
     return [
         PointLayer(
             demand[["lon", "lat"]].to_numpy(dtype=np.float64),

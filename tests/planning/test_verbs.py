@@ -174,6 +174,20 @@ def test_cells_without_land_come_and_go():
     refused(redraw, "is no more", "create", level="grid", parent=["community", "Z"])
 
 
+def test_pieces_get_names_that_no_sibling_has():
+    redraw = made()
+    for x in (5_000, 2_500):
+        do(redraw, "cut", cell=leaf("A1a"), line=line((x, -100), (x, 11_000)))
+    known = {"A1a", "A1b", "A1c", "A1d"}
+    names = [redraw.register.require(key).name for key in redraw.register.children(("grid", "A1"))]
+    assert set(names) == known | {"A1a-2", "A1a-3"}
+    assert len(names) == 6
+    piece = next(key for key in redraw.register.children(("grid", "A1")) if key[1] not in known)
+    do(redraw, "cut", cell=list(piece), line=line((-9, 5_000), (11_000, 5_001)))
+    names = {redraw.register.require(key).name for key in redraw.register.children(("grid", "A1"))}
+    assert names == known | {"A1a-2", "A1a-3", "A1a-4"}
+
+
 def test_names_kinds_and_attributes():
     redraw = made()
     do(redraw, "rename", cell=leaf("A1a"), name="  Well lane ")
