@@ -141,12 +141,21 @@ def _sound(line: Line) -> list[Vertex]:
             out.append(place)
     if len(out) < 2:
         raise refuse("a line needs two different places", out[0] if out else None, "line")
-    drawn = shapely.LineString(out)
-    if not drawn.is_simple:
-        piece = shapely.get_parts(shapely.node(drawn))[0]  # it ends where the line crosses itself first
-        x, y = piece.coords[-1]
-        raise refuse("the line crosses itself", (round(x), round(y)), "line")
+    if not shapely.LineString(out).is_simple:
+        raise refuse("the line crosses itself", _first_crossing(out), "line")
     return out
+
+
+def _first_crossing(line: list[Vertex]) -> Vertex:
+    """Return where a line first comes back to itself."""
+    steps = shapely.linestrings(np.stack((line[:-1], line[1:]), axis=1))
+    for k, step in enumerate(steps):
+        earlier = steps[: max(k - 1, 0)]  # with the step before it, it shares a corner
+        hit = np.flatnonzero(shapely.intersects(step, earlier))
+        if hit.size:
+            place = step.intersection(earlier[hit[0]]).centroid
+            return round(place.x), round(place.y)
+    return line[0]  # it runs back along its own last step
 
 
 def _by_size(part: Part) -> tuple[int, Vertex]:

@@ -323,6 +323,15 @@ class Scene:
             self._index.append(LeafIndex.of(self.cells.values()))
         return self._index[0]
 
+    def complete(self) -> "Scene":
+        """Work everything out that is derived; from then on threads may share the scene. Returns it."""
+        keys = list(self.cells)
+        self.areas_m2(keys)
+        for key in keys:
+            self.people(key)
+        self.leaves_touching(shapely.Point(0.0, 0.0))
+        return self
+
     # --------------------------------------------------------------------------------------------- words
 
     def words(self, key: Key) -> tuple[str, str]:

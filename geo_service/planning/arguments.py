@@ -1,6 +1,7 @@
 """Reading the arguments of a verb: each by its name, everything wrong with them told at once."""
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,10 +12,15 @@ from geo_service.geometry import lattice
 from geo_service.geometry.rings import Vertex
 from geo_service.planning.register import CellKey
 
-MAX_LINE_POINTS = 10_000
+MAX_LINE_POINTS = 2_000
 MAX_CELLS = 20_000
 MAX_TEXT = 200
 MAX_CODE = 64
+MAX_NAME = 64
+#: Beyond this, programs do not agree on a number in JSON (RFC 8259, 6).
+MAX_NUMBER = 2**53
+# what stands in addresses and in spreadsheets: no slash, no leading sign or dot
+_CODE = re.compile(r"\w[\w.:-]*")
 
 
 class Arguments:
@@ -86,6 +92,9 @@ class Arguments:
         if not isinstance(value, str) or not value.strip() or len(value) > limit or not value.isprintable():
             self._fault(name, f"give a text of 1 to {limit} printable characters", value)
             return None
+        if name == "code" and not _CODE.fullmatch(value.strip()):
+            self._fault(name, "a code is made of letters and digits, with . : - _ between them", value)
+            return None
         return value.strip()
 
     def required_text(self, name: str) -> str:
@@ -123,11 +132,19 @@ class Arguments:
     def mapping(self, name: str) -> dict[str, Any]:
         """Read named numbers and texts; null strikes a name out."""
         value = self._take(name)
-        good = isinstance(value, dict) and 0 < len(value) <= 100
-        if not good or not all(isinstance(v, str | int | float | bool | None) for v in value.values()):
-            self._fault(name, "give an object of names with numbers, texts, true, false or null")
+        if not isinstance(value, dict) or not 0 < len(value) <= 100:
+            self._fault(name, "give an object of 1 to 100 names with numbers, texts, true, false or null")
             return {}
-        return {str(key): item for key, item in value.items()}
+        for key, item in value.items():
+            if not 0 < len(key) <= MAX_NAME or not key.isprintable():
+                self._fault(name, f"a name has 1 to {MAX_NAME} printable characters", key)
+            elif isinstance(item, int | float) and not abs(item) < MAX_NUMBER:
+                self._fault(f"{name}.{key}", "a number must be smaller than 2⁵³; write it as text", item)
+            elif isinstance(item, str) and len(item) > 10 * MAX_TEXT:
+                self._fault(f"{name}.{key}", f"a text has at most {10 * MAX_TEXT} characters", item)
+            elif not isinstance(item, str | int | float | bool | None):
+                self._fault(f"{name}.{key}", "give a number, a text, true, false or null", item)
+        return dict(value)
 
     def objects(self, name: str) -> list[dict[str, Any]]:
         """Read a list of objects; what is in them is for the caller to look at."""

@@ -20,6 +20,8 @@ from geo_service.planning.register import CellKey, CellRecord
 SNAP_M = 0.5
 SNAP_STEPS = round(SNAP_M / lattice.UNIT_M)
 
+#: Attributes that are counts.
+COUNTS = ("households", "residents", "buildings")
 KINDS = ("regular", "dedicated", "street_face")
 
 
@@ -213,9 +215,24 @@ def _set_kind(step: Step, given: Arguments) -> None:
 def _describe(step: Step, given: Arguments) -> None:
     cell, attributes = given.cell("cell"), given.mapping("attributes")
     given.done()
+    _refuse_odd(attributes)
     record = step.register.require(cell)
     merged = {k: v for k, v in {**record.attributes, **attributes}.items() if v is not None}
     step.register.put(replace(record, attributes=merged))
+
+
+def _refuse_odd(attributes: Mapping[str, Any]) -> None:
+    """Raise where an attribute that the program reads would not mean what it means elsewhere."""
+    faults = []
+    for name in COUNTS:
+        value = attributes.get(name)
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
+            faults.append(Fault(f"attributes.{name}", "give a count: 0, 1, 2, …", value=value))
+    if attributes.get("class", "urban") not in {"urban", "rural", None}:
+        message = "a cell is urban or rural; null strikes the class out"
+        faults.append(Fault("attributes.class", message, value=attributes["class"]))
+    if faults:
+        raise InvalidInputError("the attributes are not right; nothing was changed", faults)
 
 
 def _split_into(step: Step, given: Arguments) -> None:

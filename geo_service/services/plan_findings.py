@@ -131,8 +131,7 @@ def warm_in_background(store: Plans, held: Held, edition_id: int) -> None:
         with suppress(GeoServiceError), store.database.reading() as connection:
             base = store.base_tiling(connection, edition_id)
             mark = scene_mark(connection, base, boundaries.moment(connection))
-            first = next(zip(base.cells["level"], base.cells["code"], strict=True))
-            check(base_scene(connection, store, base, mark), [first])
+            base_scene(connection, store, base, mark)
 
     threading.Thread(target=warm, name=f"warm edition {edition_id}", daemon=True).start()
 
@@ -163,7 +162,7 @@ def _make_scene(connection: Connection, tiling: Tiling, held: set[int]) -> Scene
             zip(keys, cells["name"], cells["kind"], parents, cells["attributes"], strict=True)
         )
     ]
-    return Scene.of(
+    scene = Scene.of(
         levels,
         scene_cells,
         lies_on,
@@ -171,6 +170,7 @@ def _make_scene(connection: Connection, tiling: Tiling, held: set[int]) -> Scene
         base=frozenset(keys),
         codes_used=frozenset((level, code) for level, codes in used.items() for code in codes),
     )
+    return scene.complete()
 
 
 def rule_ground(connection: Connection) -> Ground:

@@ -38,7 +38,14 @@ def from_wkb(values: Sequence[bytes | None]) -> NDArray[np.object_]:
 
 
 def json_text(value: Any) -> str:
-    """Return canonical JSON (sorted keys) of a value."""
+    """Return canonical JSON (sorted keys) of a value.
+
+    Of an object's numbers those too large for JSON in other programs (2⁵³ and more) are written as text: what
+    PostgreSQL would give back for them, no other program reads.
+    """
+    if isinstance(value, dict):
+        large = {name: str(x) for name, x in value.items() if isinstance(x, int | float) and abs(x) >= 2**53}
+        value = {**value, **large}
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_SERIALIZE_NUMPY, default=str).decode()
 
 

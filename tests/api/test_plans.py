@@ -19,6 +19,9 @@ from geo_service.settings import Settings
 BASE = "http://127.0.0.1:8000"
 
 Plan = dict[str, Any]
+COUNTY = ["county", "339801"]
+#: A line that crosses itself a hundred thousand times.
+ZIGZAG = np.random.default_rng(1).uniform((118.8, 28.8), (119.2, 29.2), (1500, 2)).tolist()
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +146,13 @@ def test_a_refused_edit_says_why_and_where_and_changes_nothing(planner: TestClie
         ("move_vertex", {"from": [0, 0], "to": [1, 1]}, "from"),
         ("give_away", {"cell": ["micro_grid", "nope"]}, "cell"),
         ("adopt_gap", {"at": [0, 0], "parent": ["county", "339801"]}, "at"),
+        ("describe", {"cell": COUNTY, "attributes": {"a": 10**30}}, "attributes.a"),
+        ("describe", {"cell": COUNTY, "attributes": {"households": "many"}}, "attributes.households"),
+        ("describe", {"cell": COUNTY, "attributes": {"class": "<b>"}}, "attributes.class"),
+        ("create", {"level": "township", "parent": COUNTY, "code": "a/b"}, "code"),
+        ("create", {"level": "township", "parent": COUNTY, "code": ".."}, "code"),
+        ("create", {"level": "township", "parent": COUNTY, "code": "=cmd()"}, "code"),
+        ("cut", {"cell": COUNTY, "line": ZIGZAG}, "line"),
     ],
 )
 def test_bad_edits_name_what_is_wrong(

@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
-from geo_service.api.access import roles
+from geo_service.api.access import Access, roles
 from geo_service.api.plan_json import change_object, changed_object, feature_collection, plan_object
 from geo_service.api.routing import Router
 from geo_service.api.state import AppState, State
@@ -33,6 +33,8 @@ EVENT_EVERY_S = 1.0
 HEARTBEAT_EVERY = 15
 #: A stream ends after so many looks; the browser opens another, and shows its key again.
 LOOKS = 600
+LOOKS_PER_KEY = 4
+MAY_READ = Access(frozenset({Role.PLANNER, Role.LEADER}))
 
 Planner = Annotated[Principal, roles(Role.PLANNER)]
 Reader = Annotated[Principal, roles(Role.PLANNER, Role.LEADER)]
@@ -244,7 +246,10 @@ def _changed(state: AppState, plan_id: int, act: Any) -> Response:
     with state.plans.hold(plan_id):
         changed: Changed = act()
         with planning.viewing(state.plans, plan_id) as (row, plan, connection):
-            findings = plan_findings.judge(connection, row, plan, changed.cells)
+            try:
+                findings = plan_findings.judge(connection, row, plan, changed.cells)
+            except GeoServiceError:  # the change is made all the same: GET findings tells what is wrong
+                findings = []
             return json_answer(changed_object(changed, plan, findings), changed.row.revision)
 
 
@@ -279,12 +284,15 @@ async def events(request: Request, state: State, _: Reader, plan_id: PlanId) -> 
 
 async def _stream(request: Request, state: AppState, plan_id: int) -> AsyncIterator[bytes]:
     known, quiet = -1, 0
-    for _ in range(LOOKS):
+    for look in range(LOOKS):
         if await request.is_disconnected():
             return
         try:
+            if look % LOOKS_PER_KEY == 0:  # a key that was revoked meanwhile sees no more
+                request.state.principal = None  # otherwise it answers from the first time
+                await MAY_READ.check(request)
             row = await run_in_threadpool(_row, state, plan_id)
-        except GeoServiceError:  # the database is away for a moment: the browser comes again
+        except GeoServiceError:  # or the database is away for a moment: the browser comes again
             return
         if row.revision != known:
             known, quiet = row.revision, 0
