@@ -22,6 +22,11 @@ function withOffset(date, time) {
   return `${date}T${time || "00:00"}:00${offset < 0 ? "-" : "+"}${two(offset / 60)}:${two(offset % 60)}`;
 }
 
+/** The zone in which the date is read: that of this computer. */
+function zoneOf(date, time) {
+  return `UTC${withOffset(date.value, time.value).slice(-6)}`;
+}
+
 export function publishDialog(state, api, findings, actions) {
   if (!state.isOpen) return;
   const date = h("input", { type: "date", value: nextMonth(), required: true });
@@ -64,14 +69,17 @@ export function publishDialog(state, api, findings, actions) {
   }
 
   async function publish() {
-    if (!note.value.trim()) return note.focus();
+    if (!note.value.trim()) {
+      fill(problem, h("p", { class: "pl-bad", role: "alert", t: "noteNeeded" }));
+      return note.focus();
+    }
     go.disabled = true;
     fill(problem, h("p", { class: "pl-soft", t: "publishing" }));
     try {
       const wanted = { note: note.value.trim() };
       if (!now.checked) wanted.valid_from = withOffset(date.value, time.value);
       const edition = await api.publish(state.revision, wanted);
-      done(edition);
+      done(edition, wanted.valid_from);
     } catch (error) {
       fill(problem, h("p", { class: "pl-bad", role: "alert" }, error.message), h("ul", { class: "pl-plain" }, error.faults.slice(0, 10).map((fault) => h("li", {}, fault.message))));
       if (error.status === 409) {
@@ -84,13 +92,14 @@ export function publishDialog(state, api, findings, actions) {
     return undefined;
   }
 
-  async function done(edition) {
+  async function done(edition, from) {
     box.done();
     state.plan = await api.read();
     state.tell("plan");
     notice(say("published"));
     const after = dialog("published", [
       h("p", { t: "publishedSays", tArgs: { number: edition.edition_id } }),
+      from ? h("p", { t: "publishedFrom", tArgs: { date: `${date.value} ${time.value} (UTC${from.slice(-6)})` } }) : null,
       h("p", { class: "pl-row" }, h("a", { class: "primary", href: "/maps/staffing", t: "toMap" }), h("a", { href: "/planner", t: "plans" })),
     ], [button("close", () => after.done())]);
   }
@@ -98,7 +107,7 @@ export function publishDialog(state, api, findings, actions) {
   const form = h(
     "div",
     { class: "pl-form" },
-    h("label", {}, h("span", { t: "validFrom" }), date, time),
+    h("label", {}, h("span", { t: "validFrom" }), date, time, h("small", {}, zoneOf(date, time))),
     h("label", { class: "pl-check" }, now, h("span", { t: "atOnce" })),
     h("label", { class: "wide" }, h("span", { t: "note" }), note),
   );
