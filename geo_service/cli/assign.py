@@ -11,6 +11,7 @@ from geo_service.formats.incidents import read_points
 from geo_service.formats.spreadsheet import write_table
 from geo_service.services.locating import assign
 from geo_service.services.tiling import Tilings
+from geo_service.services.whereabouts import about_points
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -45,14 +46,24 @@ def command(
     with common.progress(f"reading {file.name}") as say, common.open_database() as database:
         points = read_points(file, lon_field=lon_field, lat_field=lat_field, crs=crs)
         say("placing", None)
-        placed = assign(Tilings(database).get(moment), points.lonlat_deg)
+        tiling = Tilings(database).get(moment)
+        placed = assign(tiling, points.lonlat_deg)
+        remark = about_points(points.lonlat_deg, tiling)
         _write(pd.concat([points.frame.reset_index(drop=True), placed], axis=1), out, with_bom=not no_bom)
-    counts = {how: int(count) for how, count in placed["how"].value_counts().items()}
-    result = {"rows": len(placed), "placed": counts, "out": str(out)}
+    notes = [*points.notes, *([remark] if remark else [])]
+    result = {
+        "rows": len(placed),
+        "placed": {how: int(count) for how, count in placed["how"][points.located].value_counts().items()},
+        "without_coordinates": int((~points.located).sum()),
+        "notes": notes,
+        "out": str(out),
+    }
+    for note in notes:
+        common.warn(note)
     if as_json:
         common.print_json(result)
     else:
-        common.print_report(result)
+        common.print_report({name: value for name, value in result.items() if name != "notes"})
 
 
 def _write(frame: pd.DataFrame, out: Path, *, with_bom: bool) -> None:

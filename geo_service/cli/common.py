@@ -34,7 +34,14 @@ CHANGES = {"added": "+", "retired": "-", "reshaped": "~", "reparented": "~", "de
 #: Figures of a report of which nothing need be said when there are none.
 _SAID_IF_ANY = frozenset(
     {"corrected", "repeated", "unlocated", "replaced", "cut", "errors", "incidents_placed", "pinned"}
-    | {"far_from_roads", "households_in_no_cell", "missing_references", "ways_cut", "ways_lost"}
+    | {
+        "far_from_roads",
+        "without_coordinates",
+        "households_in_no_cell",
+        "missing_references",
+        "ways_cut",
+        "ways_lost",
+    }
     | {"barriers", "features_broken"}
 )
 
@@ -67,6 +74,11 @@ def run(app: Any) -> int:
 def _failed(what: str) -> int:
     talk.print(f"error: {what}", style="red", markup=False, soft_wrap=True)
     return 1
+
+
+def warn(what: str) -> None:
+    """Say on stderr what a person should know before trusting the result."""
+    talk.print(f"warning: {what}", style="yellow", markup=False, soft_wrap=True)
 
 
 def _kept_traceback() -> Path:

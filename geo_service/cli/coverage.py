@@ -45,7 +45,9 @@ def command(
         if out:
             write_vector(coverage_frame(tiling, run, level or tiling.levels[-1]), out)
     result = run.as_dict() | ({"out": str(out)} if out else {})
+    for note in run.summary["notes"]:
+        common.warn(note)
     if as_json:
         common.print_json(result)
     else:
-        common.print_report(result)
+        common.print_report({name: value for name, value in result.items() if name != "notes"})

@@ -12,7 +12,10 @@ from geo_service.errors import InvalidInputError
 from geo_service.formats.faults import FaultList
 from geo_service.formats.placeguess import out_of_range, why_out_of_range
 from geo_service.formats.vectortable import VectorTable
+from geo_service.geometry.chinese_datums import CHINA_BOUNDS_DEG
 from geo_service.geometry.crs import (
+    BD09,
+    GCJ02,
     WGS84,
     CityGrid,
     Datum,
@@ -99,6 +102,8 @@ def geometries_to_wgs84(
         return out
     if in_degrees(datum):
         known = known[_all_in_range(geometry[known], row[known], said, faults)]
+        if _not_in_china(shapely.get_coordinates(geometry[known]), datum, faults):
+            return out
     try:
         moved = transform_geometry(geometry[known], datum)
     except InvalidInputError:  # somewhere among them: convert one by one to know where
@@ -136,6 +141,19 @@ def _label_looks_wrong(xy: NDArray[np.float64], datum: AnyDatum, said: str, faul
         return False
     message = f"{said} (metres), but all coordinates look like degrees: give --crs WGS84, or the right one"
     faults.add("crs-label", "crs", message, value=f"{xy[0, 0]:.7g}, {xy[0, 1]:.7g}")
+    return True
+
+
+def _not_in_china(xy: NDArray[np.float64], datum: AnyDatum, faults: FaultList) -> bool:
+    """Note one fault for the whole file if its datum is one of China's and no position lies there."""
+    if datum not in (GCJ02, BD09) or not len(xy):
+        return False
+    west, south, east, north = CHINA_BOUNDS_DEG
+    x, y = xy[:, 0], xy[:, 1]
+    if ((x >= west) & (x <= east) & (y >= south) & (y <= north)).any():
+        return False
+    message = f"{label(datum)} is defined within China only, and none of the coordinates lies there"
+    faults.add("crs-label", "crs", f"{message}: name the right --crs", value=_pair(xy[0]))
     return True
 
 
@@ -177,6 +195,8 @@ def points_to_wgs84(
     elif len(xy) and float(np.abs(xy).max()) <= _DEGREES_AT_MOST:
         message = f"{label(datum)} is in metres, but all coordinates look like degrees: name the right --crs"
         faults.add("crs-label", "crs", message, value=_pair(xy[0]))
+        return out
+    if _not_in_china(xy[good], datum, faults):
         return out
     if good.any():
         out[good] = _convert(xy[good], row[good], datum, field, faults)

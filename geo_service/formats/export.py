@@ -82,7 +82,10 @@ def vector_format(path: Path, name: str | None = None) -> VectorFormat:
     else:
         chosen, suffix = None, path.suffix.lower()
     if chosen is None:
-        suffix = {".json": ".geojson", ".shp": ".zip"}.get(suffix, suffix)
+        if suffix == ".shp":
+            fault = Fault("--out", f"name it {path.with_suffix('.zip').name}", value=path.name)
+            raise InvalidInputError("A Shapefile is several files: it is written as .zip", [fault])
+        suffix = {".json": ".geojson"}.get(suffix, suffix)
         chosen = next((known for known in VectorFormat if known.value == suffix), None)
     if chosen is None:
         known = ", ".join(known.value for known in VectorFormat)

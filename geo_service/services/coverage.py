@@ -81,7 +81,7 @@ def run_coverage(
     free = duty[~duty["pinned"] & duty["lon"].notna()]
     sources = travel.snapper.snap(free[["lon", "lat"]].to_numpy(dtype=float), MAX_ACCESS_M)
     fingerprint = _fingerprint(tiling, travel, sources, limit_s)
-    facts = {
+    facts: dict[str, Any] = {
         "edition": tiling.edition.id,
         "responders": {
             "on_duty": len(duty),
@@ -95,6 +95,7 @@ def run_coverage(
         },
         "households_in_no_cell": travel.demand.outside_households,
     }
+    facts["notes"] = _notes(at, duty, sources, travel, by_area=bool(travel.demand.by_area.all()))
     known = _remembered(database, tiling, fingerprint)
     if known is None:
         leaves = _leaves(tiling, travel, sources, limit_s)
@@ -116,6 +117,23 @@ def run_coverage(
         known = run_id, total, leaves
     run_id, total, leaves = known
     return CoverageRun(run_id, mode, at, limit_s, {**total, **facts}, leaves)
+
+
+def _notes(at: datetime, duty: pd.DataFrame, sources: Snaps, travel: Travel, *, by_area: bool) -> list[str]:
+    """Say what makes the share say little: nobody to come, no streets to come by, nobody to come to."""
+    notes = []
+    places, reached = len(travel.demand_snaps), int(travel.demand_snaps.snapped.sum())
+    if not len(duty):
+        notes.append(f"nobody is on duty at {at.isoformat(timespec='minutes')}")
+    elif not len(sources):
+        notes.append(f"none of the {len(duty)} on duty can be sent: they stand at posts or have no base")
+    elif not sources.snapped.any():
+        notes.append(f"none of the {len(sources)} who can be sent is within {MAX_ACCESS_M:.0f} m of a street")
+    if not reached:
+        notes.append(f"no streets near any of the {places} places: none is within {MAX_ACCESS_M:.0f} m")
+    if by_area:
+        notes.append("no households in any cell: the share is of land (geo-service import demand)")
+    return notes
 
 
 def _fingerprint(tiling: Tiling, travel: Travel, sources: Snaps, limit_s: int) -> bytes:

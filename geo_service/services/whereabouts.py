@@ -62,7 +62,12 @@ def refuse_far_streets(nodes_lonlat_deg: Floats, tiling: Tiling) -> None:
 
 
 def about_incidents(lonlat_deg: Floats, tiling: Tiling) -> str | None:
-    """Say that most incidents lie in no cell, and what would bring them in; None if most do lie in one.
+    """Return what :func:`about_points` says of incidents."""
+    return about_points(lonlat_deg, tiling, "incidents")
+
+
+def about_points(lonlat_deg: Floats, tiling: Tiling, what: str = "points") -> str | None:
+    """Say that most points lie in no cell, and what would bring them in; None if most do lie in one.
 
     Parameters
     ----------
@@ -70,12 +75,14 @@ def about_incidents(lonlat_deg: Floats, tiling: Tiling) -> str | None:
         EPSG:4326 as read, NaN for those without a place.
     tiling : Tiling
         The edition in force.
+    what : str
+        What the points are, in the plural.
     """
     known = lonlat_deg[np.isfinite(lonlat_deg).all(axis=1)]
     outside = len(known) - _count_in_cells(known, tiling)
     if outside <= SUSPICIOUS_SHARE * len(known):
         return None
-    said = f"{outside} of the {len(known)} incidents with coordinates lie in no cell"
+    said = f"{outside} of the {len(known)} {what} with coordinates lie in no cell"
     inside_if = {reading: _count_in_cells(read(known), tiling) for reading, read in _READINGS.items()}
     reading, inside = max(inside_if.items(), key=lambda guess: guess[1])
     if inside > SUSPICIOUS_SHARE * len(known):

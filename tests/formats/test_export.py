@@ -167,7 +167,10 @@ def test_geojson_values(tmp_path: Path) -> None:
 
 def test_formats_by_suffix_and_by_name() -> None:
     assert vector_format(Path("a.JSON")) is VectorFormat.GEOJSON
-    assert vector_format(Path("a.shp")) is VectorFormat.SHAPEFILE
+    assert vector_format(Path("a.zip")) is VectorFormat.SHAPEFILE
+    with pytest.raises(InvalidInputError, match=r"written as \.zip") as caught:
+        vector_format(Path("a.shp"))  # a zip of that name is no Shapefile to any program
+    assert "name it a.zip" in caught.value.faults[0].message
     assert vector_format(Path("a.bin"), "gpkg") is VectorFormat.GPKG
     assert vector_format(Path("a.bin"), "shapefile") is VectorFormat.SHAPEFILE
     for path, name in (("a.dxf", None), ("a", None), ("a.gpkg", "dxf")):

@@ -145,3 +145,11 @@ def test_zhejiang_towns(shared_data) -> None:
     assert len(table.frame) == 1_387
     assert int((~table.located).sum()) == 132  # the source gives them no centre
     assert table.frame["code12"].iloc[0] == "330102001000"
+
+
+@pytest.mark.parametrize("crs", ["GCJ02", "BD09"])
+def test_a_datum_of_china_is_refused_elsewhere(crs: str) -> None:
+    fault = one_fault_of(read_points, b"lon,lat\n-87.65,41.85\n-87.6,41.9\n", crs=crs)
+    assert f"{crs} is defined within China only" in fault.message
+    both = read_points(b"lon,lat\n-87.65,41.85\n120.1,30.1\n", crs=crs)  # one stray place stops nothing
+    assert both.located.all()

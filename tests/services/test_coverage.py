@@ -1,11 +1,13 @@
 """Coverage against an independent way to the same numbers: a search over corners of a grid of streets."""
 
 import heapq
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 
 import numpy as np
 import pandas as pd
 import pytest
+import shapely
 
 from geo_service.errors import ConflictError, InvalidInputError
 from geo_service.model import Mode
@@ -154,6 +156,15 @@ def test_nobody_on_duty_covers_nothing(database: Database, place: Tilings) -> No
     run = run_coverage(database, Ground(database), place.get(), at=late, mode=Mode.EBIKE, limit_s=300)
     assert run.summary["share"] == 0
     assert run.leaves["worst_s"].isna().all()
+    assert run.summary["notes"] == [f"nobody is on duty at {late.isoformat(timespec='minutes')}"]
+    with database.writing() as connection:
+        near = streets(2, 2)
+        shapes = shapely.transform(near.edge_shape, lambda lonlat_deg: lonlat_deg + 3)
+        far = replace(near, node_lonlat_deg=near.node_lonlat_deg + 3, edge_shape=shapes)
+        roads.replace(connection, far, "elsewhere", {})
+    run = run_coverage(database, Ground(database), place.get(), at=MONDAY_NOON, mode=Mode.EBIKE, limit_s=300)
+    assert run.summary["notes"][0].startswith("none of the 1 who can be sent is within 500 m of a street")
+    assert run.summary["notes"][1].startswith("no streets near any of the ")
 
 
 def test_a_new_network_gives_a_new_run(database: Database, place: Tilings) -> None:

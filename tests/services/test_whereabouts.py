@@ -12,7 +12,7 @@ from geo_service.geometry import lattice
 from geo_service.geometry.crs import BD09, GCJ02, from_wgs84, to_wgs84
 from geo_service.model import Edition
 from geo_service.services.tiling import Tiling
-from geo_service.services.whereabouts import about_incidents, about_streets, refuse_far_streets
+from geo_service.services.whereabouts import about_incidents, about_points, about_streets, refuse_far_streets
 from tests.services.places import ORIGIN, SIDE_DEG, grid, streets
 
 RNG = np.random.default_rng(7)
@@ -62,6 +62,12 @@ def test_the_likeliest_reason_is_named(given: np.ndarray, reading: str) -> None:
     assert said is not None
     assert said.startswith("40 of the 40 incidents with coordinates lie in no cell; ")
     assert f"{reading}, 40 would" in said
+
+
+def test_points_of_any_kind_are_called_by_their_name() -> None:
+    assert about_points(INSIDE[:, ::-1].copy(), TOWN) == (
+        "40 of the 40 points with coordinates lie in no cell; with lon and lat swapped, 40 would"
+    )
 
 
 def test_without_a_reason_the_distance_is_told() -> None:
