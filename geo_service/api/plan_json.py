@@ -8,6 +8,7 @@ import orjson
 import shapely
 from shapely.geometry.base import BaseGeometry
 
+from geo_service.geometry.measure import area_m2
 from geo_service.geometry.rules import NOT_TO_WAIVE, Judged
 from geo_service.geometry.rules_scene import cell_key
 from geo_service.planning.register import CellKey, CellRecord
@@ -102,8 +103,8 @@ def feature_collection(
     geoms = [state.outline(key) if shapes(key) else None for key in keys]
     rounded = geometry_objects(geoms)
     features = [
-        _feature(state, state.redraw.register.require(key), geometry)
-        for key, geometry in zip(keys, rounded, strict=True)
+        _feature(state, state.redraw.register.require(key), geometry, area if geometry is not None else None)
+        for key, geometry, area in zip(keys, rounded, area_m2(geoms).round(1).tolist(), strict=True)
     ]
     return {"type": "FeatureCollection", "features": features}
 
@@ -116,7 +117,7 @@ def geometry_objects(geoms: list[BaseGeometry | None]) -> list[Any]:
     return [None if text is None else orjson.Fragment(text) for text in texts]
 
 
-def _feature(state: PlanState, record: CellRecord, geometry: Any) -> dict[str, Any]:
+def _feature(state: PlanState, record: CellRecord, geometry: Any, area: float | None) -> dict[str, Any]:
     key = record.key
     return {
         "type": "Feature",
@@ -133,6 +134,6 @@ def _feature(state: PlanState, record: CellRecord, geometry: Any) -> dict[str, A
             "leaf": state.redraw.holds_land(key),
             "changed": state.is_changed(key),
             "attributes": record.attributes,
-            "figures": state.figures(key),
+            "figures": state.figures(key) | ({} if area is None else {"area_m2": area}),
         },
     }
