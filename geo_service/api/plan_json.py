@@ -104,7 +104,9 @@ def feature_collection(
     rounded = geometry_objects(geoms)
     features = [
         _feature(state, state.redraw.register.require(key), geometry, area if geometry is not None else None)
-        for key, geometry, area in zip(keys, rounded, area_m2(geoms).round(1).tolist(), strict=True)
+        for key, geometry, area in zip(
+            keys, rounded, area_m2(np.array(geoms, dtype=object)).round(1).tolist(), strict=True
+        )
     ]
     return {"type": "FeatureCollection", "features": features}
 
