@@ -115,14 +115,20 @@ class _Exchange:
         return self._scope["path"] if is_file else "-"
 
     def write_log(self) -> None:
-        """Write the line: never the address as it came, which may hold somebody's coordinates."""
-        if not access_log.isEnabledFor(logging.INFO):
+        """Write the line: never the address as it came, which may hold somebody's coordinates.
+
+        Files of ours are worth a line to whoever looks for a fault only: a page asks for a dozen of them.
+        """
+        what = self._what_was_asked()
+        level = logging.DEBUG if what.startswith(f"{STATIC_URL}/") else logging.INFO
+        if not access_log.isEnabledFor(level):
             return
         principal = self._scope.get("state", {}).get("principal")
-        access_log.info(
+        access_log.log(
+            level,
             "%s %s %s %.1f ms %d bytes by %s [%s]",
             self._method,
-            self._what_was_asked(),
+            what,
             self.status or "aborted",
             (time.perf_counter() - self._started) * 1000,
             self._size,

@@ -4,12 +4,14 @@
 not fit is a problem that names the parameter.
 """
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator
 from pydantic_core import PydanticCustomError
 
+_PLUS_LOST = re.compile(r"[T ]\d\d:?\d\d\S* \d\d:?\d\d$")
 FIRST_YEAR, LAST_YEAR = 1970, 2200
 
 
@@ -20,6 +22,16 @@ def _written(value: object) -> object:
     ):
         raise PydanticCustomError(
             "moment_text", "write the moment as text with its UTC offset, like 2026-11-22T02:00+08:00"
+        )
+    return value
+
+
+def _with_plus(value: object) -> object:
+    """Say what became of the plus of an offset: in the query of an address it stands for a blank."""
+    if isinstance(value, str) and _PLUS_LOST.search(value):
+        raise PydanticCustomError(
+            "moment_plus",
+            "in an address + stands for a blank: write the plus of the offset as %2B, like 02:00%2B08:00",
         )
     return value
 
@@ -41,4 +53,4 @@ def _checked(moment: datetime) -> datetime:
 
 
 #: A moment with its UTC offset, in the years 1970 to 2200; the handler gets it in UTC.
-Moment = Annotated[datetime, BeforeValidator(_written), AfterValidator(_checked)]
+Moment = Annotated[datetime, BeforeValidator(_written), BeforeValidator(_with_plus), AfterValidator(_checked)]

@@ -21,10 +21,14 @@ def command(
     tolerance_m: Annotated[
         float, typer.Option(help="Gaps and overlaps narrower than this are mended.")
     ] = 0.0,
+    geometry: Annotated[
+        bool, typer.Option("--geometry", help="With the whole shape of each finding, as GeoJSON.")
+    ] = False,
 ) -> None:
     """Check a boundary file, without a database.
 
-    Every gap, overlap, duplicate and invalid shape is a JSON line on stdout; exit 1 if any is an error.
+    Every gap, overlap, duplicate and invalid shape is a JSON line on stdout, with its place and numbers.
+    Exit 1 if any is an error.
 
     Example: geo-service check beats.geojson --code-field BEAT_NUM
     """
@@ -37,7 +41,7 @@ def command(
             max_vertices=common.MAX_VERTICES,
             say=say,
         )
-    for line in checked.lines():
+    for line in checked.lines(geometry=geometry):
         sys.stdout.buffer.write(orjson.dumps(line) + b"\n")
     common.talk.print(_summary(checked), markup=False)
     if checked.errors:

@@ -116,9 +116,17 @@ def announce(settings: Settings, admin_key: str | None) -> None:
     """Say where the service is, and the admin key while it is new."""
     shown = f"[{settings.host}]" if ":" in settings.host else settings.host
     address = f"http://{shown}:{settings.port}"
-    lines = [f"geo_service at {address}/", f"  API   {address}/docs", "  stop  Ctrl-C"]
+    lines = [
+        f"geo_service at {address}/",
+        f"  planner  {address}/planner",
+        f"  API      {address}/docs",
+        "  stop     Ctrl-C",
+    ]
     if admin_key:
-        lines.append(f"  admin key, shown this once:  {admin_key}")
+        lines += [
+            f"  admin key, shown this once:  {admin_key}",
+            f"  keep it; open {address}/sign-in, give the key there, then plan at {address}/planner",
+        ]
     common.talk.print("\n".join(lines), markup=False, soft_wrap=True)
 
 

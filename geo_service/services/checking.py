@@ -24,9 +24,11 @@ class Checked:
         """Count of the findings that would block publishing."""
         return sum(finding.severity is Severity.ERROR for finding in self.findings)
 
-    def lines(self) -> Iterator[dict[str, Any]]:
-        """Give each finding as a JSON object, its shape as GeoJSON."""
-        yield from map(finding_json, self.findings)
+    def lines(self, *, geometry: bool = False) -> Iterator[dict[str, Any]]:
+        """Give each finding as a JSON object with its place, on demand with its shape as GeoJSON."""
+        for finding in self.findings:
+            line = finding_json(finding)
+            yield line if geometry else {name: value for name, value in line.items() if name != "geometry"}
 
 
 def check_file(

@@ -56,6 +56,13 @@ def codes_mark(connection: Connection) -> tuple[int, int]:
     return row[0], row[1]
 
 
+def levels_with_code(connection: Connection, code: str) -> list[str]:
+    """Return the levels on which a code was ever issued, the top first."""
+    known = select(level.c.code).join(cell, level.c.id == cell.c.level_id).where(cell.c.code == code)
+    ordered = known.group_by(level.c.code, level.c.depth).order_by(level.c.depth)
+    return list(connection.execute(ordered).scalars())
+
+
 def has_code(connection: Connection, level_code: str, code: str) -> bool:
     """Say whether a code was ever issued on a level."""
     known = select(cell.c.id).join(level, level.c.id == cell.c.level_id)

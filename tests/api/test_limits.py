@@ -158,11 +158,13 @@ def test_large_json_is_compressed_and_small_is_not(client: TestClient):
 def test_the_access_log_names_files_and_maps_but_not_where_somebody_looked(
     client: TestClient, caplog: pytest.LogCaptureFixture
 ):
-    with caplog.at_level(logging.INFO, logger="geo_service.access"):
+    with caplog.at_level(logging.DEBUG, logger="geo_service.access"):
         client.get("/static/css/shell.css?v=1")
         client.get("/static/119.123456")
         client.get("/maps/tiles/base/14/13640/6710.mvt")
-    lines = [r.getMessage() for r in caplog.records if r.name == "geo_service.access"]
+    records = [r for r in caplog.records if r.name == "geo_service.access"]
+    assert [r.levelname for r in records] == ["DEBUG", "INFO", "INFO"]
+    lines = [r.getMessage() for r in records]
     assert lines[0].startswith("GET /static/css/shell.css 200")
     assert lines[1].startswith("GET - 404")
     assert lines[2].startswith("GET /maps/tiles/base/14/{x}/{y}.mvt 200")

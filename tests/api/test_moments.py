@@ -44,3 +44,9 @@ def test_years_beyond_reckoning_are_refused(text: str):
 def test_a_moment_without_offset_is_refused():
     with pytest.raises(ValidationError, match="UTC offset"):
         MOMENT.validate_python("2026-11-22T02:00:00")
+
+
+@pytest.mark.parametrize("text", ["2026-11-22T02:00 08:00", "2026-11-22T02:00:00.5 0800"])
+def test_a_plus_that_became_a_blank_is_explained(text: str):
+    with pytest.raises(ValidationError, match="%2B"):
+        MOMENT.validate_python(text)

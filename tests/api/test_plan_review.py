@@ -77,6 +77,8 @@ def test_publishing_from_next_month_leaves_last_week_as_it_was(planner: TestClie
     assert live(planner, "grid", as_of=NEXT_MONTH)[new]["name"] == "新网格"
     lineage = planner.get(f"/v1/cells/{new}/lineage", params={"level": "grid"}).json()["lineage"]
     (row,) = lineage
+    alone = planner.get(f"/v1/cells/{new}/lineage").json()  # one level only has the code
+    assert (alone["level"], alone["lineage"]) == ("grid", lineage)
     assert (row["edition_id"], row["from_code"], row["kind"]) == (edition, grids[0], "split")
     assert 0 < row["share_land"] < 1
     figures = cells(planner, plan, "grid")[new]["properties"]["figures"]

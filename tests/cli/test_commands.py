@@ -181,6 +181,12 @@ def test_check_tells_by_its_status_and_by_lines(geo_service: Call, tmp_path: Pat
         ["a", "b"],
     )
     assert 120.05 < finding["place"][0] < 120.1
+    assert "geometry" not in finding
+    (whole,) = map(
+        common.orjson.loads, geo_service("check", file, "--code-field", "code", "--geometry").out.splitlines()
+    )
+    assert whole == finding | {"geometry": whole["geometry"]}
+    assert whole["geometry"]["type"] == "Polygon"
 
 
 def test_names_of_levels_are_checked_before_anything_else(

@@ -67,6 +67,13 @@ def test_help_and_unknown_options(name):
     assert "unknown option --nonsense" in refused.stderr
 
 
+def test_the_help_of_run_prepares_nothing(checkout):
+    for option in ("--help", "-h"):
+        shown = call(checkout / "scripts" / "run", "--size", "town", option)
+        assert (shown.returncode, "scripts/run --size town" in shown.stdout) == (0, True)
+        assert not (checkout / ".venv").exists()
+
+
 def test_every_package_is_pinned_by_hash_and_names_no_index():
     for file in (ROOT / "requirements").glob("*.txt"):
         blocks = file.read_text().replace("\\\n", " ").splitlines()

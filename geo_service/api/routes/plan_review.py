@@ -143,11 +143,19 @@ def restore(state: State, who: Planner, edition_id: PlanId, body: Publication) -
 def cell_lineage(
     state: State,
     code: Annotated[str, Path(max_length=64)],
-    level: Annotated[str, Query(max_length=32)],
+    level: Annotated[str | None, Query(max_length=32)] = None,
 ) -> Response:
-    """Tell what a cell got from others and passed on, edition by edition, in shares of what the giver had."""
+    """Tell what a cell got from others and passed on, edition by edition, in shares of what the giver had.
+
+    ``level`` decides where two levels use the same code.
+    """
     with state.database.reading() as connection:
-        if not plan_ground.has_code(connection, level, code):
-            raise NotFoundError(f"there never was a {level} {code}")
-        rows = lineage.of_cell(connection, level, code)
-    return json_answer({"level": level, "code": code, "lineage": rows}, len(rows))
+        known = plan_ground.levels_with_code(connection, code)
+        found = known if level is None else [one for one in known if one == level]
+        if not found:
+            raise NotFoundError(f"there never was a {level or 'cell'} {code}")
+        if len(found) > 1:
+            faults = [Fault("level", f"add one of {', '.join(found)}")]
+            raise NotFoundError(f"several levels have a cell {code!r}", faults)
+        rows = lineage.of_cell(connection, found[0], code)
+    return json_answer({"level": found[0], "code": code, "lineage": rows}, len(rows))
