@@ -313,37 +313,33 @@ class _Sheet:
 
     def findings(self) -> list[Flowable]:
         rules = self.report["rules"]
-        names = sorted(
-            {(one["rule"], one["severity"]) for word in ("before", "after") for one in rules[word]["by_rule"]}
-        )
+        title = "七、规则检查（全部网格；逐条列出的为有变化的网格及其上级）"
+        words = ("before", "after", "new", "solved")
+        counts = {
+            word: {(one["rule"], one["severity"]): one["count"] for one in rules[word]["by_rule"]}
+            for word in words
+        }
+        names = sorted(set().union(*counts.values()))
         if not names:
-            return self._section(
-                "七、规则检查（有变化的网格及其上级）", Paragraph("调整前后均无发现。", self.text)
-            )
-        rows: list[list[Any]] = [["规则", "程度", "调整前", "调整后"]]
+            return self._section(title, Paragraph("调整前后均无发现。", self.text))
+        rows: list[list[Any]] = [["规则", "程度", "调整前", "调整后", "新增", "消除"]]
         for rule, severity in names:
-            counts = [
-                sum(
-                    one["count"]
-                    for one in rules[word]["by_rule"]
-                    if (one["rule"], one["severity"]) == (rule, severity)
-                )
-                for word in ("before", "after")
-            ]
-            rows.append([RULES.get(rule, rule), SEVERITIES.get(severity, severity), *map(str, counts)])
-        parts: list[Any] = [self._table(rows, [0.4, 0.2, 0.2, 0.2], right_from=2), Spacer(1, 6)]
-        shown = rules["after"]["findings"]
+            numbers = [str(counts[word].get((rule, severity), 0)) for word in words]
+            rows.append([RULES.get(rule, rule), SEVERITIES.get(severity, severity), *numbers])
+        parts: list[Any] = [
+            self._table(rows, [0.3, 0.14, 0.14, 0.14, 0.14, 0.14], right_from=2),
+            Spacer(1, 6),
+        ]
+        shown = rules["after"]["findings"][:FINDINGS_SHOWN]
         parts += [
             Paragraph(
-                f"· {SEVERITIES.get(one['severity'], '')}：{escape(one['message_zh'] or one['message'])}",
+                f"· {'新增' if one['is_new'] else ''}{SEVERITIES.get(one['severity'], '')}："
+                f"{escape(one['message_zh'] or one['message'])}",
                 self.small,
             )
-            for one in shown[:FINDINGS_SHOWN]
+            for one in shown
         ]
-        total = sum(rules["after"]["by_severity"].values())
-        return self._section(
-            "七、规则检查（有变化的网格及其上级）", *parts, self._more(total, min(len(shown), FINDINGS_SHOWN))
-        )
+        return self._section(title, *parts, self._more(rules["after"]["of_changed"], len(shown)))
 
     def signatures(self) -> list[Flowable]:
         rows = [["编制", "", "审核", "", "批准", ""], ["日期", "", "日期", "", "日期", ""]]

@@ -13,10 +13,8 @@ from numpy.typing import NDArray
 
 from geo_service.errors import Fault, InvalidInputError
 from geo_service.geometry.rules import check
-from geo_service.geometry.rules_scene import Scene
-from geo_service.model import Level, Mode
+from geo_service.model import Finding, Level, Mode
 from geo_service.planning.compare import LevelDifference, Pieces, difference, lay_over
-from geo_service.planning.register import CellKey
 from geo_service.services import preview_tables as tables
 from geo_service.services.preview_views import (
     RECENT,
@@ -27,7 +25,6 @@ from geo_service.services.preview_views import (
     Views,
     duty_cells,
     quarter,
-    restored,
     staff_by_cell,
 )
 from geo_service.staffing.workload import STANDARD_WEIGHTS
@@ -38,7 +35,7 @@ StaffByLevel = Mapping[str, NDArray[np.float64]]
 
 LIMIT_S = 300
 REPORTS_KEPT = 16
-#: Findings shown of each side; all are counted.
+#: Findings of cells that differ that are shown; all are counted.
 FINDINGS_SHOWN = 40
 
 
@@ -76,7 +73,7 @@ class Previews:
         self._database = database
         self._views = views
         self._kept = Kept(REPORTS_KEPT)
-        self._one_at_a_time = threading.Lock()  # of several readers of a new report one makes it
+        self._making: dict[Any, threading.Lock] = {}  # of several readers of a new report one makes it
 
     def of(
         self,
@@ -118,8 +115,12 @@ class Previews:
         known: Preview | None = self._kept.at_hand(key)
         if known is not None:
             return known
-        with self._one_at_a_time:
-            return self._kept.get(key, lambda: self._make(plan_id, against, level, asked, points))
+        making = self._making.setdefault(key, threading.Lock())
+        try:
+            with making:
+                return self._kept.get(key, lambda: self._make(plan_id, against, level, asked, points))
+        finally:
+            self._making.pop(key, None)
 
     def _make(
         self, plan_id: int, against: int | None, level: str | None, at: datetime, points: Points
@@ -154,7 +155,7 @@ class Previews:
         flows = {code: tables.flow_rows(sides, found[code], one, points) for code, one in differs.items()}
         rows = tables.cell_rows(sides, found[level], differs[level])
         relieved, burdened = tables.foremost(rows)
-        rules = self._rules(sides, differs, pieces, points)
+        rules = self._rules(sides, differs)
         report = {
             "revision": revision,
             "plan": sides[1].name,
@@ -187,17 +188,32 @@ class Previews:
         )
         return Preview(report, sides, (workload[0], workload[1]), revision)
 
-    def _rules(
-        self,
-        sides: tuple[View, View],
-        differs: dict[str, LevelDifference],
-        pieces: Pieces,
-        points: Points,
-    ) -> dict[str, Any]:
-        """Count what the rules say of the cells that differ, and of those above them."""
+    def _rules(self, sides: tuple[View, View], differs: dict[str, LevelDifference]) -> dict[str, Any]:
+        """Say what the rules find on both sides: counted for all cells, listed for those that differ.
+
+        The side before is counted as a whole, so that its figures stay as they are while a plan grows. An
+        edit leaves the findings of cells it does not touch alone: the side after is what the side before is,
+        without what is solved, and with what is new.
+        """
         keys = [(level, code) for level, one in differs.items() for code in one.touched]
-        scenes = _scenes(sides, pieces, points)
-        return {"scope": "changed", "before": _judged(scenes[0], keys), "after": _judged(scenes[1], keys)}
+        was, now = (_marked(check(view.scene, keys)) for view in sides)
+        whole = _marked(self._views.findings(sides[0]))
+        solved = [one for mark, one in was.items() if mark not in now]
+        new = [one for mark, one in now.items() if mark not in was]
+        as_before = [one for mark, one in whole.items() if mark not in was or mark in now]
+        shown = sorted(now.items(), key=lambda item: item[0] in was)  # what is new stands first
+        return {
+            "scope": "all",
+            "before": _counted(whole.values()),
+            "after": {
+                **_counted([*as_before, *new]),
+                "of_changed": len(shown),
+                "findings": [_told(one, is_new=mark not in was) for mark, one in shown[:FINDINGS_SHOWN]],
+            },
+            "new": _counted(new),
+            "solved": {**_counted(solved), "findings": [_told(one) for one in solved[:FINDINGS_SHOWN]]},
+            "as_before": _counted(as_before),
+        }
 
 
 def _figures(
@@ -215,36 +231,46 @@ def _figures(
 
 def _pieces(sides: tuple[View, View]) -> Pieces:
     before, after = sides
-    if before.scene is None and after.from_base is not None:  # the edition that the plan starts from
+    if before.from_base is None and after.from_base is not None:  # the edition that the plan starts from
         return after.from_base
     return lay_over(before.side, after.side)
 
 
-def _scenes(sides: tuple[View, View], pieces: Pieces, points: Points) -> tuple[Scene, Scene]:
-    before, after = sides
-    assert after.scene is not None  # noqa: S101 - a plan's view has one
-    return before.scene or restored(after.scene, after, before, pieces, points), after.scene
+def _marked(findings: Iterable[Finding]) -> dict[tuple[Any, ...], Finding]:
+    """Return findings by what tells them apart on both sides: the rule, how bad it is, the cells, which one.
+
+    Several buildings may be cut by the border of the same two cells.
+    """
+    seen: Counter[tuple[Any, ...]] = Counter()
+    out = {}
+    for one in findings:
+        mark = (one.rule, one.severity.value, tuple(one.cells))
+        out[(*mark, seen[mark])] = one
+        seen[mark] += 1
+    return out
 
 
-def _judged(scene: Scene, keys: Iterable[CellKey]) -> dict[str, Any]:
-    findings = check(scene, keys)
+def _counted(findings: Iterable[Finding]) -> dict[str, Any]:
     counts = Counter((one.rule, one.severity.value) for one in findings)
-    shown = [
-        {
-            "rule": one.rule,
-            "severity": one.severity.value,
-            "cells": list(one.cells),
-            "message": one.message,
-            "message_zh": one.message_zh,
-        }
-        for one in findings[:FINDINGS_SHOWN]
-    ]
+    by_severity: Counter[str] = Counter()
+    for (_, severity), count in counts.items():
+        by_severity[severity] += count
     by_rule = [
         {"rule": rule, "severity": severity, "count": count}
         for (rule, severity), count in sorted(counts.items())
     ]
-    by_severity = Counter(one.severity.value for one in findings)
-    return {"by_severity": dict(sorted(by_severity.items())), "by_rule": by_rule, "findings": shown}
+    return {"by_severity": dict(sorted(by_severity.items())), "by_rule": by_rule}
+
+
+def _told(finding: Finding, **more: Any) -> dict[str, Any]:
+    return {
+        "rule": finding.rule,
+        "severity": finding.severity.value,
+        "cells": list(finding.cells),
+        "message": finding.message,
+        "message_zh": finding.message_zh,
+        **more,
+    }
 
 
 def _level(levels: list[str], level: str | None) -> str:

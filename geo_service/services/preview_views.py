@@ -16,8 +16,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from geo_service.errors import ConflictError
-from geo_service.geometry.rules_scene import Scene, SceneCell
-from geo_service.model import Mode
+from geo_service.geometry.rules import check
+from geo_service.geometry.rules_scene import Scene
+from geo_service.model import Finding, Mode
 from geo_service.planning.compare import Pieces, Side, follow_points, lay_over
 from geo_service.planning.register import CellKey
 from geo_service.roads import reach
@@ -113,8 +114,10 @@ class View:
     side : Side
     demand_leaf, incident_leaf : (n,) int64
         Leaf of each point, -1 for none.
-    scene : Scene or None
-        What the rules look at; None for an edition, whose scene is that of the plan with the cells put back.
+    scene : Scene
+        What the rules look at.
+    mark : hashable
+        Changes whenever the scene does.
     base : Tiling
         The edition that it is, or starts from.
     from_base : Pieces or None
@@ -125,7 +128,8 @@ class View:
     side: Side
     demand_leaf: Ints
     incident_leaf: Ints
-    scene: Scene | None
+    scene: Scene
+    mark: Hashable
     base: Tiling
     from_base: Pieces | None = None
 
@@ -183,10 +187,25 @@ class Views:
 
     # ----------------------------------------------------------------------------------- the sides
 
-    def of_edition(self, tiling: Tiling, state: PlanState, points: Points) -> View:
-        """Return an edition as a side; ``state`` is any plan that starts from it."""
+    def of_plan(self, plan_id: int, points: Points) -> tuple[PlanRow, View, View]:
+        """Return a plan as it stands and the edition it starts from, as sides.
+
+        The plan is held while it is copied; what takes long is computed from the copy.
+        """
+        with viewing(self._plans, plan_id) as (row, state, connection):
+            tiling = state.base
+            old = self._kept.get(("side", tiling.edition.id), lambda: _side_of_edition(state))
+            scene = plan_findings.scene_of(connection, state)
+            mark = state.scene_mark
+            base_scene = plan_findings.base_scene(connection, state.store, tiling, mark)
+            copied = ("copy", plan_id, row.revision, row.base_edition_id)
+            side = self._kept.get(copied, lambda: _side_of_plan(state, old))
+        base = self._edition_view(tiling, old, points, base_scene, mark)
+        key = ("plan", plan_id, row.revision, row.base_edition_id, points.mark, mark)
+        return row, self._kept.get(key, lambda: _plan_view(row, side, base, points, scene)), base
+
+    def _edition_view(self, tiling: Tiling, side: Side, points: Points, scene: Scene, mark: Hashable) -> View:
         edition = tiling.edition.id
-        side = self._kept.get(("side", edition), lambda: _side_of_edition(state))
 
         def located() -> tuple[Ints, Ints]:
             return (
@@ -196,35 +215,27 @@ class Views:
 
         leaves = self._kept.get(("leaves", edition, points.mark), located)
         name = {"kind": "edition", "id": edition, "note": tiling.edition.note}
-        return View(name, side, *leaves, None, tiling)
+        return View(name, side, *leaves, scene, (edition, mark), tiling)
 
-    def of_plan(self, plan_id: int, points: Points) -> tuple[PlanRow, View, View]:
-        """Return a plan as it stands and the edition it starts from, as sides. Holds the plan meanwhile."""
-        with viewing(self._plans, plan_id) as (row, state, connection):
-            base = self.of_edition(state.base, state, points)
-            key = ("plan", plan_id, row.revision, row.base_edition_id, points.mark)
-            return (
-                row,
-                self._kept.get(key, lambda: self._plan_view(connection, row, state, base, points)),
-                base,
-            )
+    def findings(self, view: View) -> list[Finding]:
+        """Return what the rules say of all cells of a side, counted once for all who ask."""
+        return self._kept.get(("findings", view.mark), lambda: check(view.scene))
 
-    def _plan_view(
-        self, connection: Connection, row: PlanRow, state: PlanState, base: View, points: Points
-    ) -> View:
-        side = _side_of_plan(state, base.side)
-        pieces = lay_over(base.side, side)
-        n_old = len(base.side.leaves)
-        name = {"kind": "plan", "id": row.id, "name": row.name, "revision": row.revision}
-        return View(
-            name,
-            side,
-            follow_points(points.demand_deg, base.demand_leaf, pieces, side, n_old=n_old),
-            follow_points(points.incident_deg, base.incident_leaf, pieces, side, n_old=n_old),
-            plan_findings.scene_of(connection, state),
-            state.base,
-            pieces,
-        )
+
+def _plan_view(row: PlanRow, side: Side, base: View, points: Points, scene: Scene) -> View:
+    pieces = lay_over(base.side, side)
+    n_old = len(base.side.leaves)
+    name = {"kind": "plan", "id": row.id, "name": row.name, "revision": row.revision}
+    return View(
+        name,
+        side,
+        follow_points(points.demand_deg, base.demand_leaf, pieces, side, n_old=n_old),
+        follow_points(points.incident_deg, base.incident_leaf, pieces, side, n_old=n_old),
+        scene,
+        (row.id, row.revision, base.mark),
+        base.base,
+        pieces,
+    )
 
 
 def _points(connection: Connection, mark: Hashable, since: datetime, until: datetime) -> Points:
@@ -287,39 +298,3 @@ def staff_by_cell(side: Side, duties: pd.DataFrame) -> dict[str, Floats]:
         level: np.bincount(rows[level], minlength=len(place[level])).astype(np.float64)
         for level in side.levels
     }
-
-
-# --------------------------------------------------------------------------------------------- rules
-
-
-def restored(scene: Scene, plan: View, before: View, pieces: Pieces, points: Points) -> Scene:
-    """Return the scene of an edition, made from that of a plan: what the plan changed is put back."""
-    side = before.side
-    odd = {side.leaves[number] for number in pieces.redrawn_old.tolist()}
-    differing = {key for key, record in side.records.items() if plan.side.records.get(key) != record} | odd
-    gone = [key for key in plan.side.records if key not in side.records]
-    number_of = {key: number for number, key in enumerate(side.leaves)}
-    cells = []
-    for key in sorted(differing):
-        record, number = side.records[key], number_of.get(key)
-        households = residents = buildings = None
-        if number is not None and len(points.demand_deg):
-            inside = before.demand_leaf == number
-            households = round(float(points.households[inside].sum()))
-            residents = round(float(points.residents[inside].sum()))
-            buildings = int(inside.sum())
-        cells.append(
-            SceneCell(
-                level=record.level,
-                code=record.code,
-                name=record.name,
-                kind=record.kind,
-                parent=record.parent,
-                area_class=str(record.attributes.get("class", "")),
-                shape=side.shapes[number] if number is not None else None,
-                households=households,
-                residents=residents,
-                buildings=buildings,
-            )
-        )
-    return scene.with_changes(cells, gone)

@@ -164,6 +164,39 @@ def test_those_who_lose_their_cell_are_named_with_the_heir(
     assert found["rules"]["after"]["by_severity"] != {} or found["rules"]["before"]["by_severity"] != {}
 
 
+def test_what_the_rules_say_of_the_edition_does_not_move_with_the_plan(
+    planner: TestClient, plan: Plan
+) -> None:
+    """Before is the edition as a whole; after is what the plan's own findings count, rule by rule."""
+
+    def counts(found: list[dict[str, Any]]) -> dict[tuple[str, str], int]:
+        return {(one["rule"], one["severity"]): one["count"] for one in found}
+
+    first = report(planner, plan)
+    seen = []
+    grids = sorted(cells(planner, plan, "grid"))
+    for grid in (grids[0], grids[3]):
+        cut(planner, plan, grid)
+        found = report(planner, plan)
+        rules = found["rules"]
+        assert rules["before"] == first["rules"]["before"]
+        assert found["before"]["rule_warnings"] == first["before"]["rule_warnings"]
+        said = planner.get(f"/v1/plans/{plan['id']}/findings", params={"scope": "all"}).json()["findings"]
+        whole: dict[tuple[str, str], int] = {}
+        for one in said:
+            key = (one["rule"], one["severity"])
+            whole[key] = whole.get(key, 0) + 1
+        assert counts(rules["after"]["by_rule"]) == whole
+        kinds = {word: counts(rules[word]["by_rule"]) for word in ("new", "solved", "as_before")}
+        for side, other in (("after", "new"), ("before", "solved")):
+            for key, count in counts(rules[side]["by_rule"]).items():
+                assert count == kinds["as_before"].get(key, 0) + kinds[other].get(key, 0)
+        seen.append(sum(kinds["new"].values()))
+        assert sum(one["is_new"] for one in rules["after"]["findings"]) == min(seen[-1], 40)
+    assert seen == sorted(seen)
+    assert seen[-1] > 0
+
+
 def test_two_plans_side_by_side(planner: TestClient, plan: Plan) -> None:
     other: Plan = planner.post("/v1/plans", json={"name": "另一个"}).json()
     grids = sorted(cells(planner, plan, "grid"))
