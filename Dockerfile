@@ -1,4 +1,4 @@
-# Two images from one file and the same Debian packages:
+# Two images from one file, on the same Debian packages:
 #   docker build --target db  -t geo-service-db .     PostgreSQL 15 with PostGIS 3
 #   docker build --target app -t geo-service .        the service and its command line
 # No build argument and no file in them holds a secret.
@@ -50,6 +50,9 @@ RUN PATH=/opt/build/bin:$PATH /opt/build/bin/python scripts/vendor-assets \
 
 # ---------------------------------------------------------------- the service
 FROM base AS app
+# printed reports carry a Chinese font
+RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends fonts-wqy-microhei \
+    && rm -rf /var/lib/apt/lists/*
 COPY --from=build /opt/geo_service /opt/geo_service
 # all that is ever written lies in the home: state, session secret, compiled kernels
 ENV PATH=/opt/geo_service/bin:$PATH \

@@ -53,6 +53,9 @@ as_root() {
     fi
 }
 
+# Whether as_root works without asking anybody.
+can_be_root() { ((EUID == 0)) || { has sudo && sudo -n true 2>/dev/null; }; }
+
 is_installed() {
     [[ $(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
 }

@@ -117,13 +117,10 @@ def _open(
     if not data.strip():
         faults.add("empty", "", "the file is empty")
         return None
-    if data.startswith(_OLD_EXCEL):
-        faults.add("format", "", "this is an old Excel file (.xls): save it as .xlsx or CSV")
+    if (why := _why_no_table(source, data)) is not None:
+        faults.add("format", "", why)
         return None
     notes: list[str] = []
-    if _NO_TABLE.match(data):
-        faults.add("format", "", "this is JSON or XML, no table: CSV or xlsx is wanted")
-        return None
     if looks_like_xlsx(data):
         rows = xlsx_rows(data, faults, limits, sheet)
     else:
@@ -136,6 +133,17 @@ def _open(
         return None
     header = _header(first[1], faults, limits)
     return None if header is None else (header, rows, notes)
+
+
+def _why_no_table(source: Path | bytes, data: bytes) -> str | None:
+    """Return what a file is instead of a table, as far as its name and first bytes tell; else None."""
+    if data.startswith(_OLD_EXCEL):
+        return "this is an old Excel file (.xls): save it as .xlsx or CSV"
+    if isinstance(source, Path) and source.suffix.lower() == ".xlsx" and not looks_like_xlsx(data):
+        return "this is not an xlsx file, whatever its name says: save it as xlsx or CSV"
+    if _NO_TABLE.match(data):
+        return "this is JSON or XML, no table: CSV or xlsx is wanted"
+    return None
 
 
 def _load(source: Path | bytes, limits: Limits) -> bytes:

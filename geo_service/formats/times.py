@@ -95,11 +95,21 @@ def parse_moments(
                 break
             left = _take(moments, left, pattern, timezone, notes)
         left = _take_numbers(moments, left, timezone)
+    _say_zone(texts[moments.notna()], time_format, timezone, notes)
     for row, value in left.items():
         faults.add("time", field, _why_no_moment(value, time_format), row=int(str(row)), value=value)
     for row in moments.index[(moments < _EARLIEST) | (moments >= _LATEST)]:
         faults.add("time", field, "is not between 1900 and 2100", row=int(row), value=texts[row])
     return moments
+
+
+def _say_zone(taken: pd.Series, time_format: str | None, timezone: ZoneInfo, notes: list[str]) -> None:
+    """Note how many of the times that were read carry no offset, and in which zone they were taken."""
+    if time_format is not None and "%z" in time_format:
+        return
+    told = taken.str.contains(_ZONED) | taken.str.fullmatch(_EPOCH)
+    if count := int((~told).sum()):
+        notes.append(f"{count} times carry no offset: taken as {timezone.key} (--timezone names another)")
 
 
 def _take_zoned(moments: pd.Series, left: pd.Series) -> pd.Series:

@@ -27,7 +27,7 @@ TIMEZONE = "Asia/Shanghai"
 ZONE = ZoneInfo(TIMEZONE)
 #: The moment that the demo's first coverage is computed for: a Sunday night.
 SHOWN_AT = datetime(2026, 11, 22, 2, tzinfo=ZONE)
-CHUNK = 10_000
+CHUNK, STEPS = 10_000, 20
 SIZE_BY_NOTE: dict[str, Size] = {"demo town": "town", "demo county": "county"}
 
 
@@ -68,9 +68,11 @@ def load_demo(database: Database, size: Size, say: Say = silent) -> None:
         ground.replace_demand(connection, _demand(county))
         barriers.replace(connection, f"demo {size}", county.barriers, county.crossings)
         _store_staff(connection, county)
-    for start in range(0, len(county.incidents), CHUNK):
-        say("placing a year of incidents", start / max(len(county.incidents), 1))
-        part = county.incidents.iloc[start : start + CHUNK]
+    # at least twenty steps, so that the bar of a small town moves too
+    chunk = min(CHUNK, -(-len(county.incidents) // STEPS) or 1)
+    for start in range(0, len(county.incidents), chunk):
+        say("placing a year of incidents", start / len(county.incidents))
+        part = county.incidents.iloc[start : start + chunk]
         take_in(database, tilings, _incidents(part), source="demo", who=WHO)
 
 

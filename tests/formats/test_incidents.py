@@ -153,3 +153,17 @@ def test_a_datum_of_china_is_refused_elsewhere(crs: str) -> None:
     assert f"{crs} is defined within China only" in fault.message
     both = read_points(b"lon,lat\n-87.65,41.85\n120.1,30.1\n", crs=crs)  # one stray place stops nothing
     assert both.located.all()
+
+
+@pytest.mark.parametrize(
+    ("time", "said"),
+    [
+        ("2026-11-22 08:30", ("1 times carry no offset: taken as Asia/Shanghai (--timezone names another)",)),
+        ("2026-11-22T08:30+08:00", ()),
+        ("2026-11-22T00:30Z", ()),
+        ("1790000000", ()),
+    ],
+)
+def test_the_zone_of_times_without_offset_is_told(time: str, said: tuple[str, ...]) -> None:
+    data = f"id,time,lon,lat\n1,{time},120.1,30.1\n".encode()
+    assert read_incidents(data, fields={"occurred_at": "time"}).notes == said

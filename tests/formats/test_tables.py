@@ -221,3 +221,10 @@ def test_tables_are_written_in_both_encodings(encoding: str, tmp_path: Path) -> 
     write_table(pd.DataFrame({"名称": ["清波"], "=x": ["=1"]}), path, encoding=encoding)
     assert path.read_bytes().startswith(b"\xef\xbb\xbf") is (encoding == "utf-8")
     assert read_table(path).frame.to_dict("list") == {"名称": ["清波"], "'=x": ["'=1"]}
+
+
+@pytest.mark.parametrize("content", [b"id,name\n1,a\n", bytes(range(200, 255))])
+def test_an_xlsx_by_name_only_is_refused_as_such(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "junk.xlsx"
+    file.write_bytes(content)
+    assert "not an xlsx file" in one_fault_of(read_table, file).message
