@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from geo_service.services.coverage import STANDARD_LIMIT_S, STANDARD_MODE
-from geo_service.services.rostering import on_duty
+from geo_service.services.rostering import on_duty, town_zone
 from geo_service.services.tiling import Tilings, in_force_at
 from geo_service.store import boundaries, coverage, incidents, staffing
 from geo_service.store.database import Database
@@ -49,6 +49,7 @@ def overview(database: Database, tilings: Tilings, now: datetime) -> dict[str, A
         totals = incidents.totals(connection)
         on = len(on_duty(connection, now))
         responders = staffing.count(connection)
+        zone = town_zone(connection)
         run = (
             coverage.latest(connection, edition.id, STANDARD_MODE.value, STANDARD_LIMIT_S)
             if edition
@@ -56,6 +57,7 @@ def overview(database: Database, tilings: Tilings, now: datetime) -> dict[str, A
         )
     return {
         "edition": edition.id if edition else None,
+        "timezone": zone.key,
         "levels": [
             {
                 "code": one.code,

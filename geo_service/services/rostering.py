@@ -17,6 +17,11 @@ POST_LEAD = timedelta(minutes=10)
 INSTANT = timedelta(microseconds=1)
 
 
+def town_zone(connection: Connection) -> ZoneInfo:
+    """Return the time zone in which the town tells its moments: that of its rota, China's without one."""
+    return ZoneInfo(staffing.most_used_timezone(connection) or "Asia/Shanghai")
+
+
 def on_duty(connection: Connection, at: datetime) -> pd.DataFrame:
     """Return the responders on duty at a moment, in order of code.
 

@@ -221,6 +221,12 @@ def rotas(connection: Connection) -> Sequence[Any]:
     ).all()
 
 
+def most_used_timezone(connection: Connection) -> str | None:
+    """Return the time zone in which most of the weekly rota is written; None without a rota."""
+    by_use = select(rota.c.timezone).group_by(rota.c.timezone).order_by(func.count().desc(), rota.c.timezone)
+    return connection.execute(by_use.limit(1)).scalar_one_or_none()
+
+
 def windows(connection: Connection) -> Sequence[Any]:
     """Return the post windows: post_id, lon, lat, responder_id, and hours as in :func:`rotas`."""
     hours = (

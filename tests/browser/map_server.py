@@ -160,7 +160,8 @@ def create_map_app(town: Town) -> FastAPI:  # noqa: C901 - one small handler a r
     @app.get("/v1/status")
     def status() -> dict[str, Any]:
         return {
-            "edition": {"id": 7},
+            "edition": 7,
+            "timezone": "Asia/Shanghai",
             "levels": [
                 {"code": x.code, "name_zh": x.name_zh, "name_en": x.name_en, "cells": n} for x, n in levels
             ],

@@ -16,6 +16,17 @@ def test_landing_shows_live_counts_and_leads_on(page: Page, small_town_url: str)
     expect(page).to_have_title("五分钟到场覆盖 Five-minute coverage")
 
 
+def test_landing_tells_moments_in_the_town_s_zone(
+    browser: Browser, browser_context_args: dict, small_town_url: str
+) -> None:
+    context = browser.new_context(**{**browser_context_args, "timezone_id": "America/Chicago"})
+    page = context.new_page()
+    page.goto(small_town_url)
+    expect(page.locator("#figures")).to_contain_text("10:00")
+    expect(page.locator("#figures")).to_contain_text("UTC+08:00")
+    context.close()
+
+
 def test_landing_works_without_scripts_and_without_status(
     browser: Browser, browser_context_args: dict, small_town_url: str
 ) -> None:

@@ -10,6 +10,7 @@ def test_it_is_counted_once_in_some_seconds(town: Database) -> None:
     overview = Overview(town, Tilings(town), clock=lambda: now[0])
     first = overview.get()
     assert first["incidents"]["total"] == 4000
+    assert first["timezone"] == "Asia/Shanghai"
     now[0] = KEPT_S - 0.1
     assert overview.get() is first
     now[0] = KEPT_S

@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo
 
 from fastapi import Path, Query, Response
 from starlette.requests import Request
@@ -18,6 +17,7 @@ from geo_service.maps.layers import PageLink
 from geo_service.maps.shapes import Detail
 from geo_service.model import Mode
 from geo_service.services.mapping import View, shapes_mark
+from geo_service.services.rostering import town_zone
 from geo_service.services.tiling import Tiling
 from geo_service.store import tiles
 from geo_service.web.pages import NAVIGATION, Lang
@@ -26,7 +26,6 @@ router = Router(prefix="/maps", tags=["maps"], dependencies=[READERS])
 
 #: A map without a moment shows the last full quarter of an hour, so that its parts agree and can be kept.
 STEP_MIN = 15
-LOCAL = ZoneInfo("Asia/Shanghai")
 
 Kind = Literal["staffing", "coverage", "incidents"]
 At = Annotated[
@@ -41,11 +40,12 @@ LevelPath = Annotated[str, Path(pattern="^[a-z][a-z0-9_]{0,31}$")]
 EditionPath = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 
-def _view(at: datetime | None, mode: Mode, limit_s: int) -> View:
+def _view(state: AppState, at: datetime | None, mode: Mode, limit_s: int) -> View:
     if at is None:
         now = datetime.now(UTC)
         at = now.replace(minute=now.minute - now.minute % STEP_MIN, second=0, microsecond=0)
-    return View(at.astimezone(LOCAL), mode, limit_s)
+    with state.database.reading() as connection:
+        return View(at.astimezone(town_zone(connection)), mode, limit_s)
 
 
 def _tiling(state: AppState, edition_id: int) -> Tiling:
@@ -102,7 +102,7 @@ def figures(
 ) -> Response:
     """Give a map's figures for the cells of a level, with classes and colours."""
     tiling = _tiling(state, edition)
-    content = state.mapper.figures(kind, tiling, level, measure, _view(at, mode, limit_s))
+    content = state.mapper.figures(kind, tiling, level, measure, _view(state, at, mode, limit_s))
     return tagged(request, content, f"{edition}", "application/json")
 
 
@@ -111,7 +111,7 @@ def heat(
     request: Request, state: State, at: At = None, mode: Mode = Mode.EBIKE, limit_s: LimitS = 300
 ) -> Response:
     """Give the incidents of the year up to a moment, gathered on a raster of 27 m."""
-    return tagged(request, state.mapper.heat(_view(at, mode, limit_s)), "heat", "application/json")
+    return tagged(request, state.mapper.heat(_view(state, at, mode, limit_s)), "heat", "application/json")
 
 
 @router.get("/units.json", response_class=Response)
@@ -119,7 +119,7 @@ def units(
     request: Request, state: State, at: At = None, mode: Mode = Mode.EBIKE, limit_s: LimitS = 300
 ) -> Response:
     """Give the places of those on duty, without names."""
-    return tagged(request, state.mapper.units(_view(at, mode, limit_s)), "units", "application/json")
+    return tagged(request, state.mapper.units(_view(state, at, mode, limit_s)), "units", "application/json")
 
 
 @router.get("/{kind}", response_class=Response)
@@ -134,7 +134,7 @@ def page(
 ) -> Response:
     """Show a map page (HTML)."""
     del lang  # the page's own script reads it, so that there is one page to keep for both
-    view = _view(at, mode, limit_s)
+    view = _view(state, at, mode, limit_s)
     tiling = state.tilings.get(view.at)
     with state.database.reading() as connection:
         version = tiles.base_version(connection)

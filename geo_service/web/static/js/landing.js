@@ -31,10 +31,13 @@
     return figure(number.format(leaf.cells), inWords("zh"), inWords("en"));
   }
 
-  function coverage({ share, mode, limit_s: limit, at }) {
+  /** Moments are told in the town's zone with its offset, whoever looks from wherever: as on the maps. */
+  function coverage({ share, mode, limit_s: limit, at }, timeZone) {
     const [zh, en] = MODES[mode] || [mode, mode];
     const minutes = number.format(limit / 60);
-    const moment = (locale) => new Date(at).toLocaleString(locale, { dateStyle: "medium", timeStyle: "short", hour12: false });
+    const moment = (locale) => new Date(at).toLocaleString(locale, {
+      timeZone, timeZoneName: "longOffset", year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23",
+    }).replace(/GMT(?=[+-])/, "UTC");
     return figure(
       `${number.format(Math.round(share * 1000) / 10)}%`,
       `${minutes} 分钟覆盖（${zh}，${moment("zh-CN")}）`,
@@ -51,7 +54,7 @@
       figure(`${number.format(duty.on_duty)} / ${number.format(duty.total)}`, "在岗力量", "on duty"),
     ];
     if (status.levels.length) parts.unshift(cells(status.levels));
-    if (status.coverage) parts.push(coverage(status.coverage));
+    if (status.coverage) parts.push(coverage(status.coverage, status.timezone));
     list.replaceChildren(...parts);
     list.hidden = false;
   }
