@@ -370,3 +370,23 @@ def map_cells(preview: Preview, which: int) -> list[dict[str, Any]]:
             }
         )
     return found
+
+
+def map_outlines(preview: Preview, which: int) -> list[dict[str, Any]]:
+    """Return the cells of one side on levels above the one shown whose land changes, with their outlines."""
+    levels = [one["level"] for one in preview.report["levels"]]
+    above = set(levels[: levels.index(preview.level)])
+    side = preview.sides[which].side
+    found = []
+    for row in preview.report["changes"]:
+        level, code = row["cell"]
+        if (
+            level in above
+            and row["status"] in {"new", "retired", "reshaped"}
+            and (level, code) in side.records
+        ):
+            name, shape = side.records[level, code].name, side.outline((level, code))
+            found.append(
+                {"level": level, "code": code, "name": name, "shape": shape, "status": row["status"]}
+            )
+    return found

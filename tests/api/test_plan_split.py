@@ -17,7 +17,7 @@ from starlette.testclient import TestClient
 from geo_service.api.app import create_app
 from geo_service.demo.county import DemoCounty
 from geo_service.model import Role
-from geo_service.services import identity, plan_split, planning
+from geo_service.services import identity, plan_split, plan_state, planning
 from geo_service.services.plan_drafting import DraftStoppedError, Stop
 from geo_service.settings import Settings
 
@@ -202,6 +202,37 @@ def test_the_plan_is_free_while_a_draft_is_computed(
     assert "being computed" in again.text
     assert "being computed" in more.text
     assert split(planner, third, **wish).status_code == 200
+
+
+def test_who_waits_too_long_for_a_plan_is_told(
+    planner: TestClient, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a plan is published, say, others get a 503 with words, not silence."""
+    monkeypatch.setattr(plan_state, "PATIENCE_S", 0.5)
+    plan_id, held, go_on = int(url.rsplit("/", 1)[1]), threading.Event(), threading.Event()
+    parts = planner.app.state.parts  # type: ignore[attr-defined]
+
+    def publish() -> None:
+        with parts.plans.hold(plan_id):
+            held.set()
+            assert go_on.wait(30)
+
+    code, _ = largest(planner, url)
+    rename = {"revision": 0, "verb": "rename", "arguments": {"cell": ["community", code], "name": "新名"}}
+    with ThreadPoolExecutor(1) as pool:
+        working = pool.submit(publish)
+        try:
+            assert held.wait(30)
+            began = time.perf_counter()
+            answer = planner.post(f"{url}/changes", json=rename)
+            took_s = time.perf_counter() - began
+        finally:
+            go_on.set()
+        working.result()
+    assert answer.status_code == 503
+    assert "being worked on or published" in answer.text
+    assert took_s < 10
+    assert planner.post(f"{url}/changes", json=rename).status_code == 200
 
 
 def test_a_draft_stops_when_nobody_waits(planner: TestClient, url: str) -> None:

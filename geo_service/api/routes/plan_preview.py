@@ -54,7 +54,10 @@ def plan_preview_map(
     level: LevelCode | None = None,
     at: At = None,
 ) -> Response:
-    """Give the cells around what changes, before and after, as GeoJSON with their workload."""
+    """Give the cells around what changes, before and after, as GeoJSON with their workload.
+
+    The outlines are those of cells above them whose land changes.
+    """
     made = state.previews.of(plan_id, against=against, level=level, at=at)
     body = {
         "revision": made.revision,
@@ -62,6 +65,8 @@ def plan_preview_map(
         "bounds": preview.window(made),
         "before": _collection(preview.map_cells(made, 0)),
         "after": _collection(preview.map_cells(made, 1)),
+        "outlines_before": _collection(preview.map_outlines(made, 0)),
+        "outlines_after": _collection(preview.map_outlines(made, 1)),
     }
     return json_answer(body, made.revision)
 
@@ -73,7 +78,7 @@ def _collection(cells: list[dict[str, Any]]) -> dict[str, Any]:
             "type": "Feature",
             "id": cell["code"],
             "geometry": shape,
-            "properties": {name: cell[name] for name in ("code", "name", "workload", "status")},
+            "properties": {name: value for name, value in cell.items() if name != "shape"},
         }
         for cell, shape in zip(cells, shapes, strict=True)
     ]
@@ -103,7 +108,14 @@ def plan_preview_pdf(
 
 
 @page_router.get("/{plan_id}/preview")
-def preview_page(state: State, plan_id: PlanId, lang: Lang = "zh") -> HTMLResponse:
+def preview_page(
+    state: State,
+    plan_id: PlanId,
+    lang: Lang = "zh",
+    against: Against = None,  # noqa: ARG001 - these are for the scripts, which fetch the report
+    level: LevelCode | None = None,  # noqa: ARG001
+    at: At = None,  # noqa: ARG001
+) -> HTMLResponse:
     """Show the report; its scripts fetch it."""
     with state.database.reading() as connection:
         plans.get(connection, plan_id)

@@ -28,6 +28,17 @@ export function w(zh, en) {
   return [h("span", { lang: "zh-CN" }, zh), " ", h("small", { lang: "en" }, en)];
 }
 
+/** A moment, written as each language writes it. */
+export function moment(at) {
+  const [zh, en] = ["zh-CN", "en-GB"].map((tongue) => new Intl.DateTimeFormat(tongue, { dateStyle: "medium", timeStyle: "short" }).format(at));
+  return each(zh, en);
+}
+
+/** Words of which one language alone is shown: the English when English is read, else the Chinese. */
+export function each(zh, en) {
+  return [h("span", { lang: "zh-CN" }, zh), h("span", { class: "pv-only-en", lang: "en" }, en)];
+}
+
 const formats = new Map();
 
 /** Number with so many decimals at most; a dash for what is not known. */

@@ -1,6 +1,6 @@
 /* The report of a plan: fetched once, written as tables in both languages, with two maps. */
 
-import { h, number, percent, w } from "./dom.js";
+import { each, h, moment, number, percent, w } from "./dom.js";
 import { maps } from "./maps.js";
 import { COLUMNS, FIGURES, RULES, SEVERITY, STATUS } from "./words.js";
 
@@ -52,13 +52,25 @@ function page(report, map) {
 
 function head(report) {
   const other = report.against.kind === "plan" ? [report.against.name] : w(`第 ${report.against.id} 版边界`, `edition ${report.against.id}`);
-  const at = new Date(report.at);
+  const facts = [[w("调整前", "Before"), each("：", ": "), other], [w("修订", "revision"), ` ${report.revision}`], [moment(new Date(report.at))], [w("电动自行车 5 分钟", "5 min by e-bike")]];
   return h(
     "header",
     { class: "pv-head" },
-    h("div", {}, h("h1", {}, report.plan.name), h("p", { class: "pv-soft" }, w("调整前", "Before"), "：", other, " · ", w("修订", "revision"), ` ${report.revision} · ${at.toLocaleString("zh-CN", { dateStyle: "medium", timeStyle: "short" })} · `, w("电动自行车 5 分钟", "5 min by e-bike"))),
-    h("nav", { class: "pv-actions" }, h("a", { href: `/planner/${plan}`, class: "pv-button" }, w("返回编制", "Back")), h("a", { href: `/v1/plans/${plan}/preview.pdf${query}`, class: "pv-button", target: "_blank", rel: "noopener" }, "PDF"), h("button", { type: "button", class: "pv-button", on: { click: () => window.print() } }, w("打印", "Print"))),
+    h("div", {}, h("h1", {}, report.plan.name), h("p", { class: "pv-soft" }, facts.map((words, at) => [at ? " · " : null, ...words].flat(2)))),
+    h("nav", { class: "pv-actions" }, chooser(report), h("a", { href: `/planner/${plan}`, class: "pv-button" }, w("返回编制", "Back")), h("a", { href: `/v1/plans/${plan}/preview.pdf${query}`, class: "pv-button", target: "_blank", rel: "noopener" }, "PDF"), h("button", { type: "button", class: "pv-button", on: { click: () => window.print() } }, w("打印", "Print"))),
   );
+}
+
+/** Which level is shown cell by cell, here and on the maps. */
+function chooser(report) {
+  const choose = ({ target }) => {
+    const address = new URL(window.location.href);
+    address.searchParams.set("level", target.value);
+    window.location.assign(address);
+  };
+  const english = document.documentElement.dataset.lang === "en";
+  const options = report.levels.map((one) => h("option", { value: one.level, selected: one.level === report.level }, english ? one.name_en : one.name_zh));
+  return h("label", { class: "pv-level" }, w("层级", "Level"), " ", h("select", { class: "pv-button", on: { change: choose } }, options));
 }
 
 function section(zh, en, content) {
@@ -136,15 +148,17 @@ function flows(report) {
 
 function rules({ rules: said }) {
   const key = (one) => `${one.rule}|${one.severity}`;
-  const names = [...new Set([...said.before.by_rule, ...said.after.by_rule].map(key))].sort();
+  const sides = [["before", "调整前", "before"], ["after", "调整后", "after"], ["new", "新增", "new"], ["solved", "消除", "solved"], ["as_before", "未变", "as before"]];
+  const names = [...new Set(sides.flatMap(([side]) => said[side].by_rule.map(key)))].sort();
   if (!names.length) return h("p", { class: "pv-soft" }, w("调整前后均无发现", "Nothing found, before or after"));
-  const count = (side, name) => said[side].by_rule.filter((one) => key(one) === name).reduce((sum, one) => sum + one.count, 0);
+  const count = (side, name) => said[side].by_rule.find((one) => key(one) === name)?.count || 0;
   const rows = names.map((name) => {
     const [rule, severity] = name.split("|");
-    return [w(...(RULES[rule] || [rule])), w(...(SEVERITY[severity] || [severity])), number(count("before", name)), number(count("after", name))];
+    return [w(...(RULES[rule] || [rule])), w(...(SEVERITY[severity] || [severity])), ...sides.map(([side]) => number(count(side, name)))];
   });
   return [
-    table([["规则", "Rule"], ["程度", "Severity"], ["调整前", "before"], ["调整后", "after"]], rows, "pv-numbers pv-two"),
-    h("ul", { class: "pv-findings" }, said.after.findings.map((one) => h("li", { class: `pv-${one.severity}` }, h("span", { lang: "zh-CN" }, one.message_zh || one.message), h("span", { class: "pv-english", lang: "en" }, one.message)))),
+    table([["规则", "Rule"], ["程度", "Severity"], ...sides.map(([, zh, en]) => [zh, en])], rows, "pv-numbers pv-two"),
+    h("p", { class: "pv-soft" }, w("按全部网格统计；以下为有变化的网格及其上级。", "Counted over all cells; listed are those that change, and those above them.")),
+    h("ul", { class: "pv-findings" }, said.after.findings.map((one) => h("li", { class: `pv-${one.severity}` }, one.is_new ? h("b", { class: "pv-worse" }, w("新增", "new"), " ") : null, h("span", { lang: "zh-CN" }, one.message_zh || one.message), h("span", { class: "pv-english", lang: "en" }, one.message)))),
   ];
 }
