@@ -16,6 +16,7 @@ from starlette.testclient import TestClient
 
 from geo_service.api.app import create_app
 from geo_service.demo.county import DemoCounty
+from geo_service.geometry import partition
 from geo_service.model import Role
 from geo_service.services import identity, plan_split, plan_state, planning
 from geo_service.services.plan_drafting import DraftStoppedError, Stop
@@ -171,12 +172,11 @@ def test_the_plan_is_free_while_a_draft_is_computed(
         f"/v1/plans/{planner.post('/v1/plans', json={'name': name}).json()['id']}" for name in ("二", "三")
     )
     begun, go_on = threading.Semaphore(0), threading.Event()
-    compute = plan_split.split
 
     def slow(*args: Any, **options: Any) -> Any:
         begun.release()
         assert go_on.wait(30)
-        return compute(*args, **options)
+        return partition.split(*args, **options)
 
     monkeypatch.setattr(plan_split, "split", slow)
     wish = {"cell": ["community", code], "count": 2, "alternatives": 1}
