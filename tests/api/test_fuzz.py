@@ -72,6 +72,7 @@ def fuzz(operation: Any, mode: GenerationMode, key: str, examples: int = EXAMPLE
 
 #: Values that an operation needs, of things that the demo town holds.
 IN_TOWN = {
+    "plan_id": 1,
     "lon": 118.9,
     "lat": 28.9,
     "level": "grid",

@@ -81,6 +81,7 @@ function wishForm(households, hasLeavesBelow) {
     fields.count.hidden = by.value !== "count";
     fields.band.hidden = by.value === "count";
     fields.unit.hidden = fields.keep.hidden = fields.alternatives.hidden = fields.strict.hidden = by.value === "small";
+    if (by.value === "count") fields.strict.hidden = true; // as near as it can be
   };
   by.addEventListener("change", change);
   change();
@@ -88,7 +89,7 @@ function wishForm(households, hasLeavesBelow) {
     fields: Object.values(fields),
     band,
     isMerge: () => by.value === "small",
-    asked: () => ({ unit: unit.value, alternatives: Number(alternatives.value) || 3, keep_lines: Number(keep.value), strict: strict.checked, ...(by.value === "count" ? { count: Number(count.value) } : { band: band() }) }),
+    asked: () => ({ unit: unit.value, alternatives: Number(alternatives.value) || 3, keep_lines: Number(keep.value), ...(by.value === "count" ? { count: Number(count.value) } : { band: band(), strict: strict.checked }) }),
   };
 }
 
