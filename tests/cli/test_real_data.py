@@ -133,7 +133,8 @@ def test_chicago(geo_service: Call, on_database: str, shared_data: Path, tmp_pat
     import_crimes(geo_service, folder / "crimes.csv")
     words = ("--lon-field", "Longitude", "--lat-field", "Latitude", "--out", tmp_path / "placed.csv")
     outcome = geo_service("assign", folder / "crimes.csv", *words, "--json")
-    assert outcome.json["placed"] == {"inside": 9837, "none": 162}
+    assert outcome.json["placed"] == {"inside": 9837}
+    assert outcome.json["without_coordinates"] == 162
     placed = pd.read_csv(tmp_path / "placed.csv", dtype=str, encoding="utf-8-sig", keep_default_na=False)
     compare_with_official_codes(placed, folder)
     exports_read_back(geo_service, tmp_path)

@@ -8,8 +8,6 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.test_planner import api, keys, service  # noqa: F401 - fixtures
-
 BOX = """(one) => {
     const box = one.getBoundingClientRect();
     return [box.left, box.top, box.right, box.bottom];
@@ -17,7 +15,7 @@ BOX = """(one) => {
 
 
 @pytest.fixture
-def merged(api: httpx.Client) -> dict[str, Any]:  # noqa: F811
+def merged(api: httpx.Client) -> dict[str, Any]:
     """A plan in which two neighbouring communities have become one."""
     plan: dict[str, Any] = api.post("/v1/plans", json={"name": "合并两个村 Two villages in one"}).json()
     url = f"/v1/plans/{plan['id']}"
@@ -32,7 +30,7 @@ def merged(api: httpx.Client) -> dict[str, Any]:  # noqa: F811
 
 
 @pytest.fixture
-def wide(browser: Browser, service: str, keys: dict[str, str]) -> Iterator[Page]:  # noqa: F811
+def wide(browser: Browser, service: str, keys: dict[str, str]) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1920, "height": 1080}, timezone_id="Asia/Shanghai")
     answer = httpx.post(f"{service}/sign-in", data={"key": keys["张三"]}, headers={"Origin": service})
     cookies = [{"name": name, "value": value, "url": service} for name, value in answer.cookies.items()]
@@ -41,7 +39,7 @@ def wide(browser: Browser, service: str, keys: dict[str, str]) -> Iterator[Page]
     context.close()
 
 
-def test_the_report_in_english(wide: Page, service: str, merged: dict[str, Any]) -> None:  # noqa: F811
+def test_the_report_in_english(wide: Page, service: str, merged: dict[str, Any]) -> None:
     wide.goto(f"{service}/planner/{merged['id']}/preview?lang=en")
     title = wide.locator(".pv-head h1")
     expect(title).to_have_text(merged["name"], timeout=60_000)
