@@ -297,6 +297,28 @@ def load_cells(connection: Connection, edition_id: int) -> pd.DataFrame:
     return frame
 
 
+def changed_between(connection: Connection, old_id: int, new_id: int) -> list[tuple[str, str]]:
+    """Return level and code of the cells that two editions do not have alike, the top first."""
+    rows = connection.execute(
+        text("""
+            with one as (
+                select cell_id, parent_id, kind, name, attributes, geom::bytea as land from cell_version
+                where editions @> cast(:old_id as int)
+            ), other as (
+                select cell_id, parent_id, kind, name, attributes, geom::bytea as land from cell_version
+                where editions @> cast(:new_id as int)
+            ), differing as (
+                (table one except table other) union all (table other except table one)
+            )
+            select distinct level.depth, level.code, cell.code
+            from differing join cell on cell.id = cell_id join level on level.id = level_id
+            order by level.depth, cell.code
+        """),
+        {"old_id": old_id, "new_id": new_id},
+    )
+    return [(row[1], row[2]) for row in rows]
+
+
 def count_cells(connection: Connection, edition_id: int) -> dict[str, int]:
     """Return how many cells an edition has on each level."""
     rows = connection.execute(

@@ -113,6 +113,20 @@ class Database:
         with translated(), self.write.begin() as connection:
             yield connection
 
+    @contextmanager
+    def apart(self) -> Iterator[Connection]:
+        """Give a session outside the pool, in which each statement commits by itself.
+
+        For what belongs to a session and is held long: a lock, and what is told meanwhile.
+        """
+        with translated():
+            connection = self.write.connect().execution_options(isolation_level="AUTOCOMMIT")
+            try:
+                connection.detach()
+                yield connection
+            finally:
+                connection.close()
+
     def close(self) -> None:
         """Close every pooled connection."""
         self.read.dispose()
