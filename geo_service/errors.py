@@ -9,6 +9,21 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 
+class Words(str):
+    """A text in both languages: it is the English one, and carries the Chinese one along.
+
+    So it goes wherever a text goes; who shows it to a person asks for ``zh``.
+    """
+
+    zh: str
+
+    def __new__(cls, en: str, zh: str = "") -> "Words":
+        """Put the two together."""
+        made = super().__new__(cls, en)
+        made.zh = zh
+        return made
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One thing wrong with what the caller gave, where it is, and what to do about it.
@@ -18,7 +33,7 @@ class Fault:
     field : str
         Name of the parameter, column or JSON path (``"features[3].geometry"``); ``""`` for the whole input.
     message : str
-        What is wrong and what to do, one sentence, safe to show.
+        What is wrong and what to do, one sentence, safe to show; :class:`Words` where a planner may meet it.
     row : int or None
         1-based number of the feature or data row it stands in (a header line is not counted).
     value : object
@@ -36,6 +51,8 @@ class Fault:
     def as_dict(self) -> dict[str, Any]:
         """Return the fault as a JSON object without empty members."""
         out: dict[str, Any] = {"field": self.field, "message": self.message}
+        if isinstance(self.message, Words):
+            out["message_zh"] = self.message.zh
         if self.row is not None:
             out["row"] = self.row
         if self.value is not None:

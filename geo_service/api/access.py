@@ -23,7 +23,7 @@ from starlette.requests import Request
 
 from geo_service.api.problems import TooManyAttemptsError
 from geo_service.api.state import AppState
-from geo_service.errors import ForbiddenError, UnauthenticatedError
+from geo_service.errors import ForbiddenError, UnauthenticatedError, Words
 from geo_service.model import Principal, Role
 from geo_service.services.identity import Credential, read_key, read_session
 
@@ -61,7 +61,13 @@ class Access:
         request.state.principal = principal
         if principal.role not in self.takes:
             names = ", ".join(sorted(self.takes))
-            raise ForbiddenError(f"the role {principal.role.value} may not do this; it takes one of: {names}")
+            role = principal.role.value
+            raise ForbiddenError(
+                Words(
+                    f"the role {role} may not do this; it takes one of: {names}",
+                    f"角色 {role} 不能这样做，需要以下角色之一：{names}",
+                )
+            )
         return principal
 
     def recall(self, request: Request) -> Principal | None:

@@ -92,7 +92,7 @@ def problem_page(problem: Mapping[str, Any], address: str, lang: Lang = "zh") ->
         into = f'<a class="second" href="/sign-in?next={escape(quote(address))}">'
         ways += into + words("登录", "Sign in") + "</a>"
     body = (
-        f'<p class="detail" lang="en">{escape(str(problem["detail"]))}</p>\n{_faults(problem)}'
+        f'<p class="detail">{_said(problem, "detail")}</p>\n{_faults(problem)}'
         f'<p class="advice">{words(do_zh, do_en)}</p>\n<p>{ways}</p>\n'
         f'<dl class="hint"><dt>{words("类型", "Type")}</dt>'
         f'<dd><a href="{escape(str(problem["type"]))}">{escape(code)}</a></dd>'
@@ -110,9 +110,15 @@ def _faults(problem: Mapping[str, Any]) -> str:
     rows = "".join(_fault(fault) for fault in faults[:FAULTS_SHOWN])
     more = len(faults) - FAULTS_SHOWN + int(problem.get("errors_left_out", 0))
     left = f"<li>{words(f'另有 {more} 处', f'and {more} more')}</li>" if more > 0 else ""
-    return f'<ul class="faults" lang="en">{rows}{left}</ul>\n'
+    return f'<ul class="faults">{rows}{left}</ul>\n'
 
 
 def _fault(fault: Mapping[str, Any]) -> str:
     where = f"<code>{escape(str(fault['field']))}</code>: " if fault.get("field") else ""
-    return f"<li>{where}{escape(str(fault['message']))}</li>"
+    return f"<li>{where}{_said(fault, 'message')}</li>"
+
+
+def _said(said: Mapping[str, Any], name: str) -> str:
+    """Write a text in both languages where there are both, else in English."""
+    english, chinese = str(said[name]), said.get(f"{name}_zh")
+    return words(str(chinese), english) if chinese else f'<span lang="en">{escape(english)}</span>'

@@ -26,6 +26,7 @@ _PROBLEM: dict[str, Any] = {
         "title": _TEXT,
         "status": {"type": "integer"},
         "detail": _TEXT,
+        "detail_zh": {**_TEXT, "description": "The same in Chinese, where a planner may meet it"},
         "instance": {**_TEXT, "description": "The occurrence: the request's id, as in X-Request-ID"},
         "errors": {
             "type": "array",
@@ -35,6 +36,10 @@ _PROBLEM: dict[str, Any] = {
                 "properties": {
                     "field": _TEXT,
                     "message": _TEXT,
+                    "message_zh": {
+                        **_TEXT,
+                        "description": "The same in Chinese, where a planner may meet it",
+                    },
                     "row": {"type": "integer", "description": "1-based row or feature"},
                     "value": {},
                     "place": {

@@ -12,7 +12,7 @@ from geo_service.geometry.measure import area_m2
 from geo_service.geometry.rules import NOT_TO_WAIVE, Judged
 from geo_service.geometry.rules_scene import cell_key
 from geo_service.planning.register import CellKey, CellRecord
-from geo_service.planning.verbs import VERBS
+from geo_service.planning.telling import summary
 from geo_service.services.plan_state import PlanState
 from geo_service.services.planning import Changed
 from geo_service.store.plans import ChangeRow, PlanRow
@@ -35,10 +35,9 @@ def plan_object(row: PlanRow) -> dict[str, Any]:
     }
 
 
-def change_object(row: ChangeRow) -> dict[str, Any]:
-    """Return a change; the words say what was done, in both languages."""
-    verb = VERBS.get(row.verb)
-    codes = "、".join(code for _, code in row.cells[:3]) + ("…" if len(row.cells) > 3 else "")
+def change_object(row: ChangeRow, state: PlanState) -> dict[str, Any]:
+    """Return a change; the words say what was done, in both languages, with the names of cells."""
+    said = summary(row.verb, row.arguments, row.cells, state.name_of)
     return {
         "number": row.number,
         "verb": row.verb,
@@ -48,8 +47,8 @@ def change_object(row: ChangeRow) -> dict[str, Any]:
         "state": row.state,
         "undone": row.state != "applied",
         "cells": row.cells,
-        "summary_zh": f"{verb.name_zh if verb else row.verb} {codes}",
-        "summary_en": f"{verb.name_en if verb else row.verb} {codes}",
+        "summary_zh": said.zh,
+        "summary_en": str(said),
     }
 
 

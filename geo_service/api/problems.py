@@ -26,6 +26,7 @@ from geo_service.errors import (
     GeoServiceError,
     InvalidInputError,
     UnauthenticatedError,
+    Words,
 )
 
 MEDIA_TYPE = "application/problem+json"
@@ -115,6 +116,8 @@ def problem_response(
         "detail": error.detail,
         "instance": f"urn:uuid:{request_id}",
     }
+    if isinstance(error.detail, Words):
+        body["detail_zh"] = error.detail.zh
     if error.faults:
         body["errors"] = [_safe(fault.as_dict()) for fault in error.faults[:MAX_FAULTS]]
         if len(error.faults) > MAX_FAULTS:

@@ -15,6 +15,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from geo_service.errors import Words
 from geo_service.geometry import lattice
 from geo_service.geometry.edit import part_edge, refuse, require_leaf, require_on_globe
 from geo_service.geometry.rings import Edge, Part, Vertex, edges_of, parts_of, rings_of, shape_of, walks_of
@@ -82,7 +83,12 @@ def cut(space: Workspace, leaves: Sequence[int], line: Line, *, snap: int = 2) -
         along.intersection_update([step for step in along if space.left_of(*step) is not None])
         if not along:
             raise refuse(
-                "the line parts no cell: let it begin and end on or beyond the cell's border", line[0], "line"
+                Words(
+                    "the line parts no cell: let it begin and end on or beyond the cell's border",
+                    "线没有分开任何网格：请从边界外画到边界外",
+                ),
+                line[0],
+                "line",
             )
 
     changes = space.run(edit)
@@ -112,19 +118,28 @@ def give_piece(space: Workspace, leaf: int, to: int, line: Line, *, snap: int = 
     require_leaf(space, leaf)
     require_leaf(space, to)
     if to == leaf:
-        raise refuse("a cell cannot give land to itself", field="to")
+        raise refuse(Words("a cell cannot give land to itself", "不能把土地划给自己"), field="to")
 
     def edit() -> None:
         found, _ = _pieces(space, leaf, line, snap)
         if not found.new:
             raise refuse(
-                "the line does not part the cell: let it begin and end on its border", line[0], "line"
+                Words(
+                    "the line does not part the cell: let it begin and end on its border",
+                    "线没有把网格分开：请从边界画到边界",
+                ),
+                line[0],
+                "line",
             )
         pieces = sorted([*found.parted, *found.new], key=_by_size)
         shared = [_shared(space, piece, to) for piece in pieces]
         given = {k for k, share in enumerate(shared) if share > 0}
         if not given:
-            raise refuse("no piece touches the cell that should get it", line[0], "to")
+            raise refuse(
+                Words("no piece touches the cell that should get it", "切下的部分与接收的网格不相邻"),
+                line[0],
+                "to",
+            )
         if len(given) == len(pieces):
             given.remove(min(given, key=lambda k: (shared[k], k)))
         owners = [([piece], to if k in given else leaf) for k, piece in enumerate(pieces)]
@@ -140,9 +155,13 @@ def _sound(line: Line) -> list[Vertex]:
         if not out or place != out[-1]:
             out.append(place)
     if len(out) < 2:
-        raise refuse("a line needs two different places", out[0] if out else None, "line")
+        raise refuse(
+            Words("a line needs two different places", "线至少要有两个不同的点"),
+            out[0] if out else None,
+            "line",
+        )
     if not shapely.LineString(out).is_simple:
-        raise refuse("the line crosses itself", _first_crossing(out), "line")
+        raise refuse(Words("the line crosses itself", "线与自身相交"), _first_crossing(out), "line")
     return out
 
 
@@ -187,7 +206,9 @@ def _pieces(space: Workspace, leaf: int, line: list[Vertex], snap: int) -> tuple
     both = _parting(space.edges(leaf), _inside(space, leaf, route))
     parts, loose = parts_of(rings_of([*space.edges(leaf), *both]))
     if loose:
-        raise refuse("the line comes too close to the border here", loose[0][0], "line")
+        raise refuse(
+            Words("the line comes too close to the border here", "线在这里离边界太近"), loose[0][0], "line"
+        )
     found = _Pieces([], [], [])
     for group in _groups(parts, both):
         group.sort(key=_by_size)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import shapely
 
-from geo_service.errors import Fault, InvalidInputError
+from geo_service.errors import Fault, InvalidInputError, Words
 from geo_service.geometry import lattice
 from geo_service.geometry.rings import Part, Ring, Vertex
 from geo_service.geometry.stars import NOBODY
@@ -23,7 +23,8 @@ def refuse(message: str, at: Vertex | None = None, field: str = "") -> InvalidIn
         lon, lat = lattice.to_degrees(at).tolist()
         place = (lon, lat)
     return InvalidInputError(
-        "the edit cannot be made; nothing was changed", [Fault(field, message, place=place)]
+        Words("the edit cannot be made; nothing was changed", "不能这样修改，什么都没有改动"),
+        [Fault(field, message, place=place)],
     )
 
 
@@ -48,7 +49,7 @@ def _move(space: Workspace, to: dict[Vertex, Vertex]) -> list[EdgeChange]:
     for start, end in to.items():
         require_vertex(space, start)
         if end not in to and space.star(end):
-            raise refuse("another corner is there already", end, "to")
+            raise refuse(Words("another corner is there already", "这里已有另一个界点"), end, "to")
         require_on_globe(end)
     around = {(min(vertex, other), max(vertex, other)) for vertex in to for other in space.star(vertex)}
     sides = {(a, b): (space.star(a)[b], space.star(b)[a]) for a, b in sorted(around)}
@@ -59,7 +60,7 @@ def _move(space: Workspace, to: dict[Vertex, Vertex]) -> list[EdgeChange]:
         for (a, b), (left, right) in sides.items():
             p, q = to.get(a, a), to.get(b, b)
             if p == q or space.left_of(p, q) is not None:
-                raise refuse("two borders would fall together", q, "to")
+                raise refuse(Words("two borders would fall together", "两条边界会重叠"), q, "to")
             space.put(p, q, left, right)
 
     return space.run(edit)
@@ -70,7 +71,7 @@ def insert_vertex(space: Workspace, a: Vertex, b: Vertex, at: Vertex) -> list[Ed
     require_edge(space, a, b)
     require_on_globe(at)
     if space.star(at):
-        raise refuse("a corner is there already", at, "at")
+        raise refuse(Words("a corner is there already", "这里已有一个界点"), at, "at")
     return space.run(lambda: part_edge(space, a, b, at))
 
 
@@ -93,10 +94,17 @@ def delete_vertex(space: Workspace, at: Vertex) -> list[EdgeChange]:
     require_vertex(space, at)
     ends = sorted(space.star(at))
     if len(ends) != 2:
-        raise refuse(f"{len(ends)} borders meet here: move the corner instead, or merge the cells", at, "at")
+        raise refuse(
+            Words(
+                f"{len(ends)} borders meet here: move the corner instead, or merge the cells",
+                f"这里有 {len(ends)} 条边界相交：请移动界点，或合并网格",
+            ),
+            at,
+            "at",
+        )
     a, b = ends
     if space.left_of(a, b) is not None:
-        raise refuse("the cell would have only two corners left", at, "at")
+        raise refuse(Words("the cell would have only two corners left", "网格只剩两个界点"), at, "at")
 
     def edit() -> None:
         left, right = space.star(a)[at], space.star(at)[a]
@@ -113,7 +121,13 @@ def merge(space: Workspace, leaves: Sequence[int], into: int, *, apart: bool = F
     With ``apart`` the result may lie in several pieces (an exclave); otherwise that is refused.
     """
     if into in leaves or not leaves:
-        raise refuse("name the cells to merge, and another one that they become part of", field="cells")
+        raise refuse(
+            Words(
+                "name the cells to merge, and another one that they become part of",
+                "请指明要合并的网格，以及并入哪个网格",
+            ),
+            field="cells",
+        )
     for leaf in (*leaves, into):
         require_leaf(space, leaf)
     pieces = sum(len(space.parts(leaf)) for leaf in (*leaves, into)) if apart else None
@@ -145,7 +159,13 @@ def gap_at(space: Workspace, place: Vertex) -> Part:
     near = (part for part in space.parts(NOBODY) if _is_in_box(place, part.shell))
     holding = [part for part in near if part.polygon().covers(point)]
     if not holding:
-        raise refuse("there is no gap here: it must be enclosed by cells", place, "at")
+        raise refuse(
+            Words(
+                "there is no gap here: it must be enclosed by cells", "这里没有空白地带：空白地带须被网格围住"
+            ),
+            place,
+            "at",
+        )
     return min(holding, key=lambda part: part.area2)
 
 
@@ -171,22 +191,29 @@ def adopt_gap(space: Workspace, place: Vertex, into: int | None) -> list[EdgeCha
 def require_vertex(space: Workspace, at: Vertex) -> None:
     """Raise unless borders meet at this place."""
     if not space.star(at):
-        raise refuse("there is no corner here: take one of a border, or insert one first", at, "from")
+        raise refuse(
+            Words(
+                "there is no corner here: take one of a border, or insert one first",
+                "这里没有界点：请拖动边界上的界点，或先增加一个",
+            ),
+            at,
+            "from",
+        )
 
 
 def require_edge(space: Workspace, a: Vertex, b: Vertex) -> None:
     """Raise unless there is an edge between the two places."""
     if space.left_of(a, b) is None:
-        raise refuse("there is no border between these two corners", a, "a")
+        raise refuse(Words("there is no border between these two corners", "这两个界点之间没有边界"), a, "a")
 
 
 def require_leaf(space: Workspace, leaf: int) -> None:
     """Raise unless the leaf holds land."""
     if leaf == NOBODY or not space.exists(leaf):
-        raise refuse("this cell holds no land (any more)", field="cell")
+        raise refuse(Words("this cell holds no land (any more)", "这个网格已没有土地"), field="cell")
 
 
 def require_on_globe(at: Vertex) -> None:
     """Raise unless the place is on the globe."""
     if abs(at[0]) > lattice.MAX_I or abs(at[1]) > lattice.MAX_J:
-        raise refuse("the place is not on the globe", field="to")
+        raise refuse(Words("the place is not on the globe", "位置超出范围"), field="to")

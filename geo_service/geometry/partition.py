@@ -21,7 +21,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from geo_service.errors import Fault, InvalidInputError
+from geo_service.errors import Fault, InvalidInputError, Words
 from geo_service.geometry import partition_flips
 from geo_service.geometry.partition_drafts import metis_drafts, today
 from geo_service.geometry.partition_measure import Alternative, Band, measure, sums
@@ -104,11 +104,16 @@ class Counts:
 
     def __str__(self) -> str:
         """``possible: 9 to 13``."""
+        return str(self.words)
+
+    @property
+    def words(self) -> Words:
+        """The same in both languages."""
         if not self.possible:
-            return "possible: none"
-        return (
-            f"possible: {self.least} to {self.most}" if self.least < self.most else f"possible: {self.least}"
-        )
+            return Words("possible: none", "没有可行的个数")
+        if self.least == self.most:
+            return Words(f"possible: {self.least}", f"可以分成 {self.least} 个")
+        return Words(f"possible: {self.least} to {self.most}", f"可以分成 {self.least} 到 {self.most} 个")
 
 
 def possible_counts(pieces: Pieces, band: Band) -> Counts:
@@ -137,20 +142,25 @@ def _bank(pieces: Pieces, own: NDArray[np.intp], low: int, high: int) -> Bank:
     least = max(1, math.ceil(total / high))
     most = min(total // low, int((weights > 0).sum())) if low > 0 else len(own)
     reason = ""
-    where = f"land of {len(own):,} pieces that a barrier cuts off" if len(own) < len(pieces) else "the land"
+    where, where_zh = "the land", "这片土地"
+    if len(own) < len(pieces):
+        where, where_zh = f"land of {len(own):,} pieces that a barrier cuts off", "被屏障隔开的一片土地"
     if total < low:
-        reason = (
+        reason = Words(
             f"{where} holds {total:,} households, fewer than {low:,}: "
-            "open a crossing, or divide without a strict band"
+            "open a crossing, or divide without a strict band",
+            f"{where_zh}只有 {total:,} 户，少于 {low:,} 户：需有通道，或不要求必须达标",
         )
     elif heaviest > high:
-        reason = (
+        reason = Words(
             f"one piece alone holds {heaviest:,} households, more than {high:,}: "
-            "widen the band, or part the piece"
+            "widen the band, or part the piece",
+            f"单独一块就有 {heaviest:,} 户，多于 {high:,} 户：请放宽户数区间，或先把这一块分开",
         )
     elif least > most:
-        reason = (
-            f"{where} holds {total:,} households, which no count of groups of {low:,} to {high:,} makes up"
+        reason = Words(
+            f"{where} holds {total:,} households, which no count of groups of {low:,} to {high:,} makes up",
+            f"{where_zh}有 {total:,} 户，怎样都分不成每个 {low:,} 到 {high:,} 户的网格",
         )
     lon, lat = pieces.centroid_deg[own].mean(axis=0).tolist()
     return Bank(own.astype(np.int64), total, least, most, (lon, lat), reason)
@@ -208,7 +218,8 @@ def split(
     _check_wishes(alternatives, keep_lines, along_lines, effort)
     if count is not None and count < 1:
         raise InvalidInputError(
-            "The count is out of range.", [Fault("count", "must be 1 or more", value=count)]
+            Words("The count is out of range.", "个数超出范围。"),
+            [Fault("count", Words("must be 1 or more", "至少为 1"), value=count)],
         )
     if band is None:
         if count is None:
@@ -226,7 +237,14 @@ def _checked_band(band: Band) -> Band:
     low, high = band
     if not 0 <= low <= high or high == 0:
         raise InvalidInputError(
-            "The band is not one.", [Fault("band", "two numbers, 0 ≤ low ≤ high, high above 0", value=band)]
+            Words("The band is not one.", "户数区间不对。"),
+            [
+                Fault(
+                    "band",
+                    Words("two numbers, 0 ≤ low ≤ high, high above 0", "下限不能大于上限，上限须大于 0"),
+                    value=band,
+                )
+            ],
         )
     return int(low), int(high)
 
@@ -234,14 +252,20 @@ def _checked_band(band: Band) -> Band:
 def _check_wishes(alternatives: int, keep_lines: float, along_lines: float, effort: float) -> None:
     faults = []
     if not 1 <= alternatives <= MAX_ALTERNATIVES:
-        faults.append(Fault("alternatives", f"must be from 1 to {MAX_ALTERNATIVES}", value=alternatives))
+        faults.append(
+            Fault(
+                "alternatives",
+                Words(f"must be from 1 to {MAX_ALTERNATIVES}", f"须为 1 到 {MAX_ALTERNATIVES}"),
+                value=alternatives,
+            )
+        )
     for name, value in (("keep_lines", keep_lines), ("along_lines", along_lines)):
         if not 0.0 <= value <= 1.0:
             faults.append(Fault(name, "must be from 0 to 1", value=value))
     if not 0.0 < effort <= 100.0:
         faults.append(Fault("effort", "must be above 0 and at most 100", value=effort))
     if faults:
-        raise InvalidInputError("What is wished for is out of range.", faults)
+        raise InvalidInputError(Words("What is wished for is out of range.", "所填数值超出范围。"), faults)
 
 
 def _band_for(pieces: Pieces, count: int) -> Band:
@@ -259,7 +283,11 @@ def _shares(counts: Counts, count: int | None, band: Band, *, strict: bool) -> I
     """Share a count of groups out among the banks, in proportion to weight as nearly as the band allows."""
     if strict and not counts.possible:
         raise InvalidInputError(
-            f"Groups of {band[0]:,} to {band[1]:,} households are not possible.", counts.faults[:_MAX_PLACES]
+            Words(
+                f"Groups of {band[0]:,} to {band[1]:,} households are not possible.",
+                f"分不出每个 {band[0]:,} 到 {band[1]:,} 户的网格。",
+            ),
+            counts.faults[:_MAX_PLACES],
         )
     size = np.array([len(bank.pieces) for bank in counts.banks])
     weight = np.array([bank.weight for bank in counts.banks], dtype=np.float64)
@@ -274,9 +302,12 @@ def _shares(counts: Counts, count: int | None, band: Band, *, strict: bool) -> I
     if not strict:
         low, high = np.ones_like(low), size
     if not low.sum() <= count <= high.sum():
-        message = str(Counts(int(low.sum()), int(high.sum()), ()))
+        message = Counts(int(low.sum()), int(high.sum()), ()).words
         raise InvalidInputError(
-            f"{count} groups of {band[0]:,} to {band[1]:,} households are not possible; {message}.",
+            Words(
+                f"{count} groups of {band[0]:,} to {band[1]:,} households are not possible; {message}.",
+                f"分不成 {count} 个每个 {band[0]:,} 到 {band[1]:,} 户的网格；{message.zh}。",
+            ),
             [Fault("count", message, value=count)],
         )
     while (step := int(np.sign(count - share.sum()))) != 0:

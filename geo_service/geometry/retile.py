@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from geo_service.errors import Words
 from geo_service.geometry.edit import refuse, require_leaf
 from geo_service.geometry.rings import Edge, Vertex
 from geo_service.geometry.segments import directed_edges
@@ -50,7 +51,12 @@ def retile(
         require_leaf(space, leaf)
     named = [leaf for leaf in keep if leaf is not None]
     if len(set(named)) < len(named) or not set(named) <= set(leaves):
-        raise refuse("each new piece goes on as one of the leaves that are divided, and each leaf once")
+        raise refuse(
+            Words(
+                "each new piece goes on as one of the leaves that are divided, and each leaf once",
+                "每一块须沿用一个原有的网格，每个网格只能沿用一次",
+            )
+        )
     pieces = _pieces(shapes)
     numbers: list[int] = []
 
@@ -70,7 +76,7 @@ def _pieces(shapes: Sequence[Any]) -> dict[Edge, int]:
     for a, b, cell in zip(edges.a.tolist(), edges.b.tolist(), edges.cell.tolist(), strict=True):
         edge = ((a[0], a[1]), (b[0], b[1]))
         if edge in out:
-            raise refuse("two of the pieces overlap here", edge[0], "pieces")
+            raise refuse(Words("two of the pieces overlap here", "两块在这里重叠"), edge[0], "pieces")
         out[edge] = cell
     return out
 
@@ -88,7 +94,11 @@ def _replace(space: Workspace, old: set[int], left: Mapping[Edge, int]) -> None:
             space.put_left(a, b, left[a, b])
             new_rim.discard((a, b))
     if new_rim:
-        raise refuse("the pieces reach beyond the land here", min(new_rim)[0], "pieces")
+        raise refuse(
+            Words("the pieces reach beyond the land here", "划分的块在这里超出了网格"),
+            min(new_rim)[0],
+            "pieces",
+        )
     for (a, b), number in left.items():
         if a < b and (b, a) in left:
             space.put(a, b, number, left[b, a])
@@ -117,13 +127,15 @@ def _parted(
     while chain[-1] != b:
         ahead = [at for at in onward.get(chain[-1], ()) if at == b or _between(chain[-1], at, b, edge)]
         if not ahead:
-            raise refuse("the pieces leave land over here", chain[-1], "pieces")
+            raise refuse(
+                Words("the pieces leave land over here", "划分的块在这里没有盖满网格"), chain[-1], "pieces"
+            )
         chain.append(min(ahead, key=lambda at: (_off(at, edge), at)))
     left, right = space.star(a)[b], space.star(b)[a]
     space.remove(a, b)
     for p, q in pairwise(chain):
         if q != b and space.star(q):
-            raise refuse("another corner is there already", q, "pieces")
+            raise refuse(Words("another corner is there already", "这里已有另一个界点"), q, "pieces")
         space.put(p, q, left, right)
     return list(pairwise(chain))
 

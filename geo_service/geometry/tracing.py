@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import dijkstra
 
-from geo_service.errors import Fault, InvalidInputError
+from geo_service.errors import Fault, InvalidInputError, Words
 from geo_service.geometry import lattice
 from geo_service.geometry.measure import metres_per_degree
 
@@ -74,7 +74,10 @@ def trace(features: Sequence[Any], drawn_deg: ArrayLike, within_m: float) -> Tra
         No feature runs along the line, or the features break off on the way; the fault has the place.
     """
     if not 0.0 < within_m <= MAX_WITHIN_M:
-        message = f"give a distance above 0 and at most {MAX_WITHIN_M:g} metres"
+        message = Words(
+            f"give a distance above 0 and at most {MAX_WITHIN_M:g} metres",
+            f"距离须大于 0，不超过 {MAX_WITHIN_M:g} 米",
+        )
         raise InvalidInputError(message, [Fault("within_m", message, value=within_m)])
     drawn = _Drawn.of(np.asarray(drawn_deg, dtype=np.float64), within_m)
     lines = drawn.near(features)
@@ -97,7 +100,7 @@ class _Drawn:
         ij = lattice.to_lattice(deg).astype(np.int64)
         ij = ij[np.append(True, (np.diff(ij, axis=0) != 0).any(axis=1))]
         if len(ij) < 2:
-            raise _refusal("a line needs two different places", deg[0])
+            raise _refusal(Words("a line needs two different places", "线至少要有两个不同的点"), deg[0])
         deg = lattice.to_degrees(ij)
         scale = np.array(metres_per_degree(float(deg[:, 1].mean())))
         return cls(ij, shapely.LineString((deg - deg[0]) * scale), within_m, deg[0], scale)
@@ -121,7 +124,11 @@ class _Drawn:
         lines: Geoms = parts[(shapely.get_dimensions(parts) == 1) & ~shapely.is_empty(parts)]
         if len(lines) == 0:
             raise _refusal(
-                f"nothing of the kind runs within {self.within_m:g} m of the line", self.origin_deg
+                Words(
+                    f"nothing of the kind runs within {self.within_m:g} m of the line",
+                    f"线的 {self.within_m:g} 米范围内没有所选的街道、水系或铁路",
+                ),
+                self.origin_deg,
             )
         return lines
 
@@ -134,7 +141,10 @@ class _Drawn:
         first, last = float(at.min()), float(at.max())
         if last - first < _LEAST_SHARE * self.line_m.length:
             gap = last if self.line_m.length - last > first else 0.0
-            message = f"nothing of the kind runs along the line from here on, within {self.within_m:g} m"
+            message = Words(
+                f"nothing of the kind runs along the line from here on, within {self.within_m:g} m",
+                f"从这里起，线的 {self.within_m:g} 米范围内没有所选的街道、水系或铁路",
+            )
             raise _refusal(message, self.place(gap))
         return first, last
 
@@ -182,8 +192,9 @@ class _Graph:
         core = _from_last_crossing(tail[::-1], core[::-1])[::-1]
         made = self._measured(head, core, tail)
         if made.feature_m <= made.straight_m:
-            message = (
-                f"nothing of the kind runs along the line for most of it, within {self.drawn.within_m:g} m"
+            message = Words(
+                f"nothing of the kind runs along the line for most of it, within {self.drawn.within_m:g} m",
+                f"线的大部分在 {self.drawn.within_m:g} 米范围内没有所选的街道、水系或铁路",
             )
             raise _refusal(message, self.drawn.place(first_m))
         return made
@@ -237,9 +248,10 @@ class _Graph:
         """Return the error for features that do not lead to the end; its place is the last one reached."""
         at = shapely.line_locate_point(self.drawn.line_m, shapely.points(reached_m))
         last = self.drawn.degrees(reached_m[[int(np.argmax(at))]])[0]
-        message = (
+        message = Words(
             f"what the line follows breaks off here, within {self.drawn.within_m:g} m of it: "
-            "draw up to here, or allow more distance"
+            "draw up to here, or allow more distance",
+            f"线所跟随的街道或水系在这里中断（{self.drawn.within_m:g} 米范围内）：请画到这里为止，或放宽距离",
         )
         return _refusal(message, last)
 
@@ -286,5 +298,6 @@ def _from_last_crossing(head: Ints, core: Ints) -> Ints:
 def _refusal(message: str, at_deg: Floats) -> InvalidInputError:
     place = (float(at_deg[0]), float(at_deg[1]))
     return InvalidInputError(
-        "the line cannot follow what it was drawn along", [Fault("line", message, place=place)]
+        Words("the line cannot follow what it was drawn along", "线无法沿所画的方向跟随"),
+        [Fault("line", message, place=place)],
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from geo_service.errors import Fault, InvalidInputError
+from geo_service.errors import Fault, InvalidInputError, Words
 from geo_service.geometry import lattice
 from geo_service.geometry.rings import Vertex
 from geo_service.planning.register import CellKey
@@ -46,7 +46,10 @@ class Arguments:
             self._fault(name, f"this edit has no such argument; it takes: {known}")
         if self._faults:
             raise InvalidInputError(
-                "the arguments of the edit are not right; nothing was changed", self._faults
+                Words(
+                    "the arguments of the edit are not right; nothing was changed", "参数有误，什么都没有改动"
+                ),
+                self._faults,
             )
 
     def cell(self, name: str) -> CellKey:
@@ -75,7 +78,14 @@ class Arguments:
         """Read a line of at least two places."""
         value = self._take(name)
         if not isinstance(value, list) or not 2 <= len(value) <= MAX_LINE_POINTS:
-            self._fault(name, f"give 2 to {MAX_LINE_POINTS} places: [[lon, lat], …]", value)
+            self._fault(
+                name,
+                Words(
+                    f"give 2 to {MAX_LINE_POINTS} places: [[lon, lat], …]",
+                    f"线须有 2 到 {MAX_LINE_POINTS} 个点",
+                ),
+                value,
+            )
             return [(0, 0), (1, 1)]
         return self._points(name, value) or [(0, 0), (1, 1)]
 
@@ -90,10 +100,21 @@ class Arguments:
         if value is None:
             return None
         if not isinstance(value, str) or not value.strip() or len(value) > limit or not value.isprintable():
-            self._fault(name, f"give a text of 1 to {limit} printable characters", value)
+            self._fault(
+                name,
+                Words(f"give a text of 1 to {limit} printable characters", f"请填 1 到 {limit} 个字"),
+                value,
+            )
             return None
         if name == "code" and not _CODE.fullmatch(value.strip()):
-            self._fault(name, "a code is made of letters and digits, with . : - _ between them", value)
+            self._fault(
+                name,
+                Words(
+                    "a code is made of letters and digits, with . : - _ between them",
+                    "编码由字母和数字组成，中间可用 . : - _",
+                ),
+                value,
+            )
             return None
         return value.strip()
 

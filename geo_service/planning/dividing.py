@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 import shapely
 
-from geo_service.errors import Fault, InvalidInputError
+from geo_service.errors import Fault, InvalidInputError, Words
 from geo_service.geometry.cut import Cut
 from geo_service.geometry.rings import Edge
 from geo_service.planning.redraw import Step
@@ -64,7 +64,10 @@ def divide_along(
     area = {c: sum(step.space.area2(leaf) for leaf in leaves if component[leaf] == c) for c in touching}
     order = sorted(touching, key=lambda c: (-area[c], c))
     if len(order) < 2:
-        message = f"the line does not part {record.level} {record.code}: its two sides still hang together"
+        message = Words(
+            f"the line does not part {record.level} {record.code}: its two sides still hang together",
+            f"线没有把 {record.code} 分开：两侧仍然相连",
+        )
         raise InvalidInputError(message, [Fault("line", message)])
     side = {leaf: order.index(component[leaf]) if component[leaf] in area else 0 for leaf in leaves}
     _divide(step, record, side, code=code, name=name)
@@ -78,12 +81,15 @@ def regroup(step: Step, record: CellRecord, level: str, assignment: Mapping[Cell
     """
     depth = step.register.depth(record.level)
     if step.register.depth(level) != depth + 1:
-        message = f"{level} is not the level below {record.level}"
+        message = Words(f"{level} is not the level below {record.level}", "所选层级不是它的下一层")
         raise InvalidInputError(message, [Fault("level", message, value=level)])
     leaves = {step.redraw.key_of(leaf): leaf for leaf in step.redraw.leaves_of(record.key)}
     _require_same(set(leaves), set(assignment), record)
     if step.register.depth(next(iter(leaves))[0]) != depth + 2:
-        message = f"the leaves of {record.code} are not on the level below {level}"
+        message = Words(
+            f"the leaves of {record.code} are not on the level below {level}",
+            f"{record.code} 的最小网格不在所选层级的下一层",
+        )
         raise InvalidInputError(message, [Fault("level", message, value=level)])
     today = {key: step.register.require(key).parent for key in leaves}
     claims: dict[tuple[int, CellKey], int] = {}
@@ -189,5 +195,8 @@ def _require_same(leaves: set[CellKey], assigned: set[CellKey], record: CellReco
         words.append(f"{len(missing)} of its leaves have no group ({missing[0][1]}, …)")
     if strange:
         words.append(f"{len(strange)} are not among its leaves ({strange[0][1]}, …)")
-    message = f"the groups do not fit {record.level} {record.code}: {'; '.join(words)}"
+    message = Words(
+        f"the groups do not fit {record.level} {record.code}: {'; '.join(words)}",
+        f"划分与 {record.code} 现在的网格不符：网格在此期间有改动，请重新划分",
+    )
     raise InvalidInputError(message, [Fault("assignment", message)])

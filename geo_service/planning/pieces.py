@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import shapely
 
-from geo_service.errors import Fault, InvalidInputError
+from geo_service.errors import Fault, InvalidInputError, Words
 from geo_service.geometry import lattice
 from geo_service.geometry.retile import retile
 from geo_service.planning import dividing
@@ -49,7 +49,10 @@ def divide_into(step: Step, given: Arguments) -> None:
     pieces = _read(listed)
     leaves = step.redraw.leaves_of(cell)
     if not leaves:
-        raise InvalidInputError("the cell holds no land", [Fault("cell", "it holds no land")])
+        raise InvalidInputError(
+            Words("the cell holds no land", "网格没有土地"),
+            [Fault("cell", Words("it holds no land", "网格没有土地"))],
+        )
     depth = step.register.depth(step.redraw.key_of(leaves[0])[0])
     below = depth - step.register.depth(level)
     if step.register.depth(level) != step.register.depth(record.level) + 1 or below not in (0, 1):
@@ -65,7 +68,10 @@ def _retile(step: Step, leaves: list[int], pieces: list[Piece]) -> list[CellKey]
     """Draw the pieces, and enter the new leaves into the register; return the cell of each piece."""
     number = {step.redraw.key_of(leaf): leaf for leaf in leaves}
     if strange := sorted({piece.of for piece in pieces if piece.of is not None} - set(number)):
-        message = f"{strange[0][1]} is not among the leaves of the cell"
+        message = Words(
+            f"{strange[0][1]} is not among the leaves of the cell",
+            f"{strange[0][1]} 不是它的下级：网格在此期间有改动，请重新划分",
+        )
         raise InvalidInputError(message, [Fault("pieces", message, value=" ".join(strange[0]))])
     keep: list[int | None] = [None] * len(pieces)
     for k in sorted(range(len(pieces)), key=lambda k: (-pieces[k].shape.area, k)):

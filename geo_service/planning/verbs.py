@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from geo_service.errors import Fault, InvalidInputError
+from geo_service.errors import Fault, InvalidInputError, Words
 from geo_service.geometry import cut as cutting
 from geo_service.geometry import edit, lattice
 from geo_service.planning import along, dividing, pieces
@@ -49,7 +49,10 @@ def apply(redraw: Redraw, verb: str, arguments: Mapping[str, Any]) -> Patch:
     given = Arguments(arguments)
     patch = redraw.change(lambda step: VERBS[verb].act(step, given))
     if not patch.edges and not patch.records:
-        raise InvalidInputError("the edit changes nothing", [Fault("arguments", "it is so already")])
+        raise InvalidInputError(
+            Words("the edit changes nothing", "没有变化"),
+            [Fault("arguments", Words("it is so already", "没有变化"))],
+        )
     return patch
 
 
@@ -90,12 +93,18 @@ def _cut(step: Step, given: Arguments) -> None:
     record = step.register.require(cell)
     leaves = step.redraw.leaves_of(cell)
     if not leaves:
-        raise refusal("cell", "the cell holds no land that could be cut", cell)
+        raise refusal(
+            "cell", Words("the cell holds no land that could be cut", "网格没有可以切分的土地"), cell
+        )
     is_leaf = step.redraw.holds_land(cell)
     found = cutting.cut(step.space, leaves, line, snap=SNAP_STEPS)
     step.edges.extend(found.changes)
     if is_leaf and not found.pieces:
-        raise refusal("line", "the line parts no cell: it runs along the border", cell)
+        raise refusal(
+            "line",
+            Words("the line parts no cell: it runs along the border", "线没有分开任何网格：它沿着边界"),
+            cell,
+        )
     dividing.name_pieces(step, found, code if is_leaf else None, name)
     if not is_leaf:
         dividing.divide_along(step, record, found.along, code, name)
@@ -117,18 +126,35 @@ def _merge(step: Step, given: Arguments) -> None:
     for cell in cells:
         record = step.register.require(cell, "cells")
         if record.level != target.level:
-            raise refusal("cells", f"only cells of one level can be merged: {into[0]} and {cell[0]}", cell)
+            raise refusal(
+                "cells",
+                Words(
+                    f"only cells of one level can be merged: {into[0]} and {cell[0]}",
+                    "只能合并同一层级的网格",
+                ),
+                cell,
+            )
     if not cells:
-        raise refusal("cells", "name at least one other cell", into)
+        raise refusal("cells", Words("name at least one other cell", "请再选一个网格"), into)
     landed = [cell for cell in cells if step.redraw.holds_land(cell)]
     if landed and not step.redraw.holds_land(into):
         raise refusal(
-            "into", f"{into[1]} has children, and the land of {landed[0][1]} must go to a leaf", into
+            "into",
+            Words(
+                f"{into[1]} has children, and the land of {landed[0][1]} must go to a leaf",
+                f"{into[1]} 有下级，{landed[0][1]} 的土地须归入最小的网格",
+            ),
+            into,
         )
     if step.redraw.holds_land(into) and len(landed) < len(cells):
         divided = next(cell for cell in cells if cell not in landed)
         raise refusal(
-            "cells", f"{divided[1]} has children, {into[1]} has none: merge the children first", into
+            "cells",
+            Words(
+                f"{divided[1]} has children, {into[1]} has none: merge the children first",
+                f"{divided[1]} 有下级而 {into[1]} 没有：请先合并下级",
+            ),
+            into,
         )
     if landed:
         numbers = [step.redraw.leaf_of(cell) for cell in landed]
@@ -162,7 +188,7 @@ def _give_away(step: Step, given: Arguments) -> None:
     step.register.require(cell)
     leaves = step.redraw.leaves_of(cell)
     if not leaves:
-        raise refusal("cell", "the cell holds no land", cell)
+        raise refusal("cell", Words("the cell holds no land", "网格没有土地"), cell)
     step.shape(lambda: edit.give_away(step.space, leaves))
     for below in [*step.register.below(cell), cell]:
         step.register.remove(below)
@@ -195,7 +221,12 @@ def _retire(step: Step, given: Arguments) -> None:
     step.register.require(cell)
     if step.redraw.leaves_of(cell) or step.register.children(cell):
         raise refusal(
-            "cell", "the cell still holds land: merge it, hand its children over or give it away", cell
+            "cell",
+            Words(
+                "the cell still holds land: merge it, hand its children over or give it away",
+                "网格还有土地或下级：请先合并、划转或划出",
+            ),
+            cell,
         )
     step.register.remove(cell)
 
@@ -245,7 +276,7 @@ def _split_into(step: Step, given: Arguments) -> None:
 def _level_below(step: Step, owner: CellRecord) -> str:
     depth = step.register.depth(owner.level) + 1
     if depth == len(step.register.levels):
-        raise refusal("parent", f"there is no level below {owner.level}", owner.key)
+        raise refusal("parent", Words(f"there is no level below {owner.level}", "这一层没有下级"), owner.key)
     return step.register.levels[depth]
 
 

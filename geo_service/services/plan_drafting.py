@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from geo_service.errors import ConflictError, UnavailableError
+from geo_service.errors import ConflictError, UnavailableError, Words
 
 #: Drafts that a process computes at once.
 MAX_DRAFTS = 2
@@ -57,10 +57,18 @@ class DraftDesks:
         """
         with self._lock:
             if plan in self._taken:
-                raise ConflictError("a draft for this plan is being computed; wait for it, then ask again")
+                raise ConflictError(
+                    Words(
+                        "a draft for this plan is being computed; wait for it, then ask again",
+                        "这个方案正在自动划分，请等它完成后再试",
+                    )
+                )
             if len(self._taken) >= self._places:
                 raise UnavailableError(
-                    f"{self._places} drafts for other plans are being computed; try again in a minute"
+                    Words(
+                        f"{self._places} drafts for other plans are being computed; try again in a minute",
+                        f"正在为另外 {self._places} 个方案自动划分，请一分钟后再试",
+                    )
                 )
             self._taken.add(plan)
         try:

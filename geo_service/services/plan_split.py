@@ -7,7 +7,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from geo_service.errors import Fault, InvalidInputError
+from geo_service.errors import Fault, InvalidInputError, Words
 from geo_service.geometry import lattice
 from geo_service.geometry.atoms import BARRIER_KINDS, NO_BUILDING, Atoms, make_atoms
 from geo_service.geometry.derive import outlines
@@ -131,7 +131,9 @@ def subject_of(state: PlanState, cell: CellKey) -> Subject:
     register, level = state.redraw.register, _level_below(state, cell)
     leaves = state.redraw.leaves_of(cell)
     if not leaves:
-        message = f"{cell[1]} holds no land that could be divided into {level}s"
+        message = Words(
+            f"{cell[1]} holds no land that could be divided into {level}s", f"{cell[1]} 没有可以划分的土地"
+        )
         raise InvalidInputError(message, [Fault("cell", message, value=" ".join(cell))])
     keys = [state.redraw.key_of(leaf) for leaf in leaves]
     return Subject(
@@ -150,7 +152,10 @@ def siblings_of(state: PlanState, parent: CellKey) -> Siblings:
     """Copy what a merge of the children of a cell needs."""
     children = [key for key in state.redraw.register.children(parent) if state.redraw.leaves_of(key)]
     if not children:
-        raise InvalidInputError("there is nothing to merge", [Fault("cell", "it has no children with land")])
+        raise InvalidInputError(
+            Words("there is nothing to merge", "没有可以合并的"),
+            [Fault("cell", Words("it has no children with land", "它没有带土地的下级"))],
+        )
     shapes: Geoms = np.empty(len(children), dtype=object)
     shapes[:] = [state.outline(key) for key in children]
     households = [state.figures(key)["households"] for key in children]
@@ -168,8 +173,9 @@ def by_leaves(database: Database, subject: Subject, wish: Wish, stop: Stop) -> l
         Nobody waits any more.
     """
     if subject.depth != 1:
-        message = (
-            f"{subject.cell[1]} has no cells below its {subject.level}s to divide by; divide it by building"
+        message = Words(
+            f"{subject.cell[1]} has no cells below its {subject.level}s to divide by; divide it by building",
+            f"{subject.cell[1]} 的下级之下没有微网格：请改为按楼栋划分",
         )
         raise InvalidInputError(message, [Fault("unit", message, value="leaf")])
     with database.reading() as connection:
@@ -205,7 +211,9 @@ def by_buildings(database: Database, subject: Subject, wish: Wish, stop: Stop) -
     """
     cell, level, keys, shapes = subject.cell, subject.level, subject.keys, subject.shapes
     if subject.depth not in (0, 1):
-        message = f"{cell[1]} holds no land that could be divided into {level}s"
+        message = Words(
+            f"{cell[1]} holds no land that could be divided into {level}s", f"{cell[1]} 没有可以划分的土地"
+        )
         raise InvalidInputError(message, [Fault("cell", message, value=" ".join(cell))])
     with database.reading() as connection:
         lines = _lines(connection, subject.land)
@@ -290,7 +298,7 @@ def _level_below(state: PlanState, cell: CellKey) -> str:
     register = state.redraw.register
     depth = register.depth(register.require(cell).level) + 1
     if depth == len(register.levels):
-        message = f"there is no level below {cell[0]}"
+        message = Words(f"there is no level below {cell[0]}", "这一层没有下级")
         raise InvalidInputError(message, [Fault("cell", message, value=" ".join(cell))])
     return register.levels[depth]
 
@@ -392,7 +400,8 @@ def _listed(
         polygon = shapes[k]
         if polygon.geom_type != "Polygon":
             raise InvalidInputError(
-                "a part of the division does not hang together", [Fault("cell", "draw it by hand")]
+                Words("a part of the division does not hang together", "划分的一块不连片"),
+                [Fault("cell", Words("draw it by hand", "请手工切分"))],
             )
         rings = [polygon.exterior, *polygon.interiors]
         out.append(

@@ -13,7 +13,7 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from geo_service.errors import UnavailableError
+from geo_service.errors import UnavailableError, Words
 from geo_service.geometry.codes import issue_like
 from geo_service.geometry.fabric import Fabric
 from geo_service.geometry.rules_scene import Scene
@@ -245,6 +245,11 @@ class PlanState:
         """Return the counts of a cell as they were in the edition; None if it was not there."""
         if key not in self.base_records:
             return None
+    def name_of(self, key: CellKey) -> str:
+        """Return the name of a cell, also of one of the edition that is no more; its code without one."""
+        record = self.redraw.register.get(key) or self.base_records.get(key)
+        return record.name if record is not None and record.name else key[1]
+
         return {name: float(sums[self._base_row[key]]) for name, sums in self._base_sums.items()}
 
     @cached_property
@@ -289,7 +294,12 @@ class Plans:
         """
         held = self._of(plan_id)
         if not held.take():
-            raise UnavailableError(f"plan {plan_id} is being worked on or published; try again in a while")
+            raise UnavailableError(
+                Words(
+                    f"plan {plan_id} is being worked on or published; try again in a while",
+                    f"方案 {plan_id} 正在被修改或发布，请稍后再试",
+                )
+            )
         try:
             yield held
         finally:

@@ -7,7 +7,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from geo_service.errors import Fault, InvalidInputError
+from geo_service.errors import Fault, InvalidInputError, Words
 from geo_service.geometry import lattice
 from geo_service.geometry.measure import length_m, metres_per_degree
 from geo_service.geometry.tracing import MAX_WITHIN_M, trace
@@ -50,11 +50,15 @@ def resolve(
         message = f"give one of: {', '.join(FEATURES)}"
         raise InvalidInputError(message, [Fault("features", message, value=features)])
     if not 0 < within_m <= MAX_WITHIN_M:
-        message = f"give a distance of at most {MAX_WITHIN_M:g} metres"
+        message = Words(
+            f"give a distance of at most {MAX_WITHIN_M:g} metres", f"距离须大于 0，不超过 {MAX_WITHIN_M:g} 米"
+        )
         raise InvalidInputError(message, [Fault("within_m", message, value=within_m)])
     state.redraw.register.require(cell)
     if float(length_m([shapely.LineString(line)])[0]) > MAX_LINE_M:
-        message = f"draw at most {MAX_LINE_M / 1000:g} km at once"
+        message = Words(
+            f"draw at most {MAX_LINE_M / 1000:g} km at once", f"一次最多画 {MAX_LINE_M / 1000:g} 公里"
+        )
         raise InvalidInputError(message, [Fault("line", message)])
     found = _traced(connection, features, line, within_m)
     traced = np.round(lattice.to_degrees(found), 7).tolist()

@@ -10,12 +10,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from geo_service.errors import ConflictError, Fault, InvalidInputError
+from geo_service.errors import ConflictError, Fault, InvalidInputError, Words
 from geo_service.formats.faults import FaultList
 from geo_service.formats.refused import Purpose, note_refused, note_refused_values
 from geo_service.planning import verbs
 from geo_service.planning.redraw import Patch
 from geo_service.planning.register import CellKey
+from geo_service.planning.telling import summary
 from geo_service.services import plan_tracing
 from geo_service.services.plan_state import Plans, PlanState
 from geo_service.store import audit, plan_ground, plans
@@ -51,11 +52,11 @@ class StalePlanError(ConflictError):
     """Others changed the same cells meanwhile."""
 
     def __init__(self, row: PlanRow, missed: list[ChangeRow]) -> None:
-        faults = [
-            Fault("revision", f"{change.who}: {change.verb} {_words(change.cells)}", value=change.number)
-            for change in missed[:20]
-        ]
-        detail = f"others changed the same cells; the plan is at revision {row.revision}, nothing was written"
+        faults = [Fault("revision", _told(change), value=change.number) for change in missed[:20]]
+        detail = Words(
+            f"others changed the same cells; the plan is at revision {row.revision}, nothing was written",
+            f"别人改了同样的网格；方案已到修订 {row.revision}，这一步没有保存",
+        )
         super().__init__(detail, faults)
         self.row, self.missed = row, missed
 
@@ -131,7 +132,10 @@ def change_plan(
             )
             plans.reserve_codes(connection, plan_id, [c.key for c in patch.records if c.before is None])
             if change.number > MAX_CHANGES:
-                message = f"a plan holds at most {MAX_CHANGES} changes; publish it, or open another"
+                message = Words(
+                    f"a plan holds at most {MAX_CHANGES} changes; publish it, or open another",
+                    f"一个方案最多 {MAX_CHANGES} 处修改：请发布，或另开一个方案",
+                )
                 raise InvalidInputError(message)
             details = {
                 "number": change.number,
@@ -171,7 +175,11 @@ def _move(store: Plans, plan_id: int, revision: int, who: str, *, forward: bool)
             pick = plans.first_undone if forward else plans.last_applied
             number = pick(connection, plan_id)
             if number is None:
-                raise ConflictError(f"there is nothing to {'redo' if forward else 'undo'}")
+                raise ConflictError(
+                    Words("there is nothing to redo", "没有可以重做的修改")
+                    if forward
+                    else Words("there is nothing to undo", "没有可以撤销的修改")
+                )
             state = held.state(connection, row)
             patch = state.redraw.patch_from_json(plans.patches(connection, plan_id, [number])[number])
             patch = patch if forward else patch.reversed()
@@ -205,14 +213,17 @@ def _refuse_persons(verb: str, arguments: Mapping[str, Any]) -> None:
 def require_open(row: PlanRow) -> None:
     """Raise unless the plan can still be changed."""
     if row.status != "open":
-        raise ConflictError(f"plan {row.id} is {row.status}; open another one")
+        state_zh = "已发布" if row.status == "published" else "已放弃"
+        raise ConflictError(
+            Words(f"plan {row.id} is {row.status}; open another one", f"方案 {row.id} {state_zh}：请另开一个")
+        )
 
 
 def _locked(connection: Connection, plan_id: int, revision: int) -> PlanRow:
     row = plans.get(connection, plan_id, lock=True)
     require_open(row)
     if revision > row.revision:
-        message = f"the plan is at revision {row.revision}"
+        message = Words(f"the plan is at revision {row.revision}", f"方案在修订 {row.revision}")
         raise InvalidInputError(message, [Fault("revision", message, value=revision)])
     return row
 
@@ -242,6 +253,7 @@ def _taken_back_on_error() -> Iterator[list[tuple[PlanState, Patch]]]:
         raise
 
 
-def _words(cells: list[list[str]]) -> str:
-    shown = ", ".join(f"{level} {code}" for level, code in cells[:3])
-    return shown + (f" and {len(cells) - 3} more" if len(cells) > 3 else "")
+def _told(change: ChangeRow) -> Words:
+    """Say who did what."""
+    said = summary(change.verb, change.arguments, change.cells, lambda cell: cell[1])
+    return Words(f"{change.who}: {said}", f"{change.who}：{said.zh}")

@@ -1,4 +1,7 @@
-"""The pages of the planner: the list of plans, and the editor of one."""
+"""The pages of the planner: the list of plans, and the editor of one.
+
+Leaders read plans and comment on them; the page shows them nothing that changes a plan.
+"""
 
 from typing import Annotated
 
@@ -13,7 +16,10 @@ from geo_service.store import plans, tiles
 from geo_service.web.pages import CONTENT_SECURITY_POLICY, Lang, planner_page, plans_page
 
 router = Router(
-    prefix="/planner", tags=["pages"], dependencies=[roles(Role.PLANNER)], include_in_schema=False
+    prefix="/planner",
+    tags=["pages"],
+    dependencies=[roles(Role.PLANNER, Role.LEADER)],
+    include_in_schema=False,
 )
 
 _PAGE = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "Cache-Control": "no-cache"}

@@ -193,13 +193,13 @@ def changes(
     ] = None,
 ) -> Response:
     """List the changes of a plan in order, those undone as well."""
-    with state.database.reading() as connection:
-        row = plans.get(connection, plan_id)
+    with planning.viewing(state.plans, plan_id) as (row, plan, connection):
         if since_revision is None:
             rows = plans.changes(connection, plan_id, after, PAGE)
         else:
             rows = plans.changes_since(connection, plan_id, since_revision)
-    body: dict[str, Any] = {"revision": row.revision, "changes": [change_object(change) for change in rows]}
+        told = [change_object(change, plan) for change in rows]
+    body: dict[str, Any] = {"revision": row.revision, "changes": told}
     if since_revision is None and len(rows) == PAGE:
         body["next"] = f"/v1/plans/{plan_id}/changes?after={rows[-1].number}"
     return json_answer(body, row.revision)
