@@ -51,7 +51,7 @@ def _wear(space: Workspace, operations: int) -> list[list[EdgeChange]]:
             if k % GAP_EVERY == 0:
                 log.extend(_give_and_take(space, leaf))
             else:
-                log.append(chance.choice(kinds)(space, chance, leaf))
+                log.append(chance.choice(kinds)(space, chance, leaf)())
         except (GeoServiceError, IndexError):  # an island has no neighbour to choose
             continue
     return log

@@ -18,7 +18,19 @@ from numpy.typing import NDArray
 from geo_service.errors import Words
 from geo_service.geometry import lattice
 from geo_service.geometry.edit import part_edge, refuse, require_leaf, require_on_globe
-from geo_service.geometry.rings import Edge, Part, Vertex, edges_of, parts_of, rings_of, shape_of, walks_of
+from geo_service.geometry.rings import (
+    Edge,
+    Part,
+    Ring,
+    Vertex,
+    edges_of,
+    next_clockwise,
+    parts_of,
+    rings_along,
+    rings_of,
+    walks_of,
+)
+from geo_service.geometry.stars import NOBODY
 from geo_service.geometry.workspace import EdgeChange, Workspace
 
 Line = Sequence[Vertex]
@@ -203,8 +215,8 @@ class _Pieces:
 def _pieces(space: Workspace, leaf: int, line: list[Vertex], snap: int) -> tuple[_Pieces, list[Vertex]]:
     """Lay a line over a leaf; return what it makes of the leaf, and the line's corners."""
     route = _node(space, leaf, line, snap)
-    both = _parting(space.edges(leaf), _inside(space, leaf, route))
-    parts, loose = parts_of(rings_of([*space.edges(leaf), *both]))
+    rings, both = _parted(space.edges(leaf), _inside(space, leaf, route))
+    parts, loose = parts_of(rings)
     if loose:
         raise refuse(
             Words("the line comes too close to the border here", "线在这里离边界太近"), loose[0][0], "line"
@@ -236,19 +248,21 @@ def _groups(parts: list[Part], both: set[Edge]) -> list[list[Part]]:
     return groups
 
 
-def _parting(border: Collection[Edge], steps: list[Edge]) -> set[Edge]:
-    """Return those steps of a line, in both directions, that have another piece on either side.
+def _parted(border: Collection[Edge], steps: list[Edge]) -> tuple[list[Ring], set[Edge]]:
+    """Return the rings that a line makes of a leaf, and those of its steps, in both directions, that part it.
 
     Beside an end that leads nowhere, or a step from the shell to a hole, lies the same piece on both sides:
-    going round it, one passes the step both ways.
+    going round it, one passes the step both ways. Such steps are left out.
     """
     both = {*steps, *((b, a) for a, b in steps)}
-    if not both:
-        return both
-    for walk in walks_of([*border, *both]):
-        passed = set(edges_of(walk)) & both
-        both -= {(a, b) for a, b in passed if (b, a) in passed}
-    return both
+    walks = list(walks_of([*border, *both]))
+    idle = set[Edge]()
+    for walk in walks:
+        passed = both.intersection(edges_of(walk))
+        idle |= {(a, b) for a, b in passed if (b, a) in passed}
+    if not idle:
+        return rings_along(walks), both
+    return rings_of([*border, *(both - idle)]), both - idle
 
 
 def _write(space: Workspace, owners: list[tuple[list[Part], int]]) -> None:
@@ -383,15 +397,24 @@ def _between(p: Vertex, q: Vertex, numerator: int, denominator: int) -> Vertex:
 def _inside(space: Workspace, leaf: int, route: list[Vertex]) -> list[Edge]:
     """Return the steps of the line that run inside the leaf, each once."""
     steps: dict[frozenset[Vertex], Edge] = {}
+    face = _face_at_start(space, leaf, route)
     for p, q in pairwise(route):
-        if space.left_of(p, q) is None:
+        face = _face_towards(space, p, q, face)
+        if face == leaf and space.left_of(p, q) is None:
             steps.setdefault(frozenset((p, q)), (p, q))
-    if not steps:
-        return []
-    middles = np.array(list(steps.values()), dtype=np.float64).mean(axis=1)
-    x, y = lattice.to_degrees(middles).T
-    shape = shape_of(space.parts(leaf))
-    shapely.prepare(shape)
-    return [
-        step for step, inside in zip(steps.values(), shapely.contains_xy(shape, x, y), strict=True) if inside
-    ]
+    return list(steps.values())
+
+
+def _face_towards(space: Workspace, at: Vertex, to: Vertex, face: int) -> int:
+    """Return the face into which one steps from a place; the one where one is, unless borders meet there."""
+    star = space.star(at)
+    return star[next_clockwise(at, to, star)] if star else face
+
+
+def _face_at_start(space: Workspace, leaf: int, route: list[Vertex]) -> int:
+    """Return the leaf if the line begins in it: the first corner that it comes to tells, seen backwards."""
+    for before, at in pairwise(route):
+        if space.star(at):
+            return _face_towards(space, at, before, leaf)
+    x, y = lattice.to_degrees(route[0]).tolist()
+    return leaf if shapely.contains_xy(space.polygon(leaf), x, y) else NOBODY

@@ -4,25 +4,22 @@ Why that is enough for the tiling to be one is said in :mod:`geo_service.geometr
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from typing import TypeAlias
 
+import numpy as np
 import shapely
 
-from geo_service.errors import Fault, InvalidInputError
+from geo_service.errors import Fault, InvalidInputError, Words
 from geo_service.geometry import lattice
-from geo_service.geometry.rings import Edge, Part, Vertex, parts_of, polygon_of, rings_of
+from geo_service.geometry.rings import Edge, Part, Vertex, one_shape, parts_of, rings_of
 
-#: A ring round the globe, one step beyond it: there the world that is nobody's ends.
-_FRAME = [
-    (-lattice.MAX_I - 1, -lattice.MAX_J - 1),
-    (lattice.MAX_I + 1, -lattice.MAX_J - 1),
-    (lattice.MAX_I + 1, lattice.MAX_J + 1),
-    (-lattice.MAX_I - 1, lattice.MAX_J + 1),
-]
+Shape: TypeAlias = shapely.Polygon | shapely.MultiPolygon
+_CROSS = Words("borders would cross", "边界会相互交叉")
 
 
-def sound_parts(edges: Collection[Edge]) -> list[Part]:
-    """Return the parts of a leaf.
+def sound_shape(edges: Collection[Edge]) -> tuple[list[Part], Shape]:
+    """Return the parts of a leaf, and its shape in degrees.
 
     Raises
     ------
@@ -31,18 +28,28 @@ def sound_parts(edges: Collection[Edge]) -> list[Part]:
     """
     parts, loose = parts_of(rings_of(edges))
     if loose:
-        raise refusal("a cell would be turned inside out", loose[0][0])
-    for part in parts:
-        _refuse_invalid(part.polygon())
-    return parts
+        raise refusal(Words("a cell would be turned inside out", "网格的边界会翻转"), loose[0][0])
+    shapes = [part.polygon() for part in parts]
+    for shape in shapes:
+        _refuse_invalid(shape)
+    return parts, one_shape(shapes)
 
 
-def prove_nobody(edges: Collection[Edge]) -> None:
-    """Raise unless nobody's land is sound: the gaps, and the world outside with the islands in it."""
-    gaps, islands = parts_of(rings_of(edges))
-    _refuse_invalid(polygon_of(_FRAME, islands))
-    for gap in gaps:
-        _refuse_invalid(gap.polygon())
+def refuse_overlaps(changed: Mapping[int, Shape], near: Mapping[int, Shape]) -> None:
+    """Raise if a leaf that changed covers land of another one.
+
+    Parameters
+    ----------
+    changed, near : mapping of int to shape
+        Leaves by number, as they are now; all that may be met are in ``near``, those that changed among them.
+    """
+    own, other = list(changed), list(near)
+    mine = np.array(list(changed.values()), dtype=object)
+    theirs = np.array(list(near.values()), dtype=object)
+    for k, j in shapely.STRtree(theirs).query(mine).T.tolist():
+        if own[k] != other[j] and shapely.relate_pattern(mine[k], theirs[j], "T********"):
+            place = shapely.point_on_surface(shapely.intersection(mine[k], theirs[j]))
+            raise _refused(_CROSS, (place.x, place.y))
 
 
 def refuse_junctions(new: Iterable[Edge], faces: Iterable[Collection[Edge]]) -> None:
@@ -85,7 +92,10 @@ def _refuse_inside(corners: Iterable[Vertex], edges: Iterable[Edge]) -> None:
                 and (x, y) != (ax, ay)
                 and (x, y) != (bx, by)
             ):
-                message = "a corner would lie on another border; put it onto a corner there, or apart from it"
+                message = Words(
+                    "a corner would lie on another border; put it onto a corner there, or apart from it",
+                    "界点会落在另一条边界上：请放到那条边界的界点上，或离开它",
+                )
                 raise refusal(message, (x, y))
 
 
@@ -95,7 +105,7 @@ def _refuse_invalid(polygon: shapely.Polygon) -> None:
     reason = shapely.is_valid_reason(polygon)  # "Self-intersection[119.2 29.1]"
     x, y = reason[reason.rfind("[") + 1 : reason.rfind("]")].split()
     place = (float(x), float(y))
-    raise _refused("borders would cross", place)
+    raise _refused(_CROSS, place)
 
 
 def refusal(message: str, at: Vertex) -> InvalidInputError:
@@ -106,5 +116,9 @@ def refusal(message: str, at: Vertex) -> InvalidInputError:
 
 def _refused(message: str, place_deg: tuple[float, float]) -> InvalidInputError:
     return InvalidInputError(
-        "the edit would break the tiling; nothing was changed", [Fault("", message, place=place_deg)]
+        Words(
+            "the edit would break the tiling; nothing was changed",
+            "这样修改会使网格重叠或留缝，什么都没有改动",
+        ),
+        [Fault("", message, place=place_deg)],
     )

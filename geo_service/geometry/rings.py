@@ -53,7 +53,11 @@ def polygon_of(shell: Ring, holes: Iterable[Ring] = ()) -> shapely.Polygon:
 
 def shape_of(parts: list[Part]) -> shapely.Polygon | shapely.MultiPolygon:
     """Return the parts of a face as one shape in degrees; an empty polygon if there are none."""
-    shapes = [part.polygon() for part in parts]
+    return one_shape([part.polygon() for part in parts])
+
+
+def one_shape(shapes: list[shapely.Polygon]) -> shapely.Polygon | shapely.MultiPolygon:
+    """Return polygons as one shape; an empty polygon if there are none."""
     if len(shapes) == 1:
         return shapes[0]
     return shapely.multipolygons(shapes) if shapes else shapely.Polygon()
@@ -67,7 +71,11 @@ def edges_of(ring: Ring) -> Iterator[Edge]:
 
 def area2(ring: Ring) -> int:
     """Return twice the signed area of a ring: positive when it runs counter-clockwise."""
-    return sum(a[0] * b[1] - a[1] * b[0] for a, b in edges_of(ring))
+    total, (ax, ay) = 0, ring[-1]
+    for bx, by in ring:
+        total += ax * by - ay * bx
+        ax, ay = bx, by
+    return total
 
 
 def rings_of(edges: Collection[Edge]) -> list[Ring]:
@@ -85,18 +93,24 @@ def rings_of(edges: Collection[Edge]) -> list[Ring]:
     """
     following = dict(edges)
     if len(following) < len(edges):
-        return sorted(ring for walk in walks_of(edges) for ring in _simple(walk))
+        return rings_along(walks_of(edges))
     rings: list[Ring] = []  # every vertex is passed once: nothing to choose, nothing to part
-    for start in sorted(following):
-        if start in following:
-            ring, at = [start], following.pop(start)
-            while at != start:
-                ring.append(at)
-                if at not in following:
-                    raise _open_border(at)
-                at = following.pop(at)
-            rings.append(ring)
+    while following:
+        start, at = following.popitem()
+        ring = [start]
+        while at != start:
+            ring.append(at)
+            if at not in following:
+                raise _open_border(at)
+            at = following.pop(at)
+        rings.append(_from_smallest(ring))
+    rings.sort()
     return rings
+
+
+def rings_along(walks: Iterable[Ring]) -> list[Ring]:
+    """Return the simple rings that walks (:func:`walks_of`) go along, in order of their smallest vertex."""
+    return sorted(ring for walk in walks for ring in _simple(walk))
 
 
 def walks_of(edges: Iterable[Edge]) -> Iterator[Ring]:
@@ -126,12 +140,12 @@ def _walk(leaving: dict[Vertex, list[Vertex]], start: Vertex) -> Ring:
     walk = [start]
     while True:
         ways = leaving.get(at, [])
-        if at == start and (not ways or _next(at, came, [*ways, first]) == first):
+        if at == start and (not ways or next_clockwise(at, came, [*ways, first]) == first):
             return walk
         if not ways:
             raise _open_border(at)
         walk.append(at)
-        onward = ways[0] if len(ways) == 1 else _next(at, came, ways)
+        onward = ways[0] if len(ways) == 1 else next_clockwise(at, came, ways)
         ways.remove(onward)
         came, at = at, onward
 
@@ -142,7 +156,7 @@ def _open_border(at: Vertex) -> InvalidInputError:
     return InvalidInputError("these edges go round no cell", [Fault("", message, place=(lon, lat))])
 
 
-def _next(at: Vertex, came: Vertex, ways: list[Vertex]) -> Vertex:
+def next_clockwise(at: Vertex, came: Vertex, ways: Iterable[Vertex]) -> Vertex:
     """Return the way that is first met when turning clockwise from the one by which we came."""
 
     def clockwise_angle_order(one: Vertex, other: Vertex) -> int:

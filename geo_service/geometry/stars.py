@@ -1,6 +1,7 @@
 """A fabric as a planner's edits want it: which edges meet at a vertex, and which go round a face."""
 
 from bisect import bisect_left
+from functools import cached_property
 
 import numpy as np
 import shapely
@@ -44,6 +45,11 @@ class FabricStars:
         self._origin, self._target = fabric.origin.data, fabric.target.data
         self._previous, self._alone = previous.data, (fabric.twin < 0).data
         self._cell = fabric.cell.data
+
+    @cached_property
+    def tree(self) -> shapely.STRtree:
+        """The leaves by the boxes round them."""
+        return shapely.STRtree(self.polygons)
 
     def star(self, vertex: Vertex) -> dict[Vertex, int]:
         """Return for each edge that leaves a vertex where it ends and the face to its left."""

@@ -7,35 +7,41 @@ proves every edit: if each face that was touched is still a sound polygon, nothi
 
 Why: add up, over a place, how often each face goes round it, nobody's land included. An edge has one face to
 its left and one to its right, so the sum does not change across any edge: it is the same everywhere. Far out
-it is one, nobody's land being closed by a frame round the globe. A face that is made of valid polygons goes
-round no place less than zero times. So if every face is, there is just one of them over each place. Faces
-whose edges an edit did not change are what they were; only the others need a look. (The parts of one
-face need not be compared with each other: were a place in two of them, the sum would be two.)
+it is one, as nobody's land alone is there. A face that is made of valid polygons goes round no place less
+than zero times. So if every face is, there is just one of them over each place. Faces whose edges an edit did
+not change are what they were; only the others need a look. (The parts of one face need not be compared with
+each other: were a place in two of them, the sum would be two.)
+
+Nobody's land may have a border of many thousand edges, so it is not walked round. It is what the leaves leave
+over, and can go round a place less than zero times only where two leaves lie. If an edit changed its edges,
+the leaves that changed are compared with those near by: near those edges, as elsewhere nothing new can be.
 
 No corner lies inside an edge (a T-junction). Where one did, it would be a corner of the very face that the
 edge bounds there, as the faces do not overlap. So it is enough to look at the faces that an edit changed: an
-edge that is new is one of theirs, and at a corner that is new all edges are.
+edge that is new is one of theirs, and at a corner that is new all edges are. Of nobody's land, again, it is
+enough to look at the leaves near by.
 
 A change is written down as the sides of each edge before and after. That record (:class:`EdgeChange`) undoes
 it, does it again, and does it to another workspace in which those edges stand as they stood here.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from geo_service.errors import ConflictError, Fault
+from geo_service.errors import ConflictError, Fault, Words
 from geo_service.geometry import lattice
-from geo_service.geometry.proof import prove_nobody, refusal, refuse_junctions, sound_parts
+from geo_service.geometry.proof import Shape, refusal, refuse_junctions, refuse_overlaps, sound_shape
 from geo_service.geometry.rings import Edge, Part, Vertex, area2, parts_of, rings_of, shape_of
 from geo_service.geometry.stars import NOBODY, FabricStars
 
 Sides = tuple[int, int]  # the faces to the left and to the right of an edge, going from its smaller vertex
-Shape: TypeAlias = shapely.Polygon | shapely.MultiPolygon
+Step = tuple[Edge, Sides | None, Sides | None]  # an edge, its sides before and after
+#: When more leaves have changed than this, the tree of leaves is made anew.
+_MAX_MOVED = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +60,15 @@ class EdgeChange:
 
 def net(changes: Iterable[EdgeChange]) -> list[EdgeChange]:
     """Put steps together: each edge that has changed at all once, in order of its vertices."""
+    return _net(((change.a, change.b), change.before, change.after) for change in changes)
+
+
+def _net(steps: Iterable[Step]) -> list[EdgeChange]:
     first: dict[Edge, Sides | None] = {}
     last: dict[Edge, Sides | None] = {}
-    for change in changes:
-        first.setdefault((change.a, change.b), change.before)
-        last[change.a, change.b] = change.after
+    for edge, before, after in steps:
+        first.setdefault(edge, before)
+        last[edge] = after
     return [EdgeChange(*edge, first[edge], last[edge]) for edge in sorted(first) if first[edge] != last[edge]]
 
 
@@ -77,7 +87,8 @@ class Workspace:
         self._star: dict[Vertex, dict[Vertex, int]] = {}
         self._edges: dict[int, set[Edge]] = {}
         self._polygon: dict[int, Shape | None] = {}  # of the faces that changed; None: not yet drawn
-        self._journal: list[EdgeChange] = []
+        self._journal: list[Step] = []
+        self._tree, self._moved = base.tree, set[int]()  # leaves by place, and those that changed since
         self._shapes_before: dict[int, Shape] | None = None  # while an edit runs: of the faces it changes
 
     # ------------------------------------------------------------------------------------- looking
@@ -138,6 +149,17 @@ class Workspace:
         """Return the faces across the edges of a face."""
         return {self.star(b)[a] for a, b in self.edges(face)}
 
+    def _leaves_near(self, edges: Iterable[Edge], changing: Collection[int]) -> set[int]:
+        """Return the leaves in the box round some edges, without those that are changing."""
+        corners = lattice.to_degrees([vertex for edge in edges for vertex in edge])
+        (west, south), (east, north) = corners.min(axis=0), corners.max(axis=0)
+        moved = list(self._moved.difference(changing))
+        shapes = np.array([self.polygon(face) for face in moved], dtype=object)
+        low_x, low_y, high_x, high_y = shapely.bounds(shapes).reshape(-1, 4).T
+        met = (low_x <= east) & (low_y <= north) & (high_x >= west) & (high_y >= south)
+        still = set(self._tree.query(shapely.box(west, south, east, north)).tolist()) - self._moved
+        return still | {moved[k] for k in np.flatnonzero(met)}
+
     # ------------------------------------------------------------------------------------- changing
 
     def new_leaf(self) -> int:
@@ -158,7 +180,8 @@ class Workspace:
 
     def put_left(self, a: Vertex, b: Vertex, face: int) -> None:
         """Let the edge from a to b have this face to its left."""
-        self.put(a, b, face, self.star(b)[a])
+        if self.star(a).get(b) != face:
+            self.put(a, b, face, self.star(b)[a])
 
     def remove(self, a: Vertex, b: Vertex) -> None:
         """Take an edge away."""
@@ -174,7 +197,7 @@ class Workspace:
             after = after and (after[1], after[0])
         before = self._sides(a, b)
         if before != after:
-            self._journal.append(EdgeChange(a, b, before, after))
+            self._journal.append(((a, b), before, after))
             self._write(a, b, before, after)
 
     def _write(self, a: Vertex, b: Vertex, before: Sides | None, after: Sides | None) -> None:
@@ -182,7 +205,9 @@ class Workspace:
             was, now = before and before[k], after and after[k]
             if was == now:
                 continue
-            star = self._star_to_change(start)
+            star = self._star.get(start)
+            if star is None:
+                star = self._star[start] = self.base.star(start)
             if was is not None:
                 self._to_change(was).discard((start, end))
                 del star[end]
@@ -192,15 +217,16 @@ class Workspace:
 
     def _to_change(self, face: int) -> set[Edge]:
         """Return the edges of a face that is about to change."""
-        kept = self._shapes_before
-        if kept is not None and face != NOBODY and face not in kept:
-            kept[face] = self.polygon(face)
-        self._polygon[face] = None
-        return self._edges.setdefault(face, self.edges(face))
-
-    def _star_to_change(self, vertex: Vertex) -> dict[Vertex, int]:
-        """Return the edges round a vertex that are about to change."""
-        return self._star.setdefault(vertex, self.star(vertex))
+        if face != NOBODY:
+            kept = self._shapes_before
+            if kept is not None and face not in kept:
+                kept[face] = self.polygon(face)
+            self._polygon[face] = None
+            self._moved.add(face)
+        found = self._edges.get(face)
+        if found is None:
+            found = self._edges[face] = self.base.edges(face)
+        return found
 
     def run(self, edit: Callable[[], None], *, parts: int | None = None) -> list[EdgeChange]:
         """Make an edit, prove that the tiling is still one, and return what has changed.
@@ -220,11 +246,11 @@ class Workspace:
         next_leaf, self._shapes_before = self.next_leaf, {}
         try:
             edit()
-            changes = net(self._journal)
+            changes = _net(self._journal)
             self._prove(changes, parts)
         except BaseException:
-            for change in reversed(self._journal):
-                self._write(change.a, change.b, change.after, change.before)
+            for (a, b), before, after in reversed(self._journal):
+                self._write(a, b, after, before)
             self._polygon.update(self._shapes_before)
             self.give_back(next_leaf)
             raise
@@ -251,9 +277,12 @@ class Workspace:
         for change in changes:
             if self._sides(change.a, change.b) != change.before:
                 lon, lat = lattice.to_degrees(change.a).tolist()
-                message = "the border here was changed meanwhile"
+                message = Words("the border here was changed meanwhile", "这里的边界在此期间已被修改")
                 raise ConflictError(
-                    "the change touches borders that are no longer as they were",
+                    Words(
+                        "the change touches borders that are no longer as they were",
+                        "所涉及的边界已不是原来的样子",
+                    ),
                     [Fault("changes", message, place=(lon, lat))],
                 )
 
@@ -273,20 +302,25 @@ class Workspace:
 
     def _prove(self, changes: list[EdgeChange], parts: int | None) -> None:
         """Prove the faces that have other edges than before; see the head of this file."""
-        changed = sorted(_changed_faces(changes))
+        changed = _changed_faces(changes)
+        leaves = sorted(face for face in changed if face != NOBODY and self.edges(face))
+        near = self._leaves_near([(c.a, c.b) for c in changes], changed) if NOBODY in changed else set[int]()
         new = [(c.a, c.b) for c in changes if c.before is None]
-        refuse_junctions(new, map(self.edges, changed))
+        refuse_junctions(new, map(self.edges, [*leaves, *sorted(near)]))
         before = self._shapes_before or {}
-        for face in changed:
-            if face == NOBODY:
-                prove_nobody(self.edges(NOBODY))
-            elif self.edges(face):
-                found = sound_parts(self.edges(face))
-                shape = shape_of(found)
-                if len(found) > (max(1, _count(before[face])) if parts is None else parts):
-                    smallest = min(found, key=lambda part: part.area2)
-                    raise refusal("a cell would fall apart into separate pieces", smallest.shell[0])
-                self._polygon[face] = shape
+        for face in leaves:
+            found, self._polygon[face] = sound_shape(self.edges(face))
+            if len(found) > (max(1, _count(before[face])) if parts is None else parts):
+                smallest = min(found, key=lambda part: part.area2)
+                raise refusal(
+                    Words("a cell would fall apart into separate pieces", "网格会分成互不相连的几块"),
+                    smallest.shell[0],
+                )
+        if NOBODY in changed:
+            mine = {face: self.polygon(face) for face in leaves}
+            refuse_overlaps(mine, mine | {face: self.polygon(face) for face in sorted(near)})
+            if len(self._moved) > _MAX_MOVED:
+                self._tree, self._moved = shapely.STRtree(self.polygons()), set()
 
 
 _MANY = 1_000_000
