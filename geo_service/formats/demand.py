@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Unpack
 
 import geopandas as gpd
 import numpy as np
@@ -11,16 +11,13 @@ import shapely
 from numpy.typing import NDArray
 
 from geo_service.formats.columns import Columns
-from geo_service.formats.datums import AnyDatum, datum_of, geometries_to_wgs84, given_datum, in_degrees
-from geo_service.formats.datums import label as datum_label
-from geo_service.formats.faults import FaultList
+from geo_service.formats.features import open_features
 from geo_service.formats.geojson_geometry import POINTS, POLYGONS
 from geo_service.formats.limits import Limits
-from geo_service.formats.reading import OpenTable, TableOptions, open_table
+from geo_service.formats.reading import TableOptions, open_table
 from geo_service.formats.refused import Purpose
 from geo_service.formats.sniff import Kind, sniff
-from geo_service.formats.vector import load, walk_vector
-from geo_service.formats.vectortable import VectorTable
+from geo_service.formats.vector import load
 from geo_service.formats.xlsx import is_xlsx
 
 _COLUMNS = ("id", "lon", "lat", "households", "residents", "kind", "address")
@@ -85,63 +82,15 @@ def read_demand(
         lonlat = columns.lonlat_deg(table.datum)
         shapes = shapely.points(lonlat)
     else:
-        table, shapes = _open_features(source if isinstance(source, Path) else data, layer, how)
+        file = source if isinstance(source, Path) else data
+        table, outlines = open_features(file, _WHAT, kinds=POINTS | POLYGONS, layer=layer, how=how)
+        shapes = _largest_parts(outlines, table.notes)
         columns = table.columns([name for name in _COLUMNS if name not in ("lon", "lat")], Purpose.DEMAND)
         columns.require("id")
         lonlat = _inner_points(shapes)
     frame = _frame(columns, lonlat)
     notes = table.finish()
     return DemandTable(gpd.GeoDataFrame(frame, geometry=shapes, crs=4326), notes)
-
-
-def _open_features(
-    source: Path | bytes, layer: str | None, how: TableOptions
-) -> tuple[OpenTable, NDArray[np.object_]]:
-    """Return the attributes of features as a table of text, to be checked like one, and their shapes."""
-    faults, crs = FaultList(), how.get("crs")
-    given = given_datum(crs, faults)
-    known_crs = crs is None or given is not None
-    features = walk_vector(
-        source,
-        faults,
-        layer=layer,
-        kinds=POINTS | POLYGONS,
-        lonlat=in_degrees(given) and known_crs,
-        encoding=how.get("encoding"),
-        limits=how.get("limits") or Limits(),
-    )
-    if features is None:
-        faults.raise_if_any(f"{_WHAT} is not usable")
-        raise AssertionError("a reader that gives no table notes a fault")
-    notes = list(features.notes)
-    datum = datum_of(features, given, faults, notes) if known_crs else None
-    shapes = _largest_parts(_outlines(features, datum, faults), notes)
-    texts = {
-        name: pd.Series(list(map(_text, column)), dtype=object) for name, column in features.columns.items()
-    }
-    frame = pd.DataFrame(texts, index=range(len(features)))
-    frame.index = pd.Index(features.row, name="row")
-    return OpenTable(_WHAT, frame, how.get("fields") or {}, datum, faults, notes), shapes
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value).strip()
-
-
-def _outlines(table: VectorTable, datum: AnyDatum | None, faults: FaultList) -> NDArray[np.object_]:
-    if datum is None:
-        return np.full(len(table), None, dtype=object)
-    said = f"the coordinates are taken for {datum_label(datum)}"
-    geometry = geometries_to_wgs84(table.geometry, table.row, datum, said, faults)
-    broken = shapely.is_geometry(geometry) & ~shapely.is_valid(geometry)
-    for i in np.flatnonzero(broken):
-        reason = shapely.is_valid_reason(geometry[i])
-        faults.add("invalid", "geometry", f"the outline is invalid: {reason}", row=int(table.row[i]))
-    return geometry
 
 
 def _largest_parts(shapes: NDArray[np.object_], notes: list[str]) -> NDArray[np.object_]:

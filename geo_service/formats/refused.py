@@ -29,6 +29,7 @@ class Purpose(StrEnum):
     DEMAND = "demand"
     INCIDENTS = "incidents"
     RESPONDERS = "responders"
+    SIGN_BOARDS = "sign boards"
 
 
 _GROUPS = {
@@ -36,6 +37,7 @@ _GROUPS = {
     Purpose.DEMAND: ("everywhere", "contact"),
     Purpose.INCIDENTS: ("everywhere", "contact"),
     Purpose.RESPONDERS: ("everywhere", "home"),
+    Purpose.SIGN_BOARDS: ("everywhere", "home", "reach"),
 }
 
 
@@ -60,7 +62,8 @@ def _group(name: str) -> _Group:
 def refused(name: str, purpose: Purpose) -> str | None:
     """Return why a column of this name is refused in a file of this purpose, or None.
 
-    A name of a *cell* (``name``, ``名称``) is fine everywhere; a name of a person only for responders.
+    A name of a *cell* (``name``, ``名称``) is fine everywhere; a name of a person only for responders, and on
+    sign boards, where it hangs in public.
     """
     if _is_count(name):
         return None

@@ -96,7 +96,10 @@ def owner(scene: Scene, keys: Sequence[Key], settings: RuleSettings) -> Iterator
 
 
 def code(scene: Scene, keys: Sequence[Key], settings: RuleSettings) -> Iterator[Finding]:
-    """Codes fit the scheme; silent without one."""
+    """Codes fit the scheme; silent without one.
+
+    Only a new cell's code must begin with its parent's: a code stays with its cell when that changes hands.
+    """
     if scene.scheme is None:
         return
     for key in keys:
@@ -104,7 +107,8 @@ def code(scene: Scene, keys: Sequence[Key], settings: RuleSettings) -> Iterator[
         if found is None:
             continue
         cell = scene.cells[key]
-        above = cell.parent[1] if cell.parent is not None else None
+        is_new = scene.base is None or key not in scene.base
+        above = cell.parent[1] if cell.parent is not None and is_new else None
         for fault in scene.scheme.check(cell.code, cell.level, above):
             yield say(
                 "code",

@@ -7,6 +7,7 @@ a county does not cost a county.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Protocol
 
 import numpy as np
@@ -21,6 +22,8 @@ from geo_service.geometry.rules_ground import Geoms, Ground
 from geo_service.model import Level
 
 Key = tuple[str, str]  # level, code
+#: How many times its land a declared exclave may have and still be the one that was declared.
+MOST_GROWN = 2.0
 _MAX_STALE = 400  # changed leaves beyond which the tree of leaves is built anew
 
 
@@ -81,6 +84,37 @@ class SceneCell:
 
 
 @dataclass(frozen=True, slots=True)
+class DeclaredExclave:
+    """Somebody's word that a piece of a cell is meant to lie apart from it.
+
+    The piece is the one round a place deep inside it, so that it stays the same piece when its border is
+    redrawn a little; one that has grown to more than :data:`MOST_GROWN` times its land is another one.
+
+    Attributes
+    ----------
+    cell : (level, code)
+    place : shapely Point
+        EPSG:4326.
+    area_m2 : float
+        Of the piece when it was declared.
+    who, why : str
+    until : date
+        The last day on which it holds.
+    """
+
+    cell: Key
+    place: BaseGeometry
+    area_m2: float
+    who: str
+    why: str
+    until: date
+
+    def means(self, piece: BaseGeometry, area_m2: float) -> bool:
+        """Tell whether a piece of the cell is the one declared."""
+        return area_m2 <= MOST_GROWN * self.area_m2 and bool(piece.intersects(self.place))
+
+
+@dataclass(frozen=True, slots=True)
 class People:
     """How many there are in a cell; None where it is not known of every leaf."""
 
@@ -130,8 +164,8 @@ class Scene:
         Cells of the edition the plan is drawn on: they may keep their codes. None: whatever is here may.
     codes_used : frozenset of (level, code)
         Every code that ever was.
-    declared_exclaves : frozenset of (level, code)
-        Cells that are known to lie apart.
+    declared_exclaves : tuple of DeclaredExclave
+        Pieces that are meant to lie apart; those that hold on the day looked at.
     scheme : CodeChecker or None
     """
 
@@ -142,7 +176,7 @@ class Scene:
     owned: frozenset[Key] | None = None
     base: frozenset[Key] | None = None
     codes_used: frozenset[Key] = frozenset()
-    declared_exclaves: frozenset[Key] = frozenset()
+    declared_exclaves: tuple[DeclaredExclave, ...] = ()
     scheme: CodeChecker | None = None
     _outlines: dict[Key, BaseGeometry] = field(default_factory=dict, repr=False)
     _people: dict[Key, People] = field(default_factory=dict, repr=False)
@@ -159,7 +193,7 @@ class Scene:
         owned: frozenset[Key] | None = None,
         base: frozenset[Key] | None = None,
         codes_used: frozenset[Key] = frozenset(),
-        declared_exclaves: frozenset[Key] = frozenset(),
+        declared_exclaves: tuple[DeclaredExclave, ...] = (),
         scheme: CodeChecker | None = None,
     ) -> "Scene":
         """Put cells together.

@@ -11,8 +11,8 @@ from shapely.geometry.base import BaseGeometry
 from geo_service.geometry.measure import area_m2, metres_per_degree
 from geo_service.geometry.rules_ground import Geoms
 from geo_service.geometry.rules_register import setting_of
-from geo_service.geometry.rules_scene import Key, Scene
-from geo_service.geometry.rules_settings import RuleSettings
+from geo_service.geometry.rules_scene import DeclaredExclave, Key, Scene
+from geo_service.geometry.rules_settings import RuleSetting, RuleSettings
 from geo_service.geometry.rules_words import say
 from geo_service.model import Finding, Severity
 
@@ -92,32 +92,57 @@ def flattened(shapes: Geoms) -> Geoms:
 
 
 def contiguous(scene: Scene, keys: Sequence[Key], settings: RuleSettings) -> Iterator[Finding]:
-    """All land of a cell hangs together along edges, unless the cell is declared to lie apart."""
+    """All land of a cell hangs together along edges; pieces that are declared to lie apart are only noted."""
     shapes = scene.outlines(keys)
     for k in np.flatnonzero(shapely.get_num_geometries(shapes) > 1).tolist():
-        key = keys[k]
-        found = setting_of(scene, settings, "contiguous", key)
-        if found is None or key in scene.declared_exclaves:
+        found = setting_of(scene, settings, "contiguous", keys[k])
+        if found is not None:
+            yield from _apart(scene, keys[k], shapes[k], found)
+
+
+def _apart(
+    scene: Scene, key: Key, outline: BaseGeometry, found: tuple[RuleSetting, Severity]
+) -> Iterator[Finding]:
+    parts, land = parts_of(outline)
+    declared = [one for one in scene.declared_exclaves if one.cell == key]
+    meant, bare = list[int](), list[int]()
+    words: list[DeclaredExclave] = []
+    for k in range(1, len(parts)):
+        of_piece = [one for one in declared if one.means(parts[k], float(land[k]))]
+        (meant if of_piece else bare).append(k)
+        words += of_piece[:1]
+    for those, template in ((bare, "in_parts"), (meant, "in_parts_meant")):
+        if not those:
             continue
-        parts = shapely.get_parts(
-            shapely.normalize(shapes[k])
-        )  # in an order that hangs on nothing but the shape
-        land = area_m2(parts)
-        apart = np.delete(parts, int(np.argmax(land)))
-        outside = float(land.sum() - land.max())
+        outside = float(land[those].sum())
         slight = outside <= found[0].number("slight_m2", 0.0)
+        share = outside / float(land.sum())
         yield say(
             "contiguous",
-            "in_parts",
-            Severity.NOTE if slight else found[1],
+            template,
+            Severity.NOTE if slight or those is meant else found[1],
             [key],
             names=scene.words(key),
-            shape=shapely.multipolygons(apart),
-            numbers={"parts": len(parts), "apart_m2": outside, "apart_share": outside / land.sum()},
+            shape=shapely.multipolygons(parts[those]),
+            numbers={"parts": len(parts), "apart_m2": outside, "apart_share": share},
             parts=len(parts),
             area=outside,
-            share=outside / land.sum(),
+            share=share,
+            who=words[0].who if words else "",
+            why=words[0].why if words else "",
+            until=words[0].until if words else "",
         )
+
+
+def parts_of(outline: BaseGeometry) -> tuple[Geoms, NDArray[np.float64]]:
+    """Return the pieces of a cell and the land of each in square metres; its main part, the largest, first.
+
+    The order of the others hangs on nothing but the shape.
+    """
+    parts: Geoms = shapely.get_parts(shapely.normalize(outline))
+    land = area_m2(parts)
+    order = np.argsort(-land, kind="stable")
+    return parts[order], land[order]
 
 
 # --------------------------------------------------------------------------------------- buildings kept whole
@@ -213,23 +238,16 @@ def _shrunk(footprint: BaseGeometry, by_m: float) -> BaseGeometry:
 
 def street_face(scene: Scene, keys: Sequence[Key], settings: RuleSettings) -> Iterator[Finding]:
     """Keep a street-face unit within its community's line, as an overlay and as land of its own."""
-    for key in keys:
-        cell = scene.cells[key]
-        if cell.kind != "street_face" or cell.parent is None or cell.parent not in scene.cells:
-            continue
-        found = setting_of(scene, settings, "street_face", key)
-        if found is None:
-            continue
-        limit = found[0].number("tolerance_m2", 0.0)
-        if cell.overlay:
-            yield from _outside_parent(scene, key, cell.parent, ("street_face", found[1]), limit)
-        elif _is_apart(scene, key, cell.parent):
-            words, above = scene.words(key), scene.words(cell.parent)
+    for key, parent, severity, limit in _units(scene, keys, settings, "street_face"):
+        if scene.cells[key].overlay:
+            yield from _outside_parent(scene, key, parent, ("street_face", severity), limit)
+        elif _is_apart(scene, key, parent):
+            words, above = scene.words(key), scene.words(parent)
             yield say(
                 "street_face",
                 "street_face_apart",
-                found[1],
-                [key, cell.parent],
+                severity,
+                [key, parent],
                 names=words,
                 shape=scene.outline(key),
                 numbers={"area_m2": float(scene.areas_m2([key])[0])},
@@ -239,17 +257,23 @@ def street_face(scene: Scene, keys: Sequence[Key], settings: RuleSettings) -> It
 
 def dedicated(scene: Scene, keys: Sequence[Key], settings: RuleSettings) -> Iterator[Finding]:
     """Keep a dedicated grid wholly inside one cell above, and to the premises it is for."""
+    for key, parent, severity, limit in _units(scene, keys, settings, "dedicated"):
+        if scene.cells[key].overlay:
+            yield from _outside_parent(scene, key, parent, ("dedicated", severity), limit)
+        yield from _cuts_premises(scene, key, severity, limit)
+
+
+def _units(
+    scene: Scene, keys: Sequence[Key], settings: RuleSettings, kind: str
+) -> Iterator[tuple[Key, Key, Severity, float]]:
+    """Go through the cells of a kind that have a cell above, and that the rule of its name holds for."""
     for key in keys:
         cell = scene.cells[key]
-        if cell.kind != "dedicated" or cell.parent is None or cell.parent not in scene.cells:
+        if cell.kind != kind or cell.parent is None or cell.parent not in scene.cells:
             continue
-        found = setting_of(scene, settings, "dedicated", key)
-        if found is None:
-            continue
-        limit = found[0].number("tolerance_m2", 0.0)
-        if cell.overlay:
-            yield from _outside_parent(scene, key, cell.parent, ("dedicated", found[1]), limit)
-        yield from _cuts_premises(scene, key, found[1], limit)
+        found = setting_of(scene, settings, kind, key)
+        if found is not None:
+            yield key, cell.parent, found[1], found[0].number("tolerance_m2", 0.0)
 
 
 def _outside_parent(

@@ -212,6 +212,11 @@ def step_on(connection: Connection, plan_id: int) -> int:
     return revision
 
 
+def step_on_open(connection: Connection) -> None:
+    """Count the revision of every open plan up by one: what all are judged by has changed."""
+    connection.execute(update(plan).values(revision=plan.c.revision + 1).where(plan.c.status == "open"))
+
+
 def rebase(connection: Connection, plan_id: int, edition_id: int, revision: int) -> None:
     """Let a plan start from another edition; what was undone on the old one can no longer be brought back."""
     drop = update(plan_change).values(state="dropped", revision=revision)

@@ -1,0 +1,330 @@
+"""Sign boards (网格公示牌): taking them in, which of them are out of date, and which a redraw touches."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
+
+from geo_service.errors import Fault, GeoServiceError, InvalidInputError, Words
+from geo_service.formats.sign_boards import SignBoardTable
+from geo_service.planning.compare import Side
+from geo_service.planning.register import CellKey
+from geo_service.planning.sign_boards import CellsOfSide, Reason, SignBoard, TouchedBoard, stale, touched
+from geo_service.services.importing import ImportReport
+from geo_service.services.plan_state import PlanState
+from geo_service.services.tiling import Tiling, Tilings
+from geo_service.store import audit, boundaries, outbox, plan_ground, sign_boards
+from geo_service.store.database import Connection, Database
+
+_NOON = time(12, tzinfo=UTC)
+#: Columns of an export, in the order in which an import reads them as well.
+COLUMNS = (
+    "board",
+    "cell_code",
+    "cell_level",
+    "board_kind",
+    "printed_name",
+    "printed_owner",
+    "printed_role",
+    "printed_on",
+    "edition",
+)
+
+
+@dataclass(frozen=True)
+class JudgedBoard:
+    """A board, and in what it is no longer true."""
+
+    board: SignBoard
+    reasons: frozenset[Reason]
+
+
+class InForce:
+    """The cells of an edition, as boards are held against them."""
+
+    def __init__(self, tiling: Tiling) -> None:
+        self._tiling = tiling
+        cells = tiling.cells
+        self._keys: list[CellKey] = list(zip(cells["level"], cells["code"], strict=True))
+        self._names: dict[CellKey, str] = dict(zip(self._keys, cells["name"], strict=True))
+
+    def name_of(self, key: CellKey) -> str | None:
+        """Return the name of a cell; None if there is none of that code."""
+        return self._names.get(key)
+
+    def levels_of(self, code: str) -> list[str]:
+        """Return the levels on which there is a cell of a code, the top first."""
+        return [level for level in self._tiling.levels if (level, code) in self._names]
+
+    def outlines_of(self, keys: Sequence[CellKey]) -> NDArray[np.object_]:
+        """Return the outlines of cells that are there."""
+        out = np.empty(len(keys), dtype=object)
+        for level in sorted({key[0] for key in keys}):
+            cells = self._tiling.at_level(level)
+            shape_of = dict(zip(cells["code"], cells["geom"], strict=True))
+            for k, key in enumerate(keys):
+                if key[0] == level:
+                    out[k] = shape_of[key[1]]
+        return out
+
+    def cell_at(self, level: str, lonlat_deg: NDArray[np.float64]) -> list[CellKey | None]:
+        """Return in which cell of a level each place lies."""
+        tiling = self._tiling
+        if level not in tiling.levels:
+            return [None] * len(lonlat_deg)
+        leaf = tiling.index.leaf_of(lonlat_deg)[0]
+        rows = np.append(tiling.ancestry[:, tiling.levels.index(level)], -1)[leaf]
+        return [self._keys[row] if row >= 0 else None for row in rows.tolist()]
+
+
+class OfPlan:
+    """The cells of a plan as it stands, as boards are held against them."""
+
+    def __init__(self, state: PlanState) -> None:
+        self._state = state
+
+    def name_of(self, key: CellKey) -> str | None:
+        """Return the name of a cell; None if there is none of that code."""
+        record = self._state.redraw.register.get(key)
+        return None if record is None else record.name
+
+    def outlines_of(self, keys: Sequence[CellKey]) -> NDArray[np.object_]:
+        """Return the outlines of cells that are there."""
+        out = np.empty(len(keys), dtype=object)
+        out[:] = [self._state.outline(key) for key in keys]
+        return out
+
+    def cell_at(self, level: str, lonlat_deg: NDArray[np.float64]) -> list[CellKey | None]:
+        """Return in which cell of a level each place lies; on a border in the leaf with the smallest code."""
+        return [self._at(level, lon, lat) for lon, lat in lonlat_deg.tolist()]
+
+    def _at(self, level: str, lon: float, lat: float) -> CellKey | None:
+        redraw, place = self._state.redraw, shapely.Point(lon, lat)
+        near = self._state.leaves_in((lon, lat, lon, lat)).tolist()
+        leaves = [redraw.key_of(leaf) for leaf in near if redraw.space.polygon(leaf).intersects(place)]
+        above = redraw.register.path(min(leaves)) if leaves else []
+        return next((key for key in above if key[0] == level), None)
+
+
+# ------------------------------------------------------------------------------------------- what is there
+
+
+def judged(
+    connection: Connection, tiling: Tiling, *, at: datetime | None = None, cell_code: str | None = None
+) -> list[JudgedBoard]:
+    """Return the boards, each with what is no longer true on it.
+
+    Parameters
+    ----------
+    connection : Connection
+    tiling : Tiling
+        The cells that they are held against.
+    at : datetime, optional
+        Who answers for the cells then; default: now.
+    cell_code : str, optional
+        Only boards of cells of this code.
+    """
+    boards = sign_boards.every(connection, cell_code)
+    if not boards:
+        return []
+    owners: dict[CellKey, set[tuple[str, str]]] = {}
+    held = sign_boards.owners(connection, at or boundaries.moment(connection))
+    for level, code, name, role in held.itertuples(index=False):
+        owners.setdefault((level, code), set()).add((name, role))
+    found = stale(boards, InForce(tiling), owners)
+    return [JudgedBoard(board, reasons) for board, reasons in zip(boards, found, strict=True)]
+
+
+def frame_of(boards: Sequence[JudgedBoard]) -> gpd.GeoDataFrame:
+    """Return boards as a table for a file, which an import takes back; no place is an empty point."""
+    rows = [
+        (
+            one.board.code,
+            one.board.cell[1],
+            one.board.cell[0],
+            one.board.kind,
+            one.board.printed_name,
+            one.board.printed_owner,
+            one.board.printed_role,
+            one.board.printed_on.isoformat() if one.board.printed_on else "",
+            one.board.edition_id,
+            " ".join(sorted(reason.value for reason in one.reasons)),
+        )
+        for one in boards
+    ]
+    places = [shapely.Point(one.board.place) if one.board.place else shapely.Point() for one in boards]
+    table = pd.DataFrame(rows, columns=[*COLUMNS, "out_of_date"])
+    return gpd.GeoDataFrame(table, geometry=places, crs=4326)
+
+
+# ---------------------------------------------------------------------------------------- what comes in
+
+
+def import_sign_boards(
+    database: Database, tilings: Tilings, table: SignBoardTable, *, who: str, commit: bool
+) -> ImportReport:
+    """Add sign boards, or say anew what is printed on those there.
+
+    A row without an edition was printed for that in force on its day (at noon UTC), without a day for that
+    in force now. What a row does not say of the cell's name is taken from that edition, its outline always.
+
+    Raises
+    ------
+    InvalidInputError
+        A cell or an edition does not exist; each fault names the row.
+    """
+    frame = table.frame
+    with database.reading() as connection:
+        known = sign_boards.codes(connection)
+        boards, faults = _boards_of(connection, tilings, frame)
+    if faults:
+        words = Words(
+            f"{len(faults)} sign board(s) name what does not exist",
+            f"有 {len(faults)} 块公示牌所指的网格或版本不存在",
+        )
+        raise InvalidInputError(words, faults[:100])
+    corrected = sum(board.code in known for board in boards)
+    counts = {
+        "rows": len(boards),
+        "new": len(boards) - corrected,
+        "corrected": corrected,
+        "without_place": sum(board.place is None for board in boards),
+    }
+    if commit:
+        with database.writing() as connection:
+            sign_boards.upsert(connection, boards)
+            audit.record(connection, who, "import sign boards", "sign boards", counts)
+            outbox.add(connection, "imported.sign boards", counts)
+    return ImportReport("sign boards", commit, counts, table.notes)
+
+
+class _Editions:
+    """The editions that boards were printed for, each loaded once."""
+
+    def __init__(self, connection: Connection, tilings: Tilings) -> None:
+        self._connection = connection
+        self._tilings = tilings
+        self._by_day: dict[date | None, int] = {}
+        self._cells: dict[int, InForce] = {}
+
+    def of(self, edition_id: int | None, day: date | None) -> tuple[int, InForce]:
+        """Return the edition of a number; without one that in force on a day, without a day now.
+
+        Raises
+        ------
+        NotFoundError
+            There is none.
+        """
+        if edition_id is None:
+            if day not in self._by_day:
+                moment = None if day is None else datetime.combine(day, _NOON)
+                self._by_day[day] = self._tilings.edition(moment).id
+            edition_id = self._by_day[day]
+        if edition_id not in self._cells:
+            found = plan_ground.edition_of(self._connection, edition_id)
+            self._cells[edition_id] = InForce(self._tilings.load(found, self._connection))
+        return edition_id, self._cells[edition_id]
+
+    def outlines(self, edition_id: int, keys: Sequence[CellKey]) -> NDArray[np.object_]:
+        """Return the outlines of cells of an edition."""
+        return self._cells[edition_id].outlines_of(keys)
+
+
+def _boards_of(
+    connection: Connection, tilings: Tilings, frame: pd.DataFrame
+) -> tuple[list[SignBoard], list[Fault]]:
+    editions, faults = _Editions(connection, tilings), list[Fault]()
+    found: dict[int, list[tuple[CellKey, str, Any]]] = {}
+    for row in frame.to_dict("records"):
+        number = int(row["edition"]) if np.isfinite(row["edition"]) else None
+        try:
+            edition_id, cells = editions.of(number, row["printed_on"])
+        except GeoServiceError as error:
+            faults.append(Fault("edition", error.detail, row=row["row"], value=number))
+            continue
+        level = row["cell_level"] or next(iter(reversed(cells.levels_of(row["cell_code"]))), "")
+        key = (level, row["cell_code"])
+        name = cells.name_of(key)
+        if name is None:
+            message = Words(
+                f"edition {edition_id} has no such cell; correct its code or level, or name the edition",
+                f"第 {edition_id} 版边界没有这个网格，请核对编码、层级或版本",
+            )
+            faults.append(Fault("cell_code", message, row=row["row"], value=row["cell_code"]))
+            continue
+        found.setdefault(edition_id, []).append((key, name, row))
+    boards = []
+    for edition_id, rows in found.items():
+        outlines = editions.outlines(edition_id, [key for key, _, _ in rows])
+        for (key, name, given), outline in zip(rows, outlines, strict=True):
+            if outline is None or outline.is_empty:
+                message = Words("the cell holds no land in that edition", "该版边界中这个网格没有范围")
+                faults.append(Fault("cell_code", message, row=given["row"], value=key[1]))
+                continue
+            boards.append(_board(given, key, name, edition_id, outline))
+    return boards, faults
+
+
+def _board(
+    row: Mapping[str, Any], key: CellKey, name: str, edition_id: int, outline: BaseGeometry
+) -> SignBoard:
+    return SignBoard(
+        code=row["board"],
+        cell=key,
+        kind=row["board_kind"],
+        place=(float(row["lon"]), float(row["lat"])) if np.isfinite(row["lon"]) else None,
+        printed_name=row["printed_name"] or name,
+        printed_owner=row["printed_owner"],
+        printed_role=row["printed_role"],
+        printed_on=row["printed_on"],
+        edition_id=edition_id,
+        outline=outline,
+    )
+
+
+# ----------------------------------------------------------------------------------- what a redraw does
+
+
+def touched_by_edition(connection: Connection, old: Tiling, new: Tiling) -> list[TouchedBoard]:
+    """Return the boards that an edition makes untrue, or that come to stand in another cell.
+
+    :func:`geo_service.planning.sign_boards.summary` makes an answer of it.
+
+    Parameters
+    ----------
+    connection : Connection
+    old, new : Tiling
+        The edition before, and the new one.
+    """
+    boards = sign_boards.every(connection)
+    return touched(boards, InForce(old), InForce(new)) if boards else []
+
+
+def touched_by_plan(connection: Connection, state: PlanState) -> list[TouchedBoard]:
+    """Return the boards that a plan, as it stands, would touch as :func:`touched_by_edition` says.
+
+    Parameters
+    ----------
+    connection : Connection
+    state : PlanState
+        Held by the caller, as :func:`geo_service.services.planning.viewing` gives it.
+    """
+    boards = sign_boards.every(connection)
+    if not boards:
+        return []
+    return touched(boards, InForce(state.base), OfPlan(state), set(state.changed()))
+
+
+def touched_between(
+    connection: Connection, before: Side, after: Side, changed: Collection[CellKey]
+) -> list[TouchedBoard]:
+    """Return the boards that differ between two sides of a report, of which these cells differ."""
+    boards = sign_boards.every(connection)
+    return touched(boards, CellsOfSide(before), CellsOfSide(after), changed) if boards else []
