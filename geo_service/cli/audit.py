@@ -6,11 +6,13 @@ import typer
 
 from geo_service.cli import common
 from geo_service.cli.plan import print_findings
-from geo_service.geometry.rules import Judged, check
+from geo_service.geometry.rules import Judged
 from geo_service.model import Severity
 from geo_service.services import plan_findings
 from geo_service.services.plan_state import Plans
+from geo_service.services.rulebook import rulebook
 from geo_service.services.tiling import Tilings
+from geo_service.store import boundaries
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -26,6 +28,8 @@ def command(
 ) -> None:
     """Run the rules on the edition in force; exit 1 if any finding is an error.
 
+    The rules are those that the office has set (geo-service rules show); owners are those of the moment.
+
     With --json every finding is a JSON line on stdout.
 
     Example: geo-service audit --level grid --json
@@ -38,7 +42,9 @@ def command(
             state = held.build(connection, tilings.edition(moment).id)
             if level is not None:
                 state.redraw.register.depth(level)
-            findings = check(plan_findings.scene_of(connection, state))
+            day = moment or boundaries.moment(connection)
+            held_then = plan_findings.scene_of(connection, state, day)
+            findings = rulebook(connection, day.date()).check(held_then)
     if level is not None:
         findings = [one for one in findings if any(cell.startswith(f"{level}/") for cell in one.cells)]
     print_findings([Judged(one) for one in findings], as_json=as_json)

@@ -6,13 +6,14 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from geo_service.errors import Fault, GeoServiceError, InvalidInputError
-from geo_service.geometry.rules import Judged, Waiver, apply_waivers, check
+from geo_service.errors import Fault, GeoServiceError, InvalidInputError, Words
+from geo_service.geometry.rules import Judged, Waiver, apply_waivers
 from geo_service.geometry.rules_ground import Ground
 from geo_service.geometry.rules_scene import Scene, SceneCell, cell_text
 from geo_service.model import Finding, Level, Severity
 from geo_service.planning.register import CellKey
 from geo_service.services.plan_state import Held, Plans, PlanState
+from geo_service.services.rulebook import rulebook
 from geo_service.services.tiling import Tiling
 from geo_service.store import barriers, boundaries, ground, plan_ground, plans, staffing
 from geo_service.store.database import Connection
@@ -29,7 +30,7 @@ def judge(
 ) -> list[Judged]:
     """Run the rules on some cells and all above them, or on all; with each finding the waiver of it."""
     day = on or boundaries.moment(connection)
-    findings = check(scene_of(connection, state, day), cells)
+    findings = rulebook(connection, day.date(), row.id).check(scene_of(connection, state, day), cells)
     waivers = [waiver for stored in plans.waivers(connection, row.id) for waiver in _waiver(stored)]
     return apply_waivers(findings, waivers, day.date())
 
@@ -73,7 +74,8 @@ def waive(
         state.redraw.register.require(key, "cells")
     if until < boundaries.moment(connection).date():
         raise InvalidInputError(
-            "the waiver has ended already", [Fault("until", "give a day to come", value=until)]
+            Words("the waiver has ended already", "豁免的有效期已过"),
+            [Fault("until", Words("give a day to come", "有效期须是以后的日期"), value=until)],
         )
     Waiver(rule, frozenset(map(cell_text, cells)), who, why, until)
     plans.add_waiver(connection, row.id, rule=rule, cells=cells, who=who, why=why, until=until)

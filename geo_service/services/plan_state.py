@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from geo_service.errors import UnavailableError, Words
+from geo_service.geometry.code_schemes import CodeSchemes
 from geo_service.geometry.codes import issue_like
 from geo_service.geometry.fabric import Fabric
 from geo_service.geometry.rules_scene import Scene
@@ -21,6 +22,7 @@ from geo_service.geometry.stars import FabricStars
 from geo_service.planning.redraw import Patch, Redraw
 from geo_service.planning.register import CellKey, CellRecord, Register
 from geo_service.planning.tally import PointLayer, Tally
+from geo_service.services import office
 from geo_service.services.tiling import Tiling, Tilings
 from geo_service.store import boundaries, ground, plan_ground, plans
 from geo_service.store.database import Connection, Database
@@ -60,6 +62,8 @@ class PlanState:
         self._base_sums = _sums_of_cells(base, tally)
         #: Codes by level that no new cell may get; kept up by :meth:`Held.state`.
         self.taken: dict[str, set[str]] = {}
+        #: How new cells are numbered; kept up by :meth:`Held.state`.
+        self.schemes = CodeSchemes()
         self._applied: list[int] = []
         leaves = base.cells.iloc[base.leaves]
         keys = list(zip(leaves["level"], leaves["code"], strict=True))
@@ -75,11 +79,16 @@ class PlanState:
         self.scene_mark: Any = None
 
     def _issue(self, level: str, parent: CellKey | None, count: int, taken: Collection[str]) -> list[str]:
-        """Issue codes that begin with the parent's where codes do so; else go on from the siblings'.
+        """Issue codes by the scheme of the level; without one such as the siblings have.
+
+        Those begin with the parent's code where codes do so; else they go on from the siblings'.
 
         A cell may have come from another parent with its code; new ones are not numbered after it.
         """
         used = self.taken.get(level, set()).union(taken)
+        issued = self.schemes.issue(parent[1] if parent else "", level, used, count)
+        if issued is not None:
+            return issued
         if parent is None:
             return issue_like(sorted(taken), used, count)
         siblings = [code for at, code in self.redraw.register.children(parent) if at == level]
@@ -409,6 +418,7 @@ class Held:
         codes_mark = plan_ground.codes_mark(connection)
         if codes_mark != self._codes_mark:
             state.taken, self._codes_mark = self._codes(connection), codes_mark
+        state.schemes = office.code_schemes(connection).schemes
         state.catch_up(connection, row.id)
         self._state = state
         return state

@@ -12,7 +12,6 @@ import shapely
 from numpy.typing import NDArray
 
 from geo_service.errors import Fault, InvalidInputError
-from geo_service.geometry.rules import check
 from geo_service.model import Finding, Level, Mode
 from geo_service.planning.compare import LevelDifference, Pieces, difference, lay_over
 from geo_service.services import preview_tables as tables
@@ -27,6 +26,7 @@ from geo_service.services.preview_views import (
     quarter,
     staff_by_cell,
 )
+from geo_service.services.rulebook import rulebook
 from geo_service.staffing.workload import STANDARD_WEIGHTS
 from geo_service.store import boundaries, plans
 from geo_service.store.database import Connection, Database
@@ -106,12 +106,14 @@ class Previews:
             message = "a plan cannot be compared with itself: leave it out, or name another"
             raise InvalidInputError(message, [Fault("against", message, value=against)])
         with self._database.reading() as connection:
-            asked = at or boundaries.moment(connection)
+            now = boundaries.moment(connection)
+            asked = at or now
             moment = quarter(asked)
             revisions = [plans.get(connection, one) for one in (plan_id, against) if one is not None]
             points = self._views.points(connection, moment)
+            laws = [rulebook(connection, now.date(), row.id).mark for row in revisions]
         marks = [(row.id, row.revision, row.base_edition_id) for row in revisions]
-        key = (*marks, level, moment, points.mark)
+        key = (*marks, *laws, level, moment, points.mark)
         known: Preview | None = self._kept.at_hand(key)
         if known is not None:
             return known
@@ -196,7 +198,7 @@ class Previews:
         without what is solved, and with what is new.
         """
         keys = [(level, code) for level, one in differs.items() for code in one.touched]
-        was, now = (_marked(check(view.scene, keys)) for view in sides)
+        was, now = (_marked(view.laws.check(view.scene, keys)) for view in sides)
         whole = _marked(self._views.findings(sides[0]))
         solved = [one for mark, one in was.items() if mark not in now]
         new = [one for mark, one in now.items() if mark not in was]

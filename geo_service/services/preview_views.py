@@ -16,7 +16,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from geo_service.errors import ConflictError
-from geo_service.geometry.rules import check
 from geo_service.geometry.rules_scene import Scene
 from geo_service.model import Finding, Mode
 from geo_service.planning.compare import Pieces, Side, follow_points, lay_over
@@ -29,8 +28,9 @@ from geo_service.services.ground import MAX_ACCESS_M, Ground
 from geo_service.services.plan_state import YEAR, Plans, PlanState
 from geo_service.services.planning import viewing
 from geo_service.services.rostering import on_duty
+from geo_service.services.rulebook import Rulebook, rulebook
 from geo_service.services.tiling import Tiling
-from geo_service.store import ground, heat, preview, staffing
+from geo_service.store import boundaries, ground, heat, preview, staffing
 from geo_service.store.database import Connection, Database
 from geo_service.store.plans import PlanRow
 
@@ -116,8 +116,10 @@ class View:
         Leaf of each point, -1 for none.
     scene : Scene
         What the rules look at.
+    laws : Rulebook
+        What it is judged by.
     mark : hashable
-        Changes whenever the scene does.
+        Changes whenever the scene or the rules do.
     base : Tiling
         The edition that it is, or starts from.
     from_base : Pieces or None
@@ -129,6 +131,7 @@ class View:
     demand_leaf: Ints
     incident_leaf: Ints
     scene: Scene
+    laws: Rulebook
     mark: Hashable
     base: Tiling
     from_base: Pieces | None = None
@@ -196,15 +199,18 @@ class Views:
             tiling = state.base
             old = self._kept.get(("side", tiling.edition.id), lambda: _side_of_edition(state))
             scene = plan_findings.scene_of(connection, state)
-            mark = state.scene_mark
-            base_scene = plan_findings.base_scene(connection, state.store, tiling, mark)
+            laws = rulebook(connection, boundaries.moment(connection).date(), plan_id)
+            mark = state.scene_mark, laws.mark
+            base_scene = plan_findings.base_scene(connection, state.store, tiling, state.scene_mark)
             copied = ("copy", plan_id, row.revision, row.base_edition_id)
             side = self._kept.get(copied, lambda: _side_of_plan(state, old))
-        base = self._edition_view(tiling, old, points, base_scene, mark)
+        base = self._edition_view(tiling, old, points, base_scene, (laws, mark))
         key = ("plan", plan_id, row.revision, row.base_edition_id, points.mark, mark)
         return row, self._kept.get(key, lambda: _plan_view(row, side, base, points, scene)), base
 
-    def _edition_view(self, tiling: Tiling, side: Side, points: Points, scene: Scene, mark: Hashable) -> View:
+    def _edition_view(
+        self, tiling: Tiling, side: Side, points: Points, scene: Scene, judged_by: tuple[Rulebook, Hashable]
+    ) -> View:
         edition = tiling.edition.id
 
         def located() -> tuple[Ints, Ints]:
@@ -215,11 +221,12 @@ class Views:
 
         leaves = self._kept.get(("leaves", edition, points.mark), located)
         name = {"kind": "edition", "id": edition, "note": tiling.edition.note}
-        return View(name, side, *leaves, scene, (edition, mark), tiling)
+        laws, mark = judged_by
+        return View(name, side, *leaves, scene, laws, (edition, mark), tiling)
 
     def findings(self, view: View) -> list[Finding]:
         """Return what the rules say of all cells of a side, counted once for all who ask."""
-        return self._kept.get(("findings", view.mark), lambda: check(view.scene))
+        return self._kept.get(("findings", view.mark), lambda: view.laws.check(view.scene))
 
 
 def _plan_view(row: PlanRow, side: Side, base: View, points: Points, scene: Scene) -> View:
@@ -232,6 +239,7 @@ def _plan_view(row: PlanRow, side: Side, base: View, points: Points, scene: Scen
         follow_points(points.demand_deg, base.demand_leaf, pieces, side, n_old=n_old),
         follow_points(points.incident_deg, base.incident_leaf, pieces, side, n_old=n_old),
         scene,
+        base.laws,
         (row.id, row.revision, base.mark),
         base.base,
         pieces,
