@@ -76,7 +76,7 @@ def changed_object(changed: Changed, state: PlanState, findings: list[Judged]) -
     live = [key for key in changed.cells if register.get(key) is not None]
     return {
         "revision": changed.row.revision,
-        "change": change_object(changed.change),
+        "change": change_object(changed.change, state),
         "cells": {
             "changed": feature_collection(state, live, shapes=state.redraw.holds_land),
             "retired": [list(key) for key in changed.cells if register.get(key) is None],
@@ -90,7 +90,7 @@ def changed_object(changed: Changed, state: PlanState, findings: list[Judged]) -
             for key in changed.cells
         ],
         "findings": [finding_object(finding) for finding in findings],
-        "also": [change_object(row) for row in changed.missed],
+        "also": [change_object(row, state) for row in changed.missed],
     }
 
 
