@@ -10,9 +10,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from geo_service.model import Edition, How
+from geo_service.services import handling
 from geo_service.services.placing import place
-from geo_service.services.tiling import Tilings, in_force_at
-from geo_service.store import audit, boundaries, incidents, outbox
+from geo_service.services.tiling import Tiling, Tilings, in_force_at
+from geo_service.staffing.clocks import standard_from
+from geo_service.store import audit, boundaries, catalogue, incidents, outbox
 from geo_service.store.database import Connection, Database
 
 #: Incidents are named by (source, source's id); the same pair gives the same id on every machine.
@@ -54,7 +56,15 @@ def incident_id(source: str, source_id: str) -> uuid.UUID:
     return uuid.uuid5(NAMESPACE, f"{len(source)} {source} {source_id}")
 
 
-def take_in(database: Database, tilings: Tilings, reports: pd.DataFrame, *, source: str, who: str) -> Intake:
+def take_in(
+    database: Database,
+    tilings: Tilings,
+    reports: pd.DataFrame,
+    *,
+    source: str,
+    who: str,
+    live: bool = False,
+) -> Intake:
     """Record a batch of reports; what is known already is left as it is.
 
     Parameters
@@ -62,6 +72,8 @@ def take_in(database: Database, tilings: Tilings, reports: pd.DataFrame, *, sour
     reports
         Columns source_id, occurred_at, lon, lat (EPSG:4326, NaN: unlocated) and optionally those of
         :data:`DEFAULTS` and ``attributes``.
+    live
+        Somebody waits for an answer: what is new gets a life with clocks. History has none.
 
     Notes
     -----
@@ -79,7 +91,9 @@ def take_in(database: Database, tilings: Tilings, reports: pd.DataFrame, *, sour
     with database.writing() as connection:
         boundaries.lock_for_intake(connection)
         new = incidents.insert_new(connection, rows)
-        placed = _place_new(connection, tilings, rows[new])
+        placed, cells = _place_new(connection, tilings, rows[new], live=live)
+        if live:
+            _begin_lives(connection, rows[new], cells, who)
         _tell(connection, rows[new], source)
         if len(rows) > incidents.FEW:
             details = {"source": source, "received": len(rows), "new": int(new.sum()), "placed": placed}
@@ -90,16 +104,50 @@ def take_in(database: Database, tilings: Tilings, reports: pd.DataFrame, *, sour
     return Intake(ids, np.array([is_new[key] for key in ids], dtype=bool) & is_first, placed)
 
 
-def _place_new(connection: Connection, tilings: Tilings, rows: pd.DataFrame) -> dict[str, int]:
+def _place_new(
+    connection: Connection, tilings: Tilings, rows: pd.DataFrame, *, live: bool
+) -> tuple[dict[str, int], dict[uuid.UUID, tuple[str, ...]]]:
+    """Place reports; returns how many were placed how, and, of live ones, the codes of the cells of each."""
     counts = {how.value: 0 for how in How}
+    cells: dict[uuid.UUID, tuple[str, ...]] = {}
     for edition, part in _by_edition(boundaries.spans_in_force(connection), rows):
         if edition is None:
             counts[How.NONE.value] += len(part)
             continue
-        lonlat_deg = part[["lon", "lat"]].to_numpy(dtype=float)
-        for how, count in place(connection, tilings.load(edition), part["id"].tolist(), lonlat_deg).items():
-            counts[how] += count
-    return counts
+        tiling = tilings.load(edition)
+        found = place(connection, tiling, part["id"].tolist(), part[["lon", "lat"]].to_numpy(dtype=float))
+        for how in How:
+            counts[how.value] += int(np.count_nonzero(found.how == how.value))
+        if live:
+            cells |= dict(zip(part["id"], (_path(tiling, leaf) for leaf in found.cell), strict=True))
+    return counts, cells
+
+
+def _path(tiling: Tiling, leaf: int) -> tuple[str, ...]:
+    return tuple(cell["code"] for cell in tiling.named_path(leaf)) if leaf >= 0 else ()
+
+
+def _begin_lives(
+    connection: Connection, rows: pd.DataFrame, cells: dict[uuid.UUID, tuple[str, ...]], who: str
+) -> None:
+    """Begin the lives of new reports, each with the standard that holds for it."""
+    standards = [standard_from(row) for row in catalogue.standards(connection)]
+    above = catalogue.parents(connection) if any(one.categories for one in standards) else {}
+    newcomers = [
+        handling.Newcomer(key, _ancestors(category, above), urgency, cells.get(key, ()))
+        for key, category, urgency in zip(rows["id"], rows["category"], rows["urgency"], strict=True)
+    ]
+    handling.begin(connection, newcomers, standards, who)
+
+
+def _ancestors(category: str, above: dict[str, str | None]) -> tuple[str, ...]:
+    """Return a category and those above it."""
+    found: list[str] = []
+    one: str | None = category
+    while one and one not in found:
+        found.append(one)
+        one = above.get(one)
+    return tuple(found)
 
 
 def _by_edition(spans: list[Edition], rows: pd.DataFrame) -> Iterator[tuple[Edition | None, pd.DataFrame]]:

@@ -7,7 +7,7 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from geo_service.model import How
+from geo_service.locate.policy import Located
 from geo_service.services.tiling import Tiling
 from geo_service.store import placements
 from geo_service.store.database import Connection
@@ -19,13 +19,13 @@ NEAR_GAP_M = 50.0
 CHUNK = 50_000
 
 #: Told how many incidents are placed, and of how many.
-Progress = Callable[[int, int], None]
+Counted = Callable[[int, int], None]
 
 
 def place(
     connection: Connection, tiling: Tiling, ids: Sequence[UUID], lonlat_deg: NDArray[np.float64]
-) -> dict[str, int]:
-    """Write one placement per incident from an edition on; returns how many were placed how."""
+) -> Located:
+    """Write one placement per incident from an edition on; returns where each is."""
     found = tiling.index.locate(lonlat_deg, border=True, near_gap_m=NEAR_GAP_M, nearest=False)
     leaf_ids = np.append(tiling.leaf_ids, -1)  # index -1: no cell
     placements.add(
@@ -37,7 +37,7 @@ def place(
         border_m=found.border_m,
         runner_up_ids=leaf_ids[found.runner_up],
     )
-    return {how.value: int(np.count_nonzero(found.how == how.value)) for how in How}
+    return found
 
 
 def follow(
@@ -46,7 +46,7 @@ def follow(
     valid_from: datetime | None,
     *,
     recorded_since: datetime | None = None,
-    progress: Progress | None = None,
+    progress: Counted | None = None,
 ) -> int:
     """Let incidents follow a new edition in force from ``valid_from``; returns how many were placed anew.
 
@@ -55,10 +55,11 @@ def follow(
     """
     placements.end_where_land_changed(connection, tiling.edition.id, recorded_since=recorded_since)
     total = placements.find_unplaced(connection, tiling.edition.id, valid_from, recorded_since=recorded_since)
+    tell = progress or (lambda _done, _total: None)
     done = 0
+    tell(done, total)
     for ids, lonlat_deg in placements.unplaced(connection, CHUNK):
         place(connection, tiling, ids, lonlat_deg)
         done += len(ids)
-        if progress is not None:
-            progress(done, total)
+        tell(done, total)
     return total

@@ -5,10 +5,11 @@ It is data (:class:`Standard`): other times for a category, an urgency or a part
 start at another moment than the report, clocks that stand still while an incident is suspended.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from geo_service.errors import Fault, InvalidInputError
 from geo_service.staffing.life import ENDED, Life, Status
@@ -39,6 +40,7 @@ STARTS = ("reported", "accepted", "dispatched", "arrived")
 #: From this share of its time on a clock is SOON.
 WARN_SHARE = 0.8
 LONGEST_S = 366 * 24 * 3600
+_SELECTORS = ("categories", "urgencies", "cells")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,39 @@ FIVE_SIX_SEVEN = Standard(
     name_en="567 response standard",
     limit_s={Phase.ARRIVE: 300, Phase.HANDLE: 3600, Phase.CLOSE: 25200},
 )
+
+
+def standard_object(standard: Standard) -> dict[str, Any]:
+    """Return a standard as a JSON object; :func:`standard_from` takes it back."""
+    out: dict[str, Any] = {
+        "code": standard.code,
+        "name_zh": standard.name_zh,
+        "name_en": standard.name_en,
+    }
+    for phase in Phase:
+        out[f"{phase}_s"] = standard.limit_s[phase]
+        out[f"{phase}_from"] = standard.start.get(phase, STARTS[0])
+    out["pausable"] = [phase.value for phase in Phase if phase in standard.pausable]
+    return out | {name: list(getattr(standard, name)) for name in _SELECTORS}
+
+
+def standard_from(given: Mapping[str, Any]) -> Standard:
+    """Return the standard that :func:`standard_object` wrote, or a row of the table of standards has.
+
+    Raises
+    ------
+    InvalidInputError
+        A limit or a start is missing or out of range.
+    """
+    return Standard(
+        code=given["code"],
+        name_zh=given["name_zh"],
+        name_en=given["name_en"],
+        limit_s={phase: given[f"{phase}_s"] for phase in Phase},
+        start={phase: given[f"{phase}_from"] for phase in Phase},
+        pausable=frozenset(Phase(name) for name in given["pausable"]),
+        **{name: tuple(given[name]) for name in _SELECTORS},
+    )
 
 
 @dataclass(frozen=True, slots=True)

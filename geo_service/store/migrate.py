@@ -10,7 +10,7 @@ from sqlalchemy import CheckConstraint, Connection, Engine, text
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
 
 from geo_service.errors import UnavailableError
-from geo_service.store import plan_tables
+from geo_service.store.schema import metadata
 
 MIGRATION_LOCK = 0x6E0_5E4
 EXTENSIONS = ("postgis", "btree_gist")
@@ -50,7 +50,7 @@ def lacking(connection: Connection) -> list[str]:
             select conname from pg_constraint where connamespace = 'public'::regnamespace
         """)
     )
-    tables = plan_tables.plan.metadata.tables.values()
+    tables = metadata.tables.values()
     said = {f"{table.name}.{column.name}" for table in tables for column in table.columns}
     said |= {
         str(constraint.name)

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from geo_service.store import migrate
 from geo_service.store.database import Database
-from geo_service.store.plan_tables import metadata
+from geo_service.store.schema import metadata
 
 pytestmark = pytest.mark.postgis
 

@@ -94,7 +94,8 @@ def report(
             "a report needs an id, so that sending it twice does not double it",
             [Fault("source_id", "give the source's own id, or the header Idempotency-Key")],
         )
-    done = take_in(state.database, state.tilings, _frame([body], [source_id]), source=who.name, who=who.name)
+    rows = _frame([body], [source_id])
+    done = take_in(state.database, state.tilings, rows, source=who.name, who=who.name, live=True)
     new = bool(done.new[0])
     response.status_code = 201 if new else 200
     response.headers["Location"] = f"/v1/incidents/{done.ids[0]}"
@@ -120,7 +121,7 @@ def report_many(
     if missing:
         raise InvalidInputError("every report of a batch needs an id", missing)
     rows = _frame(body.reports, [one.source_id or "" for one in body.reports])
-    done = take_in(state.database, state.tilings, rows, source=source, who=who.name)
+    done = take_in(state.database, state.tilings, rows, source=source, who=who.name, live=True)
     return done.as_dict() | {"ids": [str(key) for key in done.ids]}
 
 

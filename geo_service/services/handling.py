@@ -1,0 +1,216 @@
+"""Handling: an incident moves along its life, one move at a time, each in one transaction with its log.
+
+The moves and their rules are :mod:`geo_service.staffing.life`, the clocks :mod:`geo_service.staffing.clocks`.
+Who is sent is :mod:`geo_service.services.dispatching`; it moves incidents through :func:`move_in`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from geo_service.errors import ConflictError, Fault, InvalidInputError
+from geo_service.staffing.clocks import Clock, Standard, choose, clocks, standard_from, standard_object
+from geo_service.staffing.life import Life, Move, Status, advance
+from geo_service.store import lives, outbox
+from geo_service.store.database import Connection, Database
+from geo_service.store.lives import Kept, Line
+
+#: How far the moment of a move may lie ahead of the database's clock: phones go wrong by that much.
+AHEAD = timedelta(minutes=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Newcomer:
+    """A report that has just come in, and what its standard is chosen by.
+
+    ``categories`` holds its category and those above, ``cells`` the codes of the cells it lies in.
+    """
+
+    id: UUID
+    categories: tuple[str, ...]
+    urgency: str
+    cells: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How an incident stands: its life, its clocks at a moment, its revision."""
+
+    kept: Kept
+    clocks: tuple[Clock, Clock, Clock]
+    at: datetime
+
+
+def begin(
+    connection: Connection, newcomers: Sequence[Newcomer], standards: Sequence[Standard], who: str
+) -> None:
+    """Begin the lives of reports that have just been stored, in the transaction that stored them."""
+    if not newcomers:
+        return
+    now = lives.clock(connection)
+    begun = []
+    for one in newcomers:
+        standard = choose(standards, one.categories, one.urgency, one.cells)
+        life = Life(Status.REPORTED, now)
+        begun.append((one.id, life, standard_object(standard), clocks(life, standard, now)))
+    lives.begin(connection, begun)
+    line = Line(at=now, who=who, move="report", to_status=Status.REPORTED.value)
+    lives.log(connection, {one.id: line for one in newcomers})
+
+
+def standing(connection: Connection, key: UUID) -> Standing:
+    """Return how an incident stands now."""
+    return _standing(lives.get(connection, key), lives.clock(connection))
+
+
+def move(
+    database: Database,
+    key: UUID,
+    what: Move,
+    *,
+    who: str,
+    at: datetime | None = None,
+    reason: str = "",
+    details: Mapping[str, Any] | None = None,
+    revision: int | None = None,
+    request_key: str | None = None,
+) -> Standing:
+    """Carry out one move; returns how the incident stands then.
+
+    Parameters
+    ----------
+    at : datetime, optional
+        When it happened; now by default.
+    reason : str
+        Why; some moves must have one.
+    details : mapping, optional
+        What else belongs into the log.
+    revision : int, optional
+        The revision on which the caller decided; another one is refused.
+    request_key : str, optional
+        The same key again changes nothing and answers how the incident stands.
+
+    Raises
+    ------
+    NotFoundError
+        No such incident is being handled.
+    ConflictError
+        It does not stand where this move starts, or it has moved on.
+    InvalidInputError
+        A reason is missing, or the moment is out of order.
+    """
+    with database.writing() as connection:
+        return move_in(
+            connection,
+            key,
+            what,
+            who=who,
+            at=at,
+            reason=reason,
+            details=details,
+            revision=revision,
+            request_key=request_key,
+        )
+
+
+def move_in(
+    connection: Connection,
+    key: UUID,
+    what: Move,
+    *,
+    who: str,
+    at: datetime | None = None,
+    reason: str = "",
+    details: Mapping[str, Any] | None = None,
+    revision: int | None = None,
+    request_key: str | None = None,
+) -> Standing:
+    """Carry out one move within a transaction; as :func:`move`."""
+    kept = lives.get(connection, key, lock=True)
+    now = lives.clock(connection)
+    if request_key is not None and lives.has_line(connection, key, request_key):
+        return _standing(kept, now)
+    if revision is not None and revision != kept.revision:
+        words = f"the incident has moved on: it is at revision {kept.revision} and {kept.life.status}"
+        raise ConflictError(words, [Fault("revision", "look at it again and decide anew", value=revision)])
+    moment = _moment(kept.life, at, now)
+    after = replace(kept, life=advance(kept.life, what, moment, reason=reason))
+    line = Line(
+        at=moment,
+        who=who,
+        move=what.value,
+        from_status=kept.life.status.value,
+        to_status=after.life.status.value,
+        reason=reason.strip(),
+        details=dict(details or {}),
+        request_key=request_key,
+    )
+    return write(connection, after, line, now)
+
+
+def write(connection: Connection, kept: Kept, line: Line, now: datetime) -> Standing:
+    """Store a changed life with its line and its event; for what is no move too: a reply, a correction."""
+    running = clocks(kept.life, standard_from(kept.standard), now)
+    revision = lives.save(connection, kept, running)
+    lives.log(connection, {kept.incident_id: line})
+    event = {
+        "id": str(kept.incident_id),
+        "move": line.move,
+        "status": kept.life.status.value,
+        "revision": revision,
+    }
+    outbox.add(connection, "incident.moved", event)
+    return Standing(replace(kept, revision=revision), running, now)
+
+
+def standing_object(one: Standing) -> dict[str, Any]:
+    """Return how an incident stands as a JSON object."""
+    life = one.kept.life
+    return {
+        "status": life.status.value,
+        "revision": one.kept.revision,
+        "reported_at": life.reported_at,
+        "accepted_at": life.accepted_at,
+        "dispatched_at": life.dispatched_at,
+        "arrived_at": life.arrived_at,
+        "handled_at": life.handled_at,
+        "closed_at": life.closed_at,
+        "replied_at": one.kept.replied_at,
+        "suspended_from": life.suspended_from.value if life.suspended_from else None,
+        "duplicate_of": one.kept.duplicate_of,
+        "standard": one.kept.standard["code"],
+        "clocks": clock_objects(one.clocks),
+        "now": one.at,
+    }
+
+
+def clock_objects(running: Iterable[Clock]) -> list[dict[str, Any]]:
+    """Return clocks as JSON objects."""
+    return [
+        {
+            "phase": clock.phase.value,
+            "state": clock.state.value,
+            "limit_s": clock.limit_s,
+            "due_at": clock.due_at,
+            "reached_at": clock.reached_at,
+            "left_s": None if clock.left_s is None else round(clock.left_s, 1),
+        }
+        for clock in running
+    ]
+
+
+def _standing(kept: Kept, now: datetime) -> Standing:
+    return Standing(kept, clocks(kept.life, standard_from(kept.standard), now), now)
+
+
+def _moment(life: Life, at: datetime | None, now: datetime) -> datetime:
+    """Return when a move happened. Unsaid it is now, or the last move if the clock was set back meanwhile."""
+    if at is None:
+        return max(now, life.last_at or life.reported_at, life.reported_at)
+    if at.utcoffset() is not None and at > now + AHEAD:
+        raise InvalidInputError(
+            "the move lies in the future", [Fault("at", "give a moment until now", value=at)]
+        )
+    return at
