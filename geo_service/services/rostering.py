@@ -30,11 +30,7 @@ def on_duty(connection: Connection, at: datetime) -> pd.DataFrame:
     """
     require_reckonable("at", at)
     windows = staffing.windows(connection)
-    patterns = [*_rota(staffing.rotas(connection)), *_posts(windows)]
-    shifts = expand(patterns, at, at + INSTANT)
-    shifts += [
-        Shift(row.start, row.end, row.responder_id) for row in staffing.shifts_covering(connection, at)
-    ]
+    shifts = shifts_between(connection, at, at + INSTANT, windows)
     free, bound = who_is_on(shifts, at)
     post_of = {shift.responder_id: shift.post_id for shift in bound}
     responders = staffing.responders(connection)
@@ -45,6 +41,19 @@ def on_duty(connection: Connection, at: datetime) -> pd.DataFrame:
     for i in duty.index[duty["pinned"]]:
         duty.loc[i, ["lon", "lat"]] = place[post_of[int(duty["id"][i])]]
     return duty
+
+
+def shifts_between(
+    connection: Connection, start: datetime, end: datetime, windows: Sequence[Any] | None = None
+) -> list[Shift]:
+    """Return every shift that overlaps a span of time, whole: single ones, rotas, and times at posts."""
+    windows = staffing.windows(connection) if windows is None else windows
+    patterns = [*_rota(staffing.rotas(connection)), *_posts(windows)]
+    single = staffing.shifts_between(connection, start, end)
+    return [
+        *expand(patterns, start, end),
+        *(Shift(row.start, row.end, row.responder_id) for row in single),
+    ]
 
 
 def _rota(rows: Sequence[Any]) -> list[ShiftPattern]:

@@ -202,14 +202,14 @@ def responders(connection: Connection) -> pd.DataFrame:
     return frame.astype({"lon": float, "lat": float})
 
 
-def shifts_covering(connection: Connection, at: datetime) -> Sequence[Any]:
-    """Return the shifts that hold a moment: rows of responder_id, start, end."""
+def shifts_between(connection: Connection, start: datetime, end: datetime) -> Sequence[Any]:
+    """Return the shifts that overlap a span of time: rows of responder_id, start, end."""
     return connection.execute(
         select(
             shift.c.responder_id,
             func.lower(shift.c.on_duty).label("start"),
             func.upper(shift.c.on_duty).label("end"),
-        ).where(shift.c.on_duty.op("@>")(at))
+        ).where(shift.c.on_duty.op("&&")(func.tstzrange(start, end)))
     ).all()
 
 
