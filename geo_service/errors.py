@@ -116,6 +116,12 @@ class ConflictError(GeoServiceError):
     code, status, title = "conflict", 409, "Conflict"
 
 
+class PreconditionFailedError(GeoServiceError):
+    """The thing is no longer as ``If-Match`` says; look at what changed, then ask again."""
+
+    code, status, title = "precondition-failed", 412, "Changed meanwhile"
+
+
 class TooLargeError(GeoServiceError):
     """Larger than a stated limit."""
 
@@ -126,6 +132,12 @@ class InvalidInputError(GeoServiceError):
     """Well-formed but wrong: the faults say which field, where, and what to do."""
 
     code, status, title = "invalid-input", 422, "Invalid input"
+
+
+class PreconditionRequiredError(GeoServiceError):
+    """The request must say with ``If-Match`` which state of the thing the caller has seen."""
+
+    code, status, title = "precondition-required", 428, "If-Match is missing"
 
 
 class UnavailableError(GeoServiceError):

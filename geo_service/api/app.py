@@ -19,6 +19,7 @@ from geo_service.api.routes import (
     health,
     imports,
     incidents,
+    jobs,
     keys,
     locate,
     maps,
@@ -36,8 +37,10 @@ from geo_service.api.routes import problems as problem_pages
 from geo_service.api.routing import undeclared
 from geo_service.api.short_cuts import ShortCutMiddleware
 from geo_service.api.state import AppState
+from geo_service.services import job_kinds
 from geo_service.services.ground import Ground
 from geo_service.services.identity import Gatekeeper, session_secret
+from geo_service.services.jobs import Jobs
 from geo_service.services.mapping import Mapper
 from geo_service.services.overview import Overview
 from geo_service.services.plan_state import Plans
@@ -67,6 +70,7 @@ ROUTERS = (
     crosswalk.router,
     plan_preview.router,
     plan_preview.page_router,
+    jobs.router,
     imports.router,
     maps.router,
     keys.router,
@@ -86,9 +90,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         warm_in_background(state.tilings, state.ground, state.mapper)
+        state.jobs.start()
         try:
             yield
         finally:
+            state.jobs.stop()
             state.database.close()
 
     app = FastAPI(
@@ -139,6 +145,7 @@ def make_state(settings: Settings) -> AppState:
         Overview(database, tilings),
         held_plans,
         Previews(database, Views(database, held_plans, ground)),
+        Jobs(database, job_kinds.kinds(held_plans)),
         gate,
         open_maps=is_loopback(settings.host) if settings.open_maps is None else settings.open_maps,
     )

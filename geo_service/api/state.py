@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 from geo_service.api.attempts import FailedAttempts
 from geo_service.services.ground import Ground
 from geo_service.services.identity import Gatekeeper
+from geo_service.services.jobs import Jobs
 from geo_service.services.mapping import Mapper
 from geo_service.services.overview import Overview
 from geo_service.services.plan_state import Plans
@@ -39,6 +40,8 @@ class AppState:
         Plans held in memory.
     previews : Previews
         Reports on plans, the last ones held in memory.
+    jobs : Jobs
+        Work that outlasts a request.
     gate : Gatekeeper
         Recognises API keys and sessions.
     attempts : FailedAttempts
@@ -55,6 +58,7 @@ class AppState:
     overview: Overview
     plans: Plans
     previews: Previews
+    jobs: Jobs
     gate: Gatekeeper
     open_maps: bool
     attempts: FailedAttempts = field(default_factory=FailedAttempts)

@@ -24,6 +24,8 @@ from geo_service.model import Finding
 from geo_service.roads.osm import read_pbf
 from geo_service.services.drafting import BoundaryImport, Draft, draft_import
 from geo_service.services.intake import take_in
+from geo_service.services.progress import Phase, Progress
+from geo_service.services.progress import silent as no_progress
 from geo_service.services.publishing import Published, publish, refuse_errors
 from geo_service.services.tiling import Tiling, Tilings, in_force_at
 from geo_service.services.whereabouts import about_incidents, about_streets, refuse_far_streets
@@ -89,8 +91,13 @@ def import_boundaries(
     who: str,
     commit: bool,
     say: Say = silent,
+    progress: Progress = no_progress,
+    finish: Callable[[Connection, ImportReport], None] | None = None,
 ) -> ImportReport:
     """Make the cells of one level from a file, and with ``commit`` publish them as a new edition.
+
+    ``progress`` is told how the publication goes on; ``finish`` is called with the report at the end of its
+    transaction.
 
     Raises
     ------
@@ -105,14 +112,21 @@ def import_boundaries(
     current = tilings.load(in_force) if in_force else None
     frame = pd.DataFrame(table.frame)
     request = BoundaryImport(frame, level, parent_level, tolerance_m, accept)
+    progress(Phase.PROOF, 0, len(frame))
     draft = draft_import(request, current, levels)
+    progress(Phase.PROOF, len(frame), len(frame))
     if not commit:
         return _boundary_report(draft, table, None)
     refuse_errors(draft)
     say("publishing", None)
 
-    def placed(count: int, total: int) -> None:
-        say("placing incidents anew", count / total)
+    def tell(phase: Phase, count: int, total: int) -> None:
+        say(phase.words, count / total if total else None)
+        progress(phase, count, total)
+
+    def end(connection: Connection, done: Published) -> None:
+        if finish is not None:
+            finish(connection, _boundary_report(draft, table, done))
 
     done = publish(
         database,
@@ -123,7 +137,8 @@ def import_boundaries(
         tolerance_m=tolerance_m,
         valid_from=valid_from,
         supersede=supersede,
-        progress=placed,
+        progress=tell,
+        finish=end,
     )
     return _boundary_report(draft, table, done)
 

@@ -6,17 +6,18 @@ from datetime import datetime
 import pandas as pd
 import shapely
 
-from geo_service.errors import ConflictError, Fault, GeoServiceError, InvalidInputError
+from geo_service.errors import ConflictError, Fault, GeoServiceError, InvalidInputError, Words
 from geo_service.model import Finding, Severity
 from geo_service.services.drafting import COLUMNS, Draft, draft_whole
-from geo_service.services.placing import Progress
 from geo_service.services.plan_findings import open_findings
 from geo_service.services.plan_state import Plans, PlanState
-from geo_service.services.planning import require_open, viewing
-from geo_service.services.publishing import Published, publish
+from geo_service.services.planning import require_open, require_seen, viewing
+from geo_service.services.progress import Phase, Progress, silent
+from geo_service.services.publishing import Finish, Published, publish, what_changed
 from geo_service.store import audit, boundaries, plans
 from geo_service.store.database import Connection
 from geo_service.store.plans import PlanRow
+
 
 #: Attributes that are counted on the ground: a redraw counts them anew.
 COUNTED = ("households", "residents")
@@ -27,7 +28,10 @@ class FindingsError(ConflictError):
 
     def __init__(self, findings: list[Finding]) -> None:
         super().__init__(
-            f"{len(findings)} finding(s) stand in the way of publishing: mend or waive them",
+            Words(
+                f"{len(findings)} finding(s) stand in the way of publishing: mend or waive them",
+                f"还有 {len(findings)} 个错误，不能发布：请改正或豁免",
+            ),
             [_fault(finding) for finding in findings],
         )
 
@@ -47,7 +51,10 @@ class RebaseError(ConflictError):
 
     def __init__(self, clashes: list[Clash]) -> None:
         super().__init__(
-            f"{len(clashes)} change(s) do not fit the edition in force; leave them out (drop)",
+            Words(
+                f"{len(clashes)} change(s) do not fit the edition in force; leave them out (drop)",
+                f"有 {len(clashes)} 处修改与现行边界不符，可以去掉它们",
+            ),
             [Fault(f"changes[{c.number}]", c.message, value=c.number, place=c.place) for c in clashes],
         )
         self.clashes = clashes
@@ -62,32 +69,42 @@ def publish_plan(
     who: str,
     valid_from: datetime | None = None,
     supersede: bool = False,
-    progress: Progress | None = None,
+    progress: Progress = silent,
+    finish: Finish | None = None,
 ) -> Published:
     """Publish a plan: from then on it is the edition in force.
 
-    The whole tiling is proved again. Nobody can change the plan meanwhile; nobody else can publish.
+    The whole tiling is proved again. Nobody can change the plan meanwhile; nobody else can publish. For
+    ``progress`` and ``finish`` see :func:`geo_service.services.publishing.publish`.
 
     Raises
     ------
     FindingsError
         Rules of severity error speak against it and are not waived.
+    PreconditionFailedError
+        The plan is not at ``revision``.
     ConflictError
-        The plan is not at ``revision``, is not open, or its base is no longer in force at ``valid_from``.
+        The plan is not open, or its base is no longer in force at ``valid_from``.
     """
     with store.hold(plan_id):
         with viewing(store, plan_id) as (row, state, connection):
-            _require_revision(row, revision)
+            require_open(row)
+            require_seen(connection, row, revision)
             start = valid_from or boundaries.moment(connection)
             _require_base_in_force(connection, row, start)
+            leaves = sum(1 for _ in state.redraw.space.leaves())
+            progress(Phase.PROOF, 0, leaves)
             findings = open_findings(connection, row, state, start)
             if errors := [finding for finding in findings if finding.severity is Severity.ERROR]:
                 raise FindingsError(errors)
             draft = draft_of(state, connection)
+            progress(Phase.PROOF, leaves, leaves)
             new = frozenset(key for key in state.changed() if key not in state.base_records)
 
         def close(writing: Connection, edition_id: int) -> None:
-            _require_revision(plans.get(writing, plan_id, lock=True), revision)
+            row = plans.get(writing, plan_id, lock=True)
+            require_open(row)
+            require_seen(writing, row, revision)
             plans.step_on(writing, plan_id)  # so that those who look on are told
             plans.close(writing, plan_id, edition_id=edition_id)
 
@@ -103,7 +120,16 @@ def publish_plan(
             progress=progress,
             never_before=new,
             also=close,
+            finish=finish,
         )
+
+
+def refuse_at_once(store: Plans, plan_id: int, *, revision: int) -> None:
+    """Raise what :func:`publish_plan` would raise, as far as it is known without work."""
+    with store.database.reading() as connection:
+        row = plans.get(connection, plan_id)
+        require_open(row)
+        require_seen(connection, row, revision)
 
 
 def restore_edition(
@@ -114,13 +140,17 @@ def restore_edition(
     who: str,
     valid_from: datetime | None = None,
     supersede: bool = False,
+    progress: Progress = silent,
+    finish: Finish | None = None,
 ) -> Published:
     """Publish the tiling of an earlier edition again, as a new edition."""
     with store.database.reading() as connection:
         old = store.base_tiling(connection, edition_id)
         start = valid_from or boundaries.moment(connection)
         current = store.tilings.get(as_of=start)
+        progress(Phase.PROOF, 0, len(old.leaves))
         draft = draft_whole(old.cells[COLUMNS], boundaries.levels(connection), current)
+        progress(Phase.PROOF, len(old.leaves), len(old.leaves))
     return publish(
         store.database,
         store.tilings,
@@ -130,6 +160,8 @@ def restore_edition(
         valid_from=valid_from,
         back_dated=False,
         supersede=supersede,
+        progress=progress,
+        finish=finish,
     )
 
 
@@ -143,11 +175,11 @@ def draft_of(state: PlanState, connection: Connection) -> Draft:
         shape = shapes.get(record.key)
         if isinstance(shape, shapely.Polygon):
             shape = shapely.MultiPolygon([shape])
+        parent = record.parent or (None, None)
         attributes = dict(record.attributes)
         if is_counted and state.is_changed(record.key):
             figures = state.figures(record.key)
             attributes |= {name: round(figures[name]) for name in COUNTED if name in attributes}
-        parent = record.parent or (None, None)
         rows.append((record.level, record.code, record.kind, record.name, *parent, attributes, shape))
     cells = pd.DataFrame(
         {name: pd.Series([row[k] for row in rows], dtype=object) for k, name in enumerate(COLUMNS)}
@@ -180,8 +212,18 @@ def rebase_plan(
         _require_revision(row, revision)
         in_force = boundaries.edition_in_force(connection, as_of=as_of)
         if in_force is None or in_force.id == row.base_edition_id:
-            message = "the plan starts from the edition in force then already"
-            raise ConflictError(message, [Fault("as_of", "name the day from which the plan is to hold")])
+            message = Words(
+                "the plan starts from the edition in force then already", "方案的底版就是那时现行的边界"
+            )
+            raise ConflictError(
+                message,
+                [
+                    Fault(
+                        "as_of",
+                        Words("name the day from which the plan is to hold", "请指明方案从哪天起适用"),
+                    )
+                ],
+            )
         target = in_force.id
         state = store.build(connection, target)
         numbers = plans.applied(connection, plan_id)
@@ -189,7 +231,7 @@ def rebase_plan(
         history = {change.number: change for change in plans.changes(connection, plan_id)}
         clashes = []
         if strange := drop.difference(numbers):
-            message = "only changes that are in effect can be left out"
+            message = Words("only changes that are in effect can be left out", "只能去掉仍有效的修改")
             raise InvalidInputError(message, [Fault("drop", message, value=min(strange))])
         for number in numbers:
             if number in drop:
@@ -213,31 +255,33 @@ def rebase_plan(
 def _require_base_in_force(connection: Connection, row: PlanRow, start: datetime) -> None:
     in_force = boundaries.edition_in_force(connection, as_of=start)
     if in_force is None or in_force.id != row.base_edition_id:
-        message = (
+        number = in_force.id if in_force else None
+        message = Words(
             f"another edition was published since: at {start:%Y-%m-%d %H:%M%z} edition "
-            f"{in_force.id if in_force else 'none'} is in force, the plan starts from {row.base_edition_id}"
+            f"{number or 'none'} is in force, the plan starts from {row.base_edition_id}",
+            f"其间发布了新的边界：{start:%Y-%m-%d %H:%M%z} 时现行的是第 {number or '—'} 版，"
+            f"方案的底版是第 {row.base_edition_id} 版",
         )
-        raise ConflictError(
-            message,
-            [
-                Fault(
-                    "base_edition_id",
-                    "move the plan to that edition (rebase) first",
-                    value=in_force.id if in_force else None,
-                )
-            ],
-        )
+        advice = Words("move the plan to that edition (rebase) first", "请先更新底版")
+        faults = what_changed(connection, row.base_edition_id, in_force)
+        raise ConflictError(message, [Fault("base_edition_id", advice, value=number), *faults])
 
 
 def _require_revision(row: PlanRow, revision: int) -> None:
     require_open(row)
     if row.revision != revision:
-        message = f"the plan is at revision {row.revision}; look at what changed, then try again"
-        raise ConflictError(message, [Fault("If-Match", message, value=revision)])
+        message = Words(
+            f"the plan is at revision {row.revision}; look at what changed, then try again",
+            f"方案已到修订 {row.revision}：请看看有什么改动，再试一次",
+        )
+        raise ConflictError(message, [Fault("revision", message, value=revision)])
 
 
 def _fault(finding: Finding) -> Fault:
     place = finding.shape.representative_point() if finding.shape is not None else None
     at = (place.x, place.y) if place is not None and not place.is_empty else None
-    words = f"{finding.rule}: {finding.message}" + (f"; {finding.remedy}" if finding.remedy else "")
+    words = Words(
+        f"{finding.rule}: {finding.message}" + (f"; {finding.remedy}" if finding.remedy else ""),
+        finding.message_zh + (f"；{finding.remedy_zh}" if finding.remedy_zh else ""),
+    )
     return Fault("findings", words, value=", ".join(finding.cells[:3]), place=at)

@@ -5,12 +5,12 @@ since, it is made all the same as long as they touched other cells; otherwise th
 and nothing is lost: he can look and make it again.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from geo_service.errors import ConflictError, Fault, InvalidInputError, Words
+from geo_service.errors import ConflictError, Fault, InvalidInputError, PreconditionFailedError, Words
 from geo_service.formats.faults import FaultList
 from geo_service.formats.refused import Purpose, note_refused, note_refused_values
 from geo_service.planning import verbs
@@ -48,6 +48,15 @@ class Changed:
     missed: list[ChangeRow] = field(default_factory=list)
 
 
+#: Told of a change in the transaction that makes it, with the plan as it is then.
+Within = Callable[[Connection, Changed, PlanState], None]
+
+
+def _nothing_more(connection: Connection, changed: Changed, state: PlanState) -> None:
+    """Do nothing more in the transaction of a change."""
+    del connection, changed, state
+
+
 class StalePlanError(ConflictError):
     """Others changed the same cells meanwhile."""
 
@@ -61,8 +70,18 @@ class StalePlanError(ConflictError):
         self.row, self.missed = row, missed
 
 
-def open_plan(store: Plans, *, name: str, note: str, edition_id: int | None, who: str) -> PlanRow:
+def open_plan(
+    store: Plans,
+    *,
+    name: str,
+    note: str,
+    edition_id: int | None,
+    who: str,
+    within: Callable[[Connection, PlanRow], None] = lambda _connection, _row: None,
+) -> PlanRow:
     """Open a plan on an edition; without one on that in force now.
+
+    ``within`` is called in the transaction that opens it.
 
     Raises
     ------
@@ -74,13 +93,25 @@ def open_plan(store: Plans, *, name: str, note: str, edition_id: int | None, who
         plan_ground.edition_of(connection, base)
         row = plans.create(connection, name=name, note=note, base_edition_id=base, who=who)
         audit.record(connection, who, "plan.open", f"plan {row.id}", {"name": name, "base_edition_id": base})
+        within(connection, row)
     return row
 
 
-def drop_plan(store: Plans, plan_id: int, *, who: str) -> PlanRow:
-    """Give a plan up; what was done in it stays readable."""
+def drop_plan(store: Plans, plan_id: int, *, who: str, revision: int | None = None) -> PlanRow:
+    """Give a plan up; what was done in it stays readable.
+
+    Raises
+    ------
+    PreconditionFailedError
+        The plan is not at ``revision``.
+    ConflictError
+        The plan is published or dropped.
+    """
     with store.database.writing() as connection:
-        require_open(plans.get(connection, plan_id, lock=True))
+        row = plans.get(connection, plan_id, lock=True)
+        require_open(row)
+        if revision is not None:
+            require_seen(connection, row, revision)
         plans.step_on(connection, plan_id)  # so that those who look on are told
         plans.close(connection, plan_id, edition_id=None)
         audit.record(connection, who, "plan.drop", f"plan {plan_id}")
@@ -96,9 +127,16 @@ def viewing(store: Plans, plan_id: int) -> Iterator[tuple[PlanRow, PlanState, Co
 
 
 def change_plan(
-    store: Plans, plan_id: int, *, revision: int, verb: str, arguments: Mapping[str, Any], who: str
+    store: Plans,
+    plan_id: int,
+    *,
+    revision: int,
+    verb: str,
+    arguments: Mapping[str, Any],
+    who: str,
+    within: Within = _nothing_more,
 ) -> Changed:
-    """Carry out a verb on a plan and write it down.
+    """Carry out a verb on a plan and write it down; ``within`` is called in the same transaction.
 
     Raises
     ------
@@ -137,19 +175,20 @@ def change_plan(
                     f"一个方案最多 {MAX_CHANGES} 处修改：请发布，或另开一个方案",
                 )
                 raise InvalidInputError(message)
+            changed = Changed(plans.get(connection, plan_id), change, state.cells_of(patch), missed)
+            within(connection, changed, state)
             details = {
                 "number": change.number,
                 "verb": verb,
                 "cells": [" ".join(key) for key in touched[:50]],
             }
             audit.record(connection, who, "plan.change", f"plan {plan_id}", details)
-            row = plans.get(connection, plan_id)
         made.clear()  # it is in the database now
         state.keep(change.number)
-        return Changed(row, change, state.cells_of(patch), missed)
+        return changed
 
 
-def undo(store: Plans, plan_id: int, *, revision: int, who: str) -> Changed:
+def undo(store: Plans, plan_id: int, *, revision: int, who: str, within: Within = _nothing_more) -> Changed:
     """Take the last change back.
 
     Raises
@@ -157,15 +196,15 @@ def undo(store: Plans, plan_id: int, *, revision: int, who: str) -> Changed:
     ConflictError
         There is nothing to undo; or the last change is not the one that the caller knew as the last.
     """
-    return _move(store, plan_id, revision, who, forward=False)
+    return _move(store, plan_id, revision, who, within, forward=False)
 
 
-def redo(store: Plans, plan_id: int, *, revision: int, who: str) -> Changed:
+def redo(store: Plans, plan_id: int, *, revision: int, who: str, within: Within = _nothing_more) -> Changed:
     """Bring back the change that was undone last."""
-    return _move(store, plan_id, revision, who, forward=True)
+    return _move(store, plan_id, revision, who, within, forward=True)
 
 
-def _move(store: Plans, plan_id: int, revision: int, who: str, *, forward: bool) -> Changed:
+def _move(store: Plans, plan_id: int, revision: int, who: str, within: Within, *, forward: bool) -> Changed:
     with store.hold(plan_id) as held, _taken_back_on_error() as made:
         with store.database.writing() as connection:
             row = _locked(connection, plan_id, revision)
@@ -190,12 +229,13 @@ def _move(store: Plans, plan_id: int, revision: int, who: str, *, forward: bool)
             change = plans.set_state(
                 connection, plan_id, number, "applied" if forward else "undone", revision
             )
+            changed = Changed(plans.get(connection, plan_id), change, state.cells_of(patch))
+            within(connection, changed, state)
             verb = "plan.redo" if forward else "plan.undo"
             audit.record(connection, who, verb, f"plan {plan_id}", {"number": number})
-            row = plans.get(connection, plan_id)
         made.clear()  # it is in the database now
         (state.keep if forward else state.drop)(number)
-        return Changed(row, change, state.cells_of(patch))
+        return changed
 
 
 def _refuse_persons(verb: str, arguments: Mapping[str, Any]) -> None:
@@ -217,6 +257,25 @@ def require_open(row: PlanRow) -> None:
         raise ConflictError(
             Words(f"plan {row.id} is {row.status}; open another one", f"方案 {row.id} {state_zh}：请另开一个")
         )
+
+
+def require_seen(connection: Connection, row: PlanRow, revision: int) -> None:
+    """Raise unless a plan is at the revision that the caller knows.
+
+    Raises
+    ------
+    PreconditionFailedError
+        It is not; each change made since is told.
+    """
+    if row.revision == revision:
+        return
+    message = Words(
+        f"the plan is at revision {row.revision}; look at what changed, then try again",
+        f"方案已到修订 {row.revision}：请看看有什么改动，再试一次",
+    )
+    missed = plans.changes_since(connection, row.id, revision)
+    told = [Fault("revision", _told(change), value=change.number) for change in missed[:20]]
+    raise PreconditionFailedError(message, [Fault("If-Match", message, value=revision), *told])
 
 
 def _locked(connection: Connection, plan_id: int, revision: int) -> PlanRow:

@@ -218,9 +218,9 @@ def test_every_incident_keeps_one_placement(planner: TestClient, app: FastAPI) -
 
 def test_publishing_needs_the_revision(planner: TestClient, plan: Plan) -> None:
     url = f"/v1/plans/{plan['id']}/publish"
-    assert planner.post(url, json={"note": "x"}).status_code == 400
+    assert planner.post(url, json={"note": "x"}).status_code == 428
     assert planner.post(url, json={"note": "x"}, headers={"If-Match": "*"}).status_code == 400
-    assert planner.post(url, json={"note": "x"}, headers={"If-Match": '"7"'}).status_code == 409
+    assert planner.post(url, json={"note": "x"}, headers={"If-Match": '"7"'}).status_code == 412
 
 
 def test_a_kind_holds_from_its_edition_on_and_not_before(planner: TestClient, plan: Plan) -> None:

@@ -341,7 +341,8 @@ def test_who_may_plan(app: FastAPI, keys: dict[str, str], plan: Plan) -> None:
 
 
 def test_a_dropped_plan_is_read_but_not_changed(planner: TestClient, plan: Plan) -> None:
-    assert planner.delete(f"/v1/plans/{plan['id']}").json()["status"] == "dropped"
+    seen = {"If-Match": planner.get(f"/v1/plans/{plan['id']}").headers["etag"]}
+    assert planner.delete(f"/v1/plans/{plan['id']}", headers=seen).json()["status"] == "dropped"
     body = {"revision": 0, "verb": "rename", "arguments": {"cell": ["grid", "x"], "name": "x"}}
     answer = planner.post(f"/v1/plans/{plan['id']}/changes", json=body)
     assert answer.status_code == 409

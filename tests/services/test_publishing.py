@@ -13,6 +13,7 @@ from geo_service.model import Severity
 from geo_service.services.drafting import BoundaryImport, Draft, draft_import
 from geo_service.services.intake import take_in
 from geo_service.services.placing import NEAR_GAP_M
+from geo_service.services.progress import Phase
 from geo_service.services.publishing import Published, publish
 from geo_service.services.tiling import Tilings
 from geo_service.store import boundaries
@@ -327,16 +328,24 @@ def test_reports_go_on_while_incidents_are_placed_anew(database: Database) -> No
     report("before")
     told = []
 
-    def progress(done: int, total: int) -> None:
-        told.append((done, total))
-        report("meanwhile")  # would wait for ever if publishing kept it out
+    def progress(phase: Phase, done: int, total: int) -> None:
+        told.append((phase.value, done, total))
+        if phase is Phase.INCIDENTS and done:
+            report("meanwhile")  # would wait for ever if publishing kept it out
 
     made = draft(database, BoundaryImport(table({"west": square(0, 0), "east": square(1, 0)}), "beat"))
     past = datetime(2020, 1, 1, tzinfo=UTC)
     published = publish(
         database, Tilings(database), made, who="t", note="", valid_from=past, progress=progress
     )
-    assert told == [(1, 1)]
+    assert told == [
+        ("cells", 0, 2),
+        ("cells", 2, 2),
+        ("incidents", 0, 1),
+        ("incidents", 1, 1),
+        ("lineage", 0, 0),
+        ("lineage", 2, 2),
+    ]
     assert published.placed == 2
     found = sorted(row[:2] for row in _placements(database, published.edition_id))
     assert found == [("before", "west"), ("meanwhile", "west")]

@@ -1,17 +1,17 @@
 """How a cell stands to others: children, parents, touches, overlaps, covers (the verbs of MapIt)."""
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
-import orjson
-from fastapi import Path, Query, Response
+from fastapi import Depends, Path, Query, Response
 from starlette.requests import Request
 
 from geo_service.api.access import READERS
-from geo_service.api.caching import tagged
+from geo_service.api.caching import tagged_json
 from geo_service.api.routes.cells import LevelCode
 from geo_service.api.routes.locate import AsOf, KnownAt
 from geo_service.api.routing import Router
-from geo_service.api.state import AppState, State
+from geo_service.api.state import State
 from geo_service.services import relations
 from geo_service.services.relations import Overlap
 from geo_service.services.tiling import Tiling
@@ -19,112 +19,94 @@ from geo_service.store import plan_ground
 
 router = Router(prefix="/v1", tags=["boundaries"], dependencies=[READERS])
 
-Code = Annotated[str, Path(max_length=64)]
-OtherEdition = Annotated[
-    int | None, Query(ge=1, le=2**31 - 1, description="Edition whose cells to look at; default: the same")
-]
-OtherLevel = Annotated[
-    str | None,
-    Query(
-        pattern="^[a-z][a-z0-9_]{0,31}$", description="Level of the other cells; default: that of the cell"
-    ),
-]
+
+@dataclass(frozen=True)
+class Found:
+    """The cell that is asked about: its row in the cells of an edition."""
+
+    code: str
+    tiling: Tiling
+    position: int
+
+
+@dataclass(frozen=True)
+class Others:
+    """The cells that it is compared with: a level of an edition."""
+
+    tiling: Tiling
+    level: str
+
+
+def _subject(
+    state: State,
+    code: Annotated[str, Path(max_length=64)],
+    level: LevelCode | None = None,
+    as_of: AsOf = None,
+    known_at: KnownAt = None,
+) -> Found:
+    tiling = state.tilings.get(as_of, known_at)
+    return Found(code, tiling, relations.find_cell(tiling, code, level))
+
+
+Subject = Annotated[Found, Depends(_subject)]
+
+
+def _others(
+    state: State,
+    subject: Subject,
+    other_edition: Annotated[
+        int | None, Query(ge=1, le=2**31 - 1, description="Edition whose cells to look at; default: the same")
+    ] = None,
+    other_level: Annotated[
+        str | None,
+        Query(
+            pattern="^[a-z][a-z0-9_]{0,31}$",
+            description="Level of the other cells; default: that of the cell",
+        ),
+    ] = None,
+) -> Others:
+    level = other_level or str(subject.tiling.cells["level"].iloc[subject.position])
+    if other_edition is None or other_edition == subject.tiling.edition.id:
+        return Others(subject.tiling, level)
+    with state.database.reading() as connection:
+        edition = plan_ground.edition_of(connection, other_edition)
+    return Others(state.tilings.load(edition), level)
+
+
+Other = Annotated[Others, Depends(_others)]
 _JSON: dict[int | str, dict[str, Any]] = {200: {"content": {"application/json": {}}}}
 
 
 @router.get("/cells/{code}/children", responses=_JSON, response_class=Response)
-def children(
-    request: Request,
-    state: State,
-    code: Code,
-    level: LevelCode | None = None,
-    as_of: AsOf = None,
-    known_at: KnownAt = None,
-) -> Response:
+def children(request: Request, subject: Subject) -> Response:
     """List the cells directly below a cell."""
-    tiling = state.tilings.get(as_of, known_at)
-    found = relations.children(tiling, relations.find_cell(tiling, code, level))
-    return _answer(request, tiling, code, found)
+    return _answer(request, subject, relations.children(subject.tiling, subject.position))
 
 
 @router.get("/cells/{code}/parents", responses=_JSON, response_class=Response)
-def parents(
-    request: Request,
-    state: State,
-    code: Code,
-    level: LevelCode | None = None,
-    as_of: AsOf = None,
-    known_at: KnownAt = None,
-) -> Response:
+def parents(request: Request, subject: Subject) -> Response:
     """List the cells above a cell, the nearest first."""
-    tiling = state.tilings.get(as_of, known_at)
-    found = relations.parents(tiling, relations.find_cell(tiling, code, level))
-    return _answer(request, tiling, code, found)
+    return _answer(request, subject, relations.parents(subject.tiling, subject.position))
 
 
 @router.get("/cells/{code}/touches", responses=_JSON, response_class=Response)
-def touches(
-    request: Request,
-    state: State,
-    code: Code,
-    level: LevelCode | None = None,
-    as_of: AsOf = None,
-    known_at: KnownAt = None,
-) -> Response:
+def touches(request: Request, subject: Subject) -> Response:
     """List the neighbours of a cell on its level, with the metres of border in common (0: a corner)."""
-    tiling = state.tilings.get(as_of, known_at)
-    found = relations.touches(tiling, relations.find_cell(tiling, code, level))
-    return _answer(request, tiling, code, found)
+    return _answer(request, subject, relations.touches(subject.tiling, subject.position))
 
 
 @router.get("/cells/{code}/overlaps", responses=_JSON, response_class=Response)
-def overlaps(
-    request: Request,
-    state: State,
-    code: Code,
-    level: LevelCode | None = None,
-    other_edition: OtherEdition = None,
-    other_level: OtherLevel = None,
-    as_of: AsOf = None,
-    known_at: KnownAt = None,
-) -> Response:
+def overlaps(request: Request, subject: Subject, other: Other) -> Response:
     """List the cells of another edition or level that share land with a cell, in shares of either."""
-    tiling = state.tilings.get(as_of, known_at)
-    position = relations.find_cell(tiling, code, level)
-    other = _other(state, tiling, other_edition)
-    found = relations.overlaps(tiling, position, other, other_level or _level(tiling, position))
-    return _answer(request, tiling, code, [_overlap(one) for one in found], other)
+    found = relations.overlaps(subject.tiling, subject.position, other.tiling, other.level)
+    return _answer(request, subject, [_overlap(one) for one in found], other.tiling)
 
 
 @router.get("/cells/{code}/covers", responses=_JSON, response_class=Response)
-def covers(
-    request: Request,
-    state: State,
-    code: Code,
-    level: LevelCode | None = None,
-    other_edition: OtherEdition = None,
-    other_level: OtherLevel = None,
-    as_of: AsOf = None,
-    known_at: KnownAt = None,
-) -> Response:
+def covers(request: Request, subject: Subject, other: Other) -> Response:
     """List the cells of another edition or level that lie wholly in a cell."""
-    tiling = state.tilings.get(as_of, known_at)
-    position = relations.find_cell(tiling, code, level)
-    other = _other(state, tiling, other_edition)
-    found = relations.covers(tiling, position, other, other_level or _level(tiling, position))
-    return _answer(request, tiling, code, [_overlap(one) for one in found], other)
-
-
-def _level(tiling: Tiling, position: int) -> str:
-    return str(tiling.cells["level"].iloc[position])
-
-
-def _other(state: AppState, tiling: Tiling, edition_id: int | None) -> Tiling:
-    if edition_id is None or edition_id == tiling.edition.id:
-        return tiling
-    with state.database.reading() as connection:
-        edition = plan_ground.edition_of(connection, edition_id)
-    return state.tilings.load(edition)
+    found = relations.covers(subject.tiling, subject.position, other.tiling, other.level)
+    return _answer(request, subject, [_overlap(one) for one in found], other.tiling)
 
 
 def _overlap(one: Overlap) -> dict[str, Any]:
@@ -137,11 +119,10 @@ def _overlap(one: Overlap) -> dict[str, Any]:
 
 
 def _answer(
-    request: Request, tiling: Tiling, code: str, cells: list[dict[str, Any]], other: Tiling | None = None
+    request: Request, subject: Found, cells: list[dict[str, Any]], other: Tiling | None = None
 ) -> Response:
-    body: dict[str, Any] = {"code": code, "edition": tiling.edition.id, "cells": cells}
-    mark = f"{tiling.edition.id}"
+    edition = subject.tiling.edition.id
+    body: dict[str, Any] = {"code": subject.code, "edition": edition, "cells": cells}
     if other is not None:
         body["other_edition"] = other.edition.id
-        mark += f"-{other.edition.id}"
-    return tagged(request, orjson.dumps(body), mark, "application/json")
+    return tagged_json(request, body, edition)

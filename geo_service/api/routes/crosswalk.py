@@ -4,8 +4,9 @@ from typing import Annotated
 
 from fastapi import File, Form, Response, UploadFile
 
+from geo_service.api.caching import json_answer
 from geo_service.api.moments import Moment
-from geo_service.api.routes.plans import JSON_ANSWER, Reader, json_answer
+from geo_service.api.routes.plans import JSON_ANSWER, Reader
 from geo_service.api.routing import Router
 from geo_service.api.state import State
 from geo_service.errors import Fault, InvalidInputError
@@ -44,4 +45,4 @@ def crosswalk(
     tiling = state.tilings.get(as_of=as_of)
     with state.database.reading() as connection:
         found = compare(connection, tiling, table, level, sliver_m=sliver_m)
-    return json_answer(found.as_dict(), found.edition_id)
+    return json_answer(found.as_dict())

@@ -4,20 +4,26 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Annotated, Any
 
-from fastapi import File, Form, Query, UploadFile
+from fastapi import File, Form, Query, Response, UploadFile
+from starlette.requests import Request
 
 from geo_service.api.access import roles
+from geo_service.api.caching import json_answer
+from geo_service.api.later import LATER_ANSWER, begin, prefers_later
 from geo_service.api.moments import Moment
 from geo_service.api.routing import Router
 from geo_service.api.state import State
 from geo_service.errors import Fault, InvalidInputError
-from geo_service.formats.boundaries import read_boundaries
 from geo_service.formats.demand import read_demand
 from geo_service.formats.incidents import read_incidents
 from geo_service.formats.responders import read_responders
 from geo_service.formats.shifts import read_shifts
+from geo_service.formats.sign_boards import read_sign_boards
 from geo_service.model import Principal, Role
 from geo_service.services import importing
+from geo_service.services.job_kinds import IMPORT_BOUNDARIES
+from geo_service.services.sign_boards import import_sign_boards
+from geo_service.services.uploads import BoundaryUpload
 
 router = Router(prefix="/v1/imports", tags=["imports"])
 
@@ -31,8 +37,9 @@ MAX_TOLERANCE_M = 100.0
 LEVEL = "^[a-z][a-z0-9_]{0,31}$"
 
 
-@router.post("/boundaries")
+@router.post("/boundaries", responses=LATER_ANSWER, response_class=Response)
 def boundaries(
+    request: Request,
     state: State,
     who: Planner,
     file: Upload,
@@ -51,33 +58,33 @@ def boundaries(
     accept: Annotated[list[str] | None, Form()] = None,
     note: Annotated[str, Form(max_length=500)] = "",
     commit: Commit = False,
-) -> dict[str, Any]:
-    """Import the cells of one level and publish them as a new edition."""
-    table = read_boundaries(
-        _content(file),
+) -> Response:
+    """Import the cells of one level and publish them as a new edition.
+
+    With ``commit`` and ``Prefer: respond-async`` the answer comes at once (202), and the address in
+    ``Location`` tells how far it is.
+    """
+    content = _content(file)
+    upload = BoundaryUpload(
+        level=level,
         code_field=code_field,
         name_field=name_field,
         parent_field=parent_field,
+        parent_level=parent_level,
         crs=crs,
+        tolerance_m=tolerance_m,
         merge_parts=merge_parts,
         layer=layer,
         encoding=encoding,
-    )
-    report = importing.import_boundaries(
-        state.database,
-        state.tilings,
-        table,
-        level=level,
-        parent_level=parent_level,
-        tolerance_m=tolerance_m,
-        accept=frozenset(accept or ()),
         valid_from=valid_from,
         supersede=supersede,
+        accept=tuple(accept or ()),
         note=note or f"import of {file.filename}",
-        who=who.name,
-        commit=commit,
     )
-    return report.as_dict()
+    if commit and prefers_later(request):
+        return begin(state, who, IMPORT_BOUNDARIES, subject=None, arguments=upload.as_dict(), content=content)
+    report = upload.take_in(state.database, state.tilings, content, who=who.name, commit=commit)
+    return json_answer(report.as_dict())
 
 
 @router.post("/incidents")
@@ -141,6 +148,19 @@ def demand(
     """Import demand points: counts of households and residents by building."""
     table = read_demand(_content(file), crs=crs)
     report = importing.import_demand(state.database, table, who=who.name, commit=commit)
+    return report.as_dict()
+
+
+@router.post("/sign-boards")
+def sign_boards(
+    state: State, who: Planner, file: Upload, crs: Crs = None, layer: Name = None, commit: Commit = False
+) -> dict[str, Any]:
+    """Import sign boards (网格公示牌): board, cell_code, lon, lat, printed_name, printed_owner, printed_on.
+
+    A file of points such as GeoJSON will do too. Boards of the same number are said anew.
+    """
+    table = read_sign_boards(_content(file), crs=crs, layer=layer)
+    report = import_sign_boards(state.database, state.tilings, table, who=who.name, commit=commit)
     return report.as_dict()
 
 

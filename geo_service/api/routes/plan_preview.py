@@ -1,20 +1,24 @@
 """Before and after of a plan: as JSON, as cells for two maps, on paper, and as a page."""
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import Query, Response
+from fastapi import Depends, Query, Response
 from fastapi.responses import HTMLResponse
+from starlette.requests import Request
 
 from geo_service.api.access import roles
+from geo_service.api.caching import tagged, tagged_json
 from geo_service.api.moments import Moment
 from geo_service.api.plan_json import geometry_objects
 from geo_service.api.routes.cells import LevelCode
-from geo_service.api.routes.plans import JSON_ANSWER, PlanId, Reader, json_answer
+from geo_service.api.routes.plans import JSON_ANSWER, PlanId, Reader
 from geo_service.api.routing import Router
 from geo_service.api.state import State
 from geo_service.formats.plan_pdf import plan_report_pdf
 from geo_service.model import Role
 from geo_service.services import preview
+from geo_service.services.preview import Preview
 from geo_service.store import plans
 from geo_service.web.pages import CONTENT_SECURITY_POLICY, Lang, plan_preview_page
 
@@ -26,39 +30,40 @@ page_router = Router(
     include_in_schema=False,
 )
 
-Against = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Another plan; default: the edition")]
-At = Annotated[Moment | None, Query(description="Who is on duty and holds what; default: now")]
+
+@dataclass(frozen=True)
+class Asked:
+    """Which comparison is asked for."""
+
+    plan_id: PlanId
+    against: Annotated[
+        int | None, Query(ge=1, le=2**31 - 1, description="Another plan; default: the edition")
+    ] = None
+    level: LevelCode | None = None
+    at: Annotated[Moment | None, Query(description="Who is on duty and holds what; default: now")] = None
+
+
+def _made(state: State, asked: Annotated[Asked, Depends()]) -> Preview:
+    """Make the comparison, or take it from memory."""
+    return state.previews.of(asked.plan_id, against=asked.against, level=asked.level, at=asked.at)
+
+
+Made = Annotated[Preview, Depends(_made)]
 _PDF: dict[int | str, dict[str, Any]] = {200: {"content": {"application/pdf": {}}}}
 
 
 @router.get("/plans/{plan_id}/preview", responses=JSON_ANSWER, response_class=Response)
-def plan_preview(
-    state: State,
-    _: Reader,
-    plan_id: PlanId,
-    against: Against = None,
-    level: LevelCode | None = None,
-    at: At = None,
-) -> Response:
+def plan_preview(request: Request, _: Reader, made: Made) -> Response:
     """Tell what the plan does: figures of cells before and after, what changes hands, what the rules say."""
-    made = state.previews.of(plan_id, against=against, level=level, at=at)
-    return json_answer(made.report, made.revision)
+    return tagged_json(request, made.report, made.revision)
 
 
 @router.get("/plans/{plan_id}/preview/map", responses=JSON_ANSWER, response_class=Response)
-def plan_preview_map(
-    state: State,
-    _: Reader,
-    plan_id: PlanId,
-    against: Against = None,
-    level: LevelCode | None = None,
-    at: At = None,
-) -> Response:
+def plan_preview_map(request: Request, _: Reader, made: Made) -> Response:
     """Give the cells around what changes, before and after, as GeoJSON with their workload.
 
     The outlines are those of cells above them whose land changes.
     """
-    made = state.previews.of(plan_id, against=against, level=level, at=at)
     body = {
         "revision": made.revision,
         "level": made.level,
@@ -68,7 +73,7 @@ def plan_preview_map(
         "outlines_before": _collection(preview.map_outlines(made, 0)),
         "outlines_after": _collection(preview.map_outlines(made, 1)),
     }
-    return json_answer(body, made.revision)
+    return tagged_json(request, body, made.revision)
 
 
 def _collection(cells: list[dict[str, Any]]) -> dict[str, Any]:
@@ -86,38 +91,18 @@ def _collection(cells: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 @router.get("/plans/{plan_id}/preview.pdf", responses=_PDF, response_class=Response)
-def plan_preview_pdf(
-    state: State,
-    _: Reader,
-    plan_id: PlanId,
-    against: Against = None,
-    level: LevelCode | None = None,
-    at: At = None,
-) -> Response:
+def plan_preview_pdf(request: Request, _: Reader, asked: Annotated[Asked, Depends()], made: Made) -> Response:
     """Give the report for the file: two maps, tables, findings, lines to sign on."""
-    made = state.previews.of(plan_id, against=against, level=level, at=at)
     maps = preview.map_cells(made, 0), preview.map_cells(made, 1)
     content = plan_report_pdf(made.report, maps, preview.window(made))
-    name = f'inline; filename="plan-{plan_id}-r{made.revision}.pdf"'
-    headers = {
-        "Content-Disposition": name,
-        "ETag": f'"{made.revision}"',
-        "Cache-Control": "private, no-cache",
-    }
-    return Response(content, media_type="application/pdf", headers=headers)
+    headers = {"Content-Disposition": f'inline; filename="plan-{asked.plan_id}-r{made.revision}.pdf"'}
+    return tagged(request, content, str(made.revision), "application/pdf", headers=headers)
 
 
 @page_router.get("/{plan_id}/preview")
-def preview_page(
-    state: State,
-    plan_id: PlanId,
-    lang: Lang = "zh",
-    against: Against = None,  # noqa: ARG001 - these are for the scripts, which fetch the report
-    level: LevelCode | None = None,  # noqa: ARG001
-    at: At = None,  # noqa: ARG001
-) -> HTMLResponse:
-    """Show the report; its scripts fetch it."""
+def preview_page(state: State, asked: Annotated[Asked, Depends()], lang: Lang = "zh") -> HTMLResponse:
+    """Show the report; its scripts fetch it, as the address asks for it."""
     with state.database.reading() as connection:
-        plans.get(connection, plan_id)
+        plans.get(connection, asked.plan_id)
     headers = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "Cache-Control": "no-cache"}
-    return HTMLResponse(plan_preview_page(plan_id, lang), headers=headers)
+    return HTMLResponse(plan_preview_page(asked.plan_id, lang), headers=headers)

@@ -1,25 +1,43 @@
 """Plans before and at publishing: findings, waivers, publishing, a new base, going back; lineage of cells."""
 
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from fastapi import Header, Path, Query, Response
+from fastapi import Path, Query, Response
 from pydantic import Field
+from starlette.requests import Request
 
 from geo_service.api.access import READERS
+from geo_service.api.caching import json_answer, tagged_json
+from geo_service.api.idempotency import Once, OnlyOnce
+from geo_service.api.later import LATER_ANSWER, begin, prefers_later
 from geo_service.api.moments import Moment
 from geo_service.api.plan_json import finding_object, plan_object
-from geo_service.api.routes.plans import JSON_ANSWER, Body, OnRevision, PlanId, Planner, Reader, json_answer
+from geo_service.api.routes.plans import (
+    JSON_ANSWER,
+    Body,
+    IfMatch,
+    OnRevision,
+    PlanId,
+    Planner,
+    Reader,
+    seen_revision,
+)
 from geo_service.api.routing import Router
 from geo_service.api.state import State
-from geo_service.errors import BadRequestError, Fault, NotFoundError
+from geo_service.errors import Fault, NotFoundError
 from geo_service.services import plan_findings, plan_publishing, planning
+from geo_service.services.job_kinds import PUBLISH_PLAN, RESTORE_EDITION
+from geo_service.services.publishing import Published
 from geo_service.store import audit, lineage, plan_ground, plans
+from geo_service.store.database import Connection
 
 router = Router(prefix="/v1", tags=["plans"])
 
 CellRef = tuple[Annotated[str, Field(max_length=32)], Annotated[str, Field(max_length=64)]]
-IfMatch = Annotated[str, Header(description="The plan's revision as its ETag gave it", max_length=40)]
+
+
+EditionId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 
 class NewWaiver(Body):
@@ -48,6 +66,7 @@ class Rebase(OnRevision):
 
 @router.get("/plans/{plan_id}/findings", responses=JSON_ANSWER, response_class=Response)
 def findings(
+    request: Request,
     state: State,
     _: Reader,
     plan_id: PlanId,
@@ -58,56 +77,87 @@ def findings(
         cells = plan.changed() if scope == "touched" else None
         found = plan_findings.judge(connection, row, plan, cells)
     body = {"revision": row.revision, "findings": [finding_object(one) for one in found]}
-    return json_answer(body, row.revision)
+    return tagged_json(request, body, row.revision)
 
 
 @router.post("/plans/{plan_id}/waivers", status_code=201, responses=JSON_ANSWER, response_class=Response)
-def waive(state: State, who: Planner, plan_id: PlanId, body: NewWaiver) -> Response:
+def waive(state: State, who: Planner, plan_id: PlanId, body: NewWaiver, once: OnlyOnce) -> Response:
     """Accept what a rule says of some cells; your name and reason are kept with it."""
-    with state.plans.hold(plan_id) as held, state.database.writing() as connection:
-        row = plans.get(connection, plan_id, lock=True)
-        planning.require_open(row)
-        plan_findings.waive(
-            connection,
-            row,
-            held.state(connection, row),
-            rule=body.rule,
-            cells=list(body.cells),
+
+    def act() -> Response:
+        with state.plans.hold(plan_id) as held, state.database.writing() as connection:
+            row = plans.get(connection, plan_id, lock=True)
+            planning.require_open(row)
+            plan_findings.waive(
+                connection,
+                row,
+                held.state(connection, row),
+                rule=body.rule,
+                cells=list(body.cells),
+                who=who.name,
+                why=body.why,
+                until=body.until,
+            )
+            answer = json_answer({"rule": body.rule, "cells": body.cells}, status=201)
+            once.keep(connection, answer)
+            details = {"rule": body.rule, "cells": body.cells, "why": body.why}
+            audit.record(connection, who.name, "plan.waive", f"plan {plan_id}", details)
+        return answer
+
+    return once.answer(state.database, act)
+
+
+@router.post("/plans/{plan_id}/publish", responses=LATER_ANSWER, response_class=Response)
+def publish(
+    request: Request,
+    state: State,
+    who: Planner,
+    plan_id: PlanId,
+    body: Publication,
+    once: OnlyOnce,
+    if_match: IfMatch = None,
+) -> Response:
+    """Publish the plan: it becomes the edition in force from the moment given on.
+
+    The answer says what it touches: who holds a duty on a cell that changes. With ``Prefer: respond-async``
+    it comes at once (202), and the address in ``Location`` tells how far the publication is.
+    """
+    revision = seen_revision(if_match)
+
+    def act() -> Response:
+        if prefers_later(request):
+            plan_publishing.refuse_at_once(state.plans, plan_id, revision=revision)
+            arguments = {"plan_id": plan_id, "revision": revision, **body.model_dump()}
+            subject = f"plan {plan_id}"
+            return begin(state, who, PUBLISH_PLAN, subject=subject, arguments=arguments, once=once)
+        made = Kept(once)
+        plan_publishing.publish_plan(
+            state.plans,
+            plan_id,
+            revision=revision,
+            note=body.note,
             who=who.name,
-            why=body.why,
-            until=body.until,
+            valid_from=body.valid_from,
+            supersede=body.supersede,
+            finish=made.finish,
         )
-        details = {"rule": body.rule, "cells": body.cells, "why": body.why}
-        audit.record(connection, who.name, "plan.waive", f"plan {plan_id}", details)
-    return json_answer({"rule": body.rule, "cells": body.cells}, row.revision, 201)
+        return made.answer
+
+    return once.answer(state.database, act)
 
 
-@router.post("/plans/{plan_id}/publish", responses=JSON_ANSWER, response_class=Response)
-def publish(state: State, who: Planner, plan_id: PlanId, body: Publication, if_match: IfMatch) -> Response:
-    """Publish the plan: it becomes the edition in force from the moment given on."""
-    published = plan_publishing.publish_plan(
-        state.plans,
-        plan_id,
-        revision=_revision(if_match),
-        note=body.note,
-        who=who.name,
-        valid_from=body.valid_from,
-        supersede=body.supersede,
-    )
-    answer = {
-        "edition_id": published.edition_id,
-        "valid_from": published.valid_from,
-        "incidents_placed": published.placed,
-    }
-    return json_answer(answer, published.edition_id)
+class Kept:
+    """The answer to a publication, made and kept in its transaction."""
 
+    answer: Response
 
-def _revision(etag: str) -> int:
-    text = etag.strip().removeprefix("W/").strip('"')
-    if not text.isdigit() or len(text) > 9:
-        message = 'give the revision that you looked at, as the ETag has it: If-Match: "12"'
-        raise BadRequestError(message, [Fault("If-Match", message, value=etag)])
-    return int(text)
+    def __init__(self, once: Once) -> None:
+        self._once = once
+
+    def finish(self, connection: Connection, published: Published) -> None:
+        """Make the answer."""
+        self.answer = json_answer(published.as_dict())
+        self._once.keep(connection, self.answer)
 
 
 @router.post("/plans/{plan_id}/rebase", responses=JSON_ANSWER, response_class=Response)
@@ -121,26 +171,43 @@ def rebase(state: State, who: Planner, plan_id: PlanId, body: Rebase) -> Respons
         as_of=body.as_of,
         who=who.name,
     )
-    return json_answer(plan_object(row), row.revision)
+    return json_answer(plan_object(row))
 
 
-@router.post("/editions/{edition_id}/restore", responses=JSON_ANSWER, response_class=Response)
-def restore(state: State, who: Planner, edition_id: PlanId, body: Publication) -> Response:
-    """Publish the tiling of an earlier edition again, as a new edition."""
-    published = plan_publishing.restore_edition(
-        state.plans,
-        edition_id,
-        note=body.note,
-        who=who.name,
-        valid_from=body.valid_from,
-        supersede=body.supersede,
-    )
-    answer: dict[str, Any] = {"edition_id": published.edition_id, "valid_from": published.valid_from}
-    return json_answer(answer, published.edition_id)
+@router.post("/editions/{edition_id}/restore", responses=LATER_ANSWER, response_class=Response)
+def restore(
+    request: Request, state: State, who: Planner, edition_id: EditionId, body: Publication, once: OnlyOnce
+) -> Response:
+    """Publish the tiling of an earlier edition again, as a new edition.
+
+    With ``Prefer: respond-async`` the answer comes at once (202), as with the publication of a plan.
+    """
+
+    def act() -> Response:
+        if prefers_later(request):
+            with state.database.reading() as connection:
+                plan_ground.edition_of(connection, edition_id)
+            arguments = {"edition_id": edition_id, **body.model_dump()}
+            subject = f"edition {edition_id}"
+            return begin(state, who, RESTORE_EDITION, subject=subject, arguments=arguments, once=once)
+        made = Kept(once)
+        plan_publishing.restore_edition(
+            state.plans,
+            edition_id,
+            note=body.note,
+            who=who.name,
+            valid_from=body.valid_from,
+            supersede=body.supersede,
+            finish=made.finish,
+        )
+        return made.answer
+
+    return once.answer(state.database, act)
 
 
 @router.get("/cells/{code}/lineage", responses=JSON_ANSWER, response_class=Response, dependencies=[READERS])
 def cell_lineage(
+    request: Request,
     state: State,
     code: Annotated[str, Path(max_length=64)],
     level: Annotated[str | None, Query(max_length=32)] = None,
@@ -158,4 +225,4 @@ def cell_lineage(
             faults = [Fault("level", f"add one of {', '.join(found)}")]
             raise NotFoundError(f"several levels have a cell {code!r}", faults)
         rows = lineage.of_cell(connection, found[0], code)
-    return json_answer({"level": found[0], "code": code, "lineage": rows}, len(rows))
+    return tagged_json(request, {"level": found[0], "code": code, "lineage": rows}, len(rows))

@@ -8,9 +8,10 @@ from fastapi import Request, Response
 from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
+from geo_service.api.caching import json_answer
 from geo_service.api.plan_json import geometry_objects
 from geo_service.api.routes.plan_review import CellRef
-from geo_service.api.routes.plans import JSON_ANSWER, Body, PlanId, Planner, json_answer
+from geo_service.api.routes.plans import JSON_ANSWER, Body, PlanId, Planner
 from geo_service.api.routing import Router
 from geo_service.api.state import AppState, State
 from geo_service.model import Mode
@@ -85,7 +86,7 @@ async def split(request: Request, state: State, _: Planner, plan_id: PlanId, bod
             subject = plan_split.subject_of(plan, body.cell)
         drafts = draft(state.database, subject, wish, stop)
         answer = {"revision": row.revision, "alternatives": [_alternative(one) for one in drafts]}
-        return json_answer(answer, row.revision)
+        return json_answer(answer)
 
     return await _drafted(request, state, plan_id, work)
 
@@ -154,7 +155,7 @@ async def suggest_merge(request: Request, state: State, _: Planner, plan_id: Pla
             "groups": [int(weight) for weight in found.weights],
             "below": int((found.weights < body.band[0]).sum()),
         }
-        return json_answer(answer, row.revision)
+        return json_answer(answer)
 
     return await _drafted(request, state, plan_id, work)
 
@@ -170,7 +171,7 @@ async def suggest_leads(request: Request, state: State, _: Planner, plan_id: Pla
         found = plan_leads.assign(
             state.ground, goals, leads, cap=body.cap, mode=body.mode, balanced=body.balanced, stop=stop
         )
-        return json_answer({"revision": row.revision, "assigned": _assigned(found, leads)}, row.revision)
+        return json_answer({"revision": row.revision, "assigned": _assigned(found, leads)})
 
     return await _drafted(request, state, plan_id, work)
 

@@ -2,20 +2,29 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import orjson
-from fastapi import Path, Query, Response
+from fastapi import Header, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
 from geo_service.api.access import Access, roles
+from geo_service.api.caching import json_answer, tagged_json
+from geo_service.api.idempotency import Once, OnlyOnce
 from geo_service.api.plan_json import change_object, changed_object, feature_collection, plan_object
 from geo_service.api.routing import Router
 from geo_service.api.state import AppState, State
-from geo_service.errors import Fault, GeoServiceError, InvalidInputError
+from geo_service.errors import (
+    BadRequestError,
+    Fault,
+    GeoServiceError,
+    InvalidInputError,
+    PreconditionRequiredError,
+    Words,
+)
 from geo_service.model import Principal, Role
 from geo_service.services import plan_findings, planning
 from geo_service.services.plan_state import PlanState
@@ -78,27 +87,60 @@ class NewComment(Body):
     )
 
 
-def json_answer(body: Any, revision: int, status: int = 200) -> Response:
-    """Return an answer whose ETag is the plan's revision."""
-    content = orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY)
-    return Response(content, status, {"ETag": f'"{revision}"'}, "application/json")
+IfMatch = Annotated[
+    str | None,
+    Header(description="The plan's ETag, of which the revision is compared, or that alone", max_length=80),
+]
+
+
+def seen_revision(etag: str | None) -> int:
+    """Return the revision that ``If-Match`` names: the plan's ETag, which begins with it, or that alone.
+
+    Raises
+    ------
+    PreconditionRequiredError, BadRequestError
+        It is missing; it is no such tag.
+    """
+    advice = Words(
+        'give the revision that you looked at, as the ETag has it: If-Match: "12"',
+        '请写明看到的修订号，如 ETag 所示：If-Match: "12"',
+    )
+    if etag is None:
+        raise PreconditionRequiredError(advice, [Fault("If-Match", advice)])
+    number = etag.strip().removeprefix("W/").strip('"').partition("-")[0]
+    if not (number.isascii() and number.isdigit() and len(number) < 10):
+        raise BadRequestError(advice, [Fault("If-Match", advice, value=etag)])
+    return int(number)
 
 
 @router.post("/plans", status_code=201, responses=JSON_ANSWER, response_class=Response)
-def open_plan(state: State, who: Planner, body: NewPlan) -> Response:
+def open_plan(state: State, who: Planner, body: NewPlan, once: OnlyOnce) -> Response:
     """Open a plan: a draft that starts from an edition."""
-    row = planning.open_plan(
-        state.plans,
-        name=body.name.strip() or body.name,
-        note=body.note,
-        edition_id=body.edition_id,
-        who=who.name,
-    )
-    return json_answer(plan_object(row), row.revision, 201)
+
+    def act() -> Response:
+        made: list[Response] = []
+
+        def within(connection: Connection, row: PlanRow) -> None:
+            headers = {"Location": f"/v1/plans/{row.id}"}
+            made.append(json_answer(plan_object(row), status=201, headers=headers))
+            once.keep(connection, made[0])
+
+        planning.open_plan(
+            state.plans,
+            name=body.name.strip() or body.name,
+            note=body.note,
+            edition_id=body.edition_id,
+            who=who.name,
+            within=within,
+        )
+        return made[0]
+
+    return once.answer(state.database, act)
 
 
 @router.get("/plans", responses=JSON_ANSWER, response_class=Response)
 def list_plans(
+    request: Request,
     state: State,
     _: Reader,
     before: Annotated[int, Query(ge=0, le=2**31 - 1, description="Only plans with a smaller id")] = 0,
@@ -107,12 +149,12 @@ def list_plans(
     """List plans, the newest first."""
     with state.database.reading() as connection:
         rows = plans.every(connection, before=before, limit=min(limit, 100))
-    return json_answer({"plans": [plan_object(row) for row in rows]}, 0)
+    return tagged_json(request, {"plans": [plan_object(row) for row in rows]}, len(rows))
 
 
 @router.get("/plans/{plan_id}", responses=JSON_ANSWER, response_class=Response)
-def get_plan(state: State, _: Reader, plan_id: PlanId) -> Response:
-    """Give a plan: its revision, its levels, what undo and redo can do."""
+def get_plan(request: Request, state: State, _: Reader, plan_id: PlanId) -> Response:
+    """Give a plan: its revision, its levels, what undo and redo can do. Its ETag goes into ``If-Match``."""
     with (
         state.plans.hold(plan_id) as held,
         planning.viewing(state.plans, plan_id) as (row, plan, connection),
@@ -125,7 +167,7 @@ def get_plan(state: State, _: Reader, plan_id: PlanId) -> Response:
             "levels": _levels(connection, plan),
             "bounds": plan.bounds(),
         }
-    return json_answer(body, row.revision)
+    return tagged_json(request, body, row.revision, strong=True)
 
 
 def _levels(connection: Connection, plan: PlanState) -> list[dict[str, Any]]:
@@ -144,14 +186,15 @@ def _levels(connection: Connection, plan: PlanState) -> list[dict[str, Any]]:
 
 
 @router.delete("/plans/{plan_id}", responses=JSON_ANSWER, response_class=Response)
-def drop_plan(state: State, who: Planner, plan_id: PlanId) -> Response:
+def drop_plan(state: State, who: Planner, plan_id: PlanId, if_match: IfMatch = None) -> Response:
     """Give a plan up; it stays readable."""
-    row = planning.drop_plan(state.plans, plan_id, who=who.name)
-    return json_answer(plan_object(row), row.revision)
+    row = planning.drop_plan(state.plans, plan_id, who=who.name, revision=seen_revision(if_match))
+    return json_answer(plan_object(row))
 
 
 @router.get("/plans/{plan_id}/cells", responses=JSON_ANSWER, response_class=Response)
 def cells(
+    request: Request,
     state: State,
     _: Reader,
     plan_id: PlanId,
@@ -166,7 +209,7 @@ def cells(
         shown = keys[: min(limit, MAX_FEATURES)]
         body = feature_collection(plan, shown)
     body |= {"revision": row.revision, "numberMatched": len(keys), "numberReturned": len(shown)}
-    return json_answer(body, row.revision)
+    return tagged_json(request, body, row.revision)
 
 
 def _box(bbox: str | None) -> tuple[float, float, float, float] | None:
@@ -184,6 +227,7 @@ def _box(bbox: str | None) -> tuple[float, float, float, float] | None:
 
 @router.get("/plans/{plan_id}/changes", responses=JSON_ANSWER, response_class=Response)
 def changes(
+    request: Request,
     state: State,
     _: Reader,
     plan_id: PlanId,
@@ -202,74 +246,117 @@ def changes(
     body: dict[str, Any] = {"revision": row.revision, "changes": told}
     if since_revision is None and len(rows) == PAGE:
         body["next"] = f"/v1/plans/{plan_id}/changes?after={rows[-1].number}"
-    return json_answer(body, row.revision)
+    return tagged_json(request, body, row.revision)
 
 
 @router.post("/plans/{plan_id}/changes", responses=JSON_ANSWER, response_class=Response)
-def change_plan(state: State, who: Planner, plan_id: PlanId, body: NewChange) -> Response:
+def change_plan(state: State, who: Planner, plan_id: PlanId, body: NewChange, once: OnlyOnce) -> Response:
     """Carry out an edit; the answer has the cells as they are now and their figures before and after."""
     return _changed(
         state,
         plan_id,
-        lambda: planning.change_plan(
+        once,
+        lambda within: planning.change_plan(
             state.plans,
             plan_id,
             revision=body.revision,
             verb=body.verb,
             arguments=body.arguments,
             who=who.name,
+            within=within,
         ),
     )
 
 
 @router.post("/plans/{plan_id}/undo", responses=JSON_ANSWER, response_class=Response)
-def undo(state: State, who: Planner, plan_id: PlanId, body: OnRevision) -> Response:
+def undo(state: State, who: Planner, plan_id: PlanId, body: OnRevision, once: OnlyOnce) -> Response:
     """Take the last change back."""
     return _changed(
         state,
         plan_id,
-        lambda: planning.undo(state.plans, plan_id, revision=body.revision, who=who.name),
+        once,
+        lambda within: planning.undo(
+            state.plans, plan_id, revision=body.revision, who=who.name, within=within
+        ),
     )
 
 
 @router.post("/plans/{plan_id}/redo", responses=JSON_ANSWER, response_class=Response)
-def redo(state: State, who: Planner, plan_id: PlanId, body: OnRevision) -> Response:
+def redo(state: State, who: Planner, plan_id: PlanId, body: OnRevision, once: OnlyOnce) -> Response:
     """Bring back the change that was undone last."""
     return _changed(
         state,
         plan_id,
-        lambda: planning.redo(state.plans, plan_id, revision=body.revision, who=who.name),
+        once,
+        lambda within: planning.redo(
+            state.plans, plan_id, revision=body.revision, who=who.name, within=within
+        ),
     )
 
 
-def _changed(state: AppState, plan_id: int, act: Any) -> Response:
-    with state.plans.hold(plan_id):
-        changed: Changed = act()
-        with planning.viewing(state.plans, plan_id) as (row, plan, connection):
-            try:
-                findings = plan_findings.judge(connection, row, plan, changed.cells)
-            except GeoServiceError:  # the change is made all the same: GET findings tells what is wrong
-                findings = []
-            return json_answer(changed_object(changed, plan, findings), changed.row.revision)
+class Edit(Protocol):
+    """An edit of a plan, which tells of itself within its transaction."""
+
+    def __call__(self, within: planning.Within) -> Changed:
+        """Make the edit."""
+
+
+def _changed(state: AppState, plan_id: int, once: Once, edit: Edit) -> Response:
+    """Make an edit and answer with what it did.
+
+    With a key the answer is made and kept in the transaction of the edit; without one it is made afterwards,
+    so that others wait less.
+    """
+    made: list[Response] = []
+
+    def within(connection: Connection, changed: Changed, plan: PlanState) -> None:
+        if once.key is not None:
+            made.append(_told(connection, changed.row, plan, changed))
+            once.keep(connection, made[0])
+
+    def act() -> Response:
+        with state.plans.hold(plan_id):
+            changed = edit(within)
+            if not made:
+                with planning.viewing(state.plans, plan_id) as (row, plan, connection):
+                    made.append(_told(connection, row, plan, changed))
+        return made[0]
+
+    return once.answer(state.database, act)
+
+
+def _told(connection: Connection, row: PlanRow, plan: PlanState, changed: Changed) -> Response:
+    try:
+        with connection.begin_nested():  # what the rules cannot read must not take the edit with it
+            findings = plan_findings.judge(connection, row, plan, changed.cells)
+    except GeoServiceError:  # the change is made all the same: GET findings tells what is wrong
+        findings = []
+    return json_answer(changed_object(changed, plan, findings))
 
 
 @router.get("/plans/{plan_id}/comments", responses=JSON_ANSWER, response_class=Response)
-def comments(state: State, _: Reader, plan_id: PlanId) -> Response:
+def comments(request: Request, state: State, _: Reader, plan_id: PlanId) -> Response:
     """List the remarks on a plan."""
     with state.database.reading() as connection:
         row = plans.get(connection, plan_id)
         found = plans.comments(connection, plan_id)
     body = [{"id": c.id, "who": c.who, "at": c.at, "body": c.body, "place": c.place} for c in found]
-    return json_answer({"comments": body}, row.revision)
+    return tagged_json(request, {"comments": body}, row.revision)
 
 
 @router.post("/plans/{plan_id}/comments", status_code=201, responses=JSON_ANSWER, response_class=Response)
-def add_comment(state: State, who: Reader, plan_id: PlanId, body: NewComment) -> Response:
+def add_comment(state: State, who: Reader, plan_id: PlanId, body: NewComment, once: OnlyOnce) -> Response:
     """Add a remark, perhaps on a place."""
-    with state.database.writing() as connection:
-        row = plans.get(connection, plan_id)
-        plans.add_comment(connection, plan_id, who=who.name, body=body.body, place=body.place)
-    return json_answer({"body": body.body}, row.revision, 201)
+
+    def act() -> Response:
+        with state.database.writing() as connection:
+            plans.get(connection, plan_id)
+            plans.add_comment(connection, plan_id, who=who.name, body=body.body, place=body.place)
+            answer = json_answer({"body": body.body}, status=201)
+            once.keep(connection, answer)
+        return answer
+
+    return once.answer(state.database, act)
 
 
 @router.get("/plans/{plan_id}/events", response_class=StreamingResponse)

@@ -4,10 +4,12 @@ from typing import Annotated, Any, Literal
 
 from fastapi import Path, Query, Response
 from pydantic import Field, model_validator
+from starlette.requests import Request
 
 from geo_service.api.access import READERS
+from geo_service.api.caching import json_answer, tagged_json
 from geo_service.api.plan_json import geometry_objects
-from geo_service.api.routes.plans import JSON_ANSWER, Body, Planner, json_answer
+from geo_service.api.routes.plans import JSON_ANSWER, Body, Planner
 from geo_service.api.routing import Router
 from geo_service.api.state import State
 from geo_service.services import gap_register
@@ -37,6 +39,7 @@ class Fallback(Body):
 
 @router.get("/gaps", responses=JSON_ANSWER, response_class=Response, dependencies=[READERS])
 def list_gaps(
+    request: Request,
     state: State,
     which: Annotated[Which, Query(alias="state")] = "open",
     form: Annotated[Literal["json", "geojson"], Query(alias="format")] = "json",
@@ -51,9 +54,9 @@ def list_gaps(
             {"type": "Feature", "id": one["id"], "geometry": shape, "properties": one}
             for one, shape in zip(objects, shapes, strict=True)
         ]
-        return json_answer({"type": "FeatureCollection", "features": features}, len(rows))
+        return tagged_json(request, {"type": "FeatureCollection", "features": features}, len(rows))
     listed = [one | {"geometry": shape} for one, shape in zip(objects, shapes, strict=True)]
-    return json_answer({"gaps": listed}, len(rows))
+    return tagged_json(request, {"gaps": listed}, len(rows))
 
 
 def _gap(row: GapRow) -> dict[str, Any]:
@@ -68,11 +71,19 @@ def _gap(row: GapRow) -> dict[str, Any]:
         "length_m": round(found.length_m, 1),
         "width_m": round(found.width_m, 2),
         "neighbours": [{"cell": [level, code], "border_m": m} for level, code, m in found.neighbours],
-        "taken_by": [{"cell": [level, code], "area_m2": m2} for level, code, m2 in row.taken_by or ()],
+        "taken_by": [_taker(one) for one in row.taken_by or ()],
         "incidents_year": row.incidents_year,
         "fallback": list(row.fallback) if row.fallback else first,
         "fallback_is_set": row.fallback is not None,
     }
+
+
+def _taker(one: Any) -> dict[str, Any]:
+    """Return who took land of a closed gap: a cell, or another gap that it became part of."""
+    if isinstance(one, dict):
+        return one
+    level, code, m2 = one
+    return {"cell": [level, code], "area_m2": m2}
 
 
 @router.put("/gaps/{gap_id}", responses=JSON_ANSWER, response_class=Response)
@@ -84,11 +95,12 @@ def set_fallback(state: State, who: Planner, gap_id: GapId, body: Fallback) -> R
         fallback = (body.fallback_level, body.fallback_code)
     with state.database.writing() as connection:
         gap_register.set_fallback(connection, tiling, gap_id, fallback, who=who.name)
-    return json_answer({"id": gap_id, "fallback": list(fallback) if fallback else None}, gap_id)
+    return json_answer({"id": gap_id, "fallback": list(fallback) if fallback else None})
 
 
 @router.get("/exclaves", responses=JSON_ANSWER, response_class=Response, dependencies=[READERS])
 def exclaves(
+    request: Request,
     state: State,
     level: Annotated[str, Query(max_length=32, description="Of which level cells are looked at")] = "grid",
 ) -> Response:
@@ -136,4 +148,4 @@ def exclaves(
             for swap in swaps
         ],
     }
-    return json_answer(body, tiling.edition.id)
+    return tagged_json(request, body, tiling.edition.id)

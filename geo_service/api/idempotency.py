@@ -1,0 +1,107 @@
+"""``Idempotency-Key``: a request that is sent again gets the answer that it got, and has its effect once.
+
+The answer is kept in the transaction of the effect: both are there, or neither, whenever the process may die.
+Refusals are not kept: what was refused had no effect, and may be asked for again.
+"""
+
+import hashlib
+from collections.abc import Callable
+from typing import Annotated
+
+import orjson
+from fastapi import Depends, Header
+from pydantic import StringConstraints
+from starlette.requests import Request
+from starlette.responses import Response
+
+from geo_service.errors import Fault, GeoServiceError, InvalidInputError, Words
+from geo_service.store import kept_answers
+from geo_service.store.database import Connection, Database
+from geo_service.store.kept_answers import KeptAnswer
+
+#: What names a request or a report: something to read, without control characters.
+KeyText = Annotated[
+    str,
+    StringConstraints(
+        strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*\w[^\x00-\x1f]*$"
+    ),
+]
+_KEPT_HEADERS = ("content-type", "location", "preference-applied", "retry-after")
+#: Says that an answer was given before.
+REPLAYED = "Idempotent-Replayed"
+
+
+class Once:
+    """A request that has its effect once, however often it is sent; without a key each one has.
+
+    Parameters
+    ----------
+    principal : str
+        Who asks: the keys of others are others.
+    key : str or None
+    fingerprint : bytes
+        Digest of what is asked for.
+    """
+
+    def __init__(self, principal: str, key: str | None, fingerprint: bytes) -> None:
+        self._principal = principal
+        self._fingerprint = fingerprint
+        self.key = key
+
+    def answer(self, database: Database, act: Callable[[], Response]) -> Response:
+        """Return the answer that was given before, or that of ``act``, which calls :meth:`keep`.
+
+        Raises
+        ------
+        InvalidInputError
+            The key was used for another request.
+        """
+        if (given := self._given(database)) is not None:
+            return given
+        try:
+            return act()
+        except GeoServiceError:
+            # the same request may have come twice at once, and the other was first
+            if (given := self._given(database)) is not None:
+                return given
+            raise
+
+    def keep(self, connection: Connection, answer: Response) -> None:
+        """Keep the answer, in the transaction of what it tells of."""
+        if self.key is None:
+            return
+        headers = {name: answer.headers[name] for name in _KEPT_HEADERS if name in answer.headers}
+        kept = KeptAnswer(self._fingerprint, answer.status_code, headers, bytes(answer.body))
+        kept_answers.keep(connection, self._principal, self.key, kept)
+
+    def _given(self, database: Database) -> Response | None:
+        if self.key is None:
+            return None
+        with database.reading() as connection:
+            kept = kept_answers.find(connection, self._principal, self.key)
+        if kept is None:
+            return None
+        if kept.fingerprint != self._fingerprint:
+            message = Words(
+                "this key was used for another request; give each request a key of its own",
+                "这个幂等键已用于另一个请求：每个请求请用各自的键",
+            )
+            raise InvalidInputError(message, [Fault("Idempotency-Key", message, value=self.key)])
+        return Response(kept.body, kept.status, {**kept.headers, REPLAYED: "true"})
+
+
+async def _once(
+    request: Request,
+    idempotency_key: Annotated[
+        KeyText | None,
+        Header(description="Sent again with the same key and body, the request has its effect once"),
+    ] = None,
+) -> Once:
+    body = orjson.dumps(await request.json(), option=orjson.OPT_SORT_KEYS) if await request.body() else b""
+    asked = (request.method, request.url.path, request.headers.get("if-match", ""))
+    fingerprint = hashlib.sha256("\n".join(asked).encode() + b"\n" + body).digest()
+    # whoever comes here was let in: the route's own dependency comes first
+    return Once(request.state.principal.name, idempotency_key, fingerprint)
+
+
+OnlyOnce = Annotated[Once, Depends(_once)]
