@@ -4,8 +4,8 @@ Moments are timezone-aware. A shift is on from its start up to, but not includin
 shifts that follow each other exactly one is on at every moment.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Self
 from zoneinfo import ZoneInfo
@@ -29,6 +29,10 @@ class Shift:
         Who.
     post_id : int or None
         The post he stands at: pinned there, he cannot be sent elsewhere.
+    origin : tuple of str and int, or None
+        What it was written out of: the kind of entry and its number.
+    instead_of : int or None
+        The responder for whom he stands in.
 
     Raises
     ------
@@ -40,6 +44,8 @@ class Shift:
     end: datetime
     responder_id: int
     post_id: int | None = None
+    origin: tuple[str, int] | None = None
+    instead_of: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse a shift that cannot be."""
@@ -150,6 +156,10 @@ class ShiftPattern:
         For rotas of several weeks: on in every n-th week counted from the one that holds ``first_week``.
     zone : ZoneInfo
         Where the local times are local.
+    calendar : mapping of date to int or None
+        Days on which the rota of another day of the week holds (Monday 0), or none (None: a day off).
+    origin : tuple of str and int, or None
+        Which entry it is; its shifts carry it.
     """
 
     responder_id: int
@@ -162,6 +172,8 @@ class ShiftPattern:
     every_weeks: int = 1
     first_week: date = date(2024, 1, 1)
     zone: ZoneInfo = SHANGHAI
+    calendar: Mapping[date, int | None] = field(default_factory=dict, compare=False)
+    origin: tuple[str, int] | None = None
 
     def __post_init__(self) -> None:
         """Refuse a pattern that cannot be."""
@@ -284,6 +296,9 @@ def _holds(pattern: ShiftPattern, day: date, rules: dict[tuple[int | None, date]
                 return False
             # the exchanged day keeps its own week
             return pattern.on(_monday(day) + timedelta(days=weekday))
+    if day in pattern.calendar:
+        weekday = pattern.calendar[day]
+        return weekday is not None and pattern.on(_monday(day) + timedelta(days=weekday))
     return pattern.on(day)
 
 
@@ -295,7 +310,8 @@ def _shift_on(pattern: ShiftPattern, day: date) -> Shift | None:
     # same zone: the comparison that counts is that of moments, not of local times
     if end.astimezone(UTC) <= start.astimezone(UTC):
         return None
-    return Shift(start.astimezone(UTC).astimezone(pattern.zone), end, pattern.responder_id, pattern.post_id)
+    start = start.astimezone(UTC).astimezone(pattern.zone)
+    return Shift(start, end, pattern.responder_id, pattern.post_id, pattern.origin)
 
 
 def _days(start: datetime, end: datetime) -> Iterator[date]:

@@ -29,7 +29,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import INT4RANGE, JSONB, TSTZRANGE, ExcludeConstraint
+from sqlalchemy.dialects.postgresql import DATERANGE, INT4RANGE, JSONB, TSTZRANGE, ExcludeConstraint
 from sqlalchemy.types import UserDefinedType
 
 metadata = MetaData(
@@ -242,6 +242,16 @@ incident = Table(
     Column("attributes", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
     # name of the key that brought it in: a source is what the sender says it is
     Column("reported_by", Text, nullable=False),
+    # where no point is known: the cell that was named
+    Column("cell_id", ForeignKey("cell.id")),
+    # the building (a demand point's source_id) whose place was taken for it
+    Column("building", Text),
+    # the datum in which its point was given
+    Column("datum", Text, nullable=False, server_default="WGS84"),
+    # what the service noticed and did not change: a list of objects, each with its "flag"
+    Column("flags", JSONB, nullable=False, server_default=text("'[]'::jsonb")),
+    # when it was last said anew where it lies; null: it lies where the report said
+    moment_column("relocated_at", nullable=True),
     # the same report sent twice is one incident
     UniqueConstraint("source", "source_id"),
     CheckConstraint(
@@ -252,7 +262,9 @@ incident = Table(
     CheckConstraint("accuracy_m >= 0 and accuracy_m < 'infinity'::float4", name="accuracy_is_finite"),
     CheckConstraint("occurred_at >= '1900-01-01Z' and occurred_at < '2201-01-01Z'", name="moment_in_range"),
     CheckConstraint("urgency in ('low', 'normal', 'urgent', 'critical')", name="urgency_is_known"),
+    CheckConstraint("geom is null or cell_id is null", name="one_place"),
     Index("ix_incident_geom", "geom", postgresql_using="gist"),
+    Index("ix_incident_relocated_at", "relocated_at", postgresql_where=text("relocated_at is not null")),
     Index("ix_incident_occurred_at_id", "occurred_at", "id"),
     # what arrived lately: rows lie in the order in which they came
     Index("ix_incident_recorded_at", "recorded_at", postgresql_using="brin"),
@@ -272,8 +284,8 @@ placement = Table(
     Column("runner_up_id", ForeignKey("cell.id")),
     PrimaryKeyConstraint("incident_id", "since_edition"),
     CheckConstraint("until_edition > since_edition", name="editions_not_empty"),
-    CheckConstraint("how in ('inside', 'on_edge', 'near_gap', 'none')", name="how_is_known"),
-    CheckConstraint("(how in ('inside', 'on_edge')) = (cell_id is not null)", name="cell_fits_how"),
+    CheckConstraint("how in ('inside', 'on_edge', 'by_cell', 'near_gap', 'none')", name="how_is_known"),
+    CheckConstraint("(how in ('inside', 'on_edge', 'by_cell')) = (cell_id is not null)", name="cell_fits_how"),
     Index(
         "ux_placement_incident_id_open",
         "incident_id",
@@ -295,6 +307,9 @@ responder = Table(
     Column("mode", Text, nullable=False),
     geometry_column("POINT", nullable=True),
     Column("capabilities", JSONB, nullable=False, server_default=text("'[]'::jsonb")),
+    Column("agency", Text, nullable=False, server_default=""),
+    # who has left keeps his history and works no more
+    moment_column("retired_at", nullable=True),
     CheckConstraint("mode in ('walk', 'ebike', 'car')", name="mode_is_known"),
 )
 
@@ -309,6 +324,7 @@ responder_contact = Table(
 duty = Table(
     "duty",
     metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
     Column("responder_id", ForeignKey("responder.id", ondelete="CASCADE"), nullable=False),
     Column("cell_id", ForeignKey("cell.id"), nullable=False),
     Column("role", Text, nullable=False),
@@ -330,6 +346,9 @@ shift = Table(
     Column("id", BigInteger, Identity(always=True), primary_key=True),
     Column("responder_id", ForeignKey("responder.id", ondelete="CASCADE"), nullable=False),
     Column("on_duty", TSTZRANGE, nullable=False),
+    # the post that he stands at; null: he can be sent
+    Column("post_id", ForeignKey("post.id", ondelete="CASCADE")),
+    Column("note", Text, nullable=False, server_default=""),
     ExcludeConstraint(("responder_id", "="), ("on_duty", "&&"), using="gist", name="ex_shift_one_at_a_time"),
     CheckConstraint(
         "not isempty(on_duty) and not lower_inf(on_duty) and not upper_inf(on_duty)", name="bounded"
@@ -347,8 +366,28 @@ rota = Table(
     Column("start_local", Time, nullable=False),
     Column("end_local", Time, nullable=False),
     Column("timezone", Text, nullable=False, server_default="Asia/Shanghai"),
-    UniqueConstraint("responder_id", "weekday", "start_local"),
+    # a rota of several weeks: on in every n-th week, and in which of the n, counted from 1 January 2024
+    Column("every_weeks", SmallInteger, nullable=False, server_default="1"),
+    Column("week", SmallInteger, nullable=False, server_default="0"),
+    # the days on which its shifts may start
+    Column("days", DATERANGE, nullable=False, server_default="(,)"),
+    # it rests on the days off of this calendar
+    Column("calendar_id", ForeignKey("calendar.id")),
+    ExcludeConstraint(
+        ("responder_id", "="),
+        ("weekday", "="),
+        ("start_local", "="),
+        ("every_weeks", "="),
+        ("week", "="),
+        ("days", "&&"),
+        using="gist",
+        name="ex_rota_each_once",
+    ),
     CheckConstraint("weekday between 1 and 7", name="iso_weekday"),
+    CheckConstraint(
+        "every_weeks between 1 and 52 and week >= 0 and week < every_weeks", name="week_of_weeks"
+    ),
+    CheckConstraint("not isempty(days)", name="days_not_empty"),
 )
 
 post = Table(
@@ -357,8 +396,14 @@ post = Table(
     Column("id", Integer, Identity(always=True), primary_key=True),
     Column("code", Text, nullable=False, unique=True),
     Column("name", Text, nullable=False),
+    # such as school (护学岗) or checkpoint (卡点)
     Column("kind", Text, nullable=False),
     geometry_column("POINT"),
+    # whoever stands there is there this long before a window opens
+    Column("lead_min", SmallInteger, nullable=False, server_default="10"),
+    # its windows are shut on the days off of this calendar
+    Column("calendar_id", ForeignKey("calendar.id")),
+    CheckConstraint("lead_min between 0 and 120", name="lead_is_short"),
 )
 
 post_window = Table(
@@ -366,7 +411,8 @@ post_window = Table(
     metadata,
     Column("id", Integer, Identity(always=True), primary_key=True),
     Column("post_id", ForeignKey("post.id", ondelete="CASCADE"), nullable=False),
-    Column("responder_id", ForeignKey("responder.id", ondelete="CASCADE"), nullable=False),
+    # null: nobody is named yet, and the post is empty
+    Column("responder_id", ForeignKey("responder.id", ondelete="SET NULL")),
     Column("weekday", SmallInteger, nullable=False),
     Column("start_local", Time, nullable=False),
     Column("end_local", Time, nullable=False),
@@ -445,8 +491,9 @@ outbox = Table(
     Column("topic", Text, nullable=False),
     Column("payload", JSONB, nullable=False),
     moment_column("created_at", now=True),
-    # a mark on each event, not a place reached: the ids of transactions begin anew in a restored database
-    Column("announced", Boolean, nullable=False, server_default=text("false")),
-    Index("ix_outbox_waiting", "xid", "seq", postgresql_where=text("not announced")),
+    # place in the order of commits, given when it is announced: readers go on after the last they saw. (The
+    # ids of transactions would not do: they begin anew in a restored database)
+    Column("position", BigInteger, unique=True),
+    Index("ix_outbox_waiting", "xid", "seq", postgresql_where=text("position is null")),
     Index("ix_outbox_created_at", "created_at"),
 )
