@@ -1,8 +1,16 @@
 """All tables of the program: importing the files that hold them puts them into one metadata."""
 
-from geo_service.store import dispatch_tables, job_tables, office_tables, plan_tables, roster_tables, tables
+from geo_service.store import (
+    desk_tables,
+    dispatch_tables,
+    job_tables,
+    office_tables,
+    plan_tables,
+    roster_tables,
+    tables,
+)
 
 #: The files of tables; a new one is added here.
-FILES = (tables, plan_tables, job_tables, office_tables, dispatch_tables, roster_tables)
+FILES = (tables, plan_tables, job_tables, office_tables, dispatch_tables, roster_tables, desk_tables)
 
 metadata = tables.metadata

@@ -1,0 +1,144 @@
+"""What the dispatcher's desk sets itself: the figures by which people are found and positions kept."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Self
+
+from geo_service.errors import Fault, InvalidInputError, Words
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Between what a figure may lie, both included."""
+
+    least: float
+    most: float
+
+
+#: The figures that may be set. ``local_level`` is a word, checked where the levels are known.
+LIMITS: Mapping[str, Limits] = {
+    "fresh_fix_s": Limits(10, 24 * 3600),
+    "late_fix_s": Limits(0, 7 * 24 * 3600),
+    "fast_clock_s": Limits(0, 3600),
+    "keep_days": Limits(1, 366),
+    "geofence_m": Limits(5, 1000),
+    "within_s": Limits(60, 6 * 3600),
+    "shift_soon_over_s": Limits(0, 6 * 3600),
+    "least_rest_s": Limits(0, 24 * 3600),
+    "stairs_s": Limits(0, 600),
+    "lift_s": Limits(0, 600),
+    "lift_wait_s": Limits(0, 1800),
+    "lift_from_floor": Limits(1, 200),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The settings of the desk; the defaults are the program's.
+
+    Attributes
+    ----------
+    fresh_fix_s : float
+        A position older than this is not believed: its owner is taken to be at his post or base.
+    late_fix_s : float
+        A position is taken in up to this long after it was measured: phones lose the line.
+    fast_clock_s : float
+        How far the clock of a phone may be ahead of ours.
+    keep_days : float
+        Tracks are dropped after so many days.
+    geofence_m : float
+        Who is sent and comes this near to the incident has arrived.
+    within_s : float
+        Who needs longer is not proposed.
+    shift_soon_over_s : float
+        Who has less of his shift left than this and the way is shown with a shortfall.
+    least_rest_s : float
+        Who had less rest than this before his shift is shown with a shortfall.
+    stairs_s, lift_s : float
+        For each floor on foot, and by lift.
+    lift_wait_s : float
+        Until the lift has come.
+    lift_from_floor : float
+        A building that has this floor has a lift, where nothing is known of the building. GB 50096 asks for
+        one in dwellings of seven storeys and more.
+    local_level : str
+        Who belongs to another cell of this level than the incident comes as mutual aid, after all local
+        ones; "" for the level below the top.
+    """
+
+    fresh_fix_s: float = 300.0
+    late_fix_s: float = 24 * 3600.0
+    fast_clock_s: float = 120.0
+    keep_days: float = 30.0
+    geofence_m: float = 50.0
+    within_s: float = 3600.0
+    shift_soon_over_s: float = 1800.0
+    least_rest_s: float = 8 * 3600.0
+    stairs_s: float = 15.0
+    lift_s: float = 3.0
+    lift_wait_s: float = 40.0
+    lift_from_floor: float = 7.0
+    local_level: str = ""
+
+    @classmethod
+    def from_mapping(cls, given: Mapping[str, Any]) -> Self:
+        """Return the defaults with what is given in their places.
+
+        Raises
+        ------
+        InvalidInputError
+            With one fault for each name that is not known and each figure that cannot be.
+        """
+        known = {one.name for one in fields(cls)}
+        faults = [_unknown(name) for name in given if name not in known]
+        for name, limits in LIMITS.items():
+            if name in given and not _fits(given[name], limits):
+                words = Words(
+                    f"give a number from {limits.least:g} to {limits.most:g}",
+                    f"请给出 {limits.least:g} 到 {limits.most:g} 之间的数",
+                )
+                faults.append(Fault(name, words, value=given[name]))
+        if not isinstance(given.get("local_level", ""), str):
+            faults.append(Fault("local_level", "give the code of a level, or an empty text"))
+        if faults:
+            raise InvalidInputError(
+                Words("the settings of the desk are not in order", "值守设置有误"), faults
+            )
+        return replace(cls(), **{k: v if k == "local_level" else float(v) for k, v in given.items()})
+
+    def as_mapping(self) -> dict[str, Any]:
+        """Return every setting by name."""
+        return asdict(self)
+
+    def climb_s(self, floor: int | None, *, lift: bool | None = None) -> float:
+        """Return how long the way from the street door to a floor takes.
+
+        Parameters
+        ----------
+        floor : int or None
+            1 and 0 are level with the street, -1 is the first below; None is taken for level.
+        lift : bool, optional
+            Whether the building has one; guessed from the floor by ``lift_from_floor`` when not known.
+        """
+        if floor is None:
+            return 0.0
+        flights = floor - 1 if floor > 0 else -floor
+        on_foot = flights * self.stairs_s
+        has_lift = floor >= self.lift_from_floor if lift is None else lift
+        return min(on_foot, self.lift_wait_s + flights * self.lift_s) if has_lift and flights else on_foot
+
+
+def _unknown(name: str) -> Fault:
+    known = ", ".join(one.name for one in fields(Desk))
+    return Fault(
+        str(name)[:80], Words(f"there is no such setting; known: {known}", f"没有这项设置；可设：{known}")
+    )
+
+
+def _fits(value: Any, limits: Limits) -> bool:
+    # NaN compares false
+    return (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and limits.least <= value <= limits.most
+    )
