@@ -24,6 +24,8 @@ COMMANDS = {
     "crosswalk": "geo_service.cli.crosswalk",
     "plan": "geo_service.cli.plan",
     "audit": "geo_service.cli.audit",
+    "rules": "geo_service.cli.rules",
+    "code-schemes": "geo_service.cli.code_schemes",
     "history": "geo_service.cli.history",
     "export": "geo_service.cli.export",
     "relay": "geo_service.cli.relay",

@@ -23,6 +23,7 @@ from geo_service.api.routes import (
     keys,
     locate,
     maps,
+    office,
     pages,
     plan_preview,
     plan_review,
@@ -31,6 +32,7 @@ from geo_service.api.routes import (
     plans,
     registers,
     session,
+    sign_boards,
     status,
 )
 from geo_service.api.routes import problems as problem_pages
@@ -67,6 +69,8 @@ ROUTERS = (
     plan_review.router,
     plan_split.router,
     registers.router,
+    office.router,
+    sign_boards.router,
     crosswalk.router,
     plan_preview.router,
     plan_preview.page_router,

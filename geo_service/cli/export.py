@@ -1,4 +1,4 @@
-"""``geo-service export``: boundaries as files for other programs."""
+"""``geo-service export``: boundaries and sign boards as files for other programs."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +9,7 @@ from geo_service.cli import common
 from geo_service.formats.export import write_vector
 from geo_service.geometry.crs import parse_datum
 from geo_service.services.exporting import boundary_frame
+from geo_service.services.sign_boards import frame_of, judged
 from geo_service.services.tiling import Tilings
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
@@ -41,3 +42,25 @@ def boundaries(
         say("writing", None)
         write_vector(frame, out, datum=parse_datum(crs), encoding=encoding, layer=level)
     common.talk.print(f"wrote {len(frame)} cells to {out}", markup=False)
+
+
+@app.command(name="sign-boards")
+def sign_boards(
+    out: Annotated[Path, typer.Option(help=".csv, .geojson, .gpkg, .fgb, .kml, or .zip for a Shapefile.")],
+    crs: Annotated[str, typer.Option(help="Datum: WGS84, CGCS2000, GCJ02, BD09 or EPSG:n.")] = "WGS84",
+    stale: Annotated[bool, typer.Option("--stale", help="Only those that are out of date.")] = False,
+    encoding: Annotated[str, typer.Option(help="Text of a CSV or Shapefile: utf-8 or gb18030.")] = "utf-8",
+) -> None:
+    """Write the sign boards (网格公示牌): what is printed on each, and in what it is out of date.
+
+    Example: geo-service export sign-boards --stale --out print_again.csv
+    """
+    common.out_file(out)
+    with common.progress("loading") as say, common.open_database() as database:
+        tiling = Tilings(database).get()
+        with database.reading() as connection:
+            found = judged(connection, tiling)
+        frame = frame_of([one for one in found if one.reasons or not stale])
+        say("writing", None)
+        write_vector(frame, out, datum=parse_datum(crs), encoding=encoding, layer="sign_boards")
+    common.talk.print(f"wrote {len(frame)} sign boards to {out}", markup=False)

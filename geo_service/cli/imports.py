@@ -1,4 +1,4 @@
-"""``geo-service import``: boundaries, roads, incidents, responders, shifts and demand from files."""
+"""``geo-service import``: boundaries, roads, incidents, staff, demand, sign boards from files."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,8 +11,10 @@ from geo_service.formats.demand import read_demand
 from geo_service.formats.incidents import read_incidents
 from geo_service.formats.responders import read_responders
 from geo_service.formats.shifts import read_shifts
+from geo_service.formats.sign_boards import read_sign_boards
 from geo_service.services import importing
 from geo_service.services.importing import ImportReport
+from geo_service.services.sign_boards import import_sign_boards
 from geo_service.services.tiling import Tilings
 
 app = typer.Typer(
@@ -224,4 +226,24 @@ def demand(file: File, crs: Crs = None, commit: common.Commit = False, as_json: 
     with common.progress(f"reading {file.name}"), common.open_database() as database:
         table = read_demand(file, crs=crs)
         report = importing.import_demand(database, table, who=WHO, commit=commit)
+    _show(report, as_json=as_json)
+
+
+@app.command(name="sign-boards")
+def sign_boards(
+    file: File,
+    crs: Crs = None,
+    layer: Annotated[str | None, typer.Option(help="Layer of a file that has several.")] = None,
+    commit: common.Commit = False,
+    as_json: common.Json = False,
+) -> None:
+    """Import sign boards (网格公示牌) from CSV, xlsx or points; those of the same number are said anew.
+
+    Columns: board, cell_code, lon, lat, printed_name, printed_owner, printed_role, printed_on, edition.
+
+    Example: geo-service import sign-boards boards.csv --crs GCJ02 --commit
+    """
+    with common.progress(f"reading {file.name}"), common.open_database() as database:
+        table = read_sign_boards(file, crs=crs, layer=layer)
+        report = import_sign_boards(database, Tilings(database), table, who=WHO, commit=commit)
     _show(report, as_json=as_json)

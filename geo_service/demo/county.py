@@ -24,6 +24,7 @@ from geo_service.demo.names import (
     village_names,
 )
 from geo_service.demo.network import build_network, find_crossings
+from geo_service.demo.sign_boards import make_sign_boards
 from geo_service.demo.sites import Line, make_mesh
 from geo_service.demo.spec import SPECS, DemoSpec
 from geo_service.demo.streets import AVENUES, OUTER_ROADS, SOUTH_SHARE, Seat, block_lanes, make_seat
@@ -64,6 +65,8 @@ class DemoCounty:
         A year: id, occurred_at, category, urgency, channel, lon, lat (NaN where unknown), ...
     gap : Polygon or MultiPolygon
         The strip of land nobody owns.
+    sign_boards : GeoDataFrame
+        Points: id, cell_code, kind, name, owner, role.
     """
 
     levels: tuple[Level, ...]
@@ -79,6 +82,7 @@ class DemoCounty:
     posts: gpd.GeoDataFrame
     incidents: pd.DataFrame
     gap: shapely.Geometry
+    sign_boards: gpd.GeoDataFrame
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,6 +368,7 @@ def _assemble(
         posts=people.make_posts(_schools(frame, demand), responders),
         incidents=make_incidents(rng, spec.n_incidents, points, draw, gap),
         gap=gap,
+        sign_boards=make_sign_boards(rng, frame, network, responders, middle),
     )
 
 

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 import shapely
 
+from geo_service.formats.sign_boards import SignBoardTable
 from geo_service.model import Edition
 from geo_service.services.coverage import STANDARD_LIMIT_S, STANDARD_MODE, CoverageRun, run_coverage
 from geo_service.services.drafting import draft_whole
@@ -14,6 +15,7 @@ from geo_service.services.ground import Ground
 from geo_service.services.importing import Say, silent
 from geo_service.services.intake import take_in
 from geo_service.services.publishing import publish
+from geo_service.services.sign_boards import import_sign_boards
 from geo_service.services.tiling import Tilings
 from geo_service.store import barriers, boundaries, coverage, ground, roads, staffing
 from geo_service.store.database import Connection, Database
@@ -68,6 +70,7 @@ def load_demo(database: Database, size: Size, say: Say = silent) -> None:
         ground.replace_demand(connection, _demand(county))
         barriers.replace(connection, f"demo {size}", county.barriers, county.crossings)
         _store_staff(connection, county)
+    _import_sign_boards(database, tilings, county)
     # at least twenty steps, so that the bar of a small town moves too
     chunk = min(CHUNK, -(-len(county.incidents) // STEPS) or 1)
     for start in range(0, len(county.incidents), chunk):
@@ -135,6 +138,27 @@ def _demand(county: "DemoCounty") -> pd.DataFrame:
             "attributes": [{"floors": int(floors)} for floors in buildings["floors"]],
         }
     )
+
+
+def _import_sign_boards(database: Database, tilings: Tilings, county: "DemoCounty") -> None:
+    boards = county.sign_boards
+    frame = pd.DataFrame(
+        {
+            "row": range(1, len(boards) + 1),
+            "board": boards["id"],
+            "cell_code": boards["cell_code"],
+            "cell_level": "grid",
+            "board_kind": boards["kind"],
+            "printed_name": boards["name"],
+            "printed_owner": boards["owner"],
+            "printed_role": boards["role"],
+            "printed_on": None,
+            "edition": float("nan"),
+            "lon": boards.geometry.x,
+            "lat": boards.geometry.y,
+        }
+    )
+    import_sign_boards(database, tilings, SignBoardTable(frame, ()), who=WHO, commit=True)
 
 
 def _store_staff(connection: Connection, county: "DemoCounty") -> None:

@@ -90,7 +90,7 @@ def set_rules(database: Database, given: Mapping[str, Any], *, after: int, who: 
     ------
     InvalidInputError
         Each fault names the key it stands at.
-    ConflictError
+    PreconditionFailedError
         Somebody set them since version ``after``.
     """
     with database.writing() as connection:
@@ -107,7 +107,7 @@ def set_code_schemes(
 
     Raises
     ------
-    InvalidInputError, ConflictError
+    InvalidInputError, PreconditionFailedError
         As :func:`set_rules`.
     """
     with database.writing() as connection:

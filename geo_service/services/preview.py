@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from geo_service.errors import Fault, InvalidInputError
 from geo_service.model import Finding, Level, Mode
 from geo_service.planning.compare import LevelDifference, Pieces, difference, lay_over
+from geo_service.planning.sign_boards import summary
 from geo_service.services import preview_tables as tables
 from geo_service.services.preview_views import (
     RECENT,
@@ -27,8 +28,9 @@ from geo_service.services.preview_views import (
     staff_by_cell,
 )
 from geo_service.services.rulebook import rulebook
+from geo_service.services.sign_boards import touched_between
 from geo_service.staffing.workload import STANDARD_WEIGHTS
-from geo_service.store import boundaries, plans
+from geo_service.store import boundaries, plans, sign_boards
 from geo_service.store.database import Connection, Database
 
 StaffByLevel = Mapping[str, NDArray[np.float64]]
@@ -111,9 +113,10 @@ class Previews:
             moment = quarter(asked)
             revisions = [plans.get(connection, one) for one in (plan_id, against) if one is not None]
             points = self._views.points(connection, moment)
+            hanging = sign_boards.mark(connection)
             laws = [rulebook(connection, now.date(), row.id).mark for row in revisions]
         marks = [(row.id, row.revision, row.base_edition_id) for row in revisions]
-        key = (*marks, *laws, level, moment, points.mark)
+        key = (*marks, *laws, hanging, level, moment, points.mark)
         known: Preview | None = self._kept.at_hand(key)
         if known is not None:
             return known
@@ -155,6 +158,8 @@ class Previews:
         differs = {one.code: difference(before, after, pieces, one.code) for one in both}
         found = {one.code: _figures(sides, points, reached, staff, one.code) for one in both}
         flows = {code: tables.flow_rows(sides, found[code], one, points) for code, one in differs.items()}
+        changed = {(code, cell) for code, one in differs.items() for cell in one.touched}
+        boards = touched_between(connection, before, after, changed)
         rows = tables.cell_rows(sides, found[level], differs[level])
         relieved, burdened = tables.foremost(rows)
         rules = self._rules(sides, differs)
@@ -181,6 +186,7 @@ class Previews:
                 "responders": tables.duty_rows(
                     duties[0], differs, [flow for rows_of in flows.values() for flow in rows_of]
                 ),
+                "sign_boards": summary(boards),
                 **tables.pieces_of(pieces),
             },
             "rules": rules,

@@ -199,7 +199,7 @@ def import_sign_boards(
     }
     if commit:
         with database.writing() as connection:
-            sign_boards.upsert(connection, boards)
+            sign_boards.replace(connection, boards)
             audit.record(connection, who, "import sign boards", "sign boards", counts)
             outbox.add(connection, "imported.sign boards", counts)
     return ImportReport("sign boards", commit, counts, table.notes)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, select
 from sqlalchemy.dialects import postgresql
 
-from geo_service.errors import ConflictError, Fault, NotFoundError
+from geo_service.errors import Fault, NotFoundError, PreconditionFailedError, Words
 from geo_service.store.office_tables import office_setting
 
 Subject = Literal["rules", "code_schemes"]
@@ -54,7 +54,7 @@ def get(connection: Connection, subject: Subject, version: int) -> SettingRow:
     rows = select(*_COLUMNS).where(office_setting.c.subject == subject, office_setting.c.version == version)
     found = connection.execute(rows).one_or_none()
     if found is None:
-        raise NotFoundError(f"there is no version {version}")
+        raise NotFoundError(Words(f"there is no version {version}", f"没有第 {version} 版设定"))
     return SettingRow(*found)
 
 
@@ -78,7 +78,7 @@ def add(
 
     Raises
     ------
-    ConflictError
+    PreconditionFailedError
         ``after`` is not the newest version.
     """
     newest = latest(connection, subject)
@@ -88,6 +88,9 @@ def add(
     if after == (newest.version if newest else 0):
         row = connection.execute(statement.on_conflict_do_nothing().returning(*_COLUMNS)).one_or_none()
     if row is None:
-        message = "somebody has set this meanwhile; look at what is set now, then try again"
-        raise ConflictError(message, [Fault("If-Match", message, value=after)])
+        message = Words(
+            "somebody has set this meanwhile; look at what is set now, then try again",
+            "其间有人改过设定；请看看现行设定，再试一次",
+        )
+        raise PreconditionFailedError(message, [Fault("If-Match", message, value=after)])
     return SettingRow(*row)

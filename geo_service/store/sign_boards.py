@@ -53,12 +53,19 @@ def every(connection: Connection, cell_code: str | None = None) -> list[SignBoar
     ]
 
 
+def mark(connection: Connection) -> tuple[int, int]:
+    """Return a cheap mark that changes whenever a board does."""
+    rows = select(func.count(), func.coalesce(func.max(sign_board.c.id), 0))
+    row = connection.execute(rows).one()
+    return row[0], row[1]
+
+
 def codes(connection: Connection) -> set[str]:
     """Return the numbers of all boards."""
     return set(connection.execute(select(sign_board.c.code)).scalars())
 
 
-def upsert(connection: Connection, boards: Sequence[SignBoard]) -> None:
+def replace(connection: Connection, boards: Sequence[SignBoard]) -> None:
     """Add boards, or say anew what is printed on those there; the cells must have been published."""
     connection.execute(
         text("""
@@ -76,6 +83,8 @@ def upsert(connection: Connection, boards: Sequence[SignBoard]) -> None:
     columns["geom"] = bulk.points_ewkb_hex(places.reshape(-1, 2))
     columns["outline"] = bulk.ewkb_hex(board.outline for board in boards)
     bulk.copy_columns(connection, "incoming", columns)
+    # rows of their own, so that :func:`mark` tells
+    connection.execute(text("delete from sign_board using incoming where sign_board.code = incoming.code"))
     connection.execute(
         text("""
             insert into sign_board (code, cell_id, kind, geom, printed_name, printed_owner, printed_role,
@@ -85,11 +94,6 @@ def upsert(connection: Connection, boards: Sequence[SignBoard]) -> None:
             from incoming
             join level on level.code = incoming.level
             join cell on cell.level_id = level.id and cell.code = incoming.cell_code
-            on conflict (code) do update set cell_id = excluded.cell_id, kind = excluded.kind,
-                geom = excluded.geom, printed_name = excluded.printed_name,
-                printed_owner = excluded.printed_owner, printed_role = excluded.printed_role,
-                printed_on = excluded.printed_on, edition_id = excluded.edition_id,
-                outline = excluded.outline
         """)
     )
     connection.execute(text("drop table incoming"))

@@ -15,12 +15,24 @@ from geo_service.geometry import rules
 from geo_service.geometry.codes import GB_12_3
 from geo_service.geometry.measure import area_m2
 from geo_service.geometry.rules_ground import Ground
-from geo_service.geometry.rules_scene import Scene, SceneCell, cell_key, cell_text
+from geo_service.geometry.rules_scene import DeclaredExclave, Scene, SceneCell, cell_key, cell_text
 from geo_service.geometry.rules_settings import RuleSetting, RuleSettings
 from geo_service.geometry.rules_words import WORDS
 from geo_service.model import Severity
-from tests.geometry.scenes import LEVELS, SIZE, demo_scene, found, house, line, one_by_one, only, rows, scene
-from tests.geometry.tilings import compact_tiling, square
+from tests.geometry.scenes import (
+    LEVELS,
+    SIZE,
+    demo_scene,
+    found,
+    house,
+    line,
+    one_by_one,
+    only,
+    point,
+    rows,
+    scene,
+)
+from tests.geometry.tilings import compact_tiling, square, units
 
 
 def cells_of(findings):
@@ -129,8 +141,71 @@ def test_parts_that_lie_apart_are_found_and_may_be_declared():
     assert cells_of(findings) == [("grid/a",)]
     assert findings[0].numbers["parts"] == 2
     assert findings[0].numbers["apart_share"] == pytest.approx(0.5, rel=1e-4)
-    assert found(scene(["aba"], declared_exclaves=frozenset({("grid", "a")})), "contiguous") == []
     assert found(scene(["ab", "ba"]), "contiguous")[0].numbers["parts"] == 2
+
+
+def declared(x, y, **more):
+    word = {"area_m2": 20_000.0, "who": "张三", "why": "场部飞地", "until": date(2030, 1, 1)} | more
+    return DeclaredExclave(("grid", "a"), point(x, y), **word)
+
+
+def test_a_declared_exclave_is_only_noted():
+    (main,) = [one.shape.representative_point() for one in found(scene(["aba"]), "contiguous")]
+    column = 2.5 if main.x > shapely.centroid(square(SIZE, 0)).x else 0.5
+    place = scene(["aba"], declared_exclaves=(declared(column, 0.5),))
+    (finding,) = found(place, "contiguous")
+    assert finding.severity is Severity.NOTE
+    assert "张三" in finding.message_zh
+    assert "场部飞地" in finding.message
+    # the other piece, another cell's word, one that was much smaller: none of them covers it
+    for other in (
+        declared(1.5, 0.5),
+        replace(declared(column, 0.5), cell=("grid", "b")),
+        declared(column, 0.5, area_m2=100.0),
+    ):
+        assert found(scene(["aba"], declared_exclaves=(other,)), "contiguous")[0].severity is Severity.ERROR
+
+
+def test_a_second_piece_is_not_covered_by_the_word_for_the_first():
+    wide = ["aaba", "cccc", "cccc", "acca"]
+    findings = found(scene(wide), "contiguous")
+    assert len(findings) == 1
+    assert findings[0].numbers["parts"] == 4
+    word = declared(0.5, 3.5)
+    bare, meant = found(scene(wide, declared_exclaves=(word,)), "contiguous")
+    assert (bare.severity, meant.severity) == (Severity.ERROR, Severity.NOTE)
+    assert bare.numbers["apart_m2"] == pytest.approx(2 * meant.numbers["apart_m2"], rel=1e-3)
+    assert not bare.shape.intersects(word.place)
+
+
+def test_a_declared_exclave_is_the_same_piece_after_its_border_moved():
+    word = declared(2.5, 0.5)
+    for width in (7_000, 13_000):  # of a square of 10,000: narrower and wider
+        cells = [cell for cell in rows(["aba"]) if cell.code not in {"a02", "b01"}]
+        edge = 3 * SIZE - width
+        cells += [
+            SceneCell("micro_grid", "b01", parent=("grid", "b"), shape=strip(SIZE, edge)),
+            SceneCell("micro_grid", "a02", parent=("grid", "a"), shape=strip(edge, 3 * SIZE)),
+            SceneCell("micro_grid", "a03", parent=("grid", "a"), shape=strip(-4 * SIZE, 0)),
+        ]
+        place = Scene.of(LEVELS, cells, declared_exclaves=(word,))
+        assert [one.severity for one in found(place, "contiguous")] == [Severity.NOTE]
+
+
+def strip(west, east):
+    return units([(west, 0), (east, 0), (east, SIZE), (west, SIZE)])
+
+
+def test_a_code_stays_with_its_cell_when_that_changes_hands():
+    cells = [
+        SceneCell("community", "339801001002", name="二社区"),
+        SceneCell("grid", "339801001001007", parent=("community", "339801001002"), shape=square(0, 0)),
+    ]
+    key = ("grid", "339801001001007")
+    there = Scene.of(LEVELS, cells, scheme=GB_12_3, base=frozenset({key}))
+    new = Scene.of(LEVELS, cells, scheme=GB_12_3, base=frozenset())
+    assert [one.cells[0] for one in found(there, "code")] == []
+    assert [one.cells[0] for one in found(new, "code")] == ["grid/339801001001007"]
 
 
 def test_a_sliver_apart_is_a_note():

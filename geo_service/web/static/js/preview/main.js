@@ -2,7 +2,7 @@
 
 import { each, h, moment, number, percent, w } from "./dom.js";
 import { maps } from "./maps.js";
-import { COLUMNS, FIGURES, RULES, SEVERITY, STATUS } from "./words.js";
+import { BOARD, COLUMNS, FIGURES, RULES, SEVERITY, STATUS } from "./words.js";
 
 const root = document.getElementById("preview");
 const plan = root.dataset.plan;
@@ -137,6 +137,21 @@ function hands(report) {
     const people = responders.map((one) => [`${one.name} ${one.code}`, one.cell[1], w(...STATUS[one.change]), one.heir ? one.heir[1] : "—"]);
     made.push(table([["责任人", "Responder"], ["责任网格", "Cell"], ["变化", "Change"], ["接收网格", "Heir"]], people));
   }
+  return [...made, ...signBoards(report.hands.sign_boards)];
+}
+
+/** The boards in the streets that would no longer tell the truth. */
+function signBoards({ print_again: printed, change_hands: moved, boards }) {
+  const words = w(`公示牌：${number(printed)} 块须重印，${number(moved)} 块易手`, `Sign boards: ${number(printed)} to print again, ${number(moved)} change hands`);
+  const made = [h("p", { class: "pv-soft" }, words)];
+  if (!boards.length) return made;
+  const rows = boards.map((one) => [
+    [one.printed_name, h("small", { class: "pv-code" }, one.code)],
+    one.cell[1],
+    one.reasons.flatMap((reason, at) => [...(at ? ["、"] : []), ...w(...BOARD[reason])]),
+    one.changes_hands ? [one.from ? one.from[1] : "—", " → ", one.to ? one.to[1] : "—"] : "—",
+  ]);
+  made.push(table([["公示牌", "Sign board"], ["网格", "Cell"], ["原因", "Why"], ["牌位所在网格", "Stands in"]], rows));
   return made;
 }
 

@@ -45,6 +45,14 @@ export const STATUS = {
   same: ["不变", "same"],
 };
 
+/** Why a sign board is no longer true. */
+export const BOARD = {
+  retired: ["网格撤销", "the cell is no more"],
+  outline: ["范围变化", "another outline"],
+  name: ["更名", "another name"],
+  place: ["牌位易手", "it stands in another cell"],
+};
+
 export const SEVERITY = { error: ["错误", "error"], warning: ["警告", "warning"], note: ["提示", "note"] };
 
 /** Rules by name. */
