@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pandas as pd
 from sqlalchemy import Connection, delete, func, select, text
 
 from geo_service.store import bulk
+from geo_service.store.roster_tables import calendar_day
 from geo_service.store.tables import post, post_window, responder, rota, shift
 
 
@@ -37,7 +38,7 @@ def upsert_responders(connection: Connection, responders: pd.DataFrame, now: dat
             insert into responder (code, name, role, mode, geom, capabilities)
             select code, name, role, mode, geom, capabilities from incoming
             on conflict (code) do update set name = excluded.name, role = excluded.role, mode = excluded.mode,
-                geom = excluded.geom, capabilities = excluded.capabilities
+                geom = excluded.geom, capabilities = excluded.capabilities, retired_at = null
         """)
     )
     connection.execute(
@@ -149,7 +150,9 @@ def _ranges(shifts: pd.DataFrame) -> list[str]:
 def replace_rota(connection: Connection, rows: pd.DataFrame) -> int:
     """Set the weekly rota of the responders named.
 
-    Columns: responder_id, weekday (ISO, 1 is Monday), start_local, end_local, timezone.
+    Columns: responder_id, weekday (ISO, 1 is Monday), start_local, end_local, timezone; and, if they are
+    there, every_weeks and week (of which weeks it is on, counted from 1 January 2024), days (a daterange),
+    calendar_id.
     """
     connection.execute(delete(rota).where(rota.c.responder_id == func.any(_ids(rows))))
     return bulk.copy_columns(connection, rota, _weekly(rows))
@@ -158,7 +161,8 @@ def replace_rota(connection: Connection, rows: pd.DataFrame) -> int:
 def replace_posts(connection: Connection, posts: pd.DataFrame, windows: pd.DataFrame) -> int:
     """Set all posts and their windows.
 
-    Columns of ``posts``: code, name, kind, lon, lat; of ``windows``: post_code and those of a rota.
+    Columns of ``posts``: code, name, kind, lon, lat, and calendar_id if it is there; of ``windows``:
+    post_code, responder_id (None: nobody is named), weekday, start_local, end_local, timezone.
     """
     connection.execute(delete(post))
     bulk.copy_columns(
@@ -169,10 +173,12 @@ def replace_posts(connection: Connection, posts: pd.DataFrame, windows: pd.DataF
             "name": posts["name"].tolist(),
             "kind": posts["kind"].tolist(),
             "geom": bulk.points_ewkb_hex(posts[["lon", "lat"]].to_numpy(dtype=float)),
+            **({"calendar_id": posts["calendar_id"].tolist()} if "calendar_id" in posts else {}),
         },
     )
     post_id = {row[0]: row[1] for row in connection.execute(select(post.c.code, post.c.id))}
     columns = {"post_id": [post_id[code] for code in windows["post_code"]], **_weekly(windows)}
+    columns["responder_id"] = [None if pd.isna(key) else int(key) for key in windows["responder_id"]]
     return bulk.copy_columns(connection, post_window, columns)
 
 
@@ -182,7 +188,8 @@ def _ids(rows: pd.DataFrame) -> list[int]:
 
 def _weekly(rows: pd.DataFrame) -> dict[str, list[object]]:
     names = ("responder_id", "weekday", "start_local", "end_local", "timezone")
-    return {name: rows[name].tolist() for name in names}
+    more = ("every_weeks", "week", "days", "calendar_id")
+    return {name: rows[name].tolist() for name in (*names, *(name for name in more if name in rows))}
 
 
 def responders(connection: Connection) -> pd.DataFrame:
@@ -203,10 +210,12 @@ def responders(connection: Connection) -> pd.DataFrame:
 
 
 def shifts_between(connection: Connection, start: datetime, end: datetime) -> Sequence[Any]:
-    """Return the shifts that overlap a span of time: rows of responder_id, start, end."""
+    """Return the shifts that overlap a span of time: rows of id, responder_id, post_id, start, end."""
     return connection.execute(
         select(
+            shift.c.id,
             shift.c.responder_id,
+            shift.c.post_id,
             func.lower(shift.c.on_duty).label("start"),
             func.upper(shift.c.on_duty).label("end"),
         ).where(shift.c.on_duty.op("&&")(func.tstzrange(start, end)))
@@ -214,10 +223,31 @@ def shifts_between(connection: Connection, start: datetime, end: datetime) -> Se
 
 
 def rotas(connection: Connection) -> Sequence[Any]:
-    """Return the weekly rota: responder_id, weekdays, start_local, end_local, timezone."""
-    hours = (rota.c.responder_id, rota.c.start_local, rota.c.end_local, rota.c.timezone)
+    """Return the weekly rota.
+
+    Rows of responder_id, start_local, end_local, timezone, every_weeks, week, first, last (dates, None:
+    open), calendar_id, weekdays (ISO) and the smallest id of what was put together.
+    """
+    hours = (
+        rota.c.responder_id,
+        rota.c.start_local,
+        rota.c.end_local,
+        rota.c.timezone,
+        rota.c.every_weeks,
+        rota.c.week,
+        rota.c.days,
+        rota.c.calendar_id,
+    )
+    days = (func.lower(rota.c.days).label("first"), (func.upper(rota.c.days) - 1).label("last"))
     return connection.execute(
-        select(*hours, func.array_agg(rota.c.weekday).label("weekdays")).group_by(*hours).order_by(*hours)
+        select(
+            *hours,
+            *days,
+            func.array_agg(rota.c.weekday).label("weekdays"),
+            func.min(rota.c.id).label("id"),
+        )
+        .group_by(*hours)
+        .order_by(*hours)
     ).all()
 
 
@@ -228,7 +258,11 @@ def most_used_timezone(connection: Connection) -> str | None:
 
 
 def windows(connection: Connection) -> Sequence[Any]:
-    """Return the post windows: post_id, lon, lat, responder_id, and hours as in :func:`rotas`."""
+    """Return the post windows.
+
+    Rows of post_id, lead_min, calendar_id, responder_id (None: nobody is named), start_local, end_local,
+    timezone, weekdays (ISO) and the smallest id of what was put together.
+    """
     hours = (
         post_window.c.post_id,
         post_window.c.responder_id,
@@ -236,12 +270,57 @@ def windows(connection: Connection) -> Sequence[Any]:
         post_window.c.end_local,
         post_window.c.timezone,
     )
-    point = (func.ST_X(post.c.geom).label("lon"), func.ST_Y(post.c.geom).label("lat"))
     return connection.execute(
-        select(*hours, *point, func.array_agg(post_window.c.weekday).label("weekdays"))
+        select(
+            *hours,
+            post.c.lead_min,
+            post.c.calendar_id,
+            func.array_agg(post_window.c.weekday).label("weekdays"),
+            func.min(post_window.c.id).label("id"),
+        )
         .join(post, post.c.id == post_window.c.post_id)
-        .group_by(*hours, post.c.geom)
+        .group_by(*hours, post.c.lead_min, post.c.calendar_id)
         .order_by(*hours)
+    ).all()
+
+
+def post_places(connection: Connection) -> dict[int, tuple[float, float]]:
+    """Return longitude and latitude of each post."""
+    rows = connection.execute(select(post.c.id, func.ST_X(post.c.geom), func.ST_Y(post.c.geom)))
+    return {key: (lon, lat) for key, lon, lat in rows}
+
+
+def calendars(connection: Connection) -> dict[int, dict[date, int | None]]:
+    """Return for each calendar its days out of the ordinary: the ISO weekday that holds instead, or None."""
+    rows = connection.execute(
+        select(
+            calendar_day.c.calendar_id,
+            func.lower(calendar_day.c.days).label("first"),
+            func.upper(calendar_day.c.days).label("end"),
+            calendar_day.c.as_weekday,
+        )
+    )
+    found: dict[int, dict[date, int | None]] = {}
+    for calendar_id, first, end, as_weekday in rows:
+        own = found.setdefault(calendar_id, {})
+        own.update({first + timedelta(days=i): as_weekday for i in range((end - first).days)})
+    return found
+
+
+def absences_between(connection: Connection, start: datetime, end: datetime) -> Sequence[Any]:
+    """Return the absences that overlap a span: id, responder_id, substitute_id, post_id, start, end.
+
+    One who has retired is away from then on: such rows have no id and end with the span.
+    """
+    return connection.execute(
+        text("""
+            select id, responder_id, substitute_id, post_id, lower(during) as start, upper(during) as "end"
+            from absence where during && tstzrange(:start, :end)
+            union all
+            select null, id, null, null, retired_at, cast(:end as timestamptz) + interval '9 days'
+            from responder where retired_at < :end
+        """),
+        {"start": start, "end": end},
     ).all()
 
 
@@ -255,6 +334,7 @@ def duties(connection: Connection, at: datetime) -> pd.DataFrame:
 
 
 def count(connection: Connection) -> int:
-    """Return how many responders there are."""
-    number: int = connection.execute(select(func.count()).select_from(responder)).scalar_one()
+    """Return how many responders there are; who has retired does not count."""
+    working = select(func.count()).select_from(responder).where(responder.c.retired_at.is_(None))
+    number: int = connection.execute(working).scalar_one()
     return number
