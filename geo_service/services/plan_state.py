@@ -238,6 +238,11 @@ class PlanState:
         b = self._bounds
         return np.flatnonzero((b[:, 0] <= east) & (b[:, 2] >= west) & (b[:, 1] <= north) & (b[:, 3] >= south))
 
+    def name_of(self, key: CellKey) -> str:
+        """Return the name of a cell, also of one of the edition that is no more; its code without one."""
+        record = self.redraw.register.get(key) or self.base_records.get(key)
+        return record.name if record is not None and record.name else key[1]
+
     def figures(self, key: CellKey) -> dict[str, float]:
         """Return the counts of a cell as the plan stands: those of a leaf, or the sums of its children."""
         found = self._figures.get(key)
@@ -254,11 +259,6 @@ class PlanState:
         """Return the counts of a cell as they were in the edition; None if it was not there."""
         if key not in self.base_records:
             return None
-    def name_of(self, key: CellKey) -> str:
-        """Return the name of a cell, also of one of the edition that is no more; its code without one."""
-        record = self.redraw.register.get(key) or self.base_records.get(key)
-        return record.name if record is not None and record.name else key[1]
-
         return {name: float(sums[self._base_row[key]]) for name, sums in self._base_sums.items()}
 
     @cached_property
