@@ -61,6 +61,21 @@ def key_of(service_database: Database) -> Callable[[Role], str]:
     return key
 
 
+@pytest.fixture(scope="module")
+def town_app(town_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
+    """The application on the demo town, which is only read."""
+    home: Path = tmp_path_factory.mktemp("home")
+    application = create_app(Settings(home=home, database_url=town_url))
+    yield application
+    application.state.parts.database.close()
+
+
+@pytest.fixture(scope="module")
+def town_key_of(town: Database) -> Callable[[Role], str]:
+    """A key of a role in the demo town."""
+    return lambda role: identity.issue(town, f"reader of the town, {role.value}", role, by="test")[1]
+
+
 @pytest.fixture
 def client(app: FastAPI) -> Iterator[TestClient]:
     """A client without a key; it does not follow redirects."""

@@ -1,41 +1,23 @@
 """Extreme moments and foreign datums, asked of the demo town; only what reads is asked."""
 
 import threading
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from urllib.parse import quote
 
 import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from geo_service.api.app import create_app
 from geo_service.api.routes import locate
 from geo_service.geometry.crs import Datum, parse_datum
 from geo_service.model import Role
-from geo_service.services import identity
-from geo_service.settings import Settings
-from geo_service.store.database import Database
 from tests.api.conftest import BASE
 
 
-@pytest.fixture(scope="module")
-def app(town_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
-    home: Path = tmp_path_factory.mktemp("home")
-    application = create_app(Settings(home=home, database_url=town_url))
-    yield application
-    application.state.parts.database.close()
-
-
-@pytest.fixture(scope="module")
-def town_key(town: Database) -> str:
-    return identity.issue(town, "reader of moments", Role.ADMIN, by="test")[1]
-
-
 @pytest.fixture
-def reader(app: FastAPI, town_key: str) -> Iterator[TestClient]:
-    with TestClient(app, base_url=BASE, raise_server_exceptions=False) as made:
-        made.headers["X-API-Key"] = town_key
+def reader(town_app: FastAPI, town_key_of: Callable[[Role], str]) -> Iterator[TestClient]:
+    with TestClient(town_app, base_url=BASE, raise_server_exceptions=False) as made:
+        made.headers["X-API-Key"] = town_key_of(Role.ADMIN)
         yield made
 
 

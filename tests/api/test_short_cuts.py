@@ -1,8 +1,7 @@
 """The short cut of locating stands behind the same checks as its route, and looks the same from outside."""
 
 import logging
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import pytest
 from fastapi import FastAPI
@@ -10,27 +9,17 @@ from starlette.testclient import TestClient
 
 from geo_service.api import short_cuts
 from geo_service.api.access import SESSION_COOKIE
-from geo_service.api.app import create_app
 from geo_service.model import Role
 from geo_service.services import identity, tiling
-from geo_service.settings import Settings
 from geo_service.store.database import Database
+from tests.api.conftest import BASE
 
-BASE = "http://127.0.0.1:8000"
 PLAIN = "/v1/locate?lon=119.9&lat=30.1"
 
 
 @pytest.fixture(scope="module")
-def app(town_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
-    home: Path = tmp_path_factory.mktemp("home")
-    application = create_app(Settings(home=home, database_url=town_url))
-    yield application
-    application.state.parts.database.close()
-
-
-@pytest.fixture(scope="module")
-def worker_key(town: Database) -> str:
-    return identity.issue(town, "short cut", Role.WORKER, by="test")[1]
+def worker_key(town_key_of: Callable[[Role], str]) -> str:
+    return town_key_of(Role.WORKER)
 
 
 @pytest.fixture
@@ -50,11 +39,11 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
 
 @pytest.fixture
 def client(
-    app: FastAPI, worker_key: str, taken: list[bool], monkeypatch: pytest.MonkeyPatch
+    town_app: FastAPI, worker_key: str, taken: list[bool], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[TestClient]:
     """A client whose key and whose tiling the service has just met."""
     monkeypatch.setattr(tiling, "IN_FORCE_TTL_S", 60.0)
-    with TestClient(app, base_url=BASE, raise_server_exceptions=False) as made:
+    with TestClient(town_app, base_url=BASE, raise_server_exceptions=False) as made:
         made.headers["X-API-Key"] = worker_key
         assert made.get(f"{PLAIN}&crs=WGS84").status_code == 200
         taken.clear()
@@ -76,9 +65,9 @@ def test_a_plain_question_takes_it_and_the_answer_wears_the_same_headers(
 
 
 def test_a_bearer_key_and_a_session_take_it_too(
-    app: FastAPI, client: TestClient, worker_key: str, taken: list[bool]
+    town_app: FastAPI, client: TestClient, worker_key: str, taken: list[bool]
 ) -> None:
-    _, session = app.state.parts.gate.open_session(worker_key)
+    _, session = town_app.state.parts.gate.open_session(worker_key)
     del client.headers["X-API-Key"]
     assert client.get(PLAIN, headers={"Authorization": f"Bearer {worker_key}"}).status_code == 200
     cookie = {"Cookie": f"{SESSION_COOKIE}={session}"}
@@ -110,12 +99,14 @@ def test_all_other_questions_go_the_long_way(
     assert taken == [False]
 
 
-def test_who_may_not_is_told_so_by_the_route(client: TestClient, app: FastAPI, taken: list[bool]) -> None:
+def test_who_may_not_is_told_so_by_the_route(
+    client: TestClient, town_app: FastAPI, taken: list[bool]
+) -> None:
     assert client.get(PLAIN, headers={"X-API-Key": "gsk_" + "x" * 43}).status_code == 401
     assert client.get(PLAIN, headers={"Host": "elsewhere.example"}).status_code == 400
     assert client.post(PLAIN).status_code == 405
     assert client.get(PLAIN).status_code == 200
-    app.state.parts.gate.forget()  # as after a revocation
+    town_app.state.parts.gate.forget()  # as after a revocation
     assert client.get(PLAIN).status_code == 200
     del client.headers["X-API-Key"]
     assert client.get(PLAIN).status_code == 401
@@ -127,7 +118,7 @@ def test_a_revoked_key_is_refused_at_once(client: TestClient, town: Database, ta
     client.headers["X-API-Key"] = key
     assert [client.get(PLAIN).status_code for _ in range(2)] == [200, 200]
     identity.revoke(town, principal.id, by="test")
-    client.app.state.parts.gate.forget()
+    client.town_app.state.parts.gate.forget()
     assert client.get(PLAIN).status_code == 401
     assert taken == [False, True, False]
 

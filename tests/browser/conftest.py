@@ -1,9 +1,6 @@
 """Chromium for the browser tests, a guard against requests that leave this machine, and the pages' server."""
 
 import os
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +11,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from tests.browser.made_up_town import LEVELS
+from tests.browser.serving import serving
 
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 ARGUMENTS = [
@@ -86,14 +84,14 @@ def console_errors(context: BrowserContext) -> Iterator[list[str]]:
 @pytest.fixture(scope="session")
 def small_town_url() -> Iterator[str]:
     """Maps of 576 leaves."""
-    with serving("small_town") as url:
+    with made_up("small_town") as url:
         yield url
 
 
 @pytest.fixture(scope="session")
 def county_url() -> Iterator[str]:
     """Maps of 14,400 leaves, their shapes and figures already made."""
-    with serving("county") as url:
+    with made_up("county") as url:
         for level in LEVELS:
             for path in (
                 f"/maps/shapes/7/{level.code}.json?detail=0",
@@ -104,27 +102,10 @@ def county_url() -> Iterator[str]:
 
 
 @contextmanager
-def serving(factory: str) -> Iterator[str]:
-    """Serve an application of ``map_server`` in a process of its own, on a free port of this machine."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.setsockopt(
-            socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
-        )  # asyncio does not on sockets it is given
-        listener.listen()
-        settings = f"factory=True, fd={listener.fileno()}, log_level='warning'"
-        code = f"import uvicorn; uvicorn.run('tests.browser.map_server:{factory}', {settings})"
-        environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
-        process = subprocess.Popen(
-            [sys.executable, "-c", code], pass_fds=[listener.fileno()], env=environment
-        )
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        try:
-            httpx.get(f"{url}/v1/status", timeout=60).raise_for_status()  # waits until it answers
-            yield url
-        finally:
-            process.terminate()
-            process.wait(10)
+def made_up(factory: str) -> Iterator[str]:
+    """Serve an application of ``map_server``."""
+    with serving(f"tests.browser.map_server:{factory}", os.environ) as url:
+        yield url
 
 
 def _is_ours(url: str) -> bool:

@@ -2,7 +2,6 @@
 
 import os
 import re
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from playwright.sync_api import Page, expect
 from sqlalchemy import text
 
 from geo_service.store.database import Database
+from tests.browser.serving import serving_database
 from tests.browser.test_maps import open_map, painted_colors
 from tests.postgis import TestServer
 
@@ -42,33 +42,10 @@ def hostile_town_url(town: Database, postgis: TestServer) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def service(hostile_town_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of the application, served by a process of its own."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.setsockopt(
-            socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
-        )  # asyncio does not on sockets it is given
-        listener.listen(64)
-        code = (
-            "import uvicorn; uvicorn.run('geo_service.api.app:create_app', factory=True, "
-            f"fd={listener.fileno()}, log_level='warning', access_log=False)"
-        )
-        environment = {name: value for name, value in os.environ.items() if "GEO_SERVICE_" not in name}
-        environment["GEO_SERVICE_DATABASE_URL"] = hostile_town_url
-        environment["GEO_SERVICE_HOME"] = str(tmp_path_factory.mktemp("home"))
-        server = subprocess.Popen(
-            [sys.executable, "-c", code],
-            pass_fds=[listener.fileno()],
-            env=environment,
-            cwd=Path(__file__).parents[2],
-        )
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        try:
-            for name in MAPS.values():  # waits until it answers, and has computed what the maps show
-                httpx.get(f"{url}/maps/{name}", timeout=120).raise_for_status()
-            yield url
-        finally:
-            server.terminate()
-            server.wait(20)
+    with serving_database(hostile_town_url, tmp_path_factory.mktemp("home")) as url:
+        for name in MAPS.values():  # what the maps show is computed before anybody looks
+            httpx.get(f"{url}/maps/{name}", timeout=120).raise_for_status()
+        yield url
 
 
 def test_the_landing_page_counts_and_leads_to_every_map(page: Page, service: str) -> None:

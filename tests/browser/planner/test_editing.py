@@ -40,11 +40,34 @@ def test_a_planner_signs_in_and_opens_a_new_plan(page: Page, service: str, keys:
     expect(page.locator(".pl-plans li").first).to_contain_text("五月 <b>调整</b>")
 
 
-def test_a_leader_is_shown_the_way_to_sign_in(
-    page: Page, service: str, keys: dict[str, str], console_errors: list[str]
+def test_a_leader_reads_and_comments_and_sees_nothing_that_edits(
+    page: Page, service: str, keys: dict[str, str], plan: Plan
 ) -> None:
     sign_in(page, service, keys["王主任"], "/planner")
+    expect(page.locator(".pl-plans li").first).to_contain_text(plan["name"])
+    for word in ("新建方案", "放弃方案"):
+        expect(page.get_by_role("button", name=word)).to_have_count(0)
+    page.locator(".pl-plans a").first.click()
+    settled(page)
+    expect(page.locator(".pl-status")).to_have_text("只读")
+    expect(page.locator(".pl-tools button:visible")).to_have_count(2)
+    for word in ("发布", "撤销 (Ctrl+Z)"):
+        expect(page.get_by_role("button", name=word, exact=True)).to_have_count(0)
+    page.keyboard.press("m")
+    expect(notices(page)).to_contain_text("规划员")
+    assert page.evaluate("planner.state.tool") == "select"
+    page.locator("#pl-tab-history").click()
+    page.locator(".pl-comment textarea").fill("请说明与派出所辖区的关系")
+    page.get_by_role("button", name="发送").click()
+    expect(page.locator(".pl-comments li")).to_contain_text("请说明与派出所辖区的关系")
+
+
+def test_who_neither_plans_nor_leads_is_told_so(
+    page: Page, service: str, keys: dict[str, str], console_errors: list[str]
+) -> None:
+    sign_in(page, service, keys["小赵"], "/planner")
     expect(page.locator(".status")).to_have_text("403")
+    expect(page.locator(".detail")).to_contain_text("角色 worker 不能这样做")
     expect(page.locator("main").get_by_role("link", name="登录")).to_have_attribute(
         "href", re.compile(r"/sign-in\?next=.*planner")
     )

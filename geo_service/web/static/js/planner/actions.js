@@ -3,7 +3,6 @@
  * reason at its place, or in conflict with somebody else's change and offered again.
  */
 
-import { whoAmI } from "./api.js";
 import { fromPlace, readGeometry } from "./cells.js";
 import { button, dialog, h, notice, sure } from "./dom.js";
 import { summaryOf } from "./history.js";
@@ -17,7 +16,6 @@ export class Actions {
     this.turn = Promise.resolve(); // changes go one by one: each names the revision of the one before
     this.waiting = 0;
     this.lastIsOurs = false;
-    this.me = whoAmI().catch(() => "");
   }
 
   /** Make a change; resolves to the answer, or to null when it was refused or given up. */
@@ -37,8 +35,8 @@ export class Actions {
     if (this.lastIsOurs) return true;
     const { changes } = await this.api.changes();
     const last = changes.filter((change) => !change.undone).pop();
-    if (!last || last.who === (await this.me)) return true;
-    return sure("undoTitle", h("p", {}, say("undoOthers", { who: last.who, what: summaryOf(last, this.cells) })));
+    if (!last || last.who === this.state.me.name) return true;
+    return sure("undoTitle", h("p", {}, say("undoOthers", { who: last.who, what: summaryOf(last) })));
   }
 
   redo() {
@@ -46,8 +44,8 @@ export class Actions {
   }
 
   inTurn(act) {
-    if (!this.state.isOpen) {
-      notice(say("planClosed"));
+    if (!this.state.canEdit) {
+      notice(say(this.state.whyNot));
       return Promise.resolve(null);
     }
     this.waiting += 1;
@@ -107,7 +105,7 @@ export class Actions {
     const touched = changes.flatMap((change) => change.cells || []);
     const names = [...new Set(changes.map((change) => change.who))].join("、");
     const [first] = changes;
-    const what = changes.length === 1 ? summaryOf(first, this.cells) : say("changesCount", { count: changes.length });
+    const what = changes.length === 1 ? summaryOf(first) : say("changesCount", { count: changes.length });
     notice(say(changes.length === 1 && first.undone ? "othersUndid" : "othersChanged", { who: names, what }));
     this.lastIsOurs = false;
     try {
@@ -140,7 +138,7 @@ export class Actions {
   /** Somebody else changed the same cells. The drawing stays in sight; true when it shall be tried again. */
   async conflict(error, again) {
     const missed = error.problem.also || error.problem.changes || (await this.missed());
-    const rows = missed.map((change) => h("li", {}, h("b", {}, change.who), ` ${summaryOf(change, this.cells)} `, h("time", {}, moment(change.at))));
+    const rows = missed.map((change) => h("li", {}, h("b", {}, change.who), ` ${summaryOf(change)} `, h("time", {}, moment(change.at))));
     const revision = error.problem.revision || Math.max(0, ...missed.map((change) => change.revision || 0));
     if (revision) this.state.revision = Math.max(this.state.revision, revision);
     else this.state.revision = (await this.api.read()).revision;

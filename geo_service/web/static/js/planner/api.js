@@ -1,6 +1,6 @@
 /* The plan on the server. Every answer is JSON; every refusal becomes a Refusal with the server's own words. */
 
-import { reasonOf } from "./reasons.js";
+import { either, say } from "./i18n.js";
 
 /** What the server refused, with the problem document. */
 export class Refusal extends Error {
@@ -11,10 +11,15 @@ export class Refusal extends Error {
     this.faults = problem.errors || [];
   }
 
-  /** Why, in one line: the faults say more than the title. */
+  /** What was refused, in the language that is read. */
+  get headline() {
+    return either(this.problem.detail_zh, this.message);
+  }
+
+  /** Why, in one line: the faults say more than the headline. */
   get reason() {
-    const said = [...new Set(this.faults.map((fault) => fault.message).filter(Boolean))].map(reasonOf);
-    return said.length ? said.slice(0, 3).join("；") : reasonOf(this.message);
+    const said = [...new Set(this.faults.map(wordsOf).filter(Boolean))];
+    return said.length ? said.slice(0, 3).join(either("；", "; ")) : this.headline;
   }
 
   /** Places [lon, lat] that the faults point at. */
@@ -22,6 +27,9 @@ export class Refusal extends Error {
     return this.faults.map((fault) => fault.place).filter(Array.isArray);
   }
 }
+
+/** What a fault says, in the language that is read. */
+export const wordsOf = (fault) => either(fault.message_zh, fault.message);
 
 async function request(method, path, body, headers = {}, signal = undefined) {
   let response;
@@ -35,7 +43,7 @@ async function request(method, path, body, headers = {}, signal = undefined) {
     });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Refusal(0, { detail: "offline" });
+    throw new Refusal(0, { detail: say("offlineTitle") });
   }
   const text = await response.text();
   let content = {};
@@ -48,8 +56,11 @@ async function request(method, path, body, headers = {}, signal = undefined) {
   return content;
 }
 
-/** Name of who is signed in. */
-export const whoAmI = async () => (await request("GET", "/session")).name || "";
+/** Who is signed in: name and role. */
+export async function whoAmI() {
+  const { name = "", role = "" } = await request("GET", "/session");
+  return { name, mayEdit: role === "planner" || role === "admin" };
+}
 
 /** The plans there are. */
 export const listPlans = () => request("GET", "/v1/plans");
@@ -58,11 +69,12 @@ export const listPlans = () => request("GET", "/v1/plans");
 export const openPlan = (name, note) => request("POST", "/v1/plans", note ? { name, note } : { name });
 
 /** Give a plan up; it stays readable. */
-export const dropPlan = (id) => request("DELETE", `/v1/plans/${id}`);
+export const dropPlan = (id, revision) => request("DELETE", `/v1/plans/${id}`, undefined, { "if-match": `"${revision}"` });
 
 /** One plan: what can be asked about it and done to it. */
 export class PlanApi {
   constructor(id) {
+    this.id = encodeURIComponent(id);
     this.root = `/v1/plans/${encodeURIComponent(id)}`;
   }
 
@@ -131,8 +143,22 @@ export class PlanApi {
     return request("POST", `${this.root}/comments`, place ? { body, place } : { body });
   }
 
+  /** Begin to publish; the answer names the job that does it. */
   publish(revision, wanted) {
-    return request("POST", `${this.root}/publish`, wanted, { "if-match": `"${revision}"` });
+    return request("POST", `${this.root}/publish`, wanted, { "if-match": `"${revision}"`, prefer: "respond-async" });
+  }
+
+  /** Jobs about this plan, the newest first. */
+  jobs() {
+    return request("GET", `/v1/jobs?subject=plan%20${this.id}&limit=1`);
+  }
+
+  job(id) {
+    return request("GET", `/v1/jobs/${id}`);
+  }
+
+  cancelJob(id) {
+    return request("POST", `/v1/jobs/${id}/cancel`);
   }
 
   /** Let the plan start from the edition in force, without the changes named in `drop`. */

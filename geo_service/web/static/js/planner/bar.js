@@ -1,6 +1,6 @@
 /* The bars: the plan's name, undo and redo, levels and figures above; the tools at the left; hint, legend and foot on the map. */
 
-import { button, fill, h, icon } from "./dom.js";
+import { arrows, button, fill, h, icon } from "./dom.js";
 import { number, onLanguage, say } from "./i18n.js";
 import { FIGURES, colorOf, levelName } from "./styles.js";
 import { TOOLS } from "./tools.js";
@@ -13,7 +13,7 @@ export function topBar(state, actions, { openPublish, openRebase }) {
   const status = h("span", { class: "pl-status" });
   const publish = button("publish", openPublish, { class: "primary" });
   const rebase = button("rebase", openRebase, { class: "pl-quiet" });
-  const levels = h("div", { class: "pl-levels", role: "radiogroup", tTitle: "level" });
+  const levels = arrows(h("div", { class: "pl-levels", role: "radiogroup", tLabel: "level" }));
   const figures = h("select", { tTitle: "colorBy", on: { change: () => ((state.figure = figures.value), state.tell("figure")) } });
 
   function showLevels() {
@@ -22,6 +22,7 @@ export function topBar(state, actions, { openPublish, openRebase }) {
       type: "button",
       role: "radio",
       "aria-checked": String(state.level === code),
+      tabindex: state.level === code ? 0 : -1,
       class: state.shown && state.shown.code === code ? "shown" : "",
       data: { level: code },
       on: { click: () => ((state.level = code), state.tell("level")) },
@@ -31,12 +32,13 @@ export function topBar(state, actions, { openPublish, openRebase }) {
 
   function showPlan() {
     const { plan } = state;
-    undo.disabled = !state.isOpen || plan.can_undo === false;
-    redo.disabled = !state.isOpen || plan.can_redo === false;
-    publish.hidden = !state.isOpen;
-    rebase.hidden = !state.isOpen || plan.base_in_force !== false;
+    undo.disabled = plan.can_undo === false;
+    redo.disabled = plan.can_redo === false;
+    undo.hidden = redo.hidden = publish.hidden = !state.canEdit;
+    rebase.hidden = !state.canEdit || plan.base_in_force !== false;
     revision.textContent = say("revision", { number: state.revision });
-    status.textContent = state.isOpen ? "" : say(plan.status);
+    status.textContent = state.canEdit ? "" : say(state.isOpen ? "readOnlyShort" : plan.status);
+    status.title = state.canEdit ? "" : say(state.whyNot);
   }
 
   const spin = h("span", { class: "pl-spin", hidden: true });
@@ -63,10 +65,12 @@ export function topBar(state, actions, { openPublish, openRebase }) {
   );
 }
 
+const READING = new Set(["select", "lasso"]); // tools of who reads only
+
 /** Bar of tools; each says its letter. */
 export function toolBar(state, tools) {
   const made = new Map();
-  const bar = h("div", { class: "pl-tools", role: "toolbar", "aria-orientation": "vertical", tTitle: "tools" }, TOOLS.map(([name, letter]) => {
+  const bar = h("div", { class: "pl-tools", role: "toolbar", "aria-orientation": "vertical", tLabel: "tools" }, TOOLS.map(([name, letter]) => {
     const tool = h(
       "button",
       { type: "button", tTitle: `${name}Long`, "aria-keyshortcuts": letter, "aria-pressed": "false", data: { tool: name }, on: { click: () => tools.take(name) } },
@@ -82,8 +86,8 @@ export function toolBar(state, tools) {
     const count = state.selected.size;
     const wants = { merge: count > 1, hand: count > 0, split: count === 1 && state.shown !== state.leafLevel, lock: count > 0 || state.locked.size > 0 };
     for (const [name, tool] of made) {
-      const edits = !["select", "lasso", "lock"].includes(name);
-      tool.disabled = (edits && !state.isOpen) || wants[name] === false;
+      tool.hidden = !state.canEdit && !READING.has(name); // nothing that would only be refused
+      tool.disabled = wants[name] === false;
     }
   };
   state.on("tool", mark);
@@ -115,9 +119,10 @@ export function legend(state, map) {
     const write = FIGURES[state.figure];
     const rows = map.limits.map((limit, at) => h("li", {}, h("i", { data: { color: colorOf(at, map.limits.length) } }), at ? `${write(map.limits[at - 1])} – ${write(limit)}` : `${limit > 0 ? "≤ " : ""}${write(limit)}`));
     for (const row of rows) row.firstChild.style.background = row.firstChild.dataset.color;
-    fill(box, h("b", { t: state.figure }), h("ul", {}, rows), h("p", { class: "pl-changed-mark" }, h("i"), h("span", { t: "changedCells" })));
+    const marks = [["changed", "changedCells"], ["chosen", "selectedCells"], ...(state.locked.size ? [["locked", "lockedCells"]] : [])];
+    fill(box, h("b", { t: state.figure }), h("ul", {}, rows), h("ul", { class: "pl-states" }, marks.map(([kind, words]) => h("li", {}, h("i", { class: kind }), h("span", { t: words })))));
   };
-  state.on("legend", show);
+  for (const news of ["legend", "locks"]) state.on(news, show);
   onLanguage(show);
   return box;
 }
@@ -134,6 +139,6 @@ export function footBar(state) {
     } else cell.textContent = "";
     place.textContent = `${at[0].toFixed(5)}, ${at[1].toFixed(5)}`;
   });
-  state.on("settled", (all) => (zoomIn.hidden = all !== false));
+  state.on("settled", (isAllHere) => (zoomIn.hidden = isAllHere));
   return h("div", { class: "pl-foot" }, cell, zoomIn, place);
 }

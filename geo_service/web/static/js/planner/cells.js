@@ -6,7 +6,7 @@ const { format, proj, extent: extents, source: sources } = window.ol;
 
 // edge of a stretch, as the zoom at which a map tile is so large: leaves are many and small, townships few
 const STRETCH_ZOOM = [14, 12, 10, 8];
-const MOST_STRETCHES = 40;
+const MOST_STRETCHES = 240; // the largest screens at the zoom of a level; beyond that there are too many cells
 const WORLD_M = 20037508.342789244;
 const reader = new format.GeoJSON({ dataProjection: "EPSG:4326", featureProjection: "EPSG:3857" });
 
@@ -61,7 +61,11 @@ export class Cells {
     return (2 * WORLD_M) / 2 ** STRETCH_ZOOM[Math.min(Math.max(steps, 0), 3)];
   }
 
-  /** Fetch what is not here yet of a level within an extent; true when all of it is here. */
+  /**
+   * Fetch what is not here yet of a level within an extent.
+   *
+   * True when all of it is here, false where there are too many cells; null when a later call has taken over.
+   */
   async ensure(level, extent) {
     const { stretches } = this.kept.get(level);
     const size = this.stretchSize(level);
@@ -78,7 +82,7 @@ export class Cells {
     try {
       if (!(await this.fetch(level, wanted, call.signal))) return false;
     } catch (error) {
-      if (error.name === "AbortError") return false;
+      if (error.name === "AbortError") return null;
       throw error;
     } finally {
       if (this.waiting.get(level) === call) this.waiting.delete(level);

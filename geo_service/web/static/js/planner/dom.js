@@ -7,7 +7,8 @@ const SVG = "http://www.w3.org/2000/svg";
 /**
  * Element with properties and children.
  *
- * `t` and `tTitle` name words of i18n.js, so that they change with the language; `on` holds listeners,
+ * `t`, `tTitle` and `tLabel` (a title that is only read out) name words of i18n.js, so that they change with the
+ * language; `on` holds listeners,
  * `data` the data attributes; everything else is an attribute. Children that are null or false are left out.
  */
 export function h(tag, props, ...children) {
@@ -17,6 +18,7 @@ export function h(tag, props, ...children) {
     if (name === "class") node.className = value;
     else if (name === "t") node.dataset.t = value;
     else if (name === "tTitle") node.dataset.tTitle = value;
+    else if (name === "tLabel") node.dataset.tLabel = value;
     else if (name === "tHolder") node.dataset.tHolder = value;
     else if (name === "tArgs") node.dataset.tArgs = JSON.stringify(value);
     else if (name === "data") Object.assign(node.dataset, value);
@@ -63,6 +65,34 @@ export function icon(name) {
   path.setAttribute("d", ICONS[name] || "");
   svg.append(path);
   return svg;
+}
+
+/** Let the arrow keys go through the children of a box, as in any group of choices; the one reached is chosen at once. */
+export function arrows(box) {
+  box.addEventListener("keydown", (event) => {
+    const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    const all = [...box.children].filter((one) => !one.hidden && !one.disabled);
+    const at = all.indexOf(event.target.closest("button"));
+    if (!step || at < 0) return;
+    event.preventDefault();
+    const next = (at + step + all.length) % all.length;
+    all[next].click();
+    const found = [...box.children].filter((one) => !one.hidden && !one.disabled)[next]; // choosing may make them anew
+    found?.focus();
+  });
+  return box;
+}
+
+/** A row or line that leads somewhere: by click, Enter or Space. */
+export function leads(node, go) {
+  node.tabIndex = 0;
+  node.addEventListener("click", go);
+  node.addEventListener("keydown", (event) => {
+    if (event.target !== node || (event.key !== "Enter" && event.key !== " ")) return;
+    event.preventDefault();
+    go();
+  });
+  return node;
 }
 
 /** Push button with words of i18n.js. */

@@ -29,6 +29,7 @@ export function drawLine(map, done) {
   map.ol.on("moveend", refill);
   refill();
   return {
+    add: (coordinate) => draw.appendCoordinates([coordinate]),
     finish: () => draw.finishDrawing(),
     back: () => draw.removeLastPoint(),
     stop: () => {

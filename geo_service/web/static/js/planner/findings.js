@@ -1,7 +1,7 @@
 /* What the rules object to: a list that leads to the place, and the way to accept a finding with a reason. */
 
 import { readGeometry } from "./cells.js";
-import { button, dialog, fill, h, notice } from "./dom.js";
+import { button, dialog, fill, h, leads, notice } from "./dom.js";
 import { either, onLanguage, say } from "./i18n.js";
 
 const { Feature, extent: extents } = window.ol;
@@ -69,16 +69,16 @@ export class Findings {
   row(finding) {
     const said = either(finding.message_zh, finding.message);
     const go = () => this.goTo(finding);
-    const waive = canWaive(finding) && this.state.isOpen ? button("waive", (event) => (event.stopPropagation(), this.waive(finding)), { class: "pl-quiet" }) : null;
+    const waive = canWaive(finding) && this.state.canEdit ? button("waive", (event) => (event.stopPropagation(), this.waive(finding)), { class: "pl-quiet" }) : null;
     const remedy = either(finding.remedy_zh, finding.remedy);
-    return h(
+    return leads(h(
       "li",
-      { class: finding.waived ? "waived" : finding.severity, tabindex: 0, role: "button", on: { click: go, keydown: (event) => event.key === "Enter" && go() } },
+      { class: finding.waived ? "waived" : finding.severity },
       h("p", {}, h("b", { t: finding.waived ? "waived" : `severity_${finding.severity}` }), ` ${said}`),
       remedy ? h("p", { class: "pl-soft" }, remedy) : null,
       finding.waived ? h("p", { class: "pl-soft" }, `${finding.waived.who || ""}: ${finding.waived.why || ""}`) : null,
       waive,
-    );
+    ), go);
   }
 
   goTo(finding) {

@@ -1,16 +1,13 @@
 /* What was done in the plan, by whom and when, and what the planners say to each other about it. */
 
 import { fromPlace, toPlace } from "./cells.js";
-import { button, fill, h, notice } from "./dom.js";
+import { button, fill, h, leads, notice } from "./dom.js";
 import { either, moment, onLanguage, say } from "./i18n.js";
 
 const { Feature, geom, extent: extents } = window.ol;
 
-/** What a change did, with names in the place of codes where they are known. */
-export function summaryOf(change, cells) {
-  const said = either(change.summary_zh, change.summary_en) || change.verb;
-  return (change.cells || []).reduce((text, cell) => text.replace(cell[1], cells.nameOf(cell)), said);
-}
+/** What a change did, with the names of its cells. */
+export const summaryOf = (change) => either(change.summary_zh, change.summary_en) || change.verb;
 
 export class History {
   /** `pickPlace` lets the reader click a place on the map. */
@@ -46,12 +43,12 @@ export class History {
   }
 
   show() {
-    const rows = [...this.changes].reverse().map((change) => h(
+    const rows = [...this.changes].reverse().map((change) => leads(h(
       "li",
-      { class: change.undone ? "undone" : "", tabindex: 0, on: { click: () => this.goTo(change) } },
-      h("p", {}, summaryOf(change, this.map.cells)),
+      { class: change.undone ? "undone" : "" },
+      h("p", {}, summaryOf(change)),
       h("small", {}, `${change.number} · ${change.who} · ${moment(change.at)}${change.undone ? ` · ${say("undone")}` : ""}`),
-    ));
+    ), () => this.goTo(change)));
     fill(this.list, rows.length ? rows : h("li", { class: "pl-empty", t: "noChanges" }));
     fill(this.said, (this.comments || []).map((comment) => h(
       "li",

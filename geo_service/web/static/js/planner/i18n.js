@@ -1,4 +1,4 @@
-/* Words in both languages. Elements name theirs in data-t, data-t-title, data-t-holder and follow the switch. */
+/* Words in both languages. Elements name theirs in data-t, data-t-title, data-t-label, data-t-holder and follow the switch. */
 
 import { WORDS } from "./words.js";
 
@@ -21,13 +21,14 @@ export function either(zh, en) {
 
 /** Give an element, not its children, the words that it names. */
 export function translate(node) {
-  const { t, tTitle, tHolder, tArgs } = node.dataset;
+  const { t, tTitle, tLabel, tHolder, tArgs } = node.dataset;
   const values = tArgs ? JSON.parse(tArgs) : {};
   if (t) node.textContent = say(t, values);
   if (tTitle) {
     node.title = say(tTitle, values);
     node.setAttribute("aria-label", node.title);
   }
+  if (tLabel) node.setAttribute("aria-label", say(tLabel, values));
   if (tHolder) node.placeholder = say(tHolder, values);
 }
 
@@ -36,7 +37,7 @@ export function onLanguage(listener) {
   document.addEventListener("geo-service:lang", listener);
 }
 
-onLanguage(() => document.querySelectorAll("[data-t], [data-t-title], [data-t-holder]").forEach(translate));
+onLanguage(() => document.querySelectorAll("[data-t], [data-t-title], [data-t-label], [data-t-holder]").forEach(translate));
 
 const formats = new Map();
 

@@ -1,10 +1,14 @@
-/* The keyboard: letters take tools, Ctrl+Z and its kin, Esc, Enter. Nothing while somebody writes. */
+/*
+ * The keyboard: letters take tools, Ctrl+Z and its kin, Esc, Enter. Nothing while somebody writes.
+ *
+ * On the map the arrow keys move it, + and - zoom, and Space does at the cross in its middle what a click does there.
+ */
 
 import { TOOLS } from "./tools.js";
 
 export function listenToKeys(tools, actions, openPublish) {
   const letters = new Map(TOOLS.map(([name, letter]) => [letter.toLowerCase(), () => tools.take(name)]));
-  letters.set("r", () => tools.rename());
+  letters.set("r", () => tools.canTake("rename") && tools.rename());
   letters.set("z", () => tools.goToSelection());
 
   document.addEventListener("keydown", (event) => {
@@ -20,6 +24,13 @@ export function listenToKeys(tools, actions, openPublish) {
       return;
     }
     if (event.altKey) return;
+    if (event.key === " ") {
+      if (!event.target.closest(".pl-map")) return;
+      tools.pressMiddle(event);
+      event.preventDefault();
+      return;
+    }
+    if (event.key === "Enter" && event.target.closest("button, a, [tabindex]:not(.pl-map)")) return;
     if (key === "escape") tools.cancel();
     else if (key === "enter" && tools.running?.finish) tools.running.finish();
     else if (key === "backspace" && tools.running?.back) tools.running.back();

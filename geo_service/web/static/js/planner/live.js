@@ -3,7 +3,7 @@
 import { notice } from "./dom.js";
 import { say } from "./i18n.js";
 
-/** Follow the plan; whatever is newer than what we know is fetched and shown. */
+/** Follow the plan; whatever is newer than what we know is fetched and shown. Returns a way to fetch the plan anew. */
 export function follow(state, api, actions) {
   let latest = state.revision; // the newest revision we heard of
   let asking = false;
@@ -27,16 +27,19 @@ export function follow(state, api, actions) {
 
   async function refreshPlan() {
     const wasOpen = state.isOpen;
-    const base = state.plan.base_edition_id;
-    state.plan = await api.read();
-    state.revision = Math.max(state.revision, state.plan.revision);
-    if (state.plan.base_edition_id !== base) {
+    const fresh = await api.read();
+    const isMoved = fresh.base_edition_id !== state.plan.base_edition_id;
+    state.plan = fresh;
+    state.revision = Math.max(state.revision, fresh.revision);
+    if (isMoved) {
       actions.cells.forget();
       state.tell("level");
+      state.tell("changed", null);
       notice(say("rebased"));
     }
     state.tell("plan");
-    if (wasOpen && !state.isOpen) notice(say("closedMeanwhile"), { kind: "warn" });
+    state.tell("history");
+    if (wasOpen && !state.isOpen && !state.publishing) notice(say("closedMeanwhile"), { kind: "warn" });
   }
 
   const source = api.listen((news) => {
@@ -55,4 +58,5 @@ export function follow(state, api, actions) {
     broken = false;
   });
   window.addEventListener("pagehide", () => source.close());
+  return refreshPlan;
 }

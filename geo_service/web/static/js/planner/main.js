@@ -1,7 +1,7 @@
 /* The editor of a plan: everything is put together here. */
 
 import { Actions } from "./actions.js";
-import { PlanApi } from "./api.js";
+import { PlanApi, whoAmI } from "./api.js";
 import { footBar, hintBar, legend, toolBar, topBar } from "./bar.js";
 import { Cells } from "./cells.js";
 import { fill, h, notice } from "./dom.js";
@@ -13,6 +13,7 @@ import { follow } from "./live.js";
 import { PlanMap } from "./map.js";
 import { panel, selectionPane } from "./panel.js";
 import { publishDialog } from "./publish.js";
+import { resume } from "./publishing.js";
 import { rebaseDialog } from "./rebase.js";
 import { Report } from "./report.js";
 import { splitDialog } from "./split.js";
@@ -22,17 +23,18 @@ import { Tools } from "./tools.js";
 async function start(root) {
   const api = new PlanApi(root.dataset.plan);
   let plan;
+  let me;
   try {
-    plan = await api.read();
+    [plan, me] = await Promise.all([api.read(), whoAmI()]);
   } catch (error) {
     fill(root, h("p", { class: "pl-failed", role: "alert" }, say("planNotRead", { reason: error.reason || error.message })));
     return;
   }
   document.title = `${plan.name} · geo_service`;
-  const state = new State(plan);
+  const state = new State(plan, me);
   const cells = new Cells(api, state);
-  const stage = h("div", { class: "pl-map", tabindex: 0, tTitle: "map" });
-  const field = h("div", { class: "pl-field" }, stage, h("div", { class: "pl-notices" }));
+  const stage = h("div", { class: "pl-map", tabindex: 0, tLabel: "map" });
+  const field = h("div", { class: "pl-field" }, stage, h("div", { class: "pl-cross", "aria-hidden": "true" }), h("div", { class: "pl-notices" }));
   const columns = h("div", { class: "pl-columns" });
   root.append(columns);
   columns.append(field);
@@ -43,8 +45,9 @@ async function start(root) {
   const findings = new Findings(state, api, map, (...about) => badges.forEach((badge) => badge(...about)));
   const history = new History(state, api, map, () => tools.pickPlace("hintComment"));
   const report = new Report(state, api, map);
-  const openPublish = () => publishDialog(state, api, findings, actions);
-  const openRebase = () => rebaseDialog(state, api, map);
+  const refresh = follow(state, api, actions);
+  const openPublish = () => state.canEdit && publishDialog(state, api, findings, actions);
+  const openRebase = () => state.canEdit && rebaseDialog(state, api, map, refresh);
   const side = panel(state, [
     ["selection", selectionPane(state, tools, map)],
     ["findings", findings.element, () => findings.fetch()],
@@ -59,9 +62,9 @@ async function start(root) {
   field.append(hintBar(state, tools), legend(state, map), footBar(state));
   listenToKeys(tools, actions, openPublish);
   state.on("failed", (error) => notice(say("cellsNotFetched", { reason: error.reason || error.message }), { kind: "bad" }));
-  follow(state, api, actions);
   map.begin();
   findings.soon();
+  resume(state, api);
   window.planner = { state, map, actions, tools, cells }; // for whoever looks from the console
 }
 

@@ -42,6 +42,7 @@ export class PlanMap {
     state.on("level", () => this.settle());
     state.on("figure", () => this.recolor());
     state.on("cells", () => this.redraw());
+    state.on("cells", () => this.recolorSoon());
     state.on("selection", () => this.overlays.selected.setSource(sourceOf([...state.selected.values()])));
     state.on("locks", () => this.overlays.locked.setSource(sourceOf([...state.locked].map((key) => this.byKey(key)).filter(Boolean))));
   }
@@ -116,14 +117,22 @@ export class PlanMap {
       state.tell("shown");
     }
     document.documentElement.dataset.ready = "";
+    const turn = (this.turn = (this.turn || 0) + 1);
     try {
       const all = await Promise.all([level, ...upper.reverse()].map((one) => cells.ensure(one.code, extent)));
+      if (turn !== this.turn) return; // the map has moved on: what it shows now is told by the later call
       if (this.limits.length === 0 || this.countClassed * 1.5 < cells.source(level.code).getFeatures().length) this.recolor();
-      state.tell("settled", all[0]);
+      state.tell("settled", all[0] !== false);
     } catch (error) {
-      state.tell("failed", error);
+      if (turn === this.turn) state.tell("failed", error);
     }
-    document.documentElement.dataset.ready = "yes";
+    if (turn === this.turn) document.documentElement.dataset.ready = "yes";
+  }
+
+  /** After a change the figures are others, and so are their classes. */
+  recolorSoon() {
+    clearTimeout(this.recoloring);
+    this.recoloring = setTimeout(() => this.recolor(), 120);
   }
 
   /** Classes of the figure over the cells that are here. */

@@ -1,6 +1,6 @@
 /* The panel at the right: what is selected with its figures, what the last change did, and the tabs for the rest. */
 
-import { button, fill, h } from "./dom.js";
+import { arrows, button, fill, h, leads } from "./dom.js";
 import { onLanguage, say } from "./i18n.js";
 import { FIGURES, levelName } from "./styles.js";
 
@@ -16,12 +16,13 @@ const head = (columns) => h("thead", {}, h("tr", {}, ["cell", ...columns].map((n
 
 /** Tabs; each shows itself when it is opened: `tabs` is a list of [word, element, opened]. */
 export function panel(state, tabs) {
-  const heads = tabs.map(([key], at) => h("button", { type: "button", role: "tab", id: `pl-tab-${key}`, "aria-selected": String(at === 0), "aria-controls": `pl-pane-${key}`, on: { click: () => open(key) } }, h("span", { t: key }), h("em", { hidden: true })));
+  const heads = tabs.map(([key], at) => h("button", { type: "button", role: "tab", id: `pl-tab-${key}`, "aria-selected": String(at === 0), "aria-controls": `pl-pane-${key}`, tabindex: at === 0 ? 0 : -1, on: { click: () => open(key) } }, h("span", { t: key }), h("em", { hidden: true })));
   const panes = tabs.map(([key, content], at) => h("div", { role: "tabpanel", id: `pl-pane-${key}`, "aria-labelledby": `pl-tab-${key}`, hidden: at !== 0, class: "pl-pane" }, content));
 
   function open(key) {
     tabs.forEach(([name, , opened], at) => {
       heads[at].setAttribute("aria-selected", String(name === key));
+      heads[at].tabIndex = name === key ? 0 : -1; // the arrow keys go to the others
       panes[at].hidden = name !== key;
       if (name === key && opened) opened();
     });
@@ -34,7 +35,7 @@ export function panel(state, tabs) {
     mark.hidden = !count;
     mark.classList.toggle("bad", bad);
   }
-  const element = h("aside", { class: "pl-panel", tTitle: "panel" }, h("div", { role: "tablist", class: "pl-tabs" }, heads), panes);
+  const element = h("aside", { class: "pl-panel", tLabel: "panel" }, arrows(h("div", { role: "tablist", class: "pl-tabs" }, heads)), panes);
   state.on("open", open);
   return { element, open, badge };
 }
@@ -46,18 +47,14 @@ export function selectionPane(state, tools, map) {
 
   function row(feature) {
     const figures = feature.get("figures") || {};
-    return h(
-      "tr",
-      { tabindex: 0, on: { click: () => map.goTo(feature.getGeometry().getExtent()), keydown: (event) => event.key === "Enter" && map.goTo(feature.getGeometry().getExtent()) } },
-      h("td", {}, h("b", {}, feature.get("name") || "—"), h("small", {}, feature.get("code"))),
-      columnsOf(state).map((name) => h("td", {}, FIGURES[name](figures[name]))),
-    );
+    const cells = columnsOf(state).map((name) => h("td", {}, FIGURES[name](figures[name])));
+    return leads(h("tr", {}, h("td", {}, h("b", {}, feature.get("name") || "—"), h("small", {}, feature.get("code"))), cells), () => map.goTo(feature.getGeometry().getExtent()));
   }
 
   function showSelection() {
     const cells = [...state.selected.values()];
     if (!cells.length) {
-      fill(box, h("p", { class: "pl-empty", t: state.isOpen ? "nothingSelected" : "planClosed" }));
+      fill(box, h("p", { class: "pl-empty", t: "nothingSelected" }), state.canEdit ? null : h("p", { class: "pl-soft", t: state.whyNot }));
       return;
     }
     const sums = Object.fromEntries(SUMMED.map((name) => [name, cells.reduce((sum, cell) => sum + ((cell.get("figures") || {})[name] ?? Number.NaN), 0)]));
@@ -75,7 +72,7 @@ export function selectionPane(state, tools, map) {
     const one = cells.length === 1;
     const upper = state.shown !== state.leafLevel;
     const made = [button("zoomTo", () => tools.goToSelection())];
-    if (!state.isOpen) return made;
+    if (!state.canEdit) return made;
     if (!one) made.push(button("merge", () => tools.take("merge")));
     made.push(button("hand", () => tools.take("hand")));
     if (one) made.push(button("rename", () => tools.rename()));

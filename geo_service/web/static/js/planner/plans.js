@@ -1,11 +1,12 @@
 /* The list of plans, and a new one. */
 
-import { dropPlan, listPlans, openPlan } from "./api.js";
+import { dropPlan, listPlans, openPlan, whoAmI } from "./api.js";
 import { button, dialog, fill, h, sure } from "./dom.js";
 import { moment, onLanguage, say } from "./i18n.js";
 
 const ORDER = { open: 0, published: 1, dropped: 2 };
 let plans = [];
+let mayEdit = false;
 
 function row(plan) {
   return h(
@@ -13,7 +14,7 @@ function row(plan) {
     { class: plan.status },
     h("a", { href: `/planner/${plan.id}` }, h("b", {}, plan.name), plan.note ? h("span", { class: "pl-soft" }, plan.note) : null),
     h("span", { class: "pl-badge", t: plan.status }),
-    plan.status === "open" ? button("drop", () => giveUp(plan), { class: "pl-quiet" }) : null,
+    plan.status === "open" && mayEdit ? button("drop", () => giveUp(plan), { class: "pl-quiet" }) : null,
     h("small", {}, `${say("revision", { number: plan.revision })} · ${plan.created_by} · ${moment(plan.created_at)}`),
   );
 }
@@ -26,7 +27,7 @@ function show(list) {
 async function giveUp(plan) {
   if (!(await sure("drop", h("p", {}, say("dropSays", { name: plan.name }))))) return;
   try {
-    Object.assign(plan, await dropPlan(plan.id));
+    Object.assign(plan, await dropPlan(plan.id, plan.revision));
     show(document.querySelector(".pl-plans"));
   } catch (error) {
     dialog("drop", h("p", { class: "pl-bad" }, error.reason || error.message), []);
@@ -55,10 +56,13 @@ function newPlan() {
 
 async function start(root) {
   const list = h("ul", { class: "pl-plans" }, h("li", { class: "pl-empty", t: "loading" }));
-  fill(root, h("div", { class: "pl-plans-head" }, h("h1", { t: "plans" }), button("newPlan", newPlan, { class: "primary" })), h("p", { class: "pl-soft", t: "plansSay" }), list);
+  const add = button("newPlan", newPlan, { class: "primary", hidden: true });
+  fill(root, h("div", { class: "pl-plans-head" }, h("h1", { t: "plans" }), add), h("p", { class: "pl-soft", t: "plansSay" }), list);
   onLanguage(() => show(list));
   try {
-    const answer = await listPlans();
+    const [answer, me] = await Promise.all([listPlans(), whoAmI()]);
+    mayEdit = me.mayEdit;
+    add.hidden = !mayEdit;
     plans = Array.isArray(answer) ? answer : answer.plans || answer.items;
     show(list);
   } catch (error) {

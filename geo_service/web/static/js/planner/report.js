@@ -1,6 +1,6 @@
 /* The plan against its base, in short: asked for when the tab is opened. The whole report has a page of its own. */
 
-import { button, fill, h } from "./dom.js";
+import { button, fill, h, leads } from "./dom.js";
 import { number, onLanguage, say } from "./i18n.js";
 import { levelName } from "./styles.js";
 
@@ -68,7 +68,7 @@ export class Report {
       const feature = this.map.cells.find(cell);
       if (feature) this.map.goTo(feature.getGeometry().getExtent());
     };
-    const rows = cells.map(({ cell, name, before, after, step }) => h("tr", { tabindex: 0, on: { click: () => go(cell) } }, h("td", {}, h("b", {}, name || cell[1])), h("td", {}, number(before, 2)), h("td", {}, number(after, 2)), h("td", {}, h("small", { class: step > 0 ? "up" : "down" }, signed(step)))));
+    const rows = cells.map(({ cell, name, before, after, step }) => leads(h("tr", {}, h("td", {}, h("b", {}, name || cell[1])), h("td", {}, number(before, 2)), h("td", {}, number(after, 2)), h("td", {}, h("small", { class: step > 0 ? "up" : "down" }, signed(step)))), () => go(cell)));
     return [h("h2", { t: title }), h("table", { class: "pl-cells" }, h("thead", {}, h("tr", {}, ["workload_index", "before", "after", "step"].map((one) => h("th", { t: one })))), h("tbody", {}, rows))];
   }
 }

@@ -3,7 +3,6 @@
 import { fromPlace, readGeometry } from "./cells.js";
 import { button, dialog, fill, h, notice } from "./dom.js";
 import { area, number, say } from "./i18n.js";
-import { reasonOf } from "./reasons.js";
 import { cellOf } from "./state.js";
 import { groupColor, levelName } from "./styles.js";
 
@@ -36,7 +35,7 @@ export function splitDialog(state, api, map, actions, feature) {
       show(0);
     } catch (error) {
       proposals = [];
-      fill(results, h("p", { class: "pl-bad", role: "alert" }, reasonOf(error.message), h("br", {}), error.faults?.length ? error.reason : null));
+      fill(results, h("p", { class: "pl-bad", role: "alert" }, error.headline || error.message, h("br", {}), error.faults?.length ? error.reason : null));
       map.show("trouble", (error.places || []).map((place) => new Feature(new geom.Point(fromPlace(place)))));
     } finally {
       draw.disabled = false;

@@ -11,8 +11,9 @@ export const cellOf = (key) => {
 
 /** Shared state with news: `on("selection", listener)`, `tell("selection")`. */
 export class State {
-  constructor(plan) {
+  constructor(plan, me = { name: "", mayEdit: false }) {
     this.plan = plan;
+    this.me = me; // who is signed in
     this.revision = plan.revision;
     this.levels = [...plan.levels].sort((a, b) => a.depth - b.depth);
     this.level = "auto"; // level to work on, or "auto": what the zoom shows
@@ -44,9 +45,19 @@ export class State {
     return this.levels.find((level) => level.is_leaf_level) || this.levels[this.levels.length - 1];
   }
 
-  /** Whether the plan can still be changed. */
+  /** Whether the plan can still be changed, by somebody. */
   get isOpen() {
     return this.plan.status === "open";
+  }
+
+  /** Whether who is signed in can change it now. */
+  get canEdit() {
+    return this.isOpen && this.me.mayEdit;
+  }
+
+  /** Why it cannot be changed: the name of the words. */
+  get whyNot() {
+    return this.isOpen ? "readOnly" : "planClosed";
   }
 
   /** Select these features, in place of the others or besides them. */

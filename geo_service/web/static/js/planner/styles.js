@@ -49,20 +49,30 @@ function translucent(color, opacity) {
   return `rgba(${r},${g},${b},${opacity})`;
 }
 
+const stroke = (color, width, dash) => new style.Stroke({ color, width, lineDash: dash });
+
 const fills = new Map();
 
-/** Style of a cell that is filled; the line is that of its level. */
+/**
+ * Style of a cell that is filled; the line is that of its level.
+ *
+ * What the plan changed is dotted and has a broken purple line, what is selected a whole wide one in orange, what is
+ * locked grey stripes: the states differ by more than their colours, and are explained in the legend.
+ */
 export function cellStyle(color, opacity, changed) {
   const key = `${color}/${opacity}/${changed}`;
   if (!fills.has(key)) {
-    fills.set(key, new style.Style({
+    const plain = new style.Style({
       fill: new style.Fill({ color: translucent(color, opacity) }),
-      stroke: new style.Stroke({ color: changed ? "#b4561b" : "rgba(52,64,80,.6)", width: changed ? 1.4 : 0.8 }),
-      zIndex: changed ? 1 : 0,
-    }));
+      stroke: stroke("rgba(52,64,80,.6)", 0.8),
+    });
+    fills.set(key, changed ? [plain, CHANGED] : plain);
   }
   return fills.get(key);
 }
+
+const CHANGED_COLOR = "#7a1f5c";
+const SELECTED_COLOR = "#d55e00";
 
 /** Outline of an upper level; the higher the wider. */
 export function outlineStyle(steps) {
@@ -70,12 +80,11 @@ export function outlineStyle(steps) {
   return new style.Style({ stroke: new style.Stroke({ color: steps > 1 ? "rgba(74,42,92,.72)" : "rgba(46,57,92,.75)", width, lineDash: steps > 2 ? [10, 5] : undefined }) });
 }
 
-const stroke = (color, width, dash) => new style.Stroke({ color, width, lineDash: dash });
-
 export const SELECTED = [
   new style.Style({ stroke: stroke("#fff", 5), zIndex: 1 }),
-  new style.Style({ stroke: stroke("#d9480f", 3), fill: new style.Fill({ color: "rgba(255,214,170,.22)" }), zIndex: 2 }),
+  new style.Style({ stroke: stroke(SELECTED_COLOR, 3.2), fill: new style.Fill({ color: "rgba(255,214,170,.3)" }), zIndex: 2 }),
 ];
+const CHANGED = new style.Style({ stroke: stroke(CHANGED_COLOR, 1.8, [6, 4]), fill: new style.Fill({ color: pattern(dots) }), zIndex: 1 });
 export const SKETCH = [
   new style.Style({ stroke: stroke("rgba(255,255,255,.9)", 5) }),
   new style.Style({
@@ -85,30 +94,36 @@ export const SKETCH = [
   }),
 ];
 export const TROUBLE = [
-  new style.Style({ stroke: stroke("#fff", 7), zIndex: 1 }),
+  new style.Style({ stroke: stroke("#ffd43b", 7), zIndex: 1 }),
   new style.Style({
-    stroke: stroke("#c92a2a", 4),
-    fill: new style.Fill({ color: "rgba(201,42,42,.2)" }),
-    image: new style.Circle({ radius: 9, stroke: stroke("#c92a2a", 3), fill: new style.Fill({ color: "rgba(255,255,255,.75)" }) }),
+    stroke: stroke("#7d0a0a", 3, [10, 7]),
+    fill: new style.Fill({ color: "rgba(201,42,42,.22)" }),
+    image: new style.Circle({ radius: 10, stroke: stroke("#7d0a0a", 3), fill: new style.Fill({ color: "rgba(255,212,59,.75)" }) }),
     zIndex: 2,
   }),
 ];
 export const NEWS = new style.Style({ stroke: stroke("#1971c2", 3.5), fill: new style.Fill({ color: "rgba(25,113,194,.18)" }) });
 export const HANDLE = new style.Style({
-  image: new style.Circle({ radius: 7, fill: new style.Fill({ color: "#fff" }), stroke: stroke("#d9480f", 3) }),
+  image: new style.Circle({ radius: 7, fill: new style.Fill({ color: "#fff" }), stroke: stroke(SELECTED_COLOR, 3) }),
 });
 export const CORNER = new style.Style({
   image: new style.RegularShape({ points: 4, angle: Math.PI / 4, radius: 4.5, fill: new style.Fill({ color: "#fff" }), stroke: stroke("#5b4636", 1.3) }),
 });
-export const DRAGGED = new style.Style({ stroke: stroke("#d9480f", 2.5), fill: new style.Fill({ color: "rgba(217,72,15,.1)" }) });
+export const DRAGGED = new style.Style({ stroke: stroke(SELECTED_COLOR, 2.5), fill: new style.Fill({ color: "rgba(213,94,0,.1)" }) });
 
 /** Grey stripes over what is locked. */
-export const LOCKED = new style.Style({ stroke: stroke("rgba(60,60,60,.75)", 2, [3, 4]), fill: new style.Fill({ color: stripes() }) });
+export const LOCKED = new style.Style({ stroke: stroke("rgba(60,60,60,.75)", 2, [3, 4]), fill: new style.Fill({ color: pattern(stripes) }) });
 
-function stripes() {
+/** A pattern that fills an area, drawn on a field of 8 by 8. */
+function pattern(draw) {
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = 8;
   const context = canvas.getContext("2d");
+  draw(context);
+  return context.createPattern(canvas, "repeat");
+}
+
+function stripes(context) {
   context.strokeStyle = "rgba(60,60,60,.5)";
   context.lineWidth = 1.6;
   for (const shift of [-8, 0, 8]) {
@@ -116,7 +131,13 @@ function stripes() {
     context.lineTo(shift + 8, 0);
   }
   context.stroke();
-  return context.createPattern(canvas, "repeat");
+}
+
+function dots(context) {
+  context.fillStyle = CHANGED_COLOR;
+  context.globalAlpha = 0.55;
+  context.fillRect(1, 1, 1.6, 1.6);
+  context.fillRect(5, 5, 1.6, 1.6);
 }
 
 const labels = new Map();

@@ -25,10 +25,19 @@ export class Tools {
     map.ol.on("click", (event) => this.clicked(event));
     map.ol.on("pointermove", (event) => !event.dragging && this.hover(event));
     state.on("shown", () => state.tool === "move" && state.shown !== state.leafLevel && this.take("select"));
+    state.on("plan", () => state.canEdit || ["select", "lasso"].includes(state.tool) || this.take("select"));
+  }
+
+  /** Whether there is anything to do with a tool: who reads only selects. */
+  canTake(name) {
+    if (this.state.canEdit || name === "select" || name === "lasso") return true;
+    notice(say(this.state.whyNot));
+    return false;
   }
 
   /** Take a tool into the hand; what was going on is called off. */
   take(name) {
+    if (!this.canTake(name)) return;
     this.putDown();
     const start = this[`start_${name}`];
     const stays = ["select", "lasso", "move", "cut", "along", "piece", "adopt"].includes(name);
@@ -84,6 +93,13 @@ export class Tools {
     const more = event.originalEvent.shiftKey || event.originalEvent.ctrlKey || event.originalEvent.metaKey;
     if (feature && state.locked.has(feature.getId())) notice(say("isLocked", { name: feature.get("name") }));
     state.select(feature ? [feature] : [], { more, toggle: more });
+  }
+
+  /** Space: what a click in the middle of the map would do, for hands on the keyboard alone. */
+  pressMiddle(originalEvent) {
+    const coordinate = this.map.ol.getView().getCenter();
+    if (this.running?.add && !this.picking) this.running.add(coordinate);
+    else this.clicked({ coordinate, originalEvent });
   }
 
   /** Where the reader clicks next; null when he calls it off. */
