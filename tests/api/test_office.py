@@ -1,6 +1,8 @@
 """What an office sets itself: rules in versions, code schemes, exclaves that are meant."""
 
+import re
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from starlette.testclient import TestClient
 
 from geo_service.api.app import create_app
 from geo_service.model import Role
-from geo_service.services import identity
+from geo_service.services import identity, plan_findings, planning
 from geo_service.settings import Settings
 from tests.api.test_plan_review import live, publish
 from tests.api.test_plans import act, cells, client_of
@@ -162,8 +164,6 @@ def made(client: TestClient, plan: Plan, parent: list[str], level: str = "grid")
 def test_new_cells_are_numbered_by_the_scheme_and_no_code_comes_again(
     planner: TestClient, plan: Plan, entry: dict[str, Any], looks: str
 ) -> None:
-    import re  # noqa: PLC0415 - for this test alone
-
     assert put(planner, "/v1/code-schemes", schemes={"grid": entry}).status_code == 200
     plan["revision"] = planner.get(f"/v1/plans/{plan['id']}").json()["revision"]
     parent = ["community", min(cells(planner, plan, "community"))]
@@ -305,9 +305,7 @@ def test_what_cannot_be_declared_says_why(planner: TestClient, plan: Plan) -> No
 def test_owners_are_those_of_the_day_on_which_it_comes_into_force(
     app: FastAPI, planner: TestClient, plan: Plan
 ) -> None:
-    """A duty that ends before the effective date leaves the cell without an owner on that date, not before."""
-    from geo_service.services import plan_findings, planning  # noqa: PLC0415 - what publishing asks itself
-
+    """A duty that ends before the effective date leaves the cell without an owner then, not before."""
     state = app.state.parts
     grid = max(cells(planner, plan, "grid"))
     act(planner, plan, "rename", cell=["grid", grid], name="改名")
@@ -319,8 +317,6 @@ def test_owners_are_those_of_the_day_on_which_it_comes_into_force(
         )
 
     def without_owner(day: str) -> set[tuple[str, ...]]:
-        from datetime import datetime  # noqa: PLC0415 - for this test alone
-
         with planning.viewing(state.plans, plan["id"]) as (row, held, connection):
             found = plan_findings.open_findings(connection, row, held, datetime.fromisoformat(day))
         return {one.cells for one in found if one.rule == "owner"}
