@@ -14,7 +14,7 @@ from geo_service.formats.shifts import read_shifts
 from geo_service.formats.sign_boards import read_sign_boards
 from geo_service.services import importing
 from geo_service.services.importing import ImportReport
-from geo_service.services.sign_boards import import_sign_boards
+from geo_service.services.sign_board_import import import_sign_boards
 from geo_service.services.tiling import Tilings
 
 app = typer.Typer(

@@ -15,7 +15,7 @@ from geo_service.services.ground import Ground
 from geo_service.services.importing import Say, silent
 from geo_service.services.intake import take_in
 from geo_service.services.publishing import publish
-from geo_service.services.sign_boards import import_sign_boards
+from geo_service.services.sign_board_import import import_sign_boards
 from geo_service.services.tiling import Tilings
 from geo_service.store import barriers, boundaries, coverage, ground, roads, staffing
 from geo_service.store.database import Connection, Database

@@ -1,4 +1,4 @@
-"""What outside the boundaries a new edition touches: the people who answer for cells that change."""
+"""What outside the boundaries a new edition touches: who answers for cells that change, and sign boards."""
 
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from geo_service.planning.sign_boards import TouchedBoard, summary
+from geo_service.services.sign_boards import touched_by_edition
 from geo_service.services.tiling import Tiling
 from geo_service.store import staffing
 from geo_service.store.database import Connection
@@ -28,13 +30,16 @@ class Touched:
         For each duty on a cell that changes: responder_id, code, name, role, cell ``[level, code]``,
         cell_name, change (retired: the cell is no more; reshaped: land came or went; reparented: another
         cell is above it), and what the cell passed on and received, each with the share of the giver's land.
+    boards : list of TouchedBoard
+        The sign boards that must be printed again, or change hands.
     """
 
     duties: list[dict[str, Any]] = field(default_factory=list)
+    boards: list[TouchedBoard] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON."""
-        return {"duties": self.duties}
+        return {"duties": self.duties, "sign_boards": summary(self.boards)}
 
 
 def touched(connection: Connection, old: Tiling, new: Tiling, flows: pd.DataFrame, at: datetime) -> Touched:
@@ -49,11 +54,17 @@ def touched(connection: Connection, old: Tiling, new: Tiling, flows: pd.DataFram
     at : datetime
         The duties are those held at this moment.
     """
+    return Touched(_duties(connection, old, new, flows, at), touched_by_edition(connection, old, new))
+
+
+def _duties(
+    connection: Connection, old: Tiling, new: Tiling, flows: pd.DataFrame, at: datetime
+) -> list[dict[str, Any]]:
     changes = _changes(old, new, flows)
     duties = staffing.duties(connection, at)
     duties = duties[duties["cell_id"].isin(list(changes))]
     if not len(duties):
-        return Touched()
+        return []
     people = staffing.responders(connection).set_index("id")
     names = _names(old) | _names(new)
     given, taken = _flows(flows, names, "from_id", "to_id"), _flows(flows, names, "to_id", "from_id")
@@ -73,7 +84,7 @@ def touched(connection: Connection, old: Tiling, new: Tiling, flows: pd.DataFram
                 "received": taken[cell],
             }
         )
-    return Touched(sorted(rows, key=lambda row: (row["cell"], row["code"], row["role"])))
+    return sorted(rows, key=lambda row: (row["cell"], row["code"], row["role"]))
 
 
 def _changes(old: Tiling, new: Tiling, flows: pd.DataFrame) -> dict[int, str]:

@@ -22,7 +22,7 @@ from geo_service.formats.sign_boards import read_sign_boards
 from geo_service.model import Principal, Role
 from geo_service.services import importing
 from geo_service.services.job_kinds import IMPORT_BOUNDARIES
-from geo_service.services.sign_boards import import_sign_boards
+from geo_service.services.sign_board_import import import_sign_boards
 from geo_service.services.uploads import BoundaryUpload
 
 router = Router(prefix="/v1/imports", tags=["imports"])
