@@ -32,6 +32,7 @@ class How(StrEnum):
 
     INSIDE = "inside"  # strictly inside one cell
     ON_EDGE = "on_edge"  # on a border: of the touching cells the one with the smallest code
+    BY_CELL = "by_cell"  # the cell itself was named, no point is known
     NEAR_GAP = "near_gap"  # in no cell, but within the stated distance of one
     NONE = "none"  # no cell, or no coordinates
 
@@ -80,11 +81,15 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who calls: a person or a machine, known by its API key, with one role."""
+    """Who calls: a person or a machine, known by its API key, with one role.
+
+    ``scope`` holds the ids of the cells that he sees, with all below them; empty: the whole town.
+    """
 
     id: int
     name: str
     role: Role
+    scope: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

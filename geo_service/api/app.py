@@ -16,6 +16,7 @@ from geo_service.api.routes import (
     cells,
     coverage,
     crosswalk,
+    events,
     health,
     imports,
     incidents,
@@ -40,6 +41,7 @@ from geo_service.api.routing import undeclared
 from geo_service.api.short_cuts import ShortCutMiddleware
 from geo_service.api.state import AppState
 from geo_service.services import job_kinds
+from geo_service.services.feed import Feed
 from geo_service.services.ground import Ground
 from geo_service.services.identity import Gatekeeper, session_secret
 from geo_service.services.jobs import Jobs
@@ -48,6 +50,7 @@ from geo_service.services.overview import Overview
 from geo_service.services.plan_state import Plans
 from geo_service.services.preview import Previews
 from geo_service.services.preview_views import Views
+from geo_service.services.relaying import Relay
 from geo_service.services.tiling import Tilings
 from geo_service.services.warming import warm_in_background
 from geo_service.settings import Settings
@@ -75,6 +78,7 @@ ROUTERS = (
     plan_preview.router,
     plan_preview.page_router,
     jobs.router,
+    events.router,
     imports.router,
     maps.router,
     keys.router,
@@ -95,9 +99,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         warm_in_background(state.tilings, state.ground, state.mapper)
         state.jobs.start()
+        state.relay.start()
         try:
             yield
         finally:
+            state.relay.stop()
             state.jobs.stop()
             state.database.close()
 
@@ -150,6 +156,8 @@ def make_state(settings: Settings) -> AppState:
         held_plans,
         Previews(database, Views(database, held_plans, ground)),
         Jobs(database, job_kinds.kinds(held_plans)),
+        Feed(database, tilings),
+        Relay(database),
         gate,
         open_maps=is_loopback(settings.host) if settings.open_maps is None else settings.open_maps,
     )

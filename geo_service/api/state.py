@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from geo_service.api.attempts import FailedAttempts
+from geo_service.services.feed import Feed
 from geo_service.services.ground import Ground
 from geo_service.services.identity import Gatekeeper
 from geo_service.services.jobs import Jobs
@@ -13,6 +14,7 @@ from geo_service.services.mapping import Mapper
 from geo_service.services.overview import Overview
 from geo_service.services.plan_state import Plans
 from geo_service.services.preview import Previews
+from geo_service.services.relaying import Relay
 from geo_service.services.tiling import Tilings
 from geo_service.settings import Settings
 from geo_service.store.database import Database
@@ -42,6 +44,10 @@ class AppState:
         Reports on plans, the last ones held in memory.
     jobs : Jobs
         Work that outlasts a request.
+    feed : Feed
+        Events as they happen.
+    relay : Relay
+        Announces them, in a thread of its own.
     gate : Gatekeeper
         Recognises API keys and sessions.
     attempts : FailedAttempts
@@ -59,6 +65,8 @@ class AppState:
     plans: Plans
     previews: Previews
     jobs: Jobs
+    feed: Feed
+    relay: Relay
     gate: Gatekeeper
     open_maps: bool
     attempts: FailedAttempts = field(default_factory=FailedAttempts)

@@ -29,14 +29,20 @@ def create(
     name: Annotated[str, typer.Argument(help="Whom it is for; a name is never used twice.")],
     role: Annotated[Role, typer.Option(help="What the holder may do.")],
     *,
+    cell: Annotated[
+        list[str],
+        typer.Option(
+            help="A part of the town that he sees, as LEVEL:CODE; may be repeated. None: the whole."
+        ),
+    ] = [],  # noqa: B006 - typer reads it, nobody changes it
     as_json: common.Json = False,
 ) -> None:
     """Make a key and print it, this once.
 
-    Example: geo-service key create "dispatch desk" --role dispatcher
+    Example: geo-service key create "east desk" --role dispatcher --cell township:330109001
     """
     with common.open_database() as database:
-        made, key = identity.issue(database, name.strip(), role, by=_BY)
+        made, key = identity.issue(database, name.strip(), role, by=_BY, cells=cell)
     if as_json:
         common.print_json({"id": made.id, "name": made.name, "role": made.role, "key": key})
     else:

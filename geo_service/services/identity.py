@@ -16,14 +16,14 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from geo_service.errors import ConflictError, UnauthenticatedError
+from geo_service.errors import ConflictError, Fault, InvalidInputError, UnauthenticatedError
 from geo_service.model import Principal, Role
-from geo_service.store import audit, principals
-from geo_service.store.database import Database
+from geo_service.store import audit, boundaries, principals
+from geo_service.store.database import Connection, Database
 
 KEY_PREFIX = "gsk_"
 SESSION_S = 12 * 3600
@@ -37,8 +37,15 @@ _CACHE_ROWS = 10_000
 # ------------------------------------------------------------------------------------- issue and revoke
 
 
-def issue(database: Database, name: str, role: Role, *, by: str) -> tuple[Principal, str]:
+def issue(
+    database: Database, name: str, role: Role, *, by: str, cells: Sequence[str] = ()
+) -> tuple[Principal, str]:
     """Make a principal with a new key.
+
+    Parameters
+    ----------
+    cells : sequence of str
+        The part of the town that he sees, as ``level:code`` each, with all below; none: the whole.
 
     Returns
     -------
@@ -49,14 +56,34 @@ def issue(database: Database, name: str, role: Role, *, by: str) -> tuple[Princi
     ------
     ConflictError
         The name is in use, or was.
+    InvalidInputError
+        A cell does not exist.
     """
     key = _new_key()
     with database.writing() as connection:
+        scope = _scope(connection, cells)
         if principals.name_is_taken(connection, name):
             raise ConflictError("the name is taken: names of revoked keys are not used again either")
-        made = principals.create(connection, name, role, key_digest(key))
-        audit.record(connection, by, "key.create", f"key {made.id}", {"name": name, "role": role.value})
+        made = principals.create(connection, name, role, key_digest(key), scope)
+        details = {"name": name, "role": role.value, "cells": list(cells)}
+        audit.record(connection, by, "key.create", f"key {made.id}", details)
     return made, key
+
+
+def _scope(connection: Connection, cells: Sequence[str]) -> list[int]:
+    """Return the ids of cells given as ``level:code``."""
+    keys = [(level, code) for level, _, code in (one.partition(":") for one in cells)]
+    known = boundaries.cell_ids(connection, keys)
+    faults = [
+        Fault(
+            f"cells[{i}]", "there is no such cell; write level:code, as in township:330102001", value=cells[i]
+        )
+        for i, key in enumerate(keys)
+        if key not in known
+    ]
+    if faults:
+        raise InvalidInputError("a key is for cells that exist", faults)
+    return list(known.values())
 
 
 def revoke(database: Database, principal_id: int, *, by: str) -> None:

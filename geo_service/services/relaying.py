@@ -5,6 +5,8 @@ other (PostgreSQL serialises NOTIFY at commit). The relay looks at short interva
 commits and drops what is old.
 """
 
+import logging
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -13,8 +15,34 @@ from geo_service.errors import UnavailableError
 from geo_service.store import outbox
 from geo_service.store.database import Database
 
+log = logging.getLogger("geo_service.relay")
+
 INTERVAL_S = 0.25
 KEEP_S = 7 * 24 * 3600
+
+
+class Relay:
+    """A relay in a thread of its own, in each serving process: whichever looks first announces."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin to announce."""
+        self._stop.clear()
+        told = {"stop": self._stop.is_set, "said": log.warning}
+        self._thread = threading.Thread(
+            target=relay, args=(self._database,), kwargs=told, name="relay", daemon=True
+        )
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, after what is being announced."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(5)
 
 
 def relay(database: Database, *, stop: Callable[[], bool], said: Callable[[str], None]) -> int:

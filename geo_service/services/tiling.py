@@ -91,10 +91,72 @@ class Tiling:
         """Return :meth:`named_path` of the leaf with this level and code."""
         return self.named_path(self._leaf_of_key[level, code])
 
+    def ids_above(self, leaf_id: int) -> frozenset[int]:
+        """Return the database ids of a leaf and of the cells above it; of another cell its own."""
+        at = self._leaf_of_id.get(leaf_id)
+        if at is None:
+            return frozenset({leaf_id})
+        above = self.ancestry[at]
+        return frozenset(self.cells["id"].to_numpy()[above[above >= 0]].tolist())
+
+    @cached_property
+    def _leaf_of_id(self) -> dict[int, int]:
+        return {int(key): i for i, key in enumerate(self.leaf_ids)}
+
     @cached_property
     def _leaf_of_key(self) -> dict[tuple[str, str], int]:
         leaves = self.cells.iloc[self.leaves]
         return {key: i for i, key in enumerate(zip(leaves["level"], leaves["code"], strict=True))}
+
+    def path_of_cell(self, cell_id: int) -> list[dict[str, str]]:
+        """Return :meth:`named_path` of any cell by its database id; empty if the edition does not have it."""
+        path, at, parents = [], cell_id, self._parent_ids
+        while (row := self._row_of_id.get(at)) is not None:
+            path.append({"level": self._level_list[row], "code": self._code_list[row], "name": self._name_list[row]})
+            at = parents.get(at, -1)
+        return path[::-1]
+
+    def id_path_of_cell(self, cell_id: int) -> list[int]:
+        """Return the database ids of a cell and those above it, from the cell upwards."""
+        path, at = [], cell_id
+        while at in self._row_of_id:
+            path.append(at)
+            at = self._parent_ids.get(at, -1)
+        return path
+
+    def id_of_cell(self, level: str, code: str) -> int | None:
+        """Return the database id of a cell of the edition, None if it has none of this level and code."""
+        return self._id_of_key.get((level, code))
+
+    def ids_below(self, cell_id: int) -> list[int]:
+        """Return the database ids of a cell and of all cells inside it."""
+        below: dict[int, list[int]] = self._children
+        found, todo = [], [cell_id]
+        while todo:
+            at = todo.pop()
+            found.append(at)
+            todo += below.get(at, [])
+        return found
+
+    @cached_property
+    def _children(self) -> dict[int, list[int]]:
+        out: dict[int, list[int]] = {}
+        for child, parent in self._parent_ids.items():
+            out.setdefault(parent, []).append(child)
+        return out
+
+    @cached_property
+    def _row_of_id(self) -> dict[int, int]:
+        return {int(key): row for row, key in enumerate(self.cells["id"])}
+
+    @cached_property
+    def _id_of_key(self) -> dict[tuple[str, str], int]:
+        keys = zip(self.cells["level"], self.cells["code"], self.cells["id"], strict=True)
+        return {(str(level), str(code)): int(key) for level, code, key in keys}
+
+    @cached_property
+    def _level_list(self) -> list[str]:
+        return [str(level) for level in self.cells["level"]]
 
     @cached_property
     def _code_list(self) -> list[str]:

@@ -1,11 +1,12 @@
 """Levels, cells and editions: what is in force when, and writing a new edition."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import Connection, func, insert, select, text, update
+from sqlalchemy import Connection, func, insert, select, text, tuple_, update
 
 from geo_service.model import Edition, Level
 from geo_service.store import bulk
@@ -330,6 +331,18 @@ def count_cells(connection: Connection, edition_id: int) -> dict[str, int]:
         .group_by(level.c.code)
     )
     return {row[0]: row[1] for row in rows}
+
+
+def cell_ids(connection: Connection, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    """Return the ids of cells given by level and code; those that never were are left out."""
+    if not keys:
+        return {}
+    rows = connection.execute(
+        select(level.c.code, cell.c.code, cell.c.id)
+        .join(level, level.c.id == cell.c.level_id)
+        .where(tuple_(level.c.code, cell.c.code).in_(list(keys)))
+    )
+    return {(row[0], row[1]): row[2] for row in rows}
 
 
 def moment(connection: Connection) -> datetime:

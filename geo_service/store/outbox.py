@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, text, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, text, update
 
 from geo_service.store import bulk
 from geo_service.store.tables import outbox
@@ -14,6 +14,8 @@ CHANNEL = "geo_service_events"
 #: PostgreSQL takes less than 8,000 bytes in a notification.
 _MAX_NOTICE_BYTES = 7_900
 _RELAY_LOCK = 0x67656F_72656C  # any number that nothing else here locks
+_DRAW = text("select nextval('outbox_position') from generate_series(1, :count)")
+_NUMBER = update(outbox).where(outbox.c.seq == bindparam("key")).values(position=bindparam("number"))
 
 
 def add(connection: Connection, topic: str, payload: dict[str, Any]) -> None:
@@ -31,7 +33,7 @@ def waiting(connection: Connection, limit: int = 500) -> list[dict[str, Any]]:
     rows = connection.execute(
         text("""
             select seq, topic, payload, created_at from outbox
-            where not announced
+            where position is null
               and (xid < pg_snapshot_xmin(pg_current_snapshot())
                    or xid >= pg_snapshot_xmax(pg_current_snapshot()))
             order by xid, seq limit :limit
@@ -47,21 +49,46 @@ def lock_relay(connection: Connection) -> None:
 
 
 def announce(connection: Connection, events: Sequence[dict[str, Any]]) -> None:
-    """Tell listeners on :data:`CHANNEL` of events, and mark them, when this transaction commits.
+    """Give events their places, in order, and tell listeners on :data:`CHANNEL`, when this transaction commits.
 
-    Of an event too long for a notification the payload is null; the table ``outbox`` has it under ``seq``.
+    Under :func:`lock_relay`, so that positions become visible in ascending order. Of an event too long for a
+    notification the payload is null; the table ``outbox`` has it under ``seq``.
     """
-    for event in events:
-        body = {"seq": event["seq"], "topic": event["topic"], "payload": event["payload"]}
-        words = bulk.json_text(body)
+    if not events:
+        return
+    drawn = connection.execute(_DRAW, {"count": len(events)}).scalars()
+    numbered = [
+        {"number": number, "key": event["seq"]} for number, event in zip(sorted(drawn), events, strict=True)
+    ]
+    connection.execute(_NUMBER, numbered)
+    for event, row in zip(events, numbered, strict=True):
+        body = {"seq": event["seq"], "position": row["number"], "topic": event["topic"]}
+        words = bulk.json_text({**body, "payload": event["payload"]})
         if len(words.encode()) > _MAX_NOTICE_BYTES:
-            words = bulk.json_text(body | {"payload": None})
+            words = bulk.json_text({**body, "payload": None})
         connection.execute(select(func.pg_notify(CHANNEL, words)))
-    told = [event["seq"] for event in events]
-    connection.execute(update(outbox).where(outbox.c.seq == func.any(told)).values(announced=True))
+
+
+def after(connection: Connection, position: int, limit: int = 500) -> list[dict[str, Any]]:
+    """Return announced events after a position, in order: position, topic, payload, created_at."""
+    rows = connection.execute(
+        select(outbox.c.position, outbox.c.topic, outbox.c.payload, outbox.c.created_at)
+        .where(outbox.c.position > position)
+        .order_by(outbox.c.position)
+        .limit(limit)
+    )
+    return [dict(row) for row in rows.mappings()]
+
+
+def reach(connection: Connection) -> tuple[int, int]:
+    """Return the first and the last position kept; (1, 0) when nothing has ever been announced."""
+    first, last = connection.execute(select(func.min(outbox.c.position), func.max(outbox.c.position))).one()
+    return (first, last) if last is not None else (1, 0)
 
 
 def drop_before(connection: Connection, age_s: int) -> int:
     """Delete announced events older than ``age_s`` seconds; returns how many."""
     limit = func.clock_timestamp() - func.make_interval(0, 0, 0, 0, 0, 0, age_s)
-    return connection.execute(delete(outbox).where(outbox.c.announced, outbox.c.created_at < limit)).rowcount
+    return connection.execute(
+        delete(outbox).where(outbox.c.position.is_not(None), outbox.c.created_at < limit)
+    ).rowcount

@@ -31,6 +31,20 @@ def holds_in(edition_id: Any) -> ColumnElement[bool]:
     )
 
 
+def leaves_of(connection: Connection, incident_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """Return the id of the leaf in which each incident lies in the newest edition; those in none are left out."""
+    if not incident_ids:
+        return {}
+    rows = connection.execute(
+        select(placement.c.incident_id, placement.c.cell_id).where(
+            placement.c.incident_id == func.any(list(incident_ids)),
+            placement.c.until_edition.is_(None),
+            placement.c.cell_id.is_not(None),
+        )
+    )
+    return {row[0]: row[1] for row in rows}
+
+
 def add(
     connection: Connection,
     edition_id: int,

@@ -3,7 +3,9 @@
 from geo_service.store import (
     desk_tables,
     dispatch_tables,
+    intake_tables,
     job_tables,
+    live_tables,
     office_tables,
     plan_tables,
     roster_tables,
@@ -11,6 +13,16 @@ from geo_service.store import (
 )
 
 #: The files of tables; a new one is added here.
-FILES = (tables, plan_tables, job_tables, office_tables, dispatch_tables, roster_tables, desk_tables)
+FILES = (
+    tables,
+    plan_tables,
+    job_tables,
+    office_tables,
+    dispatch_tables,
+    roster_tables,
+    desk_tables,
+    live_tables,
+    intake_tables,
+)
 
 metadata = tables.metadata

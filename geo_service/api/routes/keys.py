@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import Path, Query, Response
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from geo_service.api.access import ANYONE_KNOWN, roles
 from geo_service.api.routing import Router
@@ -23,6 +23,8 @@ Name = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=r"^[^\x00-\x1f]+$")
 ]
 
+CellKey = Annotated[str, StringConstraints(max_length=100, pattern=r"^[a-z][a-z0-9_]*:\S+$")]
+
 
 class NewKey(BaseModel):
     """Whom the key is for, and what he may do with it."""
@@ -31,6 +33,9 @@ class NewKey(BaseModel):
 
     name: Name
     role: Role
+    cells: list[CellKey] = Field(
+        [], max_length=100, description="Part of the town that he sees, as level:code; none: the whole town"
+    )
 
 
 class Key(BaseModel):
@@ -76,7 +81,7 @@ async def me(who: Annotated[Principal, ANYONE_KNOWN]) -> Me:
 @router.post("/keys", status_code=201)
 def create_key(who: Admin, new: NewKey, state: State, response: Response) -> IssuedKey:
     """Make a key. It is shown in this answer and never again."""
-    made, key = identity.issue(state.database, new.name, new.role, by=who.name)
+    made, key = identity.issue(state.database, new.name, new.role, by=who.name, cells=new.cells)
     response.headers["Location"] = f"/v1/keys/{made.id}"
     return IssuedKey(id=made.id, name=made.name, role=made.role, key=key)
 
