@@ -145,9 +145,7 @@ def test_an_edition_is_restored_as_a_job(planner: TestClient) -> None:
     assert job["result"]["edition_id"] > first
 
 
-def test_a_file_is_imported_as_a_job(planner: TestClient, app: FastAPI) -> None:
-    with TestClient(app, base_url=BASE) as _:
-        pass  # the thread stops and starts again
+def test_a_file_is_imported_as_a_job(planner: TestClient) -> None:
     grids = planner.get("/v1/cells", params={"level": "micro_grid", "limit": 1000}).json()["features"]
     for feature in grids:
         feature["properties"] = {"code": feature["id"], "name": f"{feature['id']} 新"}

@@ -128,12 +128,17 @@ def test_who_was_thought_dead_can_no_longer_end_it(database: Database) -> None:
         jobs.let_go(slow, job_id)  # as if its session had been lost
         assert made.run_waiting() == 1
         late = Run(slow, row, threading.Event())
-        with pytest.raises(JobTakenError), database.writing() as connection:
-            audit.record(connection, "late", "effect", "twice")
-            late.finish(connection, {})
+        with pytest.raises(JobTakenError):
+            end_late(database, late)
         with pytest.raises(JobTakenError):
             late.step("counting", 0, 1)
     assert effects(database) == [f"job {job_id}"]
+
+
+def end_late(database: Database, late: Run) -> None:
+    with database.writing() as connection:
+        audit.record(connection, "late", "effect", "twice")
+        late.finish(connection, {})
 
 
 def test_a_refusal_is_kept_as_a_problem(database: Database) -> None:

@@ -1,8 +1,9 @@
 /* Publishing: a date, a note, and the findings in the way. Errors block until they are mended or accepted with a reason. */
 
-import { button, dialog, fill, h, notice } from "./dom.js";
+import { button, dialog, fill, h } from "./dom.js";
 import { WEIGHT, canWaive } from "./findings.js";
 import { either, say } from "./i18n.js";
+import { follow, refusal, tellPublished } from "./publishing.js";
 
 const MOST_ROWS = 50;
 
@@ -74,15 +75,16 @@ export function publishDialog(state, api, findings, actions) {
       return note.focus();
     }
     go.disabled = true;
-    fill(problem, h("p", { class: "pl-soft", t: "publishing" }));
     try {
       const wanted = { note: note.value.trim() };
       if (!now.checked) wanted.valid_from = withOffset(date.value, time.value);
-      const edition = await api.publish(state.revision, wanted);
-      done(edition, wanted.valid_from);
+      const job = await api.publish(state.revision, wanted);
+      const result = await follow(state, api, job.id, problem);
+      box.done();
+      await tellPublished(state, api, result);
     } catch (error) {
-      fill(problem, h("p", { class: "pl-bad", role: "alert" }, error.message), h("ul", { class: "pl-plain" }, error.faults.slice(0, 10).map((fault) => h("li", {}, fault.message))));
-      if (error.status === 409) {
+      fill(problem, refusal(error));
+      if (error.status === 409 || error.status === 412) {
         const changes = await actions.missed();
         if (changes.length) await actions.others(changes);
         await check();
@@ -90,18 +92,6 @@ export function publishDialog(state, api, findings, actions) {
       go.disabled = false;
     }
     return undefined;
-  }
-
-  async function done(edition, from) {
-    box.done();
-    state.plan = await api.read();
-    state.tell("plan");
-    notice(say("published"));
-    const after = dialog("published", [
-      h("p", { t: "publishedSays", tArgs: { number: edition.edition_id } }),
-      from ? h("p", { t: "publishedFrom", tArgs: { date: `${date.value} ${time.value} (UTC${from.slice(-6)})` } }) : null,
-      h("p", { class: "pl-row" }, h("a", { class: "primary", href: "/maps/staffing", t: "toMap" }), h("a", { href: "/planner", t: "plans" })),
-    ], [button("close", () => after.done())]);
   }
 
   const form = h(
