@@ -19,6 +19,7 @@ from geo_service.services.ground import Ground
 from geo_service.services.plan_state import Plans
 from geo_service.services.preview import Previews
 from geo_service.services.preview_views import Views
+from geo_service.services.progress import Phase, Progress
 from geo_service.services.publishing import Published
 from geo_service.services.tiling import Tilings
 from geo_service.store import plans
@@ -49,6 +50,17 @@ Supersede = Annotated[bool, typer.Option("--supersede", help="Replace editions t
 def _held(title: str) -> Iterator[tuple[Database, Plans]]:
     with common.progress(title), common.open_database() as database:
         yield database, Plans(database, Tilings(database))
+
+
+@contextmanager
+def _publishing() -> Iterator[tuple[Database, Plans, Progress]]:
+    """Give what publishing takes, and whom to tell how it goes on."""
+    with common.progress("publishing") as say, common.open_database() as database:
+
+        def tell(phase: Phase, done: int, total: int) -> None:
+            say(phase.words, done / total if total else None)
+
+        yield database, Plans(database, Tilings(database)), tell
 
 
 def _as_dict(row: PlanRow) -> dict[str, Any]:
@@ -315,7 +327,7 @@ def publish(
     Example: geo-service plan publish 3 --note "three villages" --valid-from 2027-01-01T00:00+08:00
     """
     start = common.parse_moment(valid_from, "--valid-from")
-    with _held("publishing") as (database, held):
+    with _publishing() as (database, held, tell):
         with database.reading() as connection:
             known = plans.get(connection, plan).revision
         published = plan_publishing.publish_plan(
@@ -326,6 +338,7 @@ def publish(
             who=_BY,
             valid_from=start,
             supersede=supersede,
+            progress=tell,
         )
     _print(_published(published), as_json)
 
@@ -344,9 +357,15 @@ def rollback(
     Example: geo-service plan rollback 1 --note "as before the merger"
     """
     start = common.parse_moment(valid_from, "--valid-from")
-    with _held("publishing") as (_, held):
+    with _publishing() as (_, held, tell):
         published = plan_publishing.restore_edition(
-            held, edition, note=note, who=_BY, valid_from=start, supersede=supersede
+            held,
+            edition,
+            note=note,
+            who=_BY,
+            valid_from=start,
+            supersede=supersede,
+            progress=tell,
         )
     _print(_published(published), as_json)
 
