@@ -103,7 +103,9 @@ export function hintBar(state, tools) {
   const features = h("select", { tTitle: "follow", on: { change: () => (tools.features = features.value) } }, ["street", "water", "railway"].map((name) => h("option", { value: name, t: name })));
   const within = h("input", { type: "number", min: 1, max: 200, value: "25", tTitle: "withinM", on: { change: () => (tools.withinM = Number(within.value) || 25) } });
   const options = h("span", { class: "pl-options", hidden: true }, features, within, h("span", {}, "m"));
-  const bar = h("div", { class: "pl-hint", role: "status", hidden: true }, text, options);
+  const aimed = h("b", {});
+  const bar = h("div", { class: "pl-hint", role: "status", hidden: true }, text, aimed, options);
+  state.on("aim", (name) => (aimed.textContent = name ? `→ ${name}` : ""));
   state.on("hint", (said) => {
     text.textContent = said;
     bar.hidden = !said;

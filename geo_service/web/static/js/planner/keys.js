@@ -6,7 +6,8 @@
 
 import { TOOLS } from "./tools.js";
 
-export function listenToKeys(tools, actions, openPublish) {
+/** `showCross(whether)` is told when the map is moved by keys, and when the pointer is back. */
+export function listenToKeys(tools, actions, openPublish, showCross) {
   const letters = new Map(TOOLS.map(([name, letter]) => [letter.toLowerCase(), () => tools.take(name)]));
   letters.set("r", () => tools.canTake("rename") && tools.rename());
   letters.set("z", () => tools.goToSelection());
@@ -24,6 +25,7 @@ export function listenToKeys(tools, actions, openPublish) {
       return;
     }
     if (event.altKey) return;
+    if (event.target.closest(".pl-map") && (event.key === " " || event.key.startsWith("Arrow"))) showCross(true);
     if (event.key === " ") {
       if (!event.target.closest(".pl-map")) return;
       tools.pressMiddle(event);
@@ -38,4 +40,5 @@ export function listenToKeys(tools, actions, openPublish) {
     else return;
     event.preventDefault();
   });
+  for (const news of ["pointermove", "focusout"]) document.querySelector(".pl-map").addEventListener(news, () => showCross(false));
 }

@@ -34,7 +34,7 @@ async function start(root) {
   const state = new State(plan, me);
   const cells = new Cells(api, state);
   const stage = h("div", { class: "pl-map", tabindex: 0, tLabel: "map" });
-  const field = h("div", { class: "pl-field" }, stage, h("div", { class: "pl-cross", "aria-hidden": "true" }), h("div", { class: "pl-notices" }));
+  const field = h("div", { class: "pl-field" }, stage, h("div", { class: "pl-cross", hidden: true, "aria-hidden": "true" }), h("div", { class: "pl-notices" }));
   const columns = h("div", { class: "pl-columns" });
   root.append(columns);
   columns.append(field);
@@ -60,7 +60,7 @@ async function start(root) {
   columns.prepend(toolBar(state, tools));
   columns.append(side.element);
   field.append(hintBar(state, tools), legend(state, map), footBar(state));
-  listenToKeys(tools, actions, openPublish);
+  listenToKeys(tools, actions, openPublish, (isUsed) => (field.querySelector(".pl-cross").hidden = !isUsed));
   state.on("failed", (error) => notice(say("cellsNotFetched", { reason: error.reason || error.message }), { kind: "bad" }));
   map.begin();
   findings.soon();

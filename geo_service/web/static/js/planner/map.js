@@ -26,6 +26,7 @@ export class PlanMap {
       selected: this.overlay(55, styles.SELECTED),
       trouble: this.overlay(60, styles.TROUBLE),
       news: this.overlay(62, styles.NEWS),
+      aim: this.overlay(63, styles.AIM),
       dragged: this.overlay(65, styles.DRAGGED),
       sketch: this.overlay(70, styles.SKETCH),
       handles: this.overlay(75, (feature) => (feature.get("handle") ? styles.HANDLE : styles.CORNER)),

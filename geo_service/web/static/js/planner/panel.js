@@ -87,7 +87,7 @@ export function selectionPane(state, tools, map) {
   function showLast() {
     const figures = state.last?.figures || [];
     if (!figures.length) return fill(last);
-    const columns = columnsOf(state);
+    const columns = columnsOf(state).filter((name) => figures.some(({ before, after }) => Number.isFinite((after || before)?.[name])));
     const depth = ({ cell }) => state.levelOf(cell[0])?.depth ?? 0;
     const sorted = [...figures].sort((a, b) => depth(b) - depth(a));
     const different = sorted.filter(({ before, after }) => !before || !after || columns.some((name) => Math.abs(after[name] - before[name]) > 1e-9));

@@ -112,7 +112,7 @@ function card(proposal, at, isChosen, choose) {
     const bar = h("i", {});
     bar.style.width = `${Math.round(((group.households || 0) / most) * 100)}%`;
     bar.style.background = groupColor(place);
-    const more = Number.isFinite(group.compactness) ? h("small", {}, `${number(group.compactness, 2)} · ${area(group.area_m2)}`) : null;
+    const more = Number.isFinite(group.compactness) ? h("small", { title: say("compactness") }, `${say("compactnessShort")} ${number(group.compactness, 2)} · ${area(group.area_m2)}`) : null;
     return h("li", { class: group.in_band === false ? "out" : "" }, h("span", { class: "pl-bar" }, bar), h("span", {}, number(group.households)), more);
   });
   const said = proposal.changes

@@ -103,6 +103,10 @@ export const TROUBLE = [
   }),
 ];
 export const NEWS = new style.Style({ stroke: stroke("#1971c2", 3.5), fill: new style.Fill({ color: "rgba(25,113,194,.18)" }) });
+export const AIM = [
+  new style.Style({ stroke: stroke("#fff", 6), zIndex: 1 }),
+  new style.Style({ stroke: stroke("#1d5f8a", 3.5), fill: new style.Fill({ color: "rgba(25,113,194,.16)" }), zIndex: 2 }),
+];
 export const HANDLE = new style.Style({
   image: new style.Circle({ radius: 7, fill: new style.Fill({ color: "#fff" }), stroke: stroke(SELECTED_COLOR, 3) }),
 });

@@ -78,6 +78,15 @@ export class Tools {
     if (!this.state.shown) return;
     const [feature] = this.map.cells.at(this.state.shown.code, event.coordinate);
     this.state.tell("hover", { feature, place: toPlace(event.coordinate) });
+    if (this.aimLevel) this.aim(this.map.cells.at(this.aimLevel, event.coordinate)[0]);
+  }
+
+  /** While a cell is to be clicked: show which one it would be. */
+  aim(feature) {
+    if (feature === this.aimed) return;
+    this.aimed = feature;
+    this.map.show("aim", feature ? [feature] : []);
+    this.state.tell("aim", feature ? feature.get("name") || feature.get("code") : "");
   }
 
   clicked(event) {
@@ -116,7 +125,10 @@ export class Tools {
   }
 
   async pickCell(level, hint, values) {
+    this.aimLevel = level;
     const coordinate = await this.pickPlace(hint, values);
+    this.aimLevel = null;
+    this.aim(undefined);
     if (!coordinate) return null;
     const [feature] = this.map.cells.at(level, coordinate);
     if (!feature) notice(say("noCellThere"));

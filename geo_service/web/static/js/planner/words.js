@@ -49,6 +49,7 @@ export const WORDS = {
   area_m2: ["面积", "Area"],
   workload_index: ["工作量", "Workload"],
   compactness: ["紧凑度", "Compactness"],
+  compactnessShort: ["紧凑", "compact"],
   cell: ["网格", "Cell"],
   figure: ["指标", "Figure"],
   before: ["之前", "Before"],
