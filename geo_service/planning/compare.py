@@ -265,7 +265,7 @@ def difference(before: Side, after: Side, pieces: Pieces, level: str) -> LevelDi
 
 
 def _words(record: CellRecord) -> tuple[object, ...]:
-    return record.name, record.kind, dict(record.attributes)
+    return record.name, record.kind, dict(record.without_counts().attributes)  # counts are figures
 
 
 def flows(before: Side, after: Side, pieces: Pieces, level: str) -> tuple[Ints, Ints, Floats]:

@@ -13,9 +13,10 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from geo_service.errors import Fault, InvalidInputError
+from geo_service.errors import Fault, InvalidInputError, Words
 from geo_service.geometry.stars import NOBODY, FabricStars
 from geo_service.geometry.workspace import EdgeChange, Sides, Workspace, net
+from geo_service.planning import carrying
 from geo_service.planning.register import CellKey, CellRecord, RecordChange, Register
 
 #: Issues codes: level, parent, number wanted, codes taken in this plan → new codes, in order of place.
@@ -44,7 +45,7 @@ class Patch:
 
     def faces(self) -> set[int]:
         """Return the leaves beside the edges that changed."""
-        return _faces(self.edges)
+        return faces_beside(self.edges)
 
 
 class Redraw:
@@ -68,6 +69,8 @@ class Redraw:
         self.space = Workspace(base)
         self.register = register
         self.issue = issue
+        #: Counts points as they will be after the edit under way, where there are points.
+        self.census: Callable[[list[EdgeChange]], carrying.Census] | None = None
         self._key_of: list[CellKey] = list(leaves)
         self._leaf_of = {key: number for number, key in enumerate(leaves)}
 
@@ -95,7 +98,14 @@ class Redraw:
         self.register.require(key, argument)
         leaf = self._leaf_of.get(key)
         if leaf is None or not self.space.exists(leaf):
-            raise _refusal(argument, f"{key[0]} {key[1]} holds no land of its own: its children do", key)
+            raise _refusal(
+                argument,
+                Words(
+                    f"{key[0]} {key[1]} holds no land of its own: its children do",
+                    f"{key[1]} 自己没有土地，土地在它的下级",
+                ),
+                key,
+            )
         return leaf
 
     def holds_land(self, key: CellKey) -> bool:
@@ -141,6 +151,7 @@ class Redraw:
         try:
             edit(step)
             edges = net(step.edges)
+            self._carry(step, edges, mark)
             self._refuse_misfits(edges, self.register.touched_since(mark))
         except BaseException:
             self.space.replay([change.reversed() for change in net(step.edges)], proved=True)
@@ -148,6 +159,17 @@ class Redraw:
             self._forget_names(named)
             raise
         return Patch(tuple(edges), tuple(self.register.since(mark)))
+
+    def _carry(self, step: "Step", edges: list[EdgeChange], mark: int) -> None:
+        """Let counts and descriptions of cells follow their land."""
+        carrying.settle(
+            self,
+            edges,
+            self.register.before(mark),
+            census=self.census(edges) if self.census is not None else None,
+            by_land=step.passes_counts,
+            heirs=step.heirs,
+        )
 
     def replay(self, patch: Patch, *, proved: bool = False) -> None:
         """Make a change that was made elsewhere, or undo one (give it reversed): all of it, or nothing.
@@ -178,19 +200,38 @@ class Redraw:
         """
         register = self.register
         register.refuse_strays(keys)
-        landed = {self._key_of[face] for face in _faces(edges) if self.space.exists(face)}
+        landed = {self._key_of[face] for face in faces_beside(edges) if self.space.exists(face)}
         landed.update(key for key in keys if self.holds_land(key))
         for key in sorted(landed):
             if register.get(key) is None:
-                raise _refusal("cell", f"{key[0]} {key[1]} is struck off, but would still hold land", key)
+                raise _refusal(
+                    "cell",
+                    Words(
+                        f"{key[0]} {key[1]} is struck off, but would still hold land",
+                        f"{key[1]} 被撤销，但仍有土地",
+                    ),
+                    key,
+                )
             if register.children(key):
-                raise _refusal("cell", f"{key[0]} {key[1]} holds land itself: it can have no children", key)
+                raise _refusal(
+                    "cell",
+                    Words(
+                        f"{key[0]} {key[1]} holds land itself: it can have no children",
+                        f"{key[1]} 自己有土地，不能有下级",
+                    ),
+                    key,
+                )
         for key in keys:
             record = register.get(key)
             if record is not None and record.parent is not None and self.holds_land(record.parent):
                 owner = record.parent
                 raise _refusal(
-                    "parent", f"{owner[0]} {owner[1]} holds land itself: it takes no children", key
+                    "parent",
+                    Words(
+                        f"{owner[0]} {owner[1]} holds land itself: it takes no children",
+                        f"{owner[1]} 自己有土地，不能接收下级",
+                    ),
+                    key,
                 )
 
     def _forget_names(self, since: int) -> None:
@@ -256,6 +297,10 @@ class Step:
         self.register = redraw.register
         self.space = redraw.space
         self.edges: list[EdgeChange] = []
+        #: Whether counts that cannot be made anew go with the land: not when only a border is moved.
+        self.passes_counts = True
+        #: Which cell was merged into which.
+        self.heirs: dict[CellKey, CellKey] = {}
 
     def shape(self, edit: Callable[[], list[EdgeChange]]) -> None:
         """Make a proved edit of shapes and keep what it changed."""
@@ -274,7 +319,9 @@ class Step:
         register = self.register
         taken = register.taken(level)
         if code is not None and code in taken:
-            raise _refusal("code", f"there is a {level} {code} already", (level, code))
+            raise _refusal(
+                "code", Words(f"there is a {level} {code} already", f"编码 {code} 已被使用"), (level, code)
+            )
         if code is None:
             code = self.redraw.issue(level, parent, 1, taken)[0]
         kind = like.kind if like else "regular"
@@ -288,7 +335,7 @@ class Step:
         self.redraw.name_leaf(leaf, key)
 
 
-def _faces(edges: Iterable[EdgeChange]) -> set[int]:
+def faces_beside(edges: Iterable[EdgeChange]) -> set[int]:
     """Return the leaves beside edges that changed."""
     sides = (side for change in edges for side in (change.before, change.after) if side)
     return {face for side in sides for face in side if face != NOBODY}

@@ -1,10 +1,13 @@
 """The register of a plan: which cells there are on each level, and who belongs to whom. No shapes."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from geo_service.errors import ConflictError, Fault, InvalidInputError
+from geo_service.errors import ConflictError, Fault, InvalidInputError, Words
+
+#: Attributes that are counts of what lies in a cell.
+COUNTS = ("households", "residents", "population", "dwellings", "buildings", "shops")
 
 CellKey = tuple[str, str]  # level and code: codes are unique on a level
 
@@ -25,6 +28,11 @@ class CellRecord:
         """Level and code."""
         return self.level, self.code
 
+    def without_counts(self) -> "CellRecord":
+        """Return the record without the counts among its attributes."""
+        others = {name: value for name, value in self.attributes.items() if name not in COUNTS}
+        return replace(self, attributes=others)
+
 
 @dataclass(frozen=True, slots=True)
 class RecordChange:
@@ -37,6 +45,12 @@ class RecordChange:
     def reversed(self) -> "RecordChange":
         """Return the change that undoes this one."""
         return RecordChange(self.key, self.after, self.before)
+
+    @property
+    def is_of_counts(self) -> bool:
+        """Say whether the cell is the same but for its counts: its land changed, or that of a cell below."""
+        before, after = self.before, self.after
+        return before is not None and after is not None and before.without_counts() == after.without_counts()
 
 
 class Register:
@@ -76,7 +90,10 @@ class Register:
         """
         found = self._records.get(key)
         if found is None:
-            message = f"the plan has no {key[0]} {key[1]}; it may have been merged or retired"
+            message = Words(
+                f"the plan has no {key[0]} {key[1]}; it may have been merged or retired",
+                f"方案中已没有 {key[1]}，可能已被合并或撤销",
+            )
             raise InvalidInputError(message, [Fault(argument, message, value=" ".join(key))])
         return found
 
@@ -141,16 +158,23 @@ class Register:
     def replay(self, changes: Iterable[RecordChange]) -> None:
         """Make changes that were made elsewhere, or undo them (give them reversed).
 
+        Where only the counts of a cell are not as they were there, they change by as much as they did there:
+        what came and went adds up whoever was first.
+
         Raises
         ------
         ConflictError
             A record is not as it was there.
         """
         for change in changes:
-            if self._records.get(change.key) != change.before:
-                message = f"{' '.join(change.key)} was changed meanwhile"
+            now = self._records.get(change.key)
+            after = change.after if now == change.before else _counted_on(now, change)
+            if after is None and now != change.before:
+                message = Words(
+                    f"{' '.join(change.key)} was changed meanwhile", f"{change.key[1]} 在此期间已被修改"
+                )
                 raise ConflictError(message, [Fault("changes", message, value=" ".join(change.key))])
-            self._set(change.key, change.after)
+            self._set(change.key, after)
 
     def mark(self) -> int:
         """Return a place in the journal, for :meth:`since` and :meth:`roll_back`."""
@@ -159,6 +183,13 @@ class Register:
     def touched_since(self, mark: int) -> list[CellKey]:
         """Return the cells written or struck off since a mark."""
         return sorted({change.key for change in self._journal[mark:]})
+
+    def before(self, mark: int) -> dict[CellKey, CellRecord | None]:
+        """Return of the cells written or struck off since a mark what they were then."""
+        first: dict[CellKey, CellRecord | None] = {}
+        for change in self._journal[mark:]:
+            first.setdefault(change.key, change.before)
+        return first
 
     def since(self, mark: int) -> list[RecordChange]:
         """Return the net changes since a mark in order of key, and forget them."""
@@ -188,13 +219,38 @@ class Register:
         if parent is None:
             if depth == 0:
                 return
-            message = f"{record.level} {record.code} would belong to no {self.levels[depth - 1]}"
+            message = Words(
+                f"{record.level} {record.code} would belong to no {self.levels[depth - 1]}",
+                f"{record.code} 将没有上级",
+            )
         elif parent not in self._records:
-            message = (
-                f"{record.level} {record.code} would belong to {parent[0]} {parent[1]}, which is no more"
+            message = Words(
+                f"{record.level} {record.code} would belong to {parent[0]} {parent[1]}, which is no more",
+                f"{record.code} 的上级 {parent[1]} 已不存在",
             )
         elif self.depth(parent[0]) != depth - 1:
-            message = f"a {record.level} belongs to a {self.levels[depth - 1]}, not to a {parent[0]}"
+            message = Words(
+                f"a {record.level} belongs to a {self.levels[depth - 1]}, not to a {parent[0]}",
+                "上级的层级不对：须是紧邻的上一层",
+            )
         else:
             return
         raise InvalidInputError(message, [Fault("parent", message, value=record.code)])
+
+
+def _counted_on(now: CellRecord | None, change: RecordChange) -> CellRecord | None:
+    """Return a record with its counts changed by as much as a change did; None if more than they differ."""
+    before, after = change.before, change.after
+    if now is None or before is None or after is None or now.without_counts() != before.without_counts():
+        return None
+    counts: dict[str, Any] = {}
+    for name in COUNTS:
+        was, became, there = (record.attributes.get(name) for record in (before, after, now))
+        if was == became:
+            counts[name] = there
+        elif isinstance(was, int) and isinstance(became, int) and isinstance(there, int):
+            counts[name] = max(there + became - was, 0)
+        else:
+            return None
+    counts = {name: value for name, value in counts.items() if value is not None}
+    return replace(after, attributes={**after.without_counts().attributes, **counts})

@@ -4,7 +4,8 @@ After an edit only the points of the leaves that were touched, and those in no l
 the sums of a county follow each edit in milliseconds.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,10 +78,29 @@ class Tally:
     def follow(self, space: Workspace, touched: Iterable[int]) -> None:
         """Count again where an edit has touched the leaves."""
         self._grow(space.next_leaf)
+        for layer, numbers, at, found in self._looked_at_again(space, touched):
+            self._add(layer, numbers, at, -1.0)
+            numbers[at] = found
+            self._add(layer, numbers, at, 1.0)
+
+    def ahead(self, space: Workspace, touched: Iterable[int]) -> "Ahead":
+        """Count as :meth:`follow` will, without following: for an edit that is under way."""
+        change: dict[str, defaultdict[int, float]] = {name: defaultdict(float) for name in self.names}
+        for layer, numbers, at, found in self._looked_at_again(space, touched):
+            for leaf, sign in ((numbers[at], -1.0), (found, 1.0)):
+                for name, values in layer.figures.items():
+                    for number in np.unique(leaf[leaf >= 0]).tolist():
+                        change[name][number] += sign * float(values[at[leaf == number]].sum())
+        return Ahead(self, change)
+
+    def _looked_at_again(
+        self, space: Workspace, touched: Iterable[int]
+    ) -> Iterator[tuple[PointLayer, NDArray[np.int64], NDArray[np.intp], NDArray[np.int64]]]:
+        """Give for each layer the points that an edit may have moved: positions, and the leaf of each now."""
         leaves = sorted({leaf for leaf in touched if leaf >= 0})
         if not leaves:
             return
-        marked = np.zeros(self._size + 1, dtype=bool)  # the last place is for points in no leaf
+        marked = np.zeros(max(self._size, space.next_leaf) + 1, dtype=bool)  # the last: points in no leaf
         marked[[*leaves, -1]] = True
         shapes = [space.polygon(leaf) for leaf in leaves]
         bounds = shapely.total_bounds(np.array(shapes, dtype=object))
@@ -89,7 +109,6 @@ class Tally:
             xy = layer.lonlat_deg[at]
             near = (numbers[at] >= 0) | ((xy >= bounds[:2]) & (xy <= bounds[2:])).all(axis=1)
             at, xy = at[near], xy[near]
-            self._add(layer, numbers, at, -1.0)
             found = np.full(len(at), -1, dtype=np.int64)
             for leaf, shape in zip(leaves, shapes, strict=True):
                 if shape.is_empty:
@@ -97,8 +116,7 @@ class Tally:
                 shapely.prepare(shape)
                 free = np.flatnonzero(found < 0)
                 found[free[shapely.intersects_xy(shape, xy[free, 0], xy[free, 1])]] = leaf
-            numbers[at] = found
-            self._add(layer, numbers, at, 1.0)
+            yield layer, numbers, at, found
 
     @property
     def _size(self) -> int:
@@ -113,3 +131,17 @@ class Tally:
         inside = at[numbers[at] >= 0]
         for name, values in layer.figures.items():
             np.add.at(self._sums[name], numbers[inside], sign * values[inside])
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """Sums by leaf as they will be after an edit that is under way."""
+
+    tally: Tally
+    change: Mapping[str, Mapping[int, float]]
+
+    def of(self, leaves: Iterable[int]) -> dict[str, float]:
+        """Return the sum of each figure over some leaves."""
+        numbers = list(leaves)
+        now = self.tally.of(numbers)
+        return {name: now[name] + sum(self.change[name].get(leaf, 0.0) for leaf in numbers) for name in now}

@@ -14,14 +14,12 @@ from geo_service.geometry import edit, lattice
 from geo_service.planning import along, dividing, pieces
 from geo_service.planning.arguments import Arguments
 from geo_service.planning.redraw import Patch, Redraw, Step
-from geo_service.planning.register import CellKey, CellRecord
+from geo_service.planning.register import COUNTS, CellKey, CellRecord
 
 #: How near a drawn line must come to a corner to be taken through it.
 SNAP_M = 0.5
 SNAP_STEPS = round(SNAP_M / lattice.UNIT_M)
 
-#: Attributes that are counts.
-COUNTS = ("households", "residents", "buildings")
 KINDS = ("regular", "dedicated", "street_face")
 
 
@@ -62,24 +60,28 @@ def apply(redraw: Redraw, verb: str, arguments: Mapping[str, Any]) -> Patch:
 def _move_vertex(step: Step, given: Arguments) -> None:
     start, end = given.place("from"), given.place("to")
     given.done()
+    step.passes_counts = False
     step.shape(lambda: edit.move_vertex(step.space, start, end))
 
 
 def _move_edge(step: Step, given: Arguments) -> None:
     a, b, by = given.place("a"), given.place("b"), given.vector("by")
     given.done()
+    step.passes_counts = False
     step.shape(lambda: edit.move_edge(step.space, a, b, by))
 
 
 def _insert_vertex(step: Step, given: Arguments) -> None:
     a, b, at = given.place("a"), given.place("b"), given.place("at")
     given.done()
+    step.passes_counts = False
     step.shape(lambda: edit.insert_vertex(step.space, a, b, at))
 
 
 def _delete_vertex(step: Step, given: Arguments) -> None:
     at = given.place("at")
     given.done()
+    step.passes_counts = False
     step.shape(lambda: edit.delete_vertex(step.space, at))
 
 
@@ -163,6 +165,7 @@ def _merge(step: Step, given: Arguments) -> None:
         for child in step.register.children(cell):
             step.register.put(replace(step.register.require(child), parent=into))
         step.register.remove(cell)
+        step.heirs[cell] = into
 
 
 def _adopt_gap(step: Step, given: Arguments) -> None:

@@ -19,10 +19,6 @@ from geo_service.store.database import Connection
 from geo_service.store.plans import PlanRow
 
 
-#: Attributes that are counted on the ground: a redraw counts them anew.
-COUNTED = ("households", "residents")
-
-
 class FindingsError(ConflictError):
     """Rules stand in the way of publishing; the faults name each, with its place."""
 
@@ -169,17 +165,13 @@ def draft_of(state: PlanState, connection: Connection) -> Draft:
     """Return the edition that a plan would become, the whole tiling checked."""
     redraw = state.redraw
     shapes = redraw.shapes()
-    is_counted = state.tally.counted("buildings") > 0  # otherwise the figures given with the cells stand
     rows = []
     for record in redraw.register:
         shape = shapes.get(record.key)
         if isinstance(shape, shapely.Polygon):
             shape = shapely.MultiPolygon([shape])
         parent = record.parent or (None, None)
-        attributes = dict(record.attributes)
-        if is_counted and state.is_changed(record.key):
-            figures = state.figures(record.key)
-            attributes |= {name: round(figures[name]) for name in COUNTED if name in attributes}
+        attributes = dict(record.attributes)  # their counts have followed each edit
         rows.append((record.level, record.code, record.kind, record.name, *parent, attributes, shape))
     cells = pd.DataFrame(
         {name: pd.Series([row[k] for row in rows], dtype=object) for k, name in enumerate(COLUMNS)}

@@ -19,9 +19,10 @@ from geo_service.geometry.codes import issue_like
 from geo_service.geometry.fabric import Fabric
 from geo_service.geometry.rules_scene import Scene
 from geo_service.geometry.stars import FabricStars
-from geo_service.planning.redraw import Patch, Redraw
+from geo_service.geometry.workspace import EdgeChange
+from geo_service.planning.redraw import Patch, Redraw, faces_beside
 from geo_service.planning.register import CellKey, CellRecord, Register
-from geo_service.planning.tally import PointLayer, Tally
+from geo_service.planning.tally import Ahead, PointLayer, Tally
 from geo_service.services import office
 from geo_service.services.tiling import Tiling, Tilings
 from geo_service.store import boundaries, ground, plan_ground, plans
@@ -69,6 +70,8 @@ class PlanState:
         keys = list(zip(leaves["level"], leaves["code"], strict=True))
         self.base_records = {record.key: record for record in _records(base)}
         self.redraw = Redraw(stars, keys, Register(base.levels, self.base_records.values()), self._issue)
+        if tally.counted("buildings") > 0:  # otherwise the counts given with the cells stand
+            self.redraw.census = self._census
         self._bounds = shapely.bounds(stars.polygons)
         self._outlines: dict[CellKey, BaseGeometry] = {}
         self._figures: dict[CellKey, dict[str, float]] = {}
@@ -108,6 +111,10 @@ class PlanState:
                 nests = rest.isdigit() and len(rest) < len(record.code)
                 seen.setdefault(record.level, Counter())[len(rest) if nests else 0] += 1
         return {level: counts.most_common(1)[0][0] for level, counts in seen.items()}
+
+    def _census(self, edges: Iterable[EdgeChange]) -> Ahead:
+        """Count the points of an edit under way."""
+        return self.tally.ahead(self.redraw.space, faces_beside(edges))
 
     def catch_up(self, connection: Connection, plan_id: int) -> None:
         """Undo and replay until the redraw holds just the changes that the database says are in effect."""
@@ -165,14 +172,18 @@ class PlanState:
             self._figures.pop(key, None)
 
     def touched_by(self, patch: Patch) -> list[CellKey]:
-        """Return the cells that a patch itself changed: in shape or in the register."""
+        """Return the cells that a patch itself changed: in shape or in the register.
+
+        Cells above them whose counts follow are not named, unless it is the counts that were changed.
+        """
         faces = {self.redraw.key_of(face) for face in patch.faces()}
-        return sorted(faces | {change.key for change in patch.records})
+        found = faces | {change.key for change in patch.records if not change.is_of_counts}
+        return sorted(found or {change.key for change in patch.records})
 
     def cells_of(self, patch: Patch) -> list[CellKey]:
         """Return every cell that a patch has to do with: those touched, and all above them, old and new."""
         register = self.redraw.register
-        found = set(self.touched_by(patch))
+        found = set(self.touched_by(patch)) | {change.key for change in patch.records}
         for change in patch.records:
             for record in (change.before, change.after):
                 if record is not None and record.parent is not None:
