@@ -34,9 +34,11 @@ def command(
         return
     for row in rows:
         land, people = _percent(row["share_land"]), _percent(row["share_households"])
+        giver, taker = _called(row["from_code"], row["from_name"]), _called(row["to_code"], row["to_name"])
+        whole = "" if row["land_m2"] is None else f" ({row['land_m2']:,.0f} m²)"
         sys.stdout.write(
-            f"edition {row['edition_id']:>4}  {row['kind']:<8}  {row['from_code']} -> {row['to_code']}"
-            f"  land {land}, households {people}\n"
+            f"edition {row['edition_id']:>4}  {row['kind']:<10}  {giver} -> {taker}"
+            f"  land {land}{whole}, households {people}\n"
         )
     if not rows:
         common.talk.print(f"{level} {code} has been as it is since its first edition", markup=False)
@@ -44,3 +46,10 @@ def command(
 
 def _percent(share: float | None) -> str:
     return "-" if share is None else f"{share:.1%}"
+
+
+def _called(code: str | None, name: str | None) -> str:
+    """Write a cell as code and name."""
+    if code is None:
+        return "nobody 无主"
+    return f"{code} {name}" if name and name != code else code

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import shapely
 from numpy.typing import NDArray
 
 from geo_service.errors import Fault, InvalidInputError
 from geo_service.geometry.exclaves import Belonging, ExclaveIndex, Swap, exclave_index, propose_swaps
 from geo_service.geometry.gaps import GapChange, GapRecord, gaps_of, match_gaps
+from geo_service.geometry.measure import area_m2
 from geo_service.geometry.segments import segments_of
 from geo_service.services.tiling import Tiling
 from geo_service.store import audit, gaps
@@ -21,7 +23,8 @@ CellName = tuple[str, str]
 def record(connection: Connection, tiling: Tiling) -> None:
     """Bring the register up to a new edition: gaps it opened, those still there, those it closed.
 
-    A gap that was split goes on as its largest part, gaps that grew together as the one that gave most land.
+    A gap that was split goes on as its largest part, gaps that grew together as the one that changed least;
+    of the others it is written down which gap they became part of.
     """
     edition_id = tiling.edition.id
     shapes = tiling.cells["geom"].to_numpy()[tiling.leaves]
@@ -34,8 +37,13 @@ def record(connection: Connection, tiling: Tiling) -> None:
         if before in goes_on:
             gaps.see(connection, row.id, edition_id, _measures(now[goes_on[before]], names))
         else:
-            taken = next((c.taken_by for c in changes if c.before == before), ())
-            listed = [[*names[leaf], round(area_m2, 1)] for leaf, area_m2 in taken]
+            mine = [change for change in changes if change.before == before]
+            listed: list[Any] = [[*names[leaf], round(m2, 1)] for leaf, m2 in mine[0].taken_by]
+            successor = {after: known[k].id for k, after in goes_on.items()}
+            for after in (change.after for change in mine if change.after is not None):
+                shared = shapely.intersection(row.measures.shape, now[after].shape)
+                found_m2 = round(float(area_m2([shared])[0]), 1)
+                listed.append({"gap": successor[after], "area_m2": found_m2})
             gaps.close(connection, row.id, edition_id, listed)
     for after in sorted(set(range(len(now))) - set(goes_on.values())):
         gaps.open_one(connection, edition_id, _measures(now[after], names))

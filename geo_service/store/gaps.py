@@ -58,7 +58,7 @@ class GapRow:
     seen_edition_id: int
     closed_edition_id: int | None
     measures: GapMeasures
-    taken_by: list[list[Any]] | None
+    taken_by: list[Any] | None
     fallback: tuple[str, str] | None
     incidents_year: int | None = None
 
@@ -104,8 +104,11 @@ def see(connection: Connection, gap_id: int, edition_id: int, found: GapMeasures
     connection.execute(update(gap).where(gap.c.id == gap_id).values(values))
 
 
-def close(connection: Connection, gap_id: int, edition_id: int, taken_by: list[list[Any]]) -> None:
-    """Write down which edition closed a gap, and which cells took the land."""
+def close(connection: Connection, gap_id: int, edition_id: int, taken_by: list[Any]) -> None:
+    """Write down which edition closed a gap, and who took the land.
+
+    ``taken_by``: [level, code, square metres] of a cell, {"gap", "area_m2"} of another gap.
+    """
     connection.execute(
         update(gap).where(gap.c.id == gap_id).values(closed_edition_id=edition_id, taken_by=taken_by)
     )

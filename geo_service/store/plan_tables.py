@@ -1,18 +1,19 @@
 """The tables of plans: drafts of a redraw, what they must respect, what was accepted, what came of it."""
 
 from sqlalchemy import (
+    BigInteger,
     CheckConstraint,
     Column,
     Date,
     Double,
     ForeignKey,
-    ForeignKeyConstraint,
     Identity,
     Index,
     Integer,
     PrimaryKeyConstraint,
     Table,
     Text,
+    UniqueConstraint,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -101,18 +102,29 @@ waiver = Table(
 lineage = Table(
     "lineage",
     metadata,
-    Column("edition_id", Integer, nullable=False),
-    Column("from_cell_id", ForeignKey("cell.id"), nullable=False),
-    Column("to_cell_id", ForeignKey("cell.id"), nullable=False),
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("edition_id", ForeignKey("edition.id"), nullable=False),
+    # who had it before and who has it now; null: nobody
+    Column("from_cell_id", ForeignKey("cell.id")),
+    Column("to_cell_id", ForeignKey("cell.id")),
     Column("kind", Text, nullable=False),
-    # of what the old cell had, how much went to the new one
-    Column("share_land", Double, nullable=False),
+    # of what the old cell had, how much went to the new one; those of one cell add up to 1
+    Column("share_land", Double),
     Column("share_households", Double),
     Column("share_incidents", Double),
-    PrimaryKeyConstraint("edition_id", "from_cell_id", "to_cell_id"),
-    ForeignKeyConstraint(["edition_id"], ["edition.id"]),
-    CheckConstraint("kind in ('split', 'merge', 'transfer')", name="kind_is_known"),
+    Column("land_m2", Double),
+    UniqueConstraint("edition_id", "from_cell_id", "to_cell_id"),
+    CheckConstraint(
+        "kind in ('split', 'merge', 'recode', 'transfer', 'given_away', 'adopted', 'kept')",
+        name="kind_is_known",
+    ),
     CheckConstraint("share_land between 0 and 1", name="land_is_a_share"),
+    CheckConstraint(
+        "(from_cell_id is null) = (kind = 'adopted') and (to_cell_id is null) = (kind = 'given_away')"
+        " and (share_land is null) = (kind = 'adopted')",
+        name="nobody_fits_kind",
+    ),
+    Index("ix_lineage_from_cell_id", "from_cell_id"),
     Index("ix_lineage_to_cell_id", "to_cell_id"),
 )
 
@@ -153,7 +165,7 @@ gap = Table(
     Column("width_m", Double, nullable=False),
     # [[level, code, metres of common border], ...], the longest first
     Column("neighbours", JSONB, nullable=False),
-    # of a closed one: [[level, code, square metres], ...]
+    # of a closed one: [[level, code, square metres], ..., {"gap": id, "area_m2": ...}, ...]
     Column("taken_by", JSONB),
     # who answers for it until it is closed; without one the first neighbour
     Column("fallback_level", Text),
