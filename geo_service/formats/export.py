@@ -32,6 +32,7 @@ from geo_service.geometry.crs import WGS84, CityGrid, transform_geometry
 
 DECIMALS_DEG = 7  # finds every lattice point of 2⁻²³ degree again: 5e-8 is less than half its spacing
 DECIMALS_M = 3
+_NO_GEOMETRY = -1  # what shapely calls the type of None
 
 
 class VectorFormat(StrEnum):
@@ -285,7 +286,8 @@ def _write_shapefile(job: _Job) -> _Outcome:
 def _write_csv(job: _Job) -> _Outcome:
     frame = pd.DataFrame(job.frame.drop(columns=job.frame.geometry.name))
     shapes = job.frame.geometry.to_numpy()
-    if len(shapes) and np.all(shapely.get_type_id(shapes) == shapely.GeometryType.POINT):
+    kinds = set(shapely.get_type_id(shapes).tolist())
+    if shapely.GeometryType.POINT in kinds and kinds <= {shapely.GeometryType.POINT, _NO_GEOMETRY}:
         frame["lon"], frame["lat"] = shapely.get_x(shapes), shapely.get_y(shapes)
     else:
         frame["geometry_wkt"] = shapely.to_wkt(shapes, rounding_precision=DECIMALS_DEG)

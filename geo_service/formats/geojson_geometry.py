@@ -16,6 +16,8 @@ from geo_service.formats.placeguess import out_of_range, why_out_of_range
 
 POLYGONS = frozenset({"Polygon", "MultiPolygon"})
 POINTS = frozenset({"Point"})
+#: Among the kinds that are wanted: a feature may have no geometry at all.
+NOWHERE = "nowhere"
 GEOMETRIES = frozenset(
     {"Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon", "GeometryCollection"}
 )
@@ -48,6 +50,8 @@ class GeometryReader:
 
     def read(self, obj: Any, path: str, row: int) -> BaseGeometry | None:
         """Return the geometry of one feature, or None after noting what is wrong with it."""
+        if obj is None and NOWHERE in self._kinds:
+            return None
         if obj is None:
             self._faults.add("no-geometry", path, f"is null: a feature needs a {self._wanted()}", row=row)
             return None
@@ -55,7 +59,7 @@ class GeometryReader:
             self._faults.add("type", path, "must be a geometry object", row=row, value=obj)
             return None
         kind = obj.get("type")
-        if not isinstance(kind, str) or kind not in self._kinds:
+        if not isinstance(kind, str) or kind not in self._kinds - {NOWHERE}:
             self._refuse_kind(obj, kind, path, row)
             return None
         return self._read_coordinates(kind, obj.get("coordinates"), f"{path}.coordinates", row)
@@ -75,7 +79,7 @@ class GeometryReader:
         return self._polygons(parts, path, row, multi=kind == "MultiPolygon")
 
     def _wanted(self) -> str:
-        return " or ".join(sorted(self._kinds, reverse=True))
+        return " or ".join(sorted(self._kinds - {NOWHERE}, reverse=True))
 
     def _refuse_kind(self, obj: dict[str, Any], kind: Any, path: str, row: int) -> None:
         members = obj.get("geometries")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from geo_service.formats.columns import Columns
 from geo_service.formats.features import open_features
-from geo_service.formats.geojson_geometry import POINTS
+from geo_service.formats.geojson_geometry import NOWHERE, POINTS
 from geo_service.formats.limits import Limits
 from geo_service.formats.reading import TableOptions, open_table
 from geo_service.formats.refused import Purpose
@@ -86,7 +86,7 @@ def read_sign_boards(
         lonlat = columns.lonlat_deg(table.datum)
     else:
         file = source if isinstance(source, Path) else data
-        table, shapes = open_features(file, _WHAT, kinds=POINTS, layer=layer, how=how)
+        table, shapes = open_features(file, _WHAT, kinds=POINTS | {NOWHERE}, layer=layer, how=how)
         columns = table.columns(_WORDS, Purpose.SIGN_BOARDS)
         lonlat = np.column_stack((shapely.get_x(shapes), shapely.get_y(shapes))).astype(np.float64)
     frame = _frame(columns, lonlat)

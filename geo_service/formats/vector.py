@@ -16,7 +16,7 @@ from geo_service.formats.childprocess import Answer, ChildDiedError, ask
 from geo_service.formats.dbftext import decode_dbf
 from geo_service.formats.faults import FaultList, no_file, preview
 from geo_service.formats.geojson import walk_geojson
-from geo_service.formats.geojson_geometry import POLYGONS
+from geo_service.formats.geojson_geometry import NOWHERE, POLYGONS
 from geo_service.formats.limits import Limits
 from geo_service.formats.sniff import Kind, sniff
 from geo_service.formats.text import bad_character
@@ -305,11 +305,12 @@ def _check_text(value: str, name: str, row: int, faults: FaultList, limits: Limi
 def _geometries(
     answer: Answer, faults: FaultList, kinds: frozenset[str], limits: Limits
 ) -> NDArray[np.object_]:
-    wanted = " or ".join(sorted(kinds, reverse=True))
+    wanted = " or ".join(sorted(kinds - {NOWHERE}, reverse=True))
     geometry = np.empty(len(answer.wkb), dtype=object)
     for i, wkb in enumerate(answer.wkb):
         if not wkb:
-            faults.add("no-geometry", "geometry", f"is missing: a feature needs a {wanted}", row=i + 1)
+            if NOWHERE not in kinds:
+                faults.add("no-geometry", "geometry", f"is missing: a feature needs a {wanted}", row=i + 1)
             continue
         try:
             shape = outline(wkb, limits)

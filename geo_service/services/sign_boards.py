@@ -137,7 +137,7 @@ def judged(
 
 
 def frame_of(boards: Sequence[JudgedBoard]) -> gpd.GeoDataFrame:
-    """Return boards as a table for a file, which an import takes back; no place is an empty point."""
+    """Return boards as a table for a file, which an import takes back."""
     rows = [
         (
             one.board.code,
@@ -153,7 +153,7 @@ def frame_of(boards: Sequence[JudgedBoard]) -> gpd.GeoDataFrame:
         )
         for one in boards
     ]
-    places = [shapely.Point(one.board.place) if one.board.place else shapely.Point() for one in boards]
+    places = [shapely.Point(one.board.place) if one.board.place else None for one in boards]
     table = pd.DataFrame(rows, columns=[*COLUMNS, "out_of_date"])
     return gpd.GeoDataFrame(table, geometry=places, crs=4326)
 

@@ -44,6 +44,16 @@ def test_points_in_geojson():
     assert (row["board"], row["lon"], row["lat"]) == ("B1", 118.9, 28.9)
 
 
+def test_a_feature_without_a_geometry_is_a_board_without_a_place():
+    feature = {"type": "Feature", "properties": {"board": "B1", "cell_code": "g1"}, "geometry": None}
+    content = json.dumps({"type": "FeatureCollection", "features": [feature]}).encode()
+    (row,) = read_sign_boards(content).frame.to_dict("records")
+    assert np.isnan(row["lon"])
+    feature["geometry"] = {"type": "LineString", "coordinates": [[118, 28], [119, 29]]}
+    with pytest.raises(InvalidInputError, match="must be Point"):
+        read_sign_boards(json.dumps({"type": "FeatureCollection", "features": [feature]}).encode())
+
+
 def test_coordinates_in_another_datum():
     text = csv("board,cell_code,lon,lat", "B1,g1,118.9,28.9")
     plain, moved = (read_sign_boards(text, crs=crs).frame.loc[0, "lon"] for crs in (None, "GCJ02"))
