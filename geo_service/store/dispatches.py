@@ -1,0 +1,222 @@
+"""Who is sent where. The database itself lets nobody be sent twice, and an incident have one lead."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, Select, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+
+from geo_service.errors import NotFoundError, Words
+from geo_service.store.dispatch_tables import dispatch
+from geo_service.store.tables import responder
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """One person sent to one incident."""
+
+    id: int
+    incident_id: UUID
+    responder_id: int
+    responder: str
+    name: str
+    lead: bool
+    sent_at: datetime
+    sent_by: str
+    travel_s: float | None
+    mode: str | None
+    accepted_at: datetime | None
+    arrived_at: datetime | None
+    ended_at: datetime | None
+    outcome: str | None
+    reason: str
+
+    @property
+    def is_open(self) -> bool:
+        """Whether he is still sent."""
+        return self.ended_at is None
+
+    @property
+    def state(self) -> str:
+        """Return sent, accepted, arrived, or how it ended."""
+        if self.outcome is not None:
+            return self.outcome
+        if self.arrived_at is not None:
+            return "arrived"
+        return "sent" if self.accepted_at is None else "accepted"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as a JSON object."""
+        return {
+            "id": self.id,
+            "incident_id": self.incident_id,
+            "responder": self.responder,
+            "name": self.name,
+            "lead": self.lead,
+            "state": self.state,
+            "sent_at": self.sent_at,
+            "sent_by": self.sent_by,
+            "travel_s": self.travel_s,
+            "mode": self.mode,
+            "accepted_at": self.accepted_at,
+            "arrived_at": self.arrived_at,
+            "ended_at": self.ended_at,
+            "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """Whom to send, and what the roads say: how he travels, how long, and from where (EPSG:4326)."""
+
+    responder_id: int
+    lead: bool
+    travel_s: float | None = None
+    mode: str | None = None
+    from_deg: tuple[float, float] | None = None
+
+
+_NAMES = tuple(name for name in Dispatch.__slots__ if name not in {"responder", "name"})
+
+
+def _all() -> Select[Any]:
+    columns = [getattr(dispatch.c, name) for name in _NAMES]
+    return select(*columns, responder.c.code.label("responder"), responder.c.name.label("name")).join(
+        responder, responder.c.id == dispatch.c.responder_id
+    )
+
+
+def _read(row: Row[Any]) -> Dispatch:
+    return Dispatch(**{name: getattr(row, name) for name in Dispatch.__slots__})
+
+
+def get(connection: Connection, dispatch_id: int, *, lock: bool = False) -> Dispatch:
+    """Return one; with ``lock`` nobody else changes it before this transaction ends.
+
+    Raises
+    ------
+    NotFoundError
+        There is none.
+    """
+    query = _all().where(dispatch.c.id == dispatch_id)
+    row = connection.execute(query.with_for_update(of=dispatch) if lock else query).one_or_none()
+    if row is None:
+        raise NotFoundError(Words(f"there is no dispatch {dispatch_id}", f"没有编号为 {dispatch_id} 的派单"))
+    return _read(row)
+
+
+def of_incident(connection: Connection, key: UUID, *, open_only: bool = False) -> list[Dispatch]:
+    """Return who was sent to an incident, in the order in which they were."""
+    query = _all().where(dispatch.c.incident_id == key).order_by(dispatch.c.sent_at, dispatch.c.id)
+    if open_only:
+        query = query.where(dispatch.c.ended_at.is_(None))
+    return [_read(row) for row in connection.execute(query)]
+
+
+def open_now(connection: Connection, responder_ids: Iterable[int] | None = None) -> list[Dispatch]:
+    """Return the open ones, of everybody or of some."""
+    query = _all().where(dispatch.c.ended_at.is_(None)).order_by(dispatch.c.id)
+    if responder_ids is not None:
+        query = query.where(dispatch.c.responder_id == func.any(list(responder_ids)))
+    return [_read(row) for row in connection.execute(query)]
+
+
+def send(
+    connection: Connection, key: UUID, people: Sequence[Sending], *, at: datetime, by: str
+) -> dict[int, int]:
+    """Send people; returns the new dispatch of each responder.
+
+    Who is missing in the answer has been sent elsewhere meanwhile, or somebody else has the lead.
+    """
+    done = {}
+    for one in sorted(people, key=lambda one: one.responder_id):  # one order for all: no two wait in a ring
+        lon, lat = one.from_deg or (None, None)
+        row = connection.execute(
+            insert(dispatch)
+            .values(
+                incident_id=key,
+                responder_id=one.responder_id,
+                lead=one.lead,
+                sent_at=at,
+                sent_by=by,
+                travel_s=one.travel_s,
+                mode=one.mode,
+                from_lon=lon,
+                from_lat=lat,
+            )
+            .on_conflict_do_nothing()
+            .returning(dispatch.c.id)
+        ).one_or_none()
+        if row is not None:
+            done[one.responder_id] = int(row[0])
+    return done
+
+
+def change(connection: Connection, dispatch_id: int, values: Mapping[str, Any]) -> Dispatch:
+    """Set some of the columns of one; returns it."""
+    connection.execute(update(dispatch).where(dispatch.c.id == dispatch_id).values(**values))
+    return get(connection, dispatch_id)
+
+
+def come_near(
+    connection: Connection, responder_ids: Sequence[int], within_m: float
+) -> list[tuple[int, datetime]]:
+    """Return who, of these, has come to where he was sent: his dispatch, and the moment of his last fix.
+
+    Only fixes measured after he was sent count, and those that are sharper than the distance asked about.
+    """
+    if not responder_ids:
+        return []
+    rows = connection.execute(
+        text("""
+            select dispatch.id, latest.at
+            from dispatch
+            join position_latest as latest using (responder_id)
+            join incident on incident.id = dispatch.incident_id
+            where dispatch.responder_id = any(:who) and dispatch.ended_at is null
+                and dispatch.arrived_at is null and latest.at >= dispatch.sent_at
+                and coalesce(latest.accuracy_m, 0) <= :within_m
+                and ST_DWithin(
+                    incident.geom::geography,
+                    ST_SetSRID(ST_MakePoint(latest.lon, latest.lat), 4326)::geography, :within_m
+                )
+            order by dispatch.id
+        """),
+        {"who": list(responder_ids), "within_m": within_m},
+    )
+    return [(int(row[0]), row[1]) for row in rows]
+
+
+def declined(connection: Connection, key: UUID) -> dict[int, str]:
+    """Return who has declined to go to an incident, and why, as last said."""
+    rows = connection.execute(
+        select(dispatch.c.responder_id, dispatch.c.reason)
+        .where(dispatch.c.incident_id == key, dispatch.c.outcome == "declined")
+        .order_by(dispatch.c.id)
+    )
+    return {int(row[0]): str(row[1]) for row in rows}
+
+
+def page(
+    connection: Connection,
+    *,
+    limit: int,
+    before: int | None = None,
+    is_open: bool | None = None,
+    incident_id: UUID | None = None,
+    responder_id: int | None = None,
+) -> list[Dispatch]:
+    """Return dispatches, the newest first, with an id below ``before``."""
+    query = _all().order_by(dispatch.c.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(dispatch.c.id < before)
+    if is_open is not None:
+        query = query.where(dispatch.c.ended_at.is_(None) if is_open else dispatch.c.ended_at.is_not(None))
+    if incident_id is not None:
+        query = query.where(dispatch.c.incident_id == incident_id)
+    if responder_id is not None:
+        query = query.where(dispatch.c.responder_id == responder_id)
+    return [_read(row) for row in connection.execute(query)]

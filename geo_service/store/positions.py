@@ -1,0 +1,166 @@
+"""Positions of those on duty: tracks in partitions by day, and where each was last."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, select, text
+
+from geo_service.store.dispatch_tables import position_latest
+
+_PARTITION = "position_fix_d"
+_PARTITIONS_LOCK = 0x67656F_706F73  # any number that nothing else here locks
+
+
+@dataclass(frozen=True, slots=True)
+class Fixes:
+    """Positions column by column; ``accuracy_m`` may be None."""
+
+    responder_id: list[int]
+    at: list[datetime]
+    lon: list[float]
+    lat: list[float]
+    accuracy_m: list[float | None]
+
+    def __len__(self) -> int:
+        """Count of fixes."""
+        return len(self.responder_id)
+
+    def take(self, chosen: Iterable[int]) -> "Fixes":
+        """Return some of them."""
+        rows = list(chosen)
+        return Fixes(
+            [self.responder_id[i] for i in rows],
+            [self.at[i] for i in rows],
+            [self.lon[i] for i in rows],
+            [self.lat[i] for i in rows],
+            [self.accuracy_m[i] for i in rows],
+        )
+
+    def as_parameters(self) -> dict[str, Any]:
+        """Return the columns as a statement's parameters."""
+        return {
+            "who": self.responder_id,
+            "at": self.at,
+            "lon": self.lon,
+            "lat": self.lat,
+            "accuracy": self.accuracy_m,
+        }
+
+
+_ROWS = """unnest(cast(:who as int[]), cast(:at as timestamptz[]), cast(:lon as float8[]),
+    cast(:lat as float8[]), cast(:accuracy as real[])) as fix (responder_id, at, lon, lat, accuracy_m)"""
+
+
+def days(connection: Connection) -> list[date]:
+    """Return the days (UTC) that have a partition, in order."""
+    names = connection.execute(
+        text("""
+            select relname from pg_inherits join pg_class on pg_class.oid = inhrelid
+            where inhparent = 'position_fix'::regclass
+        """)
+    ).scalars()
+    found = (name.removeprefix(_PARTITION) for name in names if name.startswith(_PARTITION))
+    return sorted(datetime.strptime(day, "%Y%m%d").replace(tzinfo=UTC).date() for day in found)
+
+
+def make_days(connection: Connection, wanted: Iterable[date]) -> None:
+    """Make the partitions that are missing; who writes meanwhile is not held up.
+
+    A table is made beside and then attached, for making it in place would lock out every reader and writer.
+    """
+    connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _PARTITIONS_LOCK})
+    for day in sorted(set(wanted).difference(days(connection))):
+        name = f"{_PARTITION}{day:%Y%m%d}"
+        connection.execute(text(f"create table {name} (like position_fix including all)"))
+        connection.execute(
+            text(
+                f"alter table position_fix attach partition {name}"
+                f" for values from ('{day} 00:00Z') to ('{day + timedelta(days=1)} 00:00Z')"
+            )
+        )
+
+
+def drop_days(connection: Connection, before: date) -> int:
+    """Drop the partitions of the days before one; returns how many."""
+    connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _PARTITIONS_LOCK})
+    old = [day for day in days(connection) if day < before]
+    for day in old:
+        connection.execute(text(f"drop table {_PARTITION}{day:%Y%m%d}"))
+    return len(old)
+
+
+def add(connection: Connection, fixes: Fixes) -> set[tuple[int, datetime]]:
+    """Write fixes, each responder and moment once; returns those that were new."""
+    rows = connection.execute(
+        text(f"""
+            insert into position_fix (responder_id, at, lon, lat, accuracy_m)
+            select responder_id, at, lon, lat, accuracy_m from {_ROWS}
+            on conflict do nothing returning responder_id, at
+        """),  # noqa: S608 - our own words
+        fixes.as_parameters(),
+    )
+    return {(row[0], row[1]) for row in rows}
+
+
+def advance(connection: Connection, newest: Fixes) -> list[int]:
+    """Move responders to where they are now; returns whom. A fix older than what is known changes nothing.
+
+    ``newest`` holds each responder once. Rows are locked in order of id, so that two batches cannot wait for
+    each other.
+    """
+    rows = connection.execute(
+        text(f"""
+            insert into position_latest as latest (responder_id, at, lon, lat, accuracy_m, received_at)
+            select responder_id, at, lon, lat, accuracy_m, clock_timestamp() from {_ROWS}
+            order by responder_id
+            on conflict (responder_id) do update
+            set (at, lon, lat, accuracy_m, received_at)
+                = (excluded.at, excluded.lon, excluded.lat, excluded.accuracy_m, excluded.received_at)
+            where excluded.at > latest.at
+            returning responder_id
+        """),  # noqa: S608 - our own words
+        newest.as_parameters(),
+    )
+    return list(rows.scalars())
+
+
+def horizon(connection: Connection) -> datetime:
+    """Return a moment before which no position is still to come to light.
+
+    A position carries the moment at which it was written and is seen when its transaction commits: this is
+    the beginning of the oldest transaction that is writing positions just now, or else the present. Ask in a
+    transaction of its own, *before* the one that reads: :func:`since` with it then misses nothing.
+    """
+    moment: datetime = connection.execute(
+        text("""
+            select least(transaction_timestamp(), (
+                select min(xact_start) from pg_locks join pg_stat_activity using (pid)
+                where relation = 'position_latest'::regclass and mode = 'RowExclusiveLock'
+                    and pg_locks.database = (select oid from pg_database where datname = current_database())
+            ))
+        """)
+    ).scalar_one()
+    return moment
+
+
+def since(connection: Connection, moment: datetime | None) -> Sequence[Any]:
+    """Return where responders are of whom we heard since a moment, or all: id, at, lon, lat, accuracy_m."""
+    latest = position_latest.c
+    query = select(latest.responder_id, latest.at, latest.lon, latest.lat, latest.accuracy_m)
+    if moment is not None:
+        query = query.where(latest.received_at >= moment)
+    return connection.execute(query).all()
+
+
+def track(connection: Connection, responder_id: int, start: datetime, end: datetime) -> list[dict[str, Any]]:
+    """Return the fixes of one responder in a span, in order."""
+    rows = connection.execute(
+        text("""
+            select at, lon, lat, accuracy_m from position_fix
+            where responder_id = :who and at >= :start and at < :end order by at
+        """),
+        {"who": responder_id, "start": start, "end": end},
+    )
+    return [dict(row) for row in rows.mappings()]
