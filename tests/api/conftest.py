@@ -70,10 +70,17 @@ def town_app(town_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     application.state.parts.database.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def town_key_of(town: Database) -> Callable[[Role], str]:
-    """A key of a role in the demo town."""
-    return lambda role: identity.issue(town, f"reader of the town, {role.value}", role, by="test")[1]
+    """A key of a role in the demo town, made once for each role."""
+    made: dict[Role, str] = {}
+
+    def key(role: Role) -> str:
+        if role not in made:
+            made[role] = identity.issue(town, f"reader of the town, {role.value}", role, by="test")[1]
+        return made[role]
+
+    return key
 
 
 @pytest.fixture

@@ -118,7 +118,7 @@ def test_a_revoked_key_is_refused_at_once(client: TestClient, town: Database, ta
     client.headers["X-API-Key"] = key
     assert [client.get(PLAIN).status_code for _ in range(2)] == [200, 200]
     identity.revoke(town, principal.id, by="test")
-    client.town_app.state.parts.gate.forget()
+    client.app.state.parts.gate.forget()
     assert client.get(PLAIN).status_code == 401
     assert taken == [False, True, False]
 

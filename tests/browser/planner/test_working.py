@@ -102,7 +102,7 @@ def test_a_plan_is_published_from_next_month_and_leads_to_the_map(
     expect(after).to_contain_text(f"第 {now['published_edition_id']} 号")
     after.get_by_role("button", name="关闭").last.click()
     expect(opened.locator(".pl-status")).to_have_text("已发布")
-    expect(opened.locator(".pl-tools [data-tool='cut']")).to_be_disabled()
+    expect(opened.locator(".pl-tools [data-tool='cut']")).to_be_hidden()
 
 
 # ------------------------------------------------------------------------------------------- the frame
