@@ -123,6 +123,10 @@ export class PlanApi {
     return request("POST", `${this.root}/waivers`, { rule, cells, why, until });
   }
 
+  declareExclave(cell, why, until) {
+    return request("POST", "/v1/exclaves/declared", { cell, why, until, plan_id: Number(this.id) });
+  }
+
   split(wanted) {
     return request("POST", `${this.root}/split`, wanted);
   }

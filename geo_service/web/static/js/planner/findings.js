@@ -15,6 +15,9 @@ function inAYear() {
   return `${now.getFullYear() + 1}-${two(now.getMonth() + 1)}-${two(now.getDate())}`;
 }
 
+/** Whether a piece of land is found apart that may be meant to be so. */
+const canDeclare = (finding) => finding.rule === "contiguous" && canWaive(finding);
+
 /** Whether a finding can be accepted; some rules keep the tiling whole and cannot be set aside. */
 export const canWaive = (finding) => !finding.waived && finding.severity !== "note" && finding.can_be_waived !== false;
 
@@ -70,6 +73,7 @@ export class Findings {
     const said = either(finding.message_zh, finding.message);
     const go = () => this.goTo(finding);
     const waive = canWaive(finding) && this.state.canEdit ? button("waive", (event) => (event.stopPropagation(), this.waive(finding)), { class: "pl-quiet" }) : null;
+    const declare = canDeclare(finding) && this.state.canEdit ? button("declare", (event) => (event.stopPropagation(), this.declare(finding)), { class: "pl-quiet" }) : null;
     const remedy = either(finding.remedy_zh, finding.remedy);
     return leads(h(
       "li",
@@ -78,6 +82,7 @@ export class Findings {
       remedy ? h("p", { class: "pl-soft" }, remedy) : null,
       finding.waived ? h("p", { class: "pl-soft" }, `${finding.waived.who || ""}: ${finding.waived.why || ""}`) : null,
       waive,
+      declare,
     ), go);
   }
 
@@ -92,8 +97,18 @@ export class Findings {
     return undefined;
   }
 
-  /** Accept a finding: why, and until when. True when the server has it. */
+  /** Accept a finding. True when the server has it. */
   waive(finding) {
+    return this.settle(finding, "waive", (why, until) => this.api.waive(finding.rule, finding.cells, why, until));
+  }
+
+  /** Say that the land found apart is meant to be so. True when the server has it. */
+  declare(finding) {
+    return this.settle(finding, "declare", (why, until) => this.api.declareExclave(finding.cells[0], why, until));
+  }
+
+  /** Ask why, and until when, and send it. */
+  settle(finding, action, send) {
     return new Promise((resolve) => {
       let kept = false;
       const why = h("textarea", { rows: 3, maxLength: 1000, required: true, tHolder: "waiveHolder" });
@@ -102,7 +117,7 @@ export class Findings {
       const accept = async () => {
         if (!why.value.trim()) return why.focus();
         try {
-          await this.api.waive(finding.rule, finding.cells, why.value.trim(), until.value);
+          await send(why.value.trim(), until.value);
           kept = true;
           box.done();
         } catch (error) {
@@ -112,7 +127,7 @@ export class Findings {
         return undefined;
       };
       const form = h("form", { on: { submit: (event) => (event.preventDefault(), accept()) } }, h("label", {}, h("span", { t: "waiveWhy" }), why), h("label", {}, h("span", { t: "waiveUntil" }), until));
-      const box = dialog("waive", [h("p", {}, either(finding.message_zh, finding.message)), form, problem], [button("cancel", () => box.done()), button("waive", accept, { class: "primary" })], async () => {
+      const box = dialog(action, [h("p", {}, either(finding.message_zh, finding.message)), form, problem], [button("cancel", () => box.done()), button(action, accept, { class: "primary" })], async () => {
         if (kept) await this.fetch();
         resolve(kept);
       });

@@ -79,12 +79,13 @@ export async function tellPublished(state, api, result) {
   state.tell("plan");
   notice(say("published"));
   const from = result.valid_from && new Date(result.valid_from) > new Date() ? result.valid_from : null;
-  const { duties } = result.touched;
+  const { duties, sign_boards: signs } = result.touched;
   const after = dialog("published", [
     h("p", { t: "publishedSays", tArgs: { number: result.edition_id } }),
     from ? h("p", { t: "publishedFrom", tArgs: { date: moment(from) } }) : null,
     h("p", { t: "incidentsPlaced", tArgs: { count: result.incidents_placed } }),
     duties.length ? h("details", {}, h("summary", { t: "dutiesTouched", tArgs: { count: duties.length } }), h("ul", { class: "pl-plain" }, duties.map(dutyRow))) : null,
+    signs.boards.length ? h("details", {}, h("summary", { t: "boardsTouched", tArgs: { print: signs.print_again, hands: signs.change_hands } }), h("ul", { class: "pl-plain" }, signs.boards.map(boardRow))) : null,
     h("p", { class: "pl-row" }, h("a", { class: "primary", href: "/maps/staffing", t: "toMap" }), h("a", { href: "/planner", t: "plans" })),
   ], [button("close", () => after.done())]);
 }
@@ -92,6 +93,11 @@ export async function tellPublished(state, api, result) {
 function dutyRow(duty) {
   const heirs = duty.passed_on.map((flow) => `${flow.cell[1]} ${Math.round(flow.share_land * 100)}%`).join(", ");
   return h("li", {}, h("b", {}, duty.name), ` ${duty.cell_name || duty.cell[1]} · `, h("span", { t: `change_${duty.change}` }), heirs ? ` → ${heirs}` : "");
+}
+
+function boardRow(board) {
+  const reasons = board.reasons.flatMap((reason) => [" · ", h("span", { t: `board_${reason}` })]);
+  return h("li", {}, h("b", {}, board.printed_name), ` ${board.code}`, reasons, board.changes_hands && board.to ? ` → ${board.to[1]}` : "");
 }
 
 /** Why a publication was refused, with its faults. */
