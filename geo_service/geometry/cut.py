@@ -89,7 +89,8 @@ def cut(space: Workspace, leaves: Sequence[int], line: Line, *, snap: int = 2) -
             found, route = _pieces(space, leaf, line, snap)
             if len(found.new) > 0:
                 numbers = [space.new_leaf() for _ in found.new]
-                _write(space, [(found.stays, leaf), *zip(([new] for new in found.new), numbers, strict=True)])
+                new = zip(([piece] for piece in found.new), numbers, strict=True)
+                _write(space, leaf, [(found.stays, leaf), *new])
                 pieces[leaf] = (leaf, *numbers)
             along.update((min(step), max(step)) for step in pairwise(route))
         along.intersection_update([step for step in along if space.left_of(*step) is not None])
@@ -109,6 +110,8 @@ def cut(space: Workspace, leaves: Sequence[int], line: Line, *, snap: int = 2) -
 
 def _near(space: Workspace, leaves: Sequence[int], line: list[Vertex], snap: int) -> list[int]:
     """Return the leaves that a line comes near to: the others it cannot part."""
+    if len(leaves) == 1:
+        return list(leaves)
     drawn = shapely.LineString(lattice.to_degrees(line))
     shapely.prepare(drawn)
     shapes = np.array([space.polygon(leaf) for leaf in leaves], dtype=object)
@@ -155,7 +158,7 @@ def give_piece(space: Workspace, leaf: int, to: int, line: Line, *, snap: int = 
         if len(given) == len(pieces):
             given.remove(min(given, key=lambda k: (shared[k], k)))
         owners = [([piece], to if k in given else leaf) for k, piece in enumerate(pieces)]
-        _write(space, [*owners, (found.untouched, leaf)])
+        _write(space, leaf, [*owners, (found.untouched, leaf)])
 
     return space.run(edit)
 
@@ -265,12 +268,14 @@ def _parted(border: Collection[Edge], steps: list[Edge]) -> tuple[list[Ring], se
     return rings_of([*border, *(both - idle)]), both - idle
 
 
-def _write(space: Workspace, owners: list[tuple[list[Part], int]]) -> None:
-    """Put faces beside the edges of parts."""
+def _write(space: Workspace, leaf: int, owners: list[tuple[list[Part], int]]) -> None:
+    """Put faces beside the edges of the parts of a leaf."""
+    border = set(space.edges(leaf))
     left = {edge: face for parts, face in owners for part in parts for edge in part.edges()}
     for (a, b), face in left.items():
-        if (b, a) not in left:
-            space.put_left(a, b, face)
+        if (a, b) in border:
+            if face != leaf:
+                space.put_left(a, b, face)
         elif a < b:
             space.put(a, b, face, left[b, a])
 

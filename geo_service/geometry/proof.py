@@ -5,6 +5,7 @@ Why that is enough for the tiling to be one is said in :mod:`geo_service.geometr
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Mapping
+from itertools import islice
 from typing import TypeAlias
 
 import numpy as np
@@ -12,27 +13,31 @@ import shapely
 
 from geo_service.errors import Fault, InvalidInputError, Words
 from geo_service.geometry import lattice
-from geo_service.geometry.rings import Edge, Part, Vertex, one_shape, parts_of, rings_of
+from geo_service.geometry.rings import Edge, Part, Vertex, one_shape, parts_of, polygons_of, rings_of
 
 Shape: TypeAlias = shapely.Polygon | shapely.MultiPolygon
 _CROSS = Words("borders would cross", "边界会相互交叉")
 
 
-def sound_shape(edges: Collection[Edge]) -> tuple[list[Part], Shape]:
-    """Return the parts of a leaf, and its shape in degrees.
+def sound_parts(faces: Iterable[Collection[Edge]]) -> tuple[list[list[Part]], list[Shape]]:
+    """Return the parts of leaves, each given by its edges, and their shapes in degrees.
 
     Raises
     ------
     InvalidInputError
         A part is no valid polygon, or a hole lies in none.
     """
-    parts, loose = parts_of(rings_of(edges))
-    if loose:
-        raise refusal(Words("a cell would be turned inside out", "网格的边界会翻转"), loose[0][0])
-    shapes = [part.polygon() for part in parts]
-    for shape in shapes:
-        _refuse_invalid(shape)
-    return parts, one_shape(shapes)
+    parts: list[list[Part]] = []
+    for edges in faces:
+        found, loose = parts_of(rings_of(edges))
+        if loose:
+            raise refusal(Words("a cell would be turned inside out", "网格的边界会翻转"), loose[0][0])
+        parts.append(found)
+    polygons = polygons_of([part for found in parts for part in found])
+    for k in np.flatnonzero(~shapely.is_valid(polygons)):
+        raise _invalid(polygons[k])
+    drawn = iter(polygons)
+    return parts, [one_shape(list(islice(drawn, len(found)))) for found in parts]
 
 
 def refuse_overlaps(changed: Mapping[int, Shape], near: Mapping[int, Shape]) -> None:
@@ -48,8 +53,17 @@ def refuse_overlaps(changed: Mapping[int, Shape], near: Mapping[int, Shape]) -> 
     theirs = np.array(list(near.values()), dtype=object)
     for k, j in shapely.STRtree(theirs).query(mine).T.tolist():
         if own[k] != other[j] and shapely.relate_pattern(mine[k], theirs[j], "T********"):
-            place = shapely.point_on_surface(shapely.intersection(mine[k], theirs[j]))
-            raise _refused(_CROSS, (place.x, place.y))
+            raise _refused(_CROSS, _meeting(mine[k], theirs[j]))
+
+
+def _meeting(one: Shape, other: Shape) -> tuple[float, float]:
+    """Return a place where two shapes that overlap cross, or one inside both if none does."""
+    # of the borders, not the shapes: where these overlap by less than a step, their overlay may fail
+    met = shapely.get_parts(shapely.intersection(shapely.boundary(one), shapely.boundary(other)))
+    if len(met) == 0:
+        met = np.array([shapely.point_on_surface(min(one, other, key=shapely.area))])
+    x, y = shapely.get_coordinates(met[np.argmin(shapely.get_dimensions(met))])[0].tolist()
+    return x, y
 
 
 def refuse_junctions(new: Iterable[Edge], faces: Iterable[Collection[Edge]]) -> None:
@@ -99,13 +113,10 @@ def _refuse_inside(corners: Iterable[Vertex], edges: Iterable[Edge]) -> None:
                 raise refusal(message, (x, y))
 
 
-def _refuse_invalid(polygon: shapely.Polygon) -> None:
-    if polygon.is_valid:
-        return
+def _invalid(polygon: shapely.Polygon) -> InvalidInputError:
     reason = shapely.is_valid_reason(polygon)  # "Self-intersection[119.2 29.1]"
     x, y = reason[reason.rfind("[") + 1 : reason.rfind("]")].split()
-    place = (float(x), float(y))
-    raise _refused(_CROSS, place)
+    return _refused(_CROSS, (float(x), float(y)))
 
 
 def refusal(message: str, at: Vertex) -> InvalidInputError:

@@ -8,11 +8,12 @@ parted there, so that every ring is simple, as the standard of simple features w
 Whether what comes out is a sound polygon is not asked here; rings that cross give some answer, no error.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cmp_to_key
 from itertools import pairwise
 
+import numpy as np
 import shapely
 
 from geo_service.errors import Fault, InvalidInputError
@@ -42,25 +43,33 @@ class Part:
 
     def polygon(self) -> shapely.Polygon:
         """Return it as a polygon in EPSG:4326 degrees: exact, as every lattice point is."""
-        return polygon_of(self.shell, self.holes)
+        return polygons_of([self])[0]
 
 
-def polygon_of(shell: Ring, holes: Iterable[Ring] = ()) -> shapely.Polygon:
-    """Return rings of lattice points as a polygon in degrees."""
-    rings = [shapely.linearrings(lattice.to_degrees(ring)) for ring in (shell, *holes)]
-    return shapely.polygons(rings[0], holes=rings[1:] or None)
+def polygons_of(parts: Sequence[Part]) -> list[shapely.Polygon]:
+    """Return parts as polygons in EPSG:4326 degrees, all at once: that is faster than one by one."""
+    if not parts:
+        return []
+    rings = [ring for part in parts for ring in (part.shell, *part.holes)]
+    corners = lattice.to_degrees([vertex for ring in rings for vertex in ring])
+    drawn = shapely.linearrings(
+        corners, indices=np.repeat(np.arange(len(rings)), [len(ring) for ring in rings])
+    )
+    owner = np.repeat(np.arange(len(parts)), [1 + len(part.holes) for part in parts])
+    made: list[shapely.Polygon] = shapely.polygons(drawn, indices=owner).tolist()
+    return made
 
 
 def shape_of(parts: list[Part]) -> shapely.Polygon | shapely.MultiPolygon:
     """Return the parts of a face as one shape in degrees; an empty polygon if there are none."""
-    return one_shape([part.polygon() for part in parts])
+    return one_shape(polygons_of(parts))
 
 
-def one_shape(shapes: list[shapely.Polygon]) -> shapely.Polygon | shapely.MultiPolygon:
+def one_shape(polygons: list[shapely.Polygon]) -> shapely.Polygon | shapely.MultiPolygon:
     """Return polygons as one shape; an empty polygon if there are none."""
-    if len(shapes) == 1:
-        return shapes[0]
-    return shapely.multipolygons(shapes) if shapes else shapely.Polygon()
+    if len(polygons) == 1:
+        return polygons[0]
+    return shapely.multipolygons(polygons) if polygons else shapely.Polygon()
 
 
 def edges_of(ring: Ring) -> Iterator[Edge]:

@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 
 from geo_service.errors import ConflictError, Fault, Words
 from geo_service.geometry import lattice
-from geo_service.geometry.proof import Shape, refusal, refuse_junctions, refuse_overlaps, sound_shape
+from geo_service.geometry.proof import Shape, refusal, refuse_junctions, refuse_overlaps, sound_parts
 from geo_service.geometry.rings import Edge, Part, Vertex, area2, parts_of, rings_of, shape_of
 from geo_service.geometry.stars import NOBODY, FabricStars
 
@@ -308,8 +308,9 @@ class Workspace:
         new = [(c.a, c.b) for c in changes if c.before is None]
         refuse_junctions(new, map(self.edges, [*leaves, *sorted(near)]))
         before = self._shapes_before or {}
-        for face in leaves:
-            found, self._polygon[face] = sound_shape(self.edges(face))
+        parts_of_leaves, shapes = sound_parts(map(self.edges, leaves))
+        self._polygon.update(zip(leaves, shapes, strict=True))
+        for face, found in zip(leaves, parts_of_leaves, strict=True):
             if len(found) > (max(1, _count(before[face])) if parts is None else parts):
                 smallest = min(found, key=lambda part: part.area2)
                 raise refusal(
@@ -317,7 +318,7 @@ class Workspace:
                     smallest.shell[0],
                 )
         if NOBODY in changed:
-            mine = {face: self.polygon(face) for face in leaves}
+            mine = dict(zip(leaves, shapes, strict=True))
             refuse_overlaps(mine, mine | {face: self.polygon(face) for face in sorted(near)})
             if len(self._moved) > _MAX_MOVED:
                 self._tree, self._moved = shapely.STRtree(self.polygons()), set()
