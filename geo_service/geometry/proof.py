@@ -60,6 +60,7 @@ def _meeting(one: Shape, other: Shape) -> tuple[float, float]:
     """Return a place where two shapes that overlap cross, or one inside both if none does."""
     # of the borders, not the shapes: where these overlap by less than a step, their overlay may fail
     met = shapely.get_parts(shapely.intersection(shapely.boundary(one), shapely.boundary(other)))
+    met = met[~shapely.is_empty(met)]
     if len(met) == 0:
         met = np.array([shapely.point_on_surface(min(one, other, key=shapely.area))])
     x, y = shapely.get_coordinates(met[np.argmin(shapely.get_dimensions(met))])[0].tolist()
