@@ -32,8 +32,15 @@ async function start() {
 async function get(part) {
   const answer = await fetch(`/v1/plans/${encodeURIComponent(plan)}/${part}${query}`, { credentials: "same-origin", headers: { accept: "application/json" } });
   const content = await answer.json();
-  if (!answer.ok) throw new Error(content.errors?.[0]?.message || content.detail || content.title);
+  if (!answer.ok) throw new Error(refusal(content));
   return content;
+}
+
+/** What a problem says, in the language that is read. */
+function refusal({ errors = [], detail, detail_zh: detailZh, title }) {
+  const [fault] = errors;
+  const chinese = document.documentElement.dataset.lang === "en" ? null : fault ? fault.message_zh : detailZh;
+  return chinese || fault?.message || detail || title;
 }
 
 function page(report, map) {
@@ -92,6 +99,7 @@ function sums({ before, after }) {
 }
 
 function stepped(step, write, better = 0) {
+  if (write(Math.abs(step)) === write(0)) return "—"; // too little to be written
   const kind = better === 0 ? "" : Math.sign(step) === better ? "pv-good" : "pv-worse";
   return h("b", { class: kind }, `${step > 0 ? "+" : "−"}${write(Math.abs(step))}`);
 }
@@ -117,7 +125,8 @@ function cells(report) {
 }
 
 function pair(one, name, write) {
-  const [before, after] = ["before", "after"].map((word) => (one[word] ? write(one[word][name]) : "—"));
+  if (!one.before || !one.after) return one.after ? write(one.after[name]) : h("s", { class: "pv-gone" }, write(one.before[name]));
+  const [before, after] = [one.before, one.after].map((side) => write(side[name]));
   return before === after ? after : [h("span", { class: "pv-was" }, before), h("span", {}, after)];
 }
 
@@ -148,7 +157,7 @@ function signBoards({ print_again: printed, change_hands: moved, boards }) {
   const rows = boards.map((one) => [
     [one.printed_name, h("small", { class: "pv-code" }, one.code)],
     one.cell[1],
-    one.reasons.flatMap((reason, at) => [...(at ? ["、"] : []), ...w(...BOARD[reason])]),
+    one.reasons.flatMap((reason, at) => [...(at ? ["、"] : []), ...w(...(BOARD[reason] || [reason]))]),
     one.changes_hands ? [one.from ? one.from[1] : "—", " → ", one.to ? one.to[1] : "—"] : "—",
   ]);
   made.push(table([["公示牌", "Sign board"], ["网格", "Cell"], ["原因", "Why"], ["牌位所在网格", "Stands in"]], rows));
