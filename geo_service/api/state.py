@@ -12,6 +12,7 @@ from geo_service.services.identity import Gatekeeper
 from geo_service.services.jobs import Jobs
 from geo_service.services.mapping import Mapper
 from geo_service.services.overview import Overview
+from geo_service.services.ownership import OnDuty
 from geo_service.services.plan_state import Plans
 from geo_service.services.preview import Previews
 from geo_service.services.relaying import Relay
@@ -52,6 +53,8 @@ class AppState:
         Recognises API keys and sessions.
     attempts : FailedAttempts
         Unknown keys per address.
+    on_duty : OnDuty
+        Who is on duty now, remembered for moments.
     open_maps : bool
         Maps and aggregated figures need no key.
     """
@@ -70,6 +73,7 @@ class AppState:
     gate: Gatekeeper
     open_maps: bool
     attempts: FailedAttempts = field(default_factory=FailedAttempts)
+    on_duty: OnDuty = field(default_factory=OnDuty)
 
 
 async def app_state(request: Request) -> AppState:

@@ -13,7 +13,7 @@ from geo_service.model import Edition, How
 from geo_service.services import handling
 from geo_service.services.placing import place
 from geo_service.services.tiling import Tiling, Tilings, in_force_at
-from geo_service.staffing.clocks import standard_from
+from geo_service.staffing.clocks import Standard, standard_from
 from geo_service.store import audit, boundaries, catalogue, incidents, outbox
 from geo_service.store.database import Connection, Database
 
@@ -27,6 +27,10 @@ DEFAULTS: dict[str, Any] = {
     "urgency": "normal",
     "channel": "web",
     "address": "",
+    "named_cell_id": None,
+    "building": None,
+    "datum": "WGS84",
+    "flags": (),
 }
 
 
@@ -114,33 +118,41 @@ def _place_new(
         if edition is None:
             counts[How.NONE.value] += len(part)
             continue
-        tiling = tilings.load(edition)
-        found = place(connection, tiling, part["id"].tolist(), part[["lon", "lat"]].to_numpy(dtype=float))
+        tiling = tilings.load(edition, connection)
+        named = np.array([-1 if pd.isna(key) else key for key in part["named_cell_id"]], dtype=np.int64)
+        lonlat_deg = part[["lon", "lat"]].to_numpy(dtype=float)
+        found = place(connection, tiling, part["id"].tolist(), lonlat_deg, named)
         for how in How:
             counts[how.value] += int(np.count_nonzero(found.how == how.value))
         if live:
-            cells |= dict(zip(part["id"], (_path(tiling, leaf) for leaf in found.cell), strict=True))
+            cells |= dict(zip(part["id"], (codes_above(tiling, key) for key in found.cell_ids), strict=True))
     return counts, cells
 
 
-def _path(tiling: Tiling, leaf: int) -> tuple[str, ...]:
-    return tuple(cell["code"] for cell in tiling.named_path(leaf)) if leaf >= 0 else ()
+def codes_above(tiling: Tiling, cell_id: int) -> tuple[str, ...]:
+    """Return the codes of a cell and of those above it: what a response standard for a place goes by."""
+    return tuple(cell["code"] for cell in tiling.path_of_cell(int(cell_id)))
 
 
 def _begin_lives(
     connection: Connection, rows: pd.DataFrame, cells: dict[uuid.UUID, tuple[str, ...]], who: str
 ) -> None:
     """Begin the lives of new reports, each with the standard that holds for it."""
-    standards = [standard_from(row) for row in catalogue.standards(connection)]
-    above = catalogue.parents(connection) if any(one.categories for one in standards) else {}
+    standards, above = standards_now(connection)
     newcomers = [
-        handling.Newcomer(key, _ancestors(category, above), urgency, cells.get(key, ()))
+        handling.Newcomer(key, ancestors(category, above), urgency, cells.get(key, ()))
         for key, category, urgency in zip(rows["id"], rows["category"], rows["urgency"], strict=True)
     ]
     handling.begin(connection, newcomers, standards, who)
 
 
-def _ancestors(category: str, above: dict[str, str | None]) -> tuple[str, ...]:
+def standards_now(connection: Connection) -> tuple[list[Standard], dict[str, str | None]]:
+    """Return the response standards, and the category above each where they go by categories."""
+    standards = [standard_from(row) for row in catalogue.standards(connection)]
+    return standards, catalogue.parents(connection) if any(one.categories for one in standards) else {}
+
+
+def ancestors(category: str, above: dict[str, str | None]) -> tuple[str, ...]:
     """Return a category and those above it."""
     found: list[str] = []
     one: str | None = category

@@ -1,13 +1,14 @@
 """Which cell each incident falls in, for the edition in force when it happened."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geo_service.locate.policy import Located
+from geo_service.model import How
 from geo_service.services.tiling import Tiling
 from geo_service.store import placements
 from geo_service.store.database import Connection
@@ -22,22 +23,43 @@ CHUNK = 50_000
 Counted = Callable[[int, int], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Where each of some incidents is: how it came there, and the database id of its cell (-1: none)."""
+
+    how: NDArray[np.object_]
+    cell_ids: NDArray[np.int64]
+
+
 def place(
-    connection: Connection, tiling: Tiling, ids: Sequence[UUID], lonlat_deg: NDArray[np.float64]
-) -> Located:
-    """Write one placement per incident from an edition on; returns where each is."""
+    connection: Connection,
+    tiling: Tiling,
+    ids: Sequence[UUID],
+    lonlat_deg: NDArray[np.float64],
+    named: NDArray[np.int64] | None = None,
+) -> Placed:
+    """Write one placement per incident from an edition on; returns where each is.
+
+    ``named`` are the database ids of the cells that reports without a point gave (-1: none). A cell that the
+    edition does not have places nothing.
+    """
     found = tiling.index.locate(lonlat_deg, border=True, near_gap_m=NEAR_GAP_M, nearest=False)
     leaf_ids = np.append(tiling.leaf_ids, -1)  # index -1: no cell
+    cell_ids, how = leaf_ids[found.cell], found.how.astype(object)
+    if named is not None:
+        by_name = np.isnan(lonlat_deg).any(axis=1) & np.isin(named, tiling.cells["id"].to_numpy())
+        cell_ids = np.where(by_name, named, cell_ids)
+        how[by_name] = How.BY_CELL.value
     placements.add(
         connection,
         tiling.edition.id,
         ids,
-        cell_ids=leaf_ids[found.cell],
-        how=found.how,
+        cell_ids=cell_ids,
+        how=how,
         border_m=found.border_m,
         runner_up_ids=leaf_ids[found.runner_up],
     )
-    return found
+    return Placed(how, cell_ids)
 
 
 def follow(
@@ -58,8 +80,8 @@ def follow(
     tell = progress or (lambda _done, _total: None)
     done = 0
     tell(done, total)
-    for ids, lonlat_deg in placements.unplaced(connection, CHUNK):
-        place(connection, tiling, ids, lonlat_deg)
+    for ids, lonlat_deg, named in placements.unplaced(connection, CHUNK):
+        place(connection, tiling, ids, lonlat_deg, named)
         done += len(ids)
         tell(done, total)
     return total

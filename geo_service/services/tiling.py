@@ -112,7 +112,9 @@ class Tiling:
         """Return :meth:`named_path` of any cell by its database id; empty if the edition does not have it."""
         path, at, parents = [], cell_id, self._parent_ids
         while (row := self._row_of_id.get(at)) is not None:
-            path.append({"level": self._level_list[row], "code": self._code_list[row], "name": self._name_list[row]})
+            path.append(
+                {"level": self._level_list[row], "code": self._code_list[row], "name": self._name_list[row]}
+            )
             at = parents.get(at, -1)
         return path[::-1]
 

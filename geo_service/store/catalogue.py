@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from geo_service.store.dispatch_tables import category, response_standard
@@ -23,6 +23,15 @@ def put_categories(connection: Connection, rows: Sequence[dict[str, Any]]) -> No
         change = {name: value for name, value in row.items() if name != "code"}
         statement = upsert(category).values(row)
         connection.execute(statement.on_conflict_do_update(index_elements=["code"], set_=change))
+
+
+def retire_categories_except(connection: Connection, codes: Sequence[str]) -> None:
+    """Retire the categories that are not among these: incidents of them stay what they are."""
+    connection.execute(
+        update(category)
+        .where(category.c.retired_at.is_(None), category.c.code.not_in(list(codes)))
+        .values(retired_at=func.clock_timestamp())
+    )
 
 
 def parents(connection: Connection) -> dict[str, str | None]:

@@ -8,7 +8,7 @@ from uuid import UUID
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sqlalchemy import Connection, and_, func, select, text
+from sqlalchemy import Connection, and_, func, select, text, update
 
 from geo_service.store import bulk
 from geo_service.store.placements import holds_in
@@ -29,6 +29,10 @@ COLUMNS = (
     "address",
     "attributes",
     "reported_by",
+    "named_cell_id",
+    "building",
+    "datum",
+    "flags",
 )
 
 
@@ -54,6 +58,8 @@ def _columns(incidents: pd.DataFrame) -> dict[str, Any]:
     columns["accuracy_m"] = _nullable(incidents["accuracy_m"], float)
     columns["floor"] = _nullable(incidents["floor"], int)
     columns["attributes"] = [bulk.json_text(value) for value in incidents["attributes"]]
+    columns["named_cell_id"] = _nullable(incidents["named_cell_id"], int)
+    columns["flags"] = [bulk.json_text(list(value)) for value in incidents["flags"]]
     columns["geom"] = bulk.points_ewkb_hex(incidents[["lon", "lat"]].to_numpy(dtype=float))
     return columns
 
@@ -96,7 +102,7 @@ def totals(connection: Connection) -> dict[str, int]:
 
 
 #: Each incident with its place in the edition that was in force when it happened, as known now.
-_SHOWN = (
+SHOWN = (
     select(
         incident.c.id,
         incident.c.source,
@@ -113,11 +119,16 @@ _SHOWN = (
         incident.c.address,
         incident.c.attributes,
         incident.c.reported_by,
+        incident.c.building,
+        incident.c.datum,
+        incident.c.flags,
+        incident.c.relocated_at,
         edition_span.c.edition_id.label("edition"),
         cell.c.code.label("cell_code"),
         level.c.code.label("level"),
         func.coalesce(placement.c.how, "none").label("how"),
         placement.c.border_m,
+        placement.c.cell_id,
         runner_up.c.code.label("runner_up_code"),
     )
     .select_from(incident)
@@ -153,7 +164,7 @@ def page(
     ``after`` is the (occurred_at, id) of the last one seen: keyset paging stays fast at any depth. ``since``
     is included, ``until`` is not.
     """
-    query = _SHOWN.order_by(incident.c.occurred_at.desc(), incident.c.id.desc()).limit(limit)
+    query = SHOWN.order_by(incident.c.occurred_at.desc(), incident.c.id.desc()).limit(limit)
     if after is not None:
         query = query.where(func.row(incident.c.occurred_at, incident.c.id) < func.row(*after))
     if how is not None:
@@ -169,7 +180,7 @@ def page(
 
 def one(connection: Connection, key: UUID) -> dict[str, Any] | None:
     """Return an incident with its place, None if there is none with this id."""
-    row = connection.execute(_SHOWN.where(incident.c.id == key)).mappings().one_or_none()
+    row = connection.execute(SHOWN.where(incident.c.id == key)).mappings().one_or_none()
     return dict(row) if row else None
 
 
@@ -181,3 +192,40 @@ def by_source(connection: Connection, source: str, source_ids: Sequence[str]) ->
         )
     )
     return {row[0]: row[1] for row in rows}
+
+
+def for_change(connection: Connection, key: UUID) -> dict[str, Any] | None:
+    """Return what a correction may change of an incident, and when it happened; None if there is none."""
+    row = connection.execute(SHOWN.where(incident.c.id == key)).mappings().one_or_none()
+    return {name: row[name] for name in (*CHANGEABLE, "occurred_at")} if row else None
+
+
+#: What a correction may change, as it is shown.
+CHANGEABLE = (
+    "lon",
+    "lat",
+    "accuracy_m",
+    "floor",
+    "category",
+    "urgency",
+    "address",
+    "building",
+    "datum",
+    "flags",
+    "cell_code",
+    "level",
+    "how",
+)
+
+
+def correct(connection: Connection, key: UUID, values: dict[str, Any]) -> None:
+    """Change columns of an incident."""
+    connection.execute(update(incident).where(incident.c.id == key).values(values))
+
+
+def put_elsewhere(
+    connection: Connection, key: UUID, lonlat_deg: tuple[float, float], values: dict[str, Any]
+) -> None:
+    """Say anew where an incident lies (NaN: at no known point), with what else changes by that."""
+    point = bulk.points_ewkb_hex(np.array([lonlat_deg]))[0]
+    correct(connection, key, {**values, "geom": point, "relocated_at": func.clock_timestamp()})

@@ -11,7 +11,19 @@ from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Connection, and_, column, func, insert, or_, select, table, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    column,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    table,
+    text,
+)
 
 from geo_service.store import bulk
 from geo_service.store.tables import edition, incident, placement
@@ -20,7 +32,7 @@ from geo_service.store.tables import edition, incident, placement
 #: In latitude 1.1 km, far more than the distance to which a gap counts as near, at any latitude lived in.
 _AROUND_DEG = 0.01
 
-_UNPLACED = table("unplaced", column("id"), column("lon"), column("lat"))
+_UNPLACED = table("unplaced", column("id"), column("lon"), column("lat"), column("cell_id"))
 
 
 def holds_in(edition_id: Any) -> ColumnElement[bool]:
@@ -32,7 +44,7 @@ def holds_in(edition_id: Any) -> ColumnElement[bool]:
 
 
 def leaves_of(connection: Connection, incident_ids: Sequence[UUID]) -> dict[UUID, int]:
-    """Return the id of the leaf in which each incident lies in the newest edition; those in none are left out."""
+    """Return the leaf in which each incident lies in the newest edition; those in none are left out."""
     if not incident_ids:
         return {}
     rows = connection.execute(
@@ -75,6 +87,17 @@ def add(
             "runner_up_id": _or_none(runner_up_ids, runner_up_ids >= 0),
         },
     )
+
+
+def take_back(connection: Connection, incident_id: UUID) -> None:
+    """Remove every placement of an incident: it lies elsewhere.
+
+    Nobody is waited for: who publishes holds the rows of many incidents, and waits for the likes of us.
+    """
+    connection.execute(text("set local lock_timeout = '500ms'"))
+    rows = select(placement.c.since_edition).where(placement.c.incident_id == incident_id)
+    connection.execute(rows.with_for_update(nowait=True)).all()
+    connection.execute(delete(placement).where(placement.c.incident_id == incident_id))
 
 
 def _or_none(values: NDArray[Any], is_known: NDArray[np.bool_]) -> list[Any]:
@@ -120,19 +143,28 @@ def end_where_land_changed(
 ) -> int:
     """End, before an edition, the open placements that its changed leaves may alter; returns how many.
 
-    Those are the incidents in a changed leaf or with one beyond the nearest border, and near the changes
-    those in no cell, on a border, or with nobody's land beyond it.
+    Those are the incidents in a changed leaf or with one beyond the nearest border, near the changes those in
+    no cell, on a border, or with nobody's land beyond it, and those that named a cell which is gone.
 
     Parameters
     ----------
     recorded_since
-        Only incidents that were recorded at this moment or later.
+        Only incidents that were recorded or said anew where they lie at this moment or later. What the
+        edition says of the latter it says of the place where they lay before: that is taken back.
     """
     open_ones = "select * from placement where until_edition is null and since_edition < :edition_id"
     if recorded_since is not None:
+        connection.execute(
+            text("""
+                delete from placement using incident
+                where incident.id = incident_id and relocated_at >= :since and since_edition = :edition_id
+            """),
+            {"edition_id": edition_id, "since": recorded_since},
+        )
         open_ones = """
             select placement.* from incident join placement on placement.incident_id = incident.id
-            where recorded_at >= :since and until_edition is null and since_edition < :edition_id
+            where (recorded_at >= :since or relocated_at >= :since)
+                and until_edition is null and since_edition < :edition_id
         """
     result = connection.execute(
         text(f"""
@@ -148,6 +180,11 @@ def end_where_land_changed(
                 where (how <> 'inside' or runner_up_id is null)
                     and geom && st_expand(box, :around_deg + coalesce(border_m, 0)
                         / (110000 * greatest(cos(radians(st_y(geom))), 0.01)))
+                union
+                select incident_id from open_one where how = 'by_cell' and not exists (
+                    select from cell_version where cell_version.cell_id = open_one.cell_id
+                        and editions @> cast(:edition_id as int)
+                )
             )
             update placement set until_edition = :edition_id from altered
             where placement.incident_id = altered.incident_id and until_edition is null
@@ -166,7 +203,8 @@ def find_unplaced(
     recorded_since: datetime | None = None,
 ) -> int:
     """Note the incidents from ``valid_from`` on that have no placement in an edition; returns how many."""
-    missing = select(incident.c.id, func.ST_X(incident.c.geom), func.ST_Y(incident.c.geom)).where(
+    place = (func.ST_X(incident.c.geom), func.ST_Y(incident.c.geom), incident.c.named_cell_id)
+    missing = select(incident.c.id, *place).where(
         ~select(placement.c.incident_id)
         .where(placement.c.incident_id == incident.c.id, holds_in(edition_id))
         .exists()
@@ -174,29 +212,34 @@ def find_unplaced(
     if valid_from is not None:
         missing = missing.where(incident.c.occurred_at >= valid_from)
     if recorded_since is not None:
-        missing = missing.where(incident.c.recorded_at >= recorded_since)
+        late = or_(incident.c.recorded_at >= recorded_since, incident.c.relocated_at >= recorded_since)
+        missing = missing.where(late)
     connection.execute(text("drop table if exists unplaced"))
     connection.execute(
         text("""
             create temporary table unplaced (
-                number int generated always as identity primary key, id uuid, lon float8, lat float8
+                number int generated always as identity primary key,
+                id uuid, lon float8, lat float8, cell_id int
             ) on commit drop
         """)
     )
-    connection.execute(insert(_UNPLACED).from_select(["id", "lon", "lat"], missing))
+    connection.execute(insert(_UNPLACED).from_select(["id", "lon", "lat", "cell_id"], missing))
     count: int = connection.execute(text("select count(*) from unplaced")).scalar_one()
     return count
 
 
-def unplaced(connection: Connection, size: int) -> Iterator[tuple[list[UUID], NDArray[np.float64]]]:
-    """Give what :func:`find_unplaced` noted in chunks: ids, and (n, 2) lon, lat (NaN: none)."""
+def unplaced(
+    connection: Connection, size: int
+) -> Iterator[tuple[list[UUID], NDArray[np.float64], NDArray[np.int64]]]:
+    """Give what :func:`find_unplaced` noted in chunks: ids, (n, 2) lon, lat (NaN: none), named cells (-1)."""
     first = 1
     while rows := connection.execute(
-        text("select id, lon, lat from unplaced where number >= :first and number < :first + :size"),
+        text("select id, lon, lat, cell_id from unplaced where number >= :first and number < :first + :size"),
         {"first": first, "size": size},
     ).all():
         lonlat_deg = np.array([(row[1], row[2]) for row in rows], dtype=float).reshape(-1, 2)
-        yield [row[0] for row in rows], lonlat_deg
+        named = np.array([-1 if row[3] is None else row[3] for row in rows], dtype=np.int64)
+        yield [row[0] for row in rows], lonlat_deg, named
         first += size
 
 

@@ -243,7 +243,7 @@ incident = Table(
     # name of the key that brought it in: a source is what the sender says it is
     Column("reported_by", Text, nullable=False),
     # where no point is known: the cell that was named
-    Column("cell_id", ForeignKey("cell.id")),
+    Column("named_cell_id", ForeignKey("cell.id")),
     # the building (a demand point's source_id) whose place was taken for it
     Column("building", Text),
     # the datum in which its point was given
@@ -262,7 +262,7 @@ incident = Table(
     CheckConstraint("accuracy_m >= 0 and accuracy_m < 'infinity'::float4", name="accuracy_is_finite"),
     CheckConstraint("occurred_at >= '1900-01-01Z' and occurred_at < '2201-01-01Z'", name="moment_in_range"),
     CheckConstraint("urgency in ('low', 'normal', 'urgent', 'critical')", name="urgency_is_known"),
-    CheckConstraint("geom is null or cell_id is null", name="one_place"),
+    CheckConstraint("geom is null or named_cell_id is null", name="one_place"),
     Index("ix_incident_geom", "geom", postgresql_using="gist"),
     Index("ix_incident_relocated_at", "relocated_at", postgresql_where=text("relocated_at is not null")),
     Index("ix_incident_occurred_at_id", "occurred_at", "id"),
@@ -285,7 +285,9 @@ placement = Table(
     PrimaryKeyConstraint("incident_id", "since_edition"),
     CheckConstraint("until_edition > since_edition", name="editions_not_empty"),
     CheckConstraint("how in ('inside', 'on_edge', 'by_cell', 'near_gap', 'none')", name="how_is_known"),
-    CheckConstraint("(how in ('inside', 'on_edge', 'by_cell')) = (cell_id is not null)", name="cell_fits_how"),
+    CheckConstraint(
+        "(how in ('inside', 'on_edge', 'by_cell')) = (cell_id is not null)", name="cell_fits_how"
+    ),
     Index(
         "ux_placement_incident_id_open",
         "incident_id",

@@ -44,7 +44,7 @@ def test_each_is_placed_kept_or_flagged(database: Database, place: Tilings) -> N
     border = (square(0, 0).bounds[2], middle(0, 0)[1])
     points = [middle(0, 0), middle(1, 0), near_east, border, (np.nan, np.nan)]
     done = take_in(database, place, reports(points), source="s", who="t")
-    assert done.placed == {"inside": 1, "on_edge": 1, "near_gap": 1, "none": 2}
+    assert done.placed == {"inside": 1, "on_edge": 1, "by_cell": 0, "near_gap": 1, "none": 2}
     found = rows(
         database,
         """select how, cell.code from incident join placement on incident.id = incident_id

@@ -1,25 +1,26 @@
-"""Incidents: report them, one or many, and read them back with their cells."""
+"""Incidents: report them, and read them back: one with everything, the desk's queue, the history."""
 
 import base64
-from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any, Literal, NamedTuple
 from uuid import UUID
 
-import numpy as np
-import pandas as pd
 from fastapi import Header, Query, Response
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 
 from geo_service.api.access import roles
 from geo_service.api.moments import Moment
+from geo_service.api.reports import Key, Report
 from geo_service.api.routing import Router
 from geo_service.api.state import AppState, State
 from geo_service.errors import BadRequestError, Fault, ForbiddenError, InvalidInputError, NotFoundError
-from geo_service.geometry.crs import parse_datum, to_wgs84
 from geo_service.model import Principal, Role
+from geo_service.services import catalogue, incident_views, reporting
 from geo_service.services.intake import take_in
 from geo_service.store import incidents as store
+from geo_service.store import queue
 
 router = Router(prefix="/v1", tags=["incidents"])
 
@@ -27,35 +28,7 @@ Reader = Annotated[Principal, roles(Role.DISPATCHER, Role.LEADER, Role.PLANNER)]
 
 PAGE = 1000
 BATCH = 1000
-#: How far a sender's clock may be ahead of ours.
-TOO_EARLY = timedelta(days=1)
-Key = Annotated[
-    str,
-    StringConstraints(
-        strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*\w[^\x00-\x1f]*$"
-    ),
-]
-Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
-
-
-class Report(BaseModel):
-    """What happened, and where: a point, or nothing (then it waits to be located)."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    source_id: Key | None = Field(
-        None, description="The source's own id; the same one sent again is the same incident"
-    )
-    occurred_at: Moment
-    lon: FiniteFloat | None = None
-    lat: FiniteFloat | None = None
-    crs: str = Field("WGS84", max_length=20)
-    accuracy_m: Annotated[float, Field(ge=0.01, le=100_000, allow_inf_nan=False)] | None = None
-    floor: Annotated[int, Field(ge=-20, le=200)] | None = None
-    category: Text = ""
-    urgency: Literal["low", "normal", "urgent", "critical"] = "normal"
-    channel: Text = "web"
-    address: Text = ""
+_RANKS = ("0", "1", "2", "3", "4")
 
 
 class Reports(BaseModel):
@@ -68,11 +41,15 @@ class Reports(BaseModel):
 
 
 class Taken(BaseModel):
-    """What became of a report: where it is placed, as stored."""
+    """What became of a report: where it is placed and who answers, as stored."""
 
     id: UUID
     new: bool
     placement: dict[str, Any]
+    owner: dict[str, Any] | None = Field(description="Who holds the cell, or the nearest one above it")
+    premises: list[dict[str, Any]] = Field(description="Grounds of units that it lies on")
+    flags: list[dict[str, Any]] = Field(description="What was noticed and not changed")
+    standing: dict[str, Any] | None = Field(description="Status, clocks, what can be done")
 
 
 @router.post("/incidents", status_code=201, responses={200: {"model": Taken, "description": "Known already"}})
@@ -86,7 +63,8 @@ def report(
     """Report an incident. The answer comes when it is safely stored; sending it again does no harm.
 
     It needs an id: ``source_id`` in the body, or the header ``Idempotency-Key``. Its source is the caller.
-    A report that is known already is left as it is, and its stored place is answered.
+    A report that is known already is left as it is, and its stored place is answered. Where it lies is said
+    by a point, a building, a cell, or not at all: then it waits in the queue to be located.
     """
     source_id = body.source_id or idempotency_key
     if source_id is None:
@@ -94,12 +72,14 @@ def report(
             "a report needs an id, so that sending it twice does not double it",
             [Fault("source_id", "give the source's own id, or the header Idempotency-Key")],
         )
-    rows = _frame([body], [source_id])
+    rows = reporting.strictly(reporting.prepare(state.database, state.tilings, [body.made(source_id)]))
     done = take_in(state.database, state.tilings, rows, source=who.name, who=who.name, live=True)
     new = bool(done.new[0])
     response.status_code = 201 if new else 200
     response.headers["Location"] = f"/v1/incidents/{done.ids[0]}"
-    return Taken(id=done.ids[0], new=new, placement=_stored(state, done.ids[0])["placement"])
+    seen = incident_views.one(state.database, state.tilings, done.ids[0])
+    told = {name: seen[name] for name in ("placement", "owner", "premises", "flags", "standing")}
+    return Taken(id=done.ids[0], new=new, **told)
 
 
 @router.post("/incidents/batch")
@@ -110,9 +90,7 @@ def report_many(
 
     The source is the caller, unless a dispatcher names another: a gateway passes on for many.
     """
-    source = body.source or who.name
-    if source != who.name and who.role is Role.DEVICE:
-        raise ForbiddenError(f"a device reports as itself: leave source out, or write {who.name!r}")
+    source = source_of(who, body.source)
     missing = [
         Fault(f"reports[{i}].source_id", "give the source's own id")
         for i, one in enumerate(body.reports)
@@ -120,60 +98,27 @@ def report_many(
     ]
     if missing:
         raise InvalidInputError("every report of a batch needs an id", missing)
-    rows = _frame(body.reports, [one.source_id or "" for one in body.reports])
+    reports = [one.made(one.source_id or "") for one in body.reports]
+    prefixes = [f"reports[{i}]." for i in range(len(reports))]
+    prepared = reporting.prepare(state.database, state.tilings, reports, prefixes=prefixes)
+    rows = reporting.strictly(prepared)
     done = take_in(state.database, state.tilings, rows, source=source, who=who.name, live=True)
     return done.as_dict() | {"ids": [str(key) for key in done.ids]}
 
 
-def _stored(state: AppState, key: UUID) -> dict[str, Any]:
-    """Return an incident as it is stored, its place with the path of cells from the top down."""
-    with state.database.reading() as connection:
-        found = store.one(connection, key)
-    if found is None:
-        raise NotFoundError(f"there is no incident {key}")
-    place = {name: found.pop(name) for name in ("edition", "cell_code", "level", "how", "border_m")}
-    place["runner_up_code"] = found.pop("runner_up_code")
-    place["path"] = []
-    if place["cell_code"] is not None:
-        tiling = state.tilings.get(found["occurred_at"])
-        if tiling.edition.id == place["edition"]:
-            place["path"] = tiling.path_of_leaf(place["level"], place["cell_code"])
-    return {**found, "placement": place}
-
-
-def _frame(reports: list[Report], source_ids: list[str]) -> pd.DataFrame:
-    """Return the reports as rows with coordinates in EPSG:4326; every fault at once."""
-    faults: list[Fault] = []
-    rows = []
-    for i, (one, source_id) in enumerate(zip(reports, source_ids, strict=True)):
-        field = f"reports[{i}]." if len(reports) > 1 else ""
-        if (one.lon is None) != (one.lat is None):
-            faults.append(Fault(f"{field}lat", "give both lon and lat, or neither"))
-            continue
-        lon = lat = float("nan")
-        if one.lon is not None and one.lat is not None:
-            try:
-                lon, lat = to_wgs84(np.array([[one.lon, one.lat]]), parse_datum(one.crs))[0]
-            except InvalidInputError as error:
-                faults.append(Fault(f"{field}crs", error.detail, value=one.crs))
-                continue
-            if not (abs(lon) <= 180 and abs(lat) <= 90):
-                faults.append(Fault(f"{field}lon", "the point is not on the globe; are lon and lat swapped?"))
-        if one.occurred_at > datetime.now(UTC) + TOO_EARLY:
-            faults.append(Fault(f"{field}occurred_at", "lies in the future", value=one.occurred_at))
-        fields = one.model_dump(exclude={"source_id", "lon", "lat", "crs"})
-        attributes = {} if one.crs == "WGS84" else {"datum": one.crs}
-        rows.append({**fields, "source_id": source_id, "lon": lon, "lat": lat, "attributes": attributes})
-    if faults:
-        raise InvalidInputError(f"{len(faults)} fault(s) in the report(s)", faults)
-    return pd.DataFrame(rows)
+def source_of(who: Principal, named: str | None) -> str:
+    """Return under whose name reports are kept: a device reports as itself."""
+    if named is not None and named != who.name and who.role is Role.DEVICE:
+        raise ForbiddenError(f"a device reports as itself: leave source out, or write {who.name!r}")
+    return named or who.name
 
 
 class IncidentPage(BaseModel):
-    """A page of incidents, the newest first, and where the next one begins."""
+    """A page of incidents, and where the next one begins."""
 
     incidents: list[dict[str, Any]]
     next: str | None
+    counts: dict[str, int] | None = Field(None, description="With status: how many there are in each")
 
 
 @router.get("/incidents")
@@ -182,14 +127,29 @@ def incidents(
     state: State,
     _who: Reader,
     limit: Annotated[int, Query(ge=1, description=f"At most {PAGE}")] = 100,
-    after: Annotated[str | None, Query(max_length=120, description="From `next` of the page before")] = None,
-    how: Annotated[Literal["inside", "on_edge", "near_gap", "none"] | None, Query()] = None,
+    after: Annotated[str | None, Query(max_length=160, description="From `next` of the page before")] = None,
+    status: Annotated[
+        queue.State | None,
+        Query(description="The desk's queue: the most urgent first, then by time left. Without it: history"),
+    ] = None,
+    level: Annotated[str | None, Query(max_length=32, description="Level of `cell`")] = None,
+    cell: Annotated[str | None, Query(max_length=64, description="Code of a cell; all inside it")] = None,
+    category: Annotated[str | None, Query(max_length=64, description="With all below it")] = None,
+    how: Annotated[Literal["inside", "on_edge", "by_cell", "near_gap", "none"] | None, Query()] = None,
     source: Annotated[str | None, Query(max_length=100)] = None,
     since: Annotated[Moment | None, Query(description="Happened at this moment or later")] = None,
     until: Annotated[Moment | None, Query(description="Happened before this moment")] = None,
 ) -> IncidentPage:
-    """List incidents, the newest first, each with its place in the edition in force when it happened."""
+    """List incidents: with ``status`` the desk's queue, without it the history, the newest first.
+
+    Each has its place in the edition in force when it happened.
+    """
     size = min(limit, PAGE)
+    if status is not None:
+        _refuse_mixed((how, source, since, until), "how, source, since and until go without status")
+        narrowed = Narrowed(_cells_below(state, level, cell), category)
+        return _queue(request, state, status, size, after, narrowed)
+    _refuse_mixed((level, cell, category), "level, cell and category go with status")
     with state.database.reading() as connection:
         rows = store.page(
             connection,
@@ -200,29 +160,108 @@ def incidents(
             since=since,
             until=until,
         )
-    if len(rows) < size:
-        return IncidentPage(incidents=rows, next=None)
-    token = _token(rows[-1]["occurred_at"], rows[-1]["id"])
-    query = request.url.include_query_params(after=token).query
-    return IncidentPage(incidents=rows, next=f"{request.url.path}?{query}")
+    last = [(row["occurred_at"].isoformat(), row["id"]) for row in rows[-1:]]
+    shown = [{name: value for name, value in row.items() if name != "cell_id"} for row in rows]
+    return IncidentPage(incidents=shown, next=_next(request, last, len(rows), size), counts=None)
+
+
+class Narrowed(NamedTuple):
+    """What the queue is narrowed down to."""
+
+    cell_ids: list[int] | None
+    category: str | None
+
+
+def _queue(
+    request: Request, state: AppState, status: queue.State, size: int, after: str | None, narrowed: Narrowed
+) -> IncidentPage:
+    category = narrowed.category
+    with state.database.reading() as connection:
+        rows = queue.page(
+            connection,
+            status,
+            limit=size,
+            after=_read_place(after),
+            cell_ids=narrowed.cell_ids,
+            categories=catalogue.below(connection, category) if category is not None else None,
+        )
+        last = [(row["rank"], row["due"].isoformat(), row["id"]) for row in rows[-1:]]
+        return IncidentPage(
+            incidents=incident_views.in_queue(connection, rows),
+            next=_next(request, last, len(rows), size),
+            counts=queue.counts(connection),
+        )
 
 
 @router.get("/incidents/{incident_id}")
 def incident(state: State, _who: Reader, incident_id: UUID) -> dict[str, Any]:
-    """Give one incident with its place."""
-    return _stored(state, incident_id)
+    """Give one incident: facts, place, owner and who of them is on duty, standing, what can be done."""
+    return incident_views.one(state.database, state.tilings, incident_id, state.on_duty)
 
 
-def _token(moment: datetime, key: UUID) -> str:
-    return base64.urlsafe_b64encode(f"{moment.isoformat()} {key}".encode()).decode().rstrip("=")
+def _refuse_mixed(values: Sequence[object], words: str) -> None:
+    if any(value is not None for value in values):
+        raise BadRequestError(words, [Fault("status", words)])
+
+
+def _cells_below(state: AppState, level: str | None, code: str | None) -> list[int] | None:
+    if level is None and code is None:
+        return None
+    if level is None or code is None:
+        raise BadRequestError("give both level and cell", [Fault("cell", "give both level and cell")])
+    tiling = state.tilings.get()
+    cell_id = tiling.id_of_cell(level, code)
+    if cell_id is None:
+        message = f"there is no {level} {code} in force"
+        raise NotFoundError(message, [Fault("cell", message, value=code)])
+    return tiling.ids_below(cell_id)
+
+
+# ------------------------------------------------------------------------------------------------ paging
+
+
+def _next(request: Request, places: Sequence[tuple[Any, ...]], count: int, size: int) -> str | None:
+    if count < size or not places:
+        return None
+    token = base64.urlsafe_b64encode(" ".join(map(str, places[0])).encode()).decode().rstrip("=")
+    query = request.url.include_query_params(after=token).query
+    return f"{request.url.path}?{query}"
+
+
+def _parts(token: str, count: int) -> list[str]:
+    parts = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode().split(" ")
+    if len(parts) != count:
+        raise ValueError
+    return parts
 
 
 def _read_token(token: str | None) -> tuple[datetime, UUID] | None:
     if token is None:
         return None
     try:
-        moment, key = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode().split(" ")
-        return datetime.fromisoformat(moment), UUID(key)
+        moment, key = _parts(token, 2)
+        return _moment(moment), UUID(key)
     except ValueError:
-        fault = Fault("after", "take it from `next` of the page before, whole", value=token)
-        raise BadRequestError("this is not a place in the list", [fault]) from None
+        raise _no_place(token) from None
+
+
+def _read_place(token: str | None) -> queue.Place | None:
+    if token is None:
+        return None
+    try:
+        rank, due, key = _parts(token, 3)
+        return _RANKS.index(rank), _moment(due), UUID(key)
+    except ValueError:
+        raise _no_place(token) from None
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.utcoffset() is None:
+        raise ValueError
+    return moment
+
+
+def _no_place(token: str) -> BadRequestError:
+    fault = Fault("after", "take it from `next` of the page before, whole", value=token)
+    return BadRequestError("this is not a place in the list", [fault])

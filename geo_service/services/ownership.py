@@ -1,0 +1,70 @@
+"""Who answers for a place: who holds its cell, who of them is on duty, and whose premises it is on."""
+
+import threading
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from geo_service.services import rostering
+from geo_service.services.tiling import Tiling
+from geo_service.store import owners
+from geo_service.store.database import Connection
+
+#: How long a list of those on duty now is good for: shifts begin on the minute.
+ON_DUTY_TTL_S = 10.0
+
+
+class OnDuty:
+    """Ids of those on duty now, found at most every :data:`ON_DUTY_TTL_S`; thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: tuple[float, frozenset[int]] = (float("-inf"), frozenset())
+
+    def ids(self, connection: Connection) -> frozenset[int]:
+        """Return the ids of the responders on duty now."""
+        with self._lock:
+            at, found = self._known
+            if time.monotonic() - at > ON_DUTY_TTL_S:
+                found = at_moment(connection, datetime.now(UTC))
+                self._known = (time.monotonic(), found)
+            return found
+
+
+def at_moment(connection: Connection, at: datetime) -> frozenset[int]:
+    """Return the ids of the responders on duty at a moment."""
+    return frozenset(int(key) for key in rostering.on_duty(connection, at)["id"])
+
+
+def owners_of(
+    connection: Connection,
+    tiling: Tiling,
+    cell_ids: Sequence[int | None],
+    at: datetime,
+    on_duty: frozenset[int] | None = None,
+) -> list[dict[str, Any]]:
+    """Return who answers for each cell at a moment.
+
+    Each answer has ``owner``: those who hold the cell or, where nobody does, the nearest cell above it that
+    somebody holds; and ``above``: who holds each of the cells over that, upwards. With ``on_duty`` (ids)
+    each person is said to be on duty or not. None stands for no cell.
+    """
+    paths = [tiling.id_path_of_cell(key) if key is not None else [] for key in cell_ids]
+    held = owners.holders(connection, {key for path in paths for key in path}, at)
+    return [_answer(tiling, path, held, on_duty) for path in paths]
+
+
+def _answer(
+    tiling: Tiling, path: list[int], held: dict[int, list[dict[str, Any]]], on_duty: frozenset[int] | None
+) -> dict[str, Any]:
+    steps = []
+    for key in path:
+        people = []
+        for one in held.get(key, []):
+            person = {name: value for name, value in one.items() if name != "responder_id"}
+            people.append(person if on_duty is None else person | {"on_duty": one["responder_id"] in on_duty})
+        if people:
+            cell = tiling.path_of_cell(key)[-1]
+            steps.append({"level": cell["level"], "cell_code": cell["code"], "people": people})
+    return {"owner": steps[0] if steps else None, "above": steps[1:]}

@@ -1,0 +1,222 @@
+"""Reports as they come, made ready to be taken in: datums turned, cells and buildings found, faults named.
+
+Every door (the API's reports, streams and tables, signed webhooks, Open311) goes through here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from geo_service.errors import Fault, InvalidInputError, NotFoundError, Words
+from geo_service.geometry.crs import WGS84, Datum, parse_datum, to_wgs84
+from geo_service.services.suspecting import Given, suspicions
+from geo_service.services.tiling import Tiling, Tilings
+from geo_service.store import reporting
+from geo_service.store.database import Connection, Database
+from geo_service.store.reporting import Building
+
+#: How a report can come in.
+CHANNELS = ("call", "hotline", "worker", "sensor", "web")
+#: How far a sender's clock may be ahead of ours.
+TOO_EARLY = timedelta(days=1)
+#: Said of a report whose category the list does not have: it is kept all the same.
+UNKNOWN_CATEGORY = {"flag": "category", "why": "this category is not in the list"}
+_NOWHERE = (float("nan"), float("nan"))
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something happened, as it was said: by a point, a building, a cell, or not at all.
+
+    Attributes
+    ----------
+    x, y : float or None
+        East and north in ``crs``: longitude and latitude unless that is projected.
+    crs : str
+        Name of the datum.
+    building : str or None
+        Its id in the register of buildings.
+    level, cell_code : str or None
+        A cell, where no point is known.
+    """
+
+    x: float | None = None
+    y: float | None = None
+    crs: str = "WGS84"
+    building: str | None = None
+    level: str | None = None
+    cell_code: str | None = None
+
+    def faults(self, prefix: str = "") -> list[Fault]:
+        """Return what is wrong with it before anything is looked up."""
+        found = []
+        if (self.x is None) != (self.y is None):
+            found.append(Fault(f"{prefix}lat", "give both lon and lat, or neither"))
+        if (self.level is None) != (self.cell_code is None):
+            found.append(Fault(f"{prefix}cell_code", "give both level and cell_code, or neither"))
+        ways = [self.x is not None, self.building is not None, self.cell_code is not None]
+        if sum(ways) > 1:
+            words = Words(
+                "say it one way: a point, a building or a cell",
+                "位置请只用一种方式给出：坐标、楼栋或网格",
+            )
+            found.append(Fault(f"{prefix}lon", words))
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A report before it is taken in; ``urgency`` None: what its category usually has."""
+
+    source_id: str
+    occurred_at: datetime
+    place: Place = field(default_factory=Place)
+    accuracy_m: float | None = None
+    floor: int | None = None
+    category: str = ""
+    urgency: str | None = None
+    channel: str = "web"
+    address: str = ""
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A place that was looked up."""
+
+    lon: float
+    lat: float
+    datum: Datum = WGS84
+    named_cell_id: int | None = None
+    building: str | None = None
+    address: str = ""
+
+
+def prepare(
+    database: Database, tilings: Tilings, reports: Sequence[Report], *, prefixes: Sequence[str] | None = None
+) -> tuple[pd.DataFrame, list[list[Fault]]]:
+    """Return the rows that :func:`geo_service.services.intake.take_in` takes, and the faults of each report.
+
+    Rows of reports with faults are there too, and must be left out. ``prefixes`` stand before the names of
+    fields, such as ``reports[3].``.
+    """
+    prefixes = prefixes or [""] * len(reports)
+    latest = datetime.now(UTC) + TOO_EARLY
+    with database.reading() as connection:
+        places = look_up(connection, [one.place for one in reports], prefixes)
+        usual = reporting.urgencies(connection, sorted({one.category for one in reports if one.category}))
+        flags = _flags(connection, tilings, reports, places)
+    faults: list[list[Fault]] = []
+    rows = []
+    for one, place, prefix, seen in zip(reports, places, prefixes, flags, strict=True):
+        wrong = place if isinstance(place, list) else []
+        if one.occurred_at > latest:
+            wrong = [*wrong, Fault(f"{prefix}occurred_at", "lies in the future", value=one.occurred_at)]
+        faults.append(wrong)
+        rows.append(_row(one, Found(*_NOWHERE) if isinstance(place, list) else place, usual, seen))
+    return pd.DataFrame(rows), faults
+
+
+def strictly(prepared: tuple[pd.DataFrame, list[list[Fault]]]) -> pd.DataFrame:
+    """Return the rows, or raise with every fault: all are stored or none."""
+    rows, faults = prepared
+    found = [fault for one in faults for fault in one]
+    if found:
+        raise InvalidInputError(f"{len(found)} fault(s) in the report(s)", found)
+    return rows
+
+
+def look_up(
+    connection: Connection, places: Sequence[Place], prefixes: Sequence[str]
+) -> list[Found | list[Fault]]:
+    """Return each place as it was found, or what is wrong with it."""
+    buildings = reporting.buildings(connection, {one.building for one in places if one.building})
+    names = {(one.level, one.cell_code) for one in places if one.level and one.cell_code}
+    cells = reporting.cells_by_code(connection, names)
+    return [_found(one, prefix, buildings, cells) for one, prefix in zip(places, prefixes, strict=True)]
+
+
+def _found(
+    place: Place, prefix: str, buildings: dict[str, Building], cells: dict[tuple[str, str], int]
+) -> Found | list[Fault]:
+    if wrong := place.faults(prefix):
+        return wrong
+    if place.building is not None:
+        building = buildings.get(place.building)
+        if building is None:
+            words = Words("no such building: search /v1/addresses for it", "没有这个楼栋：请先在地址中搜索")
+            return [Fault(f"{prefix}building", words, value=place.building)]
+        return Found(building.lon, building.lat, building=place.building, address=building.address)
+    if place.level is not None and place.cell_code is not None:
+        cell_id = cells.get((place.level, place.cell_code))
+        if cell_id is None:
+            words = Words(f"there is no {place.level} of this code", "没有这个编码的网格")
+            return [Fault(f"{prefix}cell_code", words, value=place.cell_code)]
+        return Found(*_NOWHERE, named_cell_id=cell_id)
+    return _point(place, prefix)
+
+
+def _point(place: Place, prefix: str) -> Found | list[Fault]:
+    if place.x is None or place.y is None:
+        return Found(*_NOWHERE)
+    try:
+        datum = parse_datum(place.crs)
+        lon, lat = to_wgs84(np.array([[place.x, place.y]]), datum)[0].tolist()
+    except InvalidInputError as error:
+        return [Fault(f"{prefix}crs", error.detail, value=place.crs)]
+    if not (abs(lon) <= 180 and abs(lat) <= 90):
+        return [Fault(f"{prefix}lon", "the point is not on the globe; are lon and lat swapped?")]
+    return Found(lon, lat, datum)
+
+
+def _row(one: Report, place: Found, usual: dict[str, str], flags: list[dict[str, Any]]) -> dict[str, Any]:
+    if one.category and one.category not in usual:
+        flags = [*flags, UNKNOWN_CATEGORY]
+    return {
+        "source_id": one.source_id,
+        "occurred_at": one.occurred_at,
+        "lon": place.lon,
+        "lat": place.lat,
+        "accuracy_m": one.accuracy_m,
+        "floor": one.floor,
+        "category": one.category,
+        "urgency": one.urgency or usual.get(one.category, "normal"),
+        "channel": one.channel,
+        "address": one.address or place.address,
+        "attributes": one.attributes,
+        "named_cell_id": place.named_cell_id,
+        "building": place.building,
+        "datum": str(place.datum),
+        "flags": flags,
+    }
+
+
+def _flags(
+    connection: Connection,
+    tilings: Tilings,
+    reports: Sequence[Report],
+    places: Sequence[Found | list[Fault]],
+) -> list[list[dict[str, Any]]]:
+    """Return what is suspected of each report."""
+    out: list[list[dict[str, Any]]] = [[] for _ in reports]
+    given, numbers = [], []
+    for number, (one, place) in enumerate(zip(reports, places, strict=True)):
+        x, y = one.place.x, one.place.y
+        if isinstance(place, Found) and x is not None and y is not None:
+            given.append(Given(x, y, place.datum, one.floor is not None or bool(one.address)))
+            numbers.append(number)
+
+    def tiling_of(number: int) -> Tiling | None:
+        try:
+            edition = tilings.edition(reports[numbers[number]].occurred_at)
+        except NotFoundError:
+            return None
+        return tilings.load(edition, connection)
+
+    for number, found in zip(numbers, suspicions(connection, given, tiling_of), strict=True):
+        out[number] = found
+    return out
