@@ -27,6 +27,7 @@ COMMANDS = {
     "rules": "geo_service.cli.rules",
     "code-schemes": "geo_service.cli.code_schemes",
     "history": "geo_service.cli.history",
+    "figures": "geo_service.cli.figures",
     "export": "geo_service.cli.export",
     "relay": "geo_service.cli.relay",
     "key": "geo_service.cli.key",

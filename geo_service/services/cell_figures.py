@@ -1,18 +1,21 @@
 """Figures of cells: incidents and staff, counted on the leaves and summed up the levels."""
 
 import threading
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from geo_service.services.rostering import on_duty
 from geo_service.services.tiling import Tiling
+from geo_service.staffing.workload import STANDARD_WEIGHTS, means, workload_index
 from geo_service.store import heat, placements, staffing
 from geo_service.store.database import Connection
 
 #: Counts held for each tiling: a page without a moment asks for others each quarter of an hour.
 FIGURES_KEPT = 16
+YEAR = timedelta(days=365)
 _FIGURES_LOCK = threading.Lock()
 
 
@@ -54,6 +57,41 @@ def _count(connection: Connection, tiling: Tiling, since: datetime, until: datet
     leaf, _ = tiling.index.leaf_of(elsewhere_deg)
     located = np.bincount(leaf[leaf >= 0], minlength=len(tiling.leaves))
     return np.array([placed.get(int(key), 0) for key in tiling.leaf_ids], dtype=np.float64) + located
+
+
+def cell_table(
+    connection: Connection, tiling: Tiling, level: str, leaves: pd.DataFrame, at: datetime
+) -> pd.DataFrame:
+    """Return the figures of every cell of a level, in order of code.
+
+    Parameters
+    ----------
+    leaves : pandas.DataFrame
+        area_km2, households and residents of each leaf: :meth:`.ground.Ground.land_and_people`.
+    at : datetime
+        Incidents are those of the year before, staff those on duty at this moment.
+
+    Returns
+    -------
+    pandas.DataFrame
+        code, name, area_m2, households, residents, incidents_year, staff, and ``workload_index``: how much
+        work a cell is. It has no unit: 1 is the mean cell of the level. See
+        :func:`geo_service.staffing.workload.workload_index`; households weigh 0.3, residents 0.2, incidents
+        of a year 0.4 and area 0.1.
+    """
+    cells = tiling.at_level(level)
+    yearly = incident_counts(connection, tiling, at - YEAR, at)
+    sums = {
+        "area_m2": sum_up(tiling, level, leaves["area_km2"].to_numpy(dtype=float) * 1e6),
+        "households": sum_up(tiling, level, leaves["households"].to_numpy(dtype=float)),
+        "residents": sum_up(tiling, level, leaves["residents"].to_numpy(dtype=float)),
+        "incidents_year": sum_up(tiling, level, yearly),
+    }
+    figures = {name: values for name, values in sums.items() if name in STANDARD_WEIGHTS.share}
+    table = pd.DataFrame({"code": cells["code"].to_numpy(), "name": cells["name"].to_numpy(), **sums})
+    table["staff"] = staff_counts(connection, tiling, level, at)
+    table["workload_index"] = workload_index(figures, means(figures))
+    return table.sort_values("code", kind="stable").reset_index(drop=True)
 
 
 def staff_counts(connection: Connection, tiling: Tiling, level: str, at: datetime) -> NDArray[np.float64]:
