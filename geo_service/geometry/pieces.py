@@ -275,13 +275,11 @@ class _Runs:
         if not known or len(self.ends_m) == 0:
             return np.zeros(len(self.pairs), dtype=bool)
         scaled = shapely.transform(np.array(known, dtype=object), lambda deg: deg * self.scale)
-        tree = shapely.STRtree(shapely.get_parts(scaled))
-        held = np.ones(len(self.ends_m), dtype=bool)
+        tree = shapely.STRtree(_straight(scaled))
+        held = np.arange(len(self.ends_m))
         for place in (self.ends_m[:, 0], self.ends_m.mean(axis=1), self.ends_m[:, 1]):
-            near = tree.query(shapely.points(place), predicate="dwithin", distance=within_m)[0]
-            hit = np.zeros(len(place), dtype=bool)
-            hit[near] = True
-            held &= hit
+            points = shapely.points(place[held])
+            held = held[np.unique(tree.query(points, predicate="dwithin", distance=within_m)[0])]
         length = np.bincount(self.segment_pair[held], self.length_m[held], minlength=len(self.pairs))
         return np.asarray(length >= 0.5 * self.border_m)
 
@@ -293,3 +291,11 @@ class _Runs:
         out = np.zeros(len(self.pairs), dtype=bool)
         out[self.segment_pair[segment]] = True
         return out
+
+
+def _straight(lines: Geoms) -> Geoms:
+    """Return the straight pieces of lines: a tree finds these much faster than long ones."""
+    xy, line = shapely.get_coordinates(shapely.get_parts(lines), return_index=True)
+    follows = np.flatnonzero(line[1:] == line[:-1])
+    pieces: Geoms = shapely.linestrings(np.stack((xy[follows], xy[follows + 1]), axis=1))
+    return pieces
