@@ -156,7 +156,8 @@ def vacancies(
     holdings : iterable of Holding
         Who holds which role where.
     shifts : iterable of Shift
-        Who works when, absences and stand-ins considered. Who stands at a post is at work.
+        Who works when, absences and stand-ins considered. Who stands at a post is at work; a stand-in counts
+        for the roles of whom he stands in for.
     start, end : datetime
         The span, timezone-aware, end not included.
 
@@ -184,6 +185,32 @@ def vacancies(
                 Vacancy(cell.id, need, _moment(a), _moment(b), have)
                 for a, b, have in _short(hours, people, need.count, bounds)
             ]
+    return found
+
+
+def unmanned(
+    needs: Iterable[Need],
+    cells: Sequence[StaffedCell],
+    holdings: Iterable[Holding],
+    shifts: Iterable[Shift],
+    *,
+    start: datetime,
+    end: datetime,
+) -> list[tuple[int, datetime, datetime]]:
+    """Tell which cells have nobody at all at work while some need asks for somebody: cell id, from, until.
+
+    Whoever counts for any of a cell's needs is somebody. Arguments as for :func:`vacancies`.
+    """
+    bounds = (start.timestamp(), end.timestamp())
+    at_work, held = _working(shifts), _held(holdings)
+    asked = [(need, _hours(need, start, end)) for need in needs if need.presence is Presence.ON_DUTY]
+    found = []
+    for cell in cells:
+        own = [(n, h) for n, h in asked if n.level == cell.level and n.cell_kind in {None, cell.kind}]
+        hours = _union([span for _, spans in own for span in spans])
+        people = [spans for need, _ in own for spans in _people(need, cell, held, at_work)]
+        someone = _union([span for spans in people for span in spans])
+        found += [(cell.id, _moment(a), _moment(b)) for a, b, _ in _short(hours, [someone], 1, bounds)]
     return found
 
 
@@ -239,11 +266,14 @@ def _hours(need: Need, start: datetime, end: datetime) -> list[Span]:
     return _union([(shift.start.timestamp(), shift.end.timestamp()) for shift in shifts])
 
 
-def _working(shifts: Iterable[Shift]) -> dict[int, list[Span]]:
-    spans: dict[int, list[Span]] = {}
+def _working(shifts: Iterable[Shift]) -> dict[int, dict[int, list[Span]]]:
+    """Return for each whose place is filled who fills it, and when: he himself, or a stand-in."""
+    spans: dict[int, dict[int, list[Span]]] = {}
     for shift in shifts:
-        spans.setdefault(shift.responder_id, []).append((shift.start.timestamp(), shift.end.timestamp()))
-    return {responder: _union(own) for responder, own in spans.items()}
+        holder = shift.responder_id if shift.instead_of is None else shift.instead_of
+        own = spans.setdefault(holder, {}).setdefault(shift.responder_id, [])
+        own.append((shift.start.timestamp(), shift.end.timestamp()))
+    return {holder: {body: _union(own) for body, own in bodies.items()} for holder, bodies in spans.items()}
 
 
 def _held(holdings: Iterable[Holding]) -> dict[tuple[int, str], dict[int, list[Span]]]:
@@ -261,17 +291,20 @@ def _people(
     need: Need,
     cell: StaffedCell,
     held: Mapping[tuple[int, str], Mapping[int, list[Span]]],
-    at_work: Mapping[int, list[Span]],
+    at_work: Mapping[int, Mapping[int, list[Span]]],
 ) -> list[list[Span]]:
-    """Return for each who counts when he does, each once however many cells he holds."""
-    spans: dict[int, list[Span]] = {}
+    """Return for each who counts when he does, each once however many cells he holds or stands in for."""
+    held_by: dict[int, list[Span]] = {}
     for cell_id in (cell.id, *(cell.above if need.from_above else ())):
         for responder, own in held.get((cell_id, need.role), {}).items():
-            spans.setdefault(responder, []).extend(own)
-    merged = {responder: _union(own) for responder, own in spans.items()}
+            held_by.setdefault(responder, []).extend(own)
     if need.presence is Presence.HELD:
-        return list(merged.values())
-    return [_both(own, at_work.get(responder, [])) for responder, own in merged.items()]
+        return [_union(own) for own in held_by.values()]
+    there: dict[int, list[Span]] = {}
+    for holder, own in held_by.items():
+        for body, spans in at_work.get(holder, {}).items():
+            there.setdefault(body, []).extend(_both(_union(own), spans))
+    return [_union(spans) for spans in there.values()]
 
 
 def _union(spans: Iterable[Span]) -> list[Span]:

@@ -117,18 +117,6 @@ def set_contact(connection: Connection, code: str, phone: str) -> None:
     )
 
 
-def people_of_cells(connection: Connection, cell_ids: Sequence[int], start: Any, end: Any) -> Sequence[Any]:
-    """Return who holds a role on one of the cells in a span: responder_id, cell_id, role, since, until."""
-    return connection.execute(
-        text("""
-            select responder_id, cell_id, role, lower(held_during) as since, upper(held_during) as until
-            from duty where cell_id = any(:cells) and held_during && tstzrange(:start, :end)
-            order by cell_id, responder_id
-        """),
-        {"cells": list(cell_ids), "start": start, "end": end},
-    ).all()
-
-
 def known_cells(connection: Connection, cells: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
     """Return which cells, given by level and code, there are."""
     rows = connection.execute(

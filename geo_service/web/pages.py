@@ -44,6 +44,7 @@ NAVIGATION = (
     NavLink("力量配备", "Staffing", "/maps/staffing"),
     NavLink("到场覆盖", "Coverage", "/maps/coverage"),
     NavLink("事件热力", "Incidents", "/maps/incidents"),
+    NavLink("排班", "Roster", "/roster"),
     NavLink("方案编制", "Planner", "/planner"),
     NavLink("接口", "API", "/docs"),
 )
@@ -143,6 +144,14 @@ def plan_preview_page(plan_id: int, lang: Lang = "zh") -> str:
     style = f'<link rel="stylesheet" href="{html.escape(static_url("css/preview.css"))}">'
     title = "方案比对 Before and after · geo_service"
     return page(title, content, current="/planner", kind="preview", lang=lang, head=style)
+
+
+def roster_page(lang: Lang = "zh") -> str:
+    """Document for ``/roster``: a week of people, shifts, posts and what is lacking."""
+    head = f'<link rel="stylesheet" href="{html.escape(static_url("css/roster.css"))}">'
+    title = "排班 Roster · geo_service"
+    content = _filled("roster.html")
+    return page(title, content, current="/roster", kind="roster", lang=lang, head=head)
 
 
 def sign_in_page(target: str, problem: str = "", lang: Lang = "zh") -> str:

@@ -15,6 +15,7 @@ from geo_service.staffing.vacancies import (
     StaffedCell,
     by_hour,
     empty_posts,
+    unmanned,
     vacancies,
 )
 
@@ -53,7 +54,10 @@ def needs(draw: st.DrawFn) -> Need:
 @st.composite
 def shifts(draw: st.DrawFn) -> Shift:
     start = draw(quarters)
-    return Shift(at(start), at(start + draw(st.integers(1, 50))), draw(st.integers(1, 3)))
+    who = draw(st.integers(1, 3))
+    instead_of = draw(st.sampled_from([None, None, *({1, 2, 3} - {who})]))
+    end = start + draw(st.integers(1, 50))
+    return Shift(at(start), at(end), who, instead_of=instead_of)
 
 
 @st.composite
@@ -86,7 +90,7 @@ def asked(need: Need, moment: datetime) -> bool:
 def present(need: Need, cell: StaffedCell, held: list[Holding], on: list[Shift], moment: datetime) -> int:
     """Count who is there for a need in one moment."""
     places = {cell.id, *(cell.above if need.from_above else ())}
-    who = {
+    holders = {
         h.responder_id
         for h in held
         if h.role == need.role
@@ -94,9 +98,11 @@ def present(need: Need, cell: StaffedCell, held: list[Holding], on: list[Shift],
         and (h.start is None or h.start <= moment)
         and (h.end is None or moment < h.end)
     }
-    if need.presence is Presence.ON_DUTY:
-        who &= {s.responder_id for s in on if s.covers(moment)}
-    return len(who)
+    if need.presence is Presence.HELD:
+        return len(holders)
+    return len(
+        {s.responder_id for s in on if s.covers(moment) and (s.instead_of or s.responder_id) in holders}
+    )
 
 
 @settings(max_examples=120, deadline=None)
@@ -110,11 +116,23 @@ def test_vacancies_are_what_a_count_of_every_minute_says(
 ) -> None:
     found = vacancies(asks, CELLS, held, on, start=START, end=at(HOURS * 4))
     hourly = by_hour(found, START, HOURS)
+    alone = unmanned(asks, CELLS, held, on, start=START, end=at(HOURS * 4))
     worst: dict[tuple[int, int], int] = {}
     for quarter in range(HOURS * 4):
         moment = at(quarter) + timedelta(minutes=7)
         for cell in CELLS:
             lacking = 0
+            here = [
+                present(n, cell, held, on, moment)
+                for n in asks
+                if n.cell_kind in {None, cell.kind} and n.presence is Presence.ON_DUTY
+            ]
+            must = any(
+                asked(n, moment)
+                for n in asks
+                if n.cell_kind in {None, cell.kind} and n.presence is Presence.ON_DUTY
+            )
+            assert any(key == cell.id and a <= moment < b for key, a, b in alone) == (must and not any(here))
             for need in asks:
                 if need.cell_kind not in {None, cell.kind}:
                     continue

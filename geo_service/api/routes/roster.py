@@ -1,0 +1,120 @@
+"""Views of the roster: a week, who covers a cell, vacancies, alarms; and its page."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+from fastapi import Path, Query, Response
+from fastapi.responses import HTMLResponse
+from starlette.requests import Request
+
+from geo_service.api.access import roles
+from geo_service.api.caching import tagged_json
+from geo_service.api.moments import Moment
+from geo_service.api.routes.cells import LevelCode
+from geo_service.api.routes.roster_entries import JSON, Reader
+from geo_service.api.routing import Router
+from geo_service.api.state import AppState, State
+from geo_service.model import Role
+from geo_service.services import roster_views, vacancies
+from geo_service.services.roster_views import PAGE, WeekFilter
+from geo_service.services.staffed_cells import Cells
+from geo_service.web.pages import CONTENT_SECURITY_POLICY, Lang, roster_page
+
+router = Router(prefix="/v1", tags=["roster"])
+page_router = Router(
+    tags=["pages"],
+    dependencies=[roles(Role.DISPATCHER, Role.LEADER, Role.PLANNER)],
+    include_in_schema=False,
+)
+
+CellCode = Annotated[str | None, Query(max_length=64, description="Only this cell and those in it")]
+WEEK = timedelta(days=7)
+
+
+def _where(state: AppState, code: str | None, level: str | None) -> tuple[Cells, int | None]:
+    cells = Cells(state.tilings.get())
+    return cells, None if code is None else cells.find(code, level)
+
+
+@router.get("/roster", responses=JSON, response_class=Response)
+def week(
+    request: Request,
+    state: State,
+    _: Reader,
+    since: Annotated[Moment, Query(alias="from", description="Beginning of the span")],
+    to: Annotated[Moment, Query(description="Its end, at most five weeks later")],
+    cell: CellCode = None,
+    level: LevelCode | None = None,
+    q: Annotated[str, Query(max_length=64, description="Part of a name or code")] = "",
+    role: Annotated[str | None, Query(max_length=64)] = None,
+    after: Annotated[str, Query(max_length=64, description="Code of the last one seen")] = "",
+    limit: Annotated[int, Query(ge=1, description=f"At most {PAGE}")] = PAGE,
+) -> Response:
+    """Give people with duties, shifts and leave, and posts with who stands there, over a span."""
+    cells, cell_id = _where(state, cell, level)
+    which = WeekFilter(cell_id, q, role, after, min(limit, PAGE))
+    with state.database.reading() as connection:
+        body = roster_views.week(connection, cells, since, to, which)
+    return tagged_json(request, body, cells.tiling.edition.id)
+
+
+@router.get("/cells/{code}/on-duty", responses=JSON, response_class=Response)
+def on_duty(
+    request: Request,
+    state: State,
+    _: Reader,
+    code: Annotated[str, Path(max_length=64)],
+    level: LevelCode | None = None,
+    at: Annotated[Moment | None, Query(description="Default: now")] = None,
+) -> Response:
+    """Give who covers a cell at a moment: its own people, those of the cells above, the neighbours'."""
+    cells, cell_id = _where(state, code, level)
+    if cell_id is None:
+        raise AssertionError("a code finds a cell or raises")
+    with state.database.reading() as connection:
+        body = roster_views.cover(connection, cells, cell_id, at or datetime.now(UTC))
+    return tagged_json(request, body, cells.tiling.edition.id)
+
+
+@router.get("/vacancies", responses=JSON, response_class=Response)
+def list_vacancies(
+    request: Request,
+    state: State,
+    _: Reader,
+    since: Annotated[Moment | None, Query(alias="from", description="Default: now")] = None,
+    to: Annotated[Moment | None, Query(description="Default: a week later")] = None,
+    cell: CellCode = None,
+    level: LevelCode | None = None,
+) -> Response:
+    """Give what cells lack by the template: each vacancy, how many lack in each hour, empty posts."""
+    cells, cell_id = _where(state, cell, level)
+    start = since or datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    with state.database.reading() as connection:
+        body = vacancies.vacancies(connection, cells, start, to or start + WEEK, cell_id)
+    return tagged_json(request, body, cells.tiling.edition.id)
+
+
+@router.get("/alarms", responses=JSON, response_class=Response)
+def alarms(
+    request: Request,
+    state: State,
+    _: Reader,
+    at: Annotated[Moment | None, Query(description="Default: now")] = None,
+    ahead_min: Annotated[int, Query(ge=0, le=24 * 60, description="Also what will be, in minutes")] = 60,
+    cell: CellCode = None,
+    level: LevelCode | None = None,
+) -> Response:
+    """Give what must alarm somebody: cells with nobody on duty, posts with nobody there in time."""
+    cells, cell_id = _where(state, cell, level)
+    with state.database.reading() as connection:
+        body: dict[str, Any] = vacancies.alarms(
+            connection, cells, at or datetime.now(UTC), cell_id, timedelta(minutes=ahead_min)
+        )
+    return tagged_json(request, body, cells.tiling.edition.id)
+
+
+@page_router.get("/roster")
+def page(lang: Lang = "zh") -> HTMLResponse:
+    """Show the week of the roster; what it holds is fetched by its scripts."""
+    headers = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "Cache-Control": "no-cache"}
+    return HTMLResponse(roster_page(lang), headers=headers)
