@@ -12,7 +12,9 @@ from collections.abc import Callable
 from typing import Any
 
 from geo_service.errors import UnavailableError
+from geo_service.services import webhooks
 from geo_service.store import outbox
+from geo_service.store import webhooks as webhook_store
 from geo_service.store.database import Database
 
 log = logging.getLogger("geo_service.relay")
@@ -59,6 +61,7 @@ def relay(database: Database, *, stop: Callable[[], bool], said: Callable[[str],
             if time.monotonic() - dropped_at > 3600:
                 with database.writing() as connection:
                     outbox.drop_before(connection, KEEP_S)
+                    webhook_store.drop_before(connection, webhooks.KEEP)
                 dropped_at = time.monotonic()
         except UnavailableError as error:
             said(f"the database does not answer, trying again: {error.detail}")
@@ -76,6 +79,6 @@ def _announce(database: Database) -> list[dict[str, Any]]:
             return []
     with database.writing() as connection:
         outbox.lock_relay(connection)
-        events = outbox.waiting(connection)
-        outbox.announce(connection, events)
+        events = outbox.announce(connection, outbox.waiting(connection))
+        webhooks.queue(connection, events)
     return events

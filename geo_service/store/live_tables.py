@@ -41,8 +41,8 @@ webhook = Table(
     Column("created_by", Text, nullable=False),
     moment_column("created_at", now=True),
     moment_column("stopped_at", nullable=True),
-    # events up to here have been queued for it
-    Column("position", BigInteger, nullable=False),
+    # one process at a time sends to it; a process that was killed is waited for until then
+    moment_column("busy_until", now=True),
     UniqueConstraint("name"),
     CheckConstraint("url ~ '^https?://'", name="url_is_http"),
 )

@@ -48,14 +48,15 @@ def lock_relay(connection: Connection) -> None:
     connection.execute(select(func.pg_advisory_xact_lock(_RELAY_LOCK)))
 
 
-def announce(connection: Connection, events: Sequence[dict[str, Any]]) -> None:
-    """Give events their places, in order, and tell listeners on :data:`CHANNEL`, when this transaction commits.
+def announce(connection: Connection, events: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Give events their places, in order, and tell listeners on :data:`CHANNEL`, at the commit.
 
     Under :func:`lock_relay`, so that positions become visible in ascending order. Of an event too long for a
-    notification the payload is null; the table ``outbox`` has it under ``seq``.
+    notification the payload is null; the table ``outbox`` has it under ``seq``. Returns the events with their
+    positions.
     """
     if not events:
-        return
+        return []
     drawn = connection.execute(_DRAW, {"count": len(events)}).scalars()
     numbered = [
         {"number": number, "key": event["seq"]} for number, event in zip(sorted(drawn), events, strict=True)
@@ -67,6 +68,7 @@ def announce(connection: Connection, events: Sequence[dict[str, Any]]) -> None:
         if len(words.encode()) > _MAX_NOTICE_BYTES:
             words = bulk.json_text({**body, "payload": None})
         connection.execute(select(func.pg_notify(CHANNEL, words)))
+    return [{**event, "position": row["number"]} for event, row in zip(events, numbered, strict=True)]
 
 
 def after(connection: Connection, position: int, limit: int = 500) -> list[dict[str, Any]]:

@@ -28,7 +28,7 @@ CREATE TABLE webhook (
     created_by TEXT NOT NULL,
     created_at TIMESTAMP WITH TIME ZONE DEFAULT clock_timestamp() NOT NULL,
     stopped_at TIMESTAMP WITH TIME ZONE,
-    position BIGINT NOT NULL,
+    busy_until TIMESTAMP WITH TIME ZONE DEFAULT clock_timestamp() NOT NULL,
     CONSTRAINT pk_webhook PRIMARY KEY (id),
     CONSTRAINT uq_webhook_name UNIQUE (name),
     CONSTRAINT ck_webhook_url_is_http CHECK (url ~ '^https?://')

@@ -1,0 +1,209 @@
+"""Webhooks against receivers that really listen: signed, at least once, in order, past those that hang."""
+
+import base64
+import hashlib
+import hmac
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from geo_service.errors import InvalidInputError
+from geo_service.services import webhooks
+from geo_service.services.relaying import Relay
+from geo_service.store import outbox
+from geo_service.store import webhooks as store
+from geo_service.store.database import Database
+
+pytestmark = pytest.mark.postgis
+
+
+class Receiver:
+    """An HTTP server that keeps what it is sent, and answers as it is told."""
+
+    def __init__(self, answer: Callable[[int], int]) -> None:
+        self.heard: list[tuple[dict[str, str], bytes]] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["content-length"]))
+                outer.heard.append(({name.lower(): value for name, value in self.headers.items()}, body))
+                self.send_response(answer(len(outer.heard)))
+                self.send_header("Location", "/elsewhere")
+                self.end_headers()
+
+            def log_message(self, *_: Any) -> None:
+                """Say nothing."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/hook"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    @property
+    def numbers(self) -> list[int]:
+        return [json.loads(body)["data"]["number"] for _, body in self.heard]
+
+
+@pytest.fixture
+def receiver() -> Iterator[Callable[..., Receiver]]:
+    made: list[Receiver] = []
+
+    def make(answer: Callable[[int], int] = lambda _: 204) -> Receiver:
+        made.append(Receiver(answer))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.server.shutdown()
+
+
+@pytest.fixture
+def relay(database: Database) -> Iterator[None]:
+    running = Relay(database)
+    running.start()
+    yield
+    running.stop()
+
+
+def hook(database: Database, url: str, name: str = "h", topics: tuple[str, ...] = ()) -> tuple[int, str]:
+    return webhooks.subscribe(database, name=name, url=url, topics=topics, who="t")
+
+
+def tell(database: Database, *numbers: int, topic: str = "incident.moved") -> None:
+    for number in numbers:
+        with database.writing() as connection:
+            outbox.add(connection, topic, {"number": number})
+
+
+def until(found: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not found():
+        assert time.monotonic() < end, "it did not come to pass"
+        time.sleep(0.05)
+
+
+def states(database: Database, key: int) -> list[tuple[str, int, str]]:
+    with database.reading() as connection:
+        rows = store.deliveries(connection, key, None, 100)
+    return [(row["state"], row["attempts"], row["answer"]) for row in reversed(rows)]
+
+
+@pytest.mark.usefixtures("relay")
+def test_each_arrives_signed_in_order_and_only_what_was_wanted(
+    database: Database, receiver: Callable[..., Receiver]
+) -> None:
+    ear = receiver()
+    tell(database, 0)  # before there was a webhook
+    key, secret = hook(database, ear.url, topics=("incident.*",))
+    tell(database, 1, 2, 3)
+    tell(database, 99, topic="edition.published")
+    tell(database, 4)
+    until(lambda: len(states(database, key)) >= 4)
+    while webhooks.send_some(database):
+        pass
+    assert ear.numbers[-4:] == [1, 2, 3, 4]
+    assert 99 not in ear.numbers
+    headers, body = ear.heard[-1]
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    mac = hmac.new(base64.b64decode(secret.removeprefix("whsec_")), signed, hashlib.sha256).digest()
+    assert headers["webhook-signature"] == "v1," + base64.b64encode(mac).decode()
+    assert {state for state, _, _ in states(database, key)} == {"delivered"}
+
+
+@pytest.mark.usefixtures("relay")
+def test_what_is_not_taken_is_tried_again_under_the_same_id(
+    database: Database, receiver: Callable[..., Receiver], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhooks, "BACK_OFF_S", (0, 0, 0))
+    ear = receiver(lambda count: 503 if count <= 2 else 200)
+    key, _ = hook(database, ear.url)
+    tell(database, 1, 2)
+    until(lambda: len(states(database, key)) == 2)
+    while webhooks.send_some(database):
+        pass
+    assert ear.numbers == [1, 1, 1, 2]
+    assert len({headers["webhook-id"] for headers, _ in ear.heard[:3]}) == 1
+    assert states(database, key) == [("delivered", 3, "200"), ("delivered", 1, "200")]
+
+
+@pytest.mark.usefixtures("relay")
+def test_what_is_never_taken_is_given_up_and_can_be_sent_again(
+    database: Database, receiver: Callable[..., Receiver], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhooks, "BACK_OFF_S", (0,))
+    ear = receiver(lambda count: 302 if count <= 2 else 200)  # a receiver elsewhere is not followed
+    key, _ = hook(database, ear.url)
+    tell(database, 1)
+    until(lambda: len(states(database, key)) == 1)
+    while webhooks.send_some(database):
+        pass
+    assert states(database, key) == [("dead", 2, "302")]
+    with database.writing() as connection:
+        assert store.retry(connection, key) == 1
+    while webhooks.send_some(database):
+        pass
+    assert states(database, key) == [("delivered", 1, "200")]
+
+
+@pytest.mark.usefixtures("relay")
+def test_a_receiver_that_hangs_does_not_keep_the_others_waiting(
+    database: Database, receiver: Callable[..., Receiver]
+) -> None:
+    release = threading.Event()
+    slow = receiver(lambda _: 200 + release.wait(30))
+    quick = receiver()
+    hook(database, slow.url, "slow")
+    key, _ = hook(database, quick.url, "quick")
+    sender = webhooks.Sender(database, threads=2)
+    sender.start()
+    try:
+        tell(database, *range(10))
+        until(lambda: [state for state, _, _ in states(database, key)] == ["delivered"] * 10)
+        assert quick.numbers == list(range(10))
+        assert len(slow.heard) <= 1
+    finally:
+        release.set()
+        sender.stop()
+
+
+def test_nobody_there(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhooks, "BACK_OFF_S", ())
+    key, _ = hook(database, "http://127.0.0.1:9/hook")
+    with database.writing() as connection:
+        body: dict[str, Any] = {"webhook_id": key, "position": 1, "topic": "t", "body": {}}
+        store.queue(connection, [body])
+    assert webhooks.send_some(database)
+    assert states(database, key) == [("dead", 1, "no answer: ConnectionRefusedError")]
+
+
+def test_one_process_at_a_time_sends_to_a_webhook(database: Database) -> None:
+    key, _ = hook(database, "http://127.0.0.1:9/hook")
+    with database.writing() as connection:
+        store.queue(connection, [{"webhook_id": key, "position": 1, "topic": "t", "body": {}}])
+    with database.writing() as connection:
+        assert store.claim(connection, webhooks.LEASE) is not None
+    with database.writing() as connection:
+        assert store.claim(connection, webhooks.LEASE) is None
+        store.release(connection, key)
+    with database.writing() as connection:
+        assert store.claim(connection, webhooks.LEASE) is not None
+
+
+def test_a_stopped_webhook_gives_up_what_waits(database: Database) -> None:
+    key, _ = hook(database, "http://127.0.0.1:9/hook")
+    with database.writing() as connection:
+        store.queue(connection, [{"webhook_id": key, "position": 1, "topic": "t", "body": {}}])
+    webhooks.stop(database, key, who="t")
+    assert not webhooks.send_some(database)
+    assert states(database, key) == [("dead", 0, "the webhook was stopped")]
+
+
+@pytest.mark.parametrize("url", ["ftp://x/", "https://", "http://me:secret@x/", "file:///etc/passwd"])
+def test_addresses_that_are_none(database: Database, url: str) -> None:
+    with pytest.raises(InvalidInputError, match="url"):
+        hook(database, url)
