@@ -38,6 +38,7 @@ from geo_service.api.routes import (
     session,
     sign_boards,
     status,
+    webhooks,
 )
 from geo_service.api.routes import problems as problem_pages
 from geo_service.api.routing import undeclared
@@ -56,6 +57,7 @@ from geo_service.services.preview_views import Views
 from geo_service.services.relaying import Relay
 from geo_service.services.tiling import Tilings
 from geo_service.services.warming import warm_in_background
+from geo_service.services.webhooks import Sender
 from geo_service.settings import Settings
 from geo_service.store.cluster import Cluster
 from geo_service.store.database import Database
@@ -86,6 +88,7 @@ ROUTERS = (
     plan_preview.page_router,
     jobs.router,
     events.router,
+    webhooks.router,
     imports.router,
     maps.router,
     keys.router,
@@ -107,9 +110,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         warm_in_background(state.tilings, state.ground, state.mapper)
         state.jobs.start()
         state.relay.start()
+        state.sender.start()
         try:
             yield
         finally:
+            state.sender.stop()
             state.relay.stop()
             state.jobs.stop()
             state.database.close()
@@ -165,6 +170,7 @@ def make_state(settings: Settings) -> AppState:
         Jobs(database, job_kinds.kinds(held_plans)),
         Feed(database, tilings),
         Relay(database),
+        Sender(database),
         gate,
         open_maps=is_loopback(settings.host) if settings.open_maps is None else settings.open_maps,
     )

@@ -17,6 +17,7 @@ from geo_service.services.plan_state import Plans
 from geo_service.services.preview import Previews
 from geo_service.services.relaying import Relay
 from geo_service.services.tiling import Tilings
+from geo_service.services.webhooks import Sender
 from geo_service.settings import Settings
 from geo_service.store.database import Database
 
@@ -49,6 +50,8 @@ class AppState:
         Events as they happen.
     relay : Relay
         Announces them, in a thread of its own.
+    sender : Sender
+        Posts them to webhooks, in threads of its own.
     gate : Gatekeeper
         Recognises API keys and sessions.
     attempts : FailedAttempts
@@ -70,6 +73,7 @@ class AppState:
     jobs: Jobs
     feed: Feed
     relay: Relay
+    sender: Sender
     gate: Gatekeeper
     open_maps: bool
     attempts: FailedAttempts = field(default_factory=FailedAttempts)
