@@ -340,7 +340,7 @@ def publish(
             supersede=supersede,
             progress=tell,
         )
-    _print(_published(published), as_json)
+    _print(_published(published, as_json=as_json), as_json)
 
 
 @app.command()
@@ -367,14 +367,17 @@ def rollback(
             supersede=supersede,
             progress=tell,
         )
-    _print(_published(published), as_json)
+    _print(_published(published, as_json=as_json), as_json)
 
 
-def _published(published: Published) -> dict[str, Any]:
+def _published(published: Published, *, as_json: bool) -> dict[str, Any]:
+    touched = published.touched
+    counts = {"duties": len(touched.duties), "sign_boards": len(touched.boards)}
     return {
         "edition": published.edition_id,
         "valid_from": published.valid_from,
         "incidents_placed": published.placed,
+        "touched": touched.as_dict() if as_json else counts,
     }
 
 

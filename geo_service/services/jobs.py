@@ -9,6 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -26,8 +27,10 @@ LOOK_EVERY_S = 1.0
 STEP_EVERY_S = 0.25
 #: How long to wait after something was not available.
 RETRY_AFTER_S = 3.0
-#: A job that was begun so often without an end is given up: it may be what kills the process.
-MAX_ATTEMPTS = 5
+#: A job with which the process ended so often is given up: it may be what kills it.
+MAX_INTERRUPTIONS = 5
+#: For how long what is not available is tried again: another publication may take its time.
+RETRY_FOR = timedelta(hours=1)
 #: How long the end of a process waits for its job to stop; what it has not finished is taken up again.
 STOP_WITHIN_S = 8.0
 #: Ended jobs and kept answers older than this are deleted.
@@ -38,6 +41,10 @@ _MAX_FAULTS = 200
 
 class StoppedError(Exception):
     """The process ends; the job is to be taken up by another."""
+
+
+class InterruptedTooOftenError(UnavailableError):
+    """The process ended again and again while it was at the job."""
 
 
 class Run:
@@ -184,8 +191,10 @@ class Jobs:
             log.info("job %d is left to another process", row.id)
         except JobTakenError:
             jobs.end_cancelled(connection, row.id, row.attempts)
+        except InterruptedTooOftenError as error:
+            jobs.fail(connection, row.id, row.attempts, problem_of(error, row.id))
         except UnavailableError as error:
-            if row.attempts >= MAX_ATTEMPTS:
+            if datetime.now(UTC) - row.created_at > RETRY_FOR:
                 jobs.fail(connection, row.id, row.attempts, problem_of(error, row.id))
                 return
             log.warning("job %d is tried again: %s", row.id, error.detail)
@@ -198,11 +207,11 @@ class Jobs:
             jobs.fail(connection, row.id, row.attempts, _defect(row.id))
 
     def _work_on(self, run: Run, row: JobRow) -> None:
-        if row.attempts > MAX_ATTEMPTS:
-            raise UnavailableError(
+        if row.interruptions >= MAX_INTERRUPTIONS:
+            raise InterruptedTooOftenError(
                 Words(
-                    f"it was begun {MAX_ATTEMPTS} times, and broken off each time",
-                    f"已开始 {MAX_ATTEMPTS} 次，每次都中断",
+                    f"{MAX_INTERRUPTIONS} times the process ended while at it; see the log for the reason",
+                    f"服务在处理时中断了 {MAX_INTERRUPTIONS} 次，原因请看日志",
                 )
             )
         self._kinds[row.kind](run)

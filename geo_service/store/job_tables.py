@@ -31,6 +31,8 @@ job = Table(
     Column("who", Text, nullable=False),
     # counts the beginnings; who began it before the last time may no longer end it
     Column("attempts", Integer, nullable=False, server_default="0"),
+    # of these, how many ended with the process
+    Column("interruptions", Integer, nullable=False, server_default="0"),
     Column("cancel_wanted", Boolean, nullable=False, server_default="false"),
     Column("phase", Text),
     Column("done", Integer, nullable=False, server_default="0"),

@@ -10,7 +10,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Connection, delete, func, insert, literal_column, select, text, update
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    case,
+    delete,
+    func,
+    insert,
+    literal_column,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql import bindparam
 
@@ -44,6 +56,7 @@ class JobRow:
     arguments: Mapping[str, Any]
     who: str
     attempts: int
+    interruptions: int
     cancel_wanted: bool
     phase: str | None
     done: int
@@ -155,6 +168,7 @@ def take_up(connection: Connection, job_id: int) -> JobRow | None:
         .values(
             state="running",
             attempts=job.c.attempts + 1,
+            interruptions=job.c.interruptions + case((job.c.state == "running", 1), else_=0),
             started_at=func.coalesce(job.c.started_at, func.clock_timestamp()),
             phase=None,
             done=0,

@@ -190,7 +190,7 @@ def test_who_may_look_and_who_may_cancel(
     # somebody else publishes: the job waits for him, and can be cancelled meanwhile
     database = app.state.parts.database
     with database.writing() as connection:
-        connection.exec_driver_sql("lock table lineage in access exclusive mode")
+        connection.exec_driver_sql("lock table edition_span in exclusive mode")
         answer = publish(planner, plan)
         location = answer.headers["location"]
         again = publish(planner, plan)

@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -40,7 +39,7 @@ class Serving:
             )
             environment = {name: value for name, value in os.environ.items() if "GEO_SERVICE_" not in name}
             environment |= {"GEO_SERVICE_DATABASE_URL": url, "GEO_SERVICE_HOME": str(home)}
-            self.process = subprocess.Popen(
+            self._process = subprocess.Popen(
                 [sys.executable, "-c", code],
                 pass_fds=[listener.fileno()],
                 env=environment,
@@ -54,7 +53,7 @@ class Serving:
     def _wait(self) -> None:
         deadline = time.monotonic() + START_S
         while True:
-            assert self.process.poll() is None, "the service has ended"
+            assert self.runs, "the service has ended"
             assert time.monotonic() < deadline, "the service does not answer"
             try:
                 self.client.get("/v1/status").raise_for_status()
@@ -63,17 +62,22 @@ class Serving:
             else:
                 return
 
+    @property
+    def runs(self) -> bool:
+        """Whether the process is alive."""
+        return self._process.poll() is None
+
     def kill(self) -> None:
         """Kill it as the kernel does when memory runs out: it can put nothing in order."""
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait(20)
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait(20)
         self.client.close()
 
     def end(self) -> None:
         """Stop it, if it still runs."""
-        if self.process.poll() is None:
-            self.process.terminate()
-            self.process.wait(20)
+        if self.runs:
+            self._process.terminate()
+            self._process.wait(20)
         self.client.close()
 
 
@@ -83,7 +87,7 @@ Serve = Callable[[], Serving]
 @pytest.fixture(scope="module")
 def database(own_town_url: str) -> Iterator[Database]:
     """The town's database, seen from outside the service."""
-    made = Database.connect(own_town_url, read_size=2, write_size=3)
+    made = Database.connect(own_town_url, read_size=2, write_size=3, application="faults")
     try:
         yield made
     finally:
@@ -91,17 +95,16 @@ def database(own_town_url: str) -> Iterator[Database]:
 
 
 @pytest.fixture(scope="module")
-def key(database: Database) -> str:
-    return identity.issue(database, "张三", Role.PLANNER, by="test")[1]
-
-
-@pytest.fixture
-def serve(own_town_url: str, key: str, tmp_path: Path) -> Iterator[Serve]:
-    """Start a serving process; all are stopped afterwards."""
+def another(
+    own_town_url: str, database: Database, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Serve]:
+    """Start one more serving process; all are stopped when the module ends."""
+    key = identity.issue(database, "张三", Role.PLANNER, by="test")[1]
+    home = tmp_path_factory.mktemp("home")
     started: list[Serving] = []
 
     def start() -> Serving:
-        started.append(Serving(own_town_url, key, tmp_path))
+        started.append(Serving(own_town_url, key, home))
         return started[-1]
 
     yield start
@@ -109,10 +112,14 @@ def serve(own_town_url: str, key: str, tmp_path: Path) -> Iterator[Serve]:
         one.end()
 
 
-@pytest.fixture
-def plan(serve: Serve) -> dict[str, Any]:
-    """A plan that merges two grids, opened in a process of its own."""
-    service = serve()
-    made: dict[str, Any] = service.client.post("/v1/plans", json={"name": "中断"}).raise_for_status().json()
-    service.end()
-    return made
+@pytest.fixture(scope="module")
+def serve(another: Serve) -> Serve:
+    """Give the serving process that runs, or start one where the last was killed."""
+    running: list[Serving] = []
+
+    def give() -> Serving:
+        if not running or not running[-1].runs:
+            running.append(another())
+        return running[-1]
+
+    return give

@@ -58,7 +58,7 @@ def until_it_is_gone(database: Database) -> None:
     deadline = time.monotonic() + 60
     left = (
         "select count(*) from pg_stat_activity where datname = current_database()"
-        " and application_name like 'geo_service%'"
+        " and starts_with(application_name, 'geo_service')"
         " and state <> 'idle' and pid <> pg_backend_pid()"
     )
     while count(database, left):
@@ -247,8 +247,8 @@ def wrongly_placed(database: Database) -> int:
     )
 
 
-def test_another_process_takes_the_job_over(serve: Serve, database: Database) -> None:
-    first, second = serve(), serve()
+def test_another_process_takes_the_job_over(serve: Serve, another: Serve, database: Database) -> None:
+    first, second = serve(), another()
     plan = opened(first)
     edit(first.client, plan, "rename", cell=["grid", min(cells(first.client, plan, "grid"))], name="另一个")
     with in_the_way(database, "lock table cell_version in exclusive mode"):

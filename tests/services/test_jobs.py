@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -192,17 +193,21 @@ def test_cancelling(database: Database, started: Callable[[Jobs], Jobs]) -> None
         jobs.cancel(connection, runs)
 
 
-def test_what_is_not_available_is_tried_again_and_then_given_up(database: Database) -> None:
+def test_what_is_not_available_is_tried_again_and_then_given_up(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def away(run: Run) -> None:
         raise UnavailableError(f"away {run.id}")
 
     made = Jobs(database, {"work": away})
     job_id = submit(database, made)
-    for _ in range(service.MAX_ATTEMPTS):
+    for _ in range(2 * service.MAX_INTERRUPTIONS):
         assert row_of(database, job_id).state == "queued"
         made.run_waiting()
+    monkeypatch.setattr(service, "RETRY_FOR", timedelta())
+    made.run_waiting()
     row = row_of(database, job_id)
-    assert (row.state, row.attempts) == ("failed", service.MAX_ATTEMPTS)
+    assert (row.state, row.interruptions) == ("failed", 0)
     assert row.problem is not None
     assert row.problem["status"] == 503
 
@@ -210,7 +215,7 @@ def test_what_is_not_available_is_tried_again_and_then_given_up(database: Databa
 def test_a_job_that_kills_each_process_is_given_up(database: Database) -> None:
     made = Jobs(database, {"work": effect(database)})
     job_id = submit(database, made)
-    for _ in range(service.MAX_ATTEMPTS):
+    for _ in range(service.MAX_INTERRUPTIONS + 1):
         with database.apart() as dying:
             assert jobs.take_up(dying, job_id)
     made.run_waiting()

@@ -10,6 +10,7 @@ CREATE TABLE job (
     content BYTEA,
     who TEXT NOT NULL,
     attempts INTEGER DEFAULT '0' NOT NULL,
+    interruptions INTEGER DEFAULT '0' NOT NULL,
     cancel_wanted BOOLEAN DEFAULT 'false' NOT NULL,
     phase TEXT,
     done INTEGER DEFAULT '0' NOT NULL,
