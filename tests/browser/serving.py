@@ -40,7 +40,7 @@ def serving(factory: str, environment: Mapping[str, str], *, ready: str = "/v1/s
         )
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         try:
-            httpx.get(url + ready, timeout=120).raise_for_status()  # waits until it answers
+            httpx.get(url + ready, timeout=300).raise_for_status()  # waits until it answers
             yield url
         finally:
             process.terminate()

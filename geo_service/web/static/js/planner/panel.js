@@ -85,7 +85,7 @@ export function selectionPane(state, tools, map) {
 
   /** Before and after of the cells that the last change touched. */
   function showLast() {
-    const figures = state.last?.figures || [];
+    const figures = (state.last?.figures || []).filter(({ before, after }) => before || after); // not what came and went
     if (!figures.length) return fill(last);
     const columns = columnsOf(state).filter((name) => figures.some(({ before, after }) => Number.isFinite((after || before)?.[name])));
     const depth = ({ cell }) => state.levelOf(cell[0])?.depth ?? 0;
