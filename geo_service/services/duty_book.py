@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,6 +111,10 @@ class Duty:
         Id of the post to which he is bound, -1 for none.
     post_ends_s : (n,) float64
         Until when; NaN for who is bound to none.
+    next_post : (n,) int64
+        The post at which his next time begins, -1 for none that the book knows.
+    next_post_s : (n,) float64
+        When; NaN for none.
     """
 
     on: NDArray[np.bool_]
@@ -117,6 +122,8 @@ class Duty:
     rested_s: NDArray[np.float64]
     post: NDArray[np.int64]
     post_ends_s: NDArray[np.float64]
+    next_post: NDArray[np.int64]
+    next_post_s: NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,6 +144,8 @@ class Book:
         Where the posts are.
     post_name : mapping of int to str
     teams : tuple of Team
+    zone : ZoneInfo
+        In which the town tells its moments.
     """
 
     ids: NDArray[np.int64]
@@ -152,6 +161,7 @@ class Book:
     post_deg: dict[int, tuple[float, float]]
     post_name: dict[int, str]
     teams: tuple[Team, ...]
+    zone: ZoneInfo
     from_s: float
     until_s: float
 
@@ -214,11 +224,19 @@ class Book:
             before = np.maximum(sure - 1, 0)
             has_before = on & (sure > 0) & (self.joined.row[before] == rows)
             rested_s[has_before] = (self.joined.start_s[sure] - self.joined.end_s[before])[has_before]
-        post, post_ends_s = np.full(len(self), -1, np.int64), np.full(len(self), np.nan)
-        spans = self.spans
+        return Duty(on, ends_s, rested_s, *self._at_posts(at_s))
+
+    def _at_posts(self, at_s: float) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
+        """Return post and its end for those bound to one at a moment, and the next post and its start."""
+        spans, n = self.spans, len(self)
+        post, next_post = np.full(n, -1, np.int64), np.full(n, -1, np.int64)
+        ends_s, next_s = np.full(n, np.nan), np.full(n, np.nan)
         bound = np.flatnonzero((spans.post >= 0) & (spans.start_s <= at_s) & (at_s < spans.end_s))
-        post[spans.row[bound]], post_ends_s[spans.row[bound]] = spans.post[bound], spans.end_s[bound]
-        return Duty(on, ends_s, rested_s, post, post_ends_s)
+        post[spans.row[bound]], ends_s[spans.row[bound]] = spans.post[bound], spans.end_s[bound]
+        # backwards: of several the earliest is written last
+        later = np.flatnonzero((spans.post >= 0) & (spans.start_s > at_s))[::-1]
+        next_post[spans.row[later]], next_s[spans.row[later]] = spans.post[later], spans.start_s[later]
+        return post, ends_s, next_post, next_s
 
     def covers(self, at_s: float) -> bool:
         """Tell whether the book knows a moment."""
@@ -246,6 +264,7 @@ def write(connection: Connection, at: datetime, *, back: timedelta = BACK, ahead
         post_deg={one.id: (one.lon, one.lat) for one in posts},
         post_name={one.id: one.name for one in posts},
         teams=_teams(store.teams(connection, at), row_of_id),
+        zone=rostering.town_zone(connection),
         from_s=(at - back).timestamp(),
         until_s=(at + ahead).timestamp(),
     )

@@ -1,0 +1,301 @@
+"""The board: where everybody on duty is and who is free, held in memory and following the database.
+
+Each process has its own and asks the database twice a second what is new, so any number of processes show
+the same. What must not be wrong (nobody is sent twice) is the database's affair, not the board's.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geo_service.errors import GeoServiceError, NotFoundError
+from geo_service.model import Mode
+from geo_service.roads.fleet import Fleet
+from geo_service.roads.graph import RoadGraph
+from geo_service.roads.snap import Snapper
+from geo_service.services import duty_book
+from geo_service.services.desk import Desks
+from geo_service.services.duty_book import Book, Duty, DutyBooks
+from geo_service.services.ground import Ground
+from geo_service.services.homes import Borders, Homes
+from geo_service.services.tiling import Tilings
+from geo_service.staffing.desk import Desk
+from geo_service.store import dispatches, positions, roads
+from geo_service.store.database import Database
+from geo_service.store.dispatches import Dispatch
+
+log = logging.getLogger("geo_service.board")
+
+POLL_S = 0.5
+#: Older than this a picture is renewed before it is shown.
+STALE_S = 3.0
+#: Nobody having looked at the board for so long, it stops following.
+IDLE_S = 120.0
+#: Who is farther from any street than this is nowhere.
+MAX_STREET_M = 2000.0
+
+
+class Source(IntEnum):
+    """Whence it is known where somebody is."""
+
+    NONE = 0
+    BASE = 1
+    POST = 2
+    FIX = 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Streets:
+    """One mode's way through the town, and those who travel so, by row of the book."""
+
+    graph: RoadGraph
+    snapper: Snapper
+    fleet: Fleet
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """Everybody at one moment. Arrays are by row of the book and do not change; the fleets move on.
+
+    Attributes
+    ----------
+    at_s : float
+        Unix seconds.
+    book : Book
+    duty : Duty
+        Who is on duty.
+    place_deg : (n, 2) float64
+        Where each is taken to be, EPSG:4326; NaN where that is not known.
+    source : (n,) int8
+        Whence that is known, see :class:`Source`.
+    fix_at_s : (n,) float64
+        When his last position was measured, NaN without one.
+    sent : mapping of int to Dispatch
+        The open dispatch of each who has one, by row.
+    streets : mapping of Mode to Streets
+    homes : Homes or None
+        Whose cell is where; None while no boundaries are in force.
+    """
+
+    at_s: float
+    book: Book
+    duty: Duty
+    place_deg: NDArray[np.float64]
+    source: NDArray[np.int8]
+    fix_at_s: NDArray[np.float64]
+    sent: Mapping[int, Dispatch]
+    streets: Mapping[Mode, Streets]
+    homes: Homes | None
+
+
+@dataclass(eq=False)
+class _Held:
+    """What the board goes on with from one look to the next."""
+
+    book: Book
+    network_id: int
+    streets: dict[Mode, Streets]
+    fix_at_s: NDArray[np.float64]
+    fix_deg: NDArray[np.float64]
+    placed_deg: NDArray[np.float64]
+    since: datetime | None = None
+
+
+class Board:
+    """The pictures of one database.
+
+    Thread-safe. The first question loads everything; from then on a thread of its own follows, until nobody
+    has asked for a while.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        ground: Ground,
+        tilings: Tilings,
+        books: DutyBooks,
+        desks: Desks,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._database = database
+        self._ground = ground
+        self._tilings = tilings
+        self._books = books
+        self._desks = desks
+        self._clock = clock
+        self._looking = threading.Lock()
+        self._held: _Held | None = None
+        self._homes: Homes | None = None
+        self._picture: Picture | None = None
+        self._seen_at = float("-inf")
+        self._asked_at = float("-inf")
+        self._closing = threading.Event()
+        self._follower: threading.Thread | None = None
+
+    def picture(self) -> Picture:
+        """Return the picture of now.
+
+        Raises
+        ------
+        ConflictError
+            No road network has been imported.
+        """
+        self._asked_at = time.monotonic()
+        picture = self._picture
+        if picture is None or time.monotonic() - self._seen_at > STALE_S:
+            picture = self.refresh()
+        if self._follower is None or not self._follower.is_alive():
+            self._follow()
+        return picture
+
+    def refresh(self) -> Picture:
+        """Look now: this process has just changed something."""
+        with self._looking:
+            return self._look()
+
+    def at(self, moment: datetime) -> Picture:
+        """Return a picture of another moment: by the roster alone, with everybody at his post or base."""
+        with self._database.reading() as connection:
+            book = duty_book.write(connection, moment, back=timedelta(hours=36))
+        held = self._start(book)
+        at_s, desk = moment.timestamp(), self._desks.get()
+        duty = book.duty(at_s)
+        place_deg, source = _whereabouts(book, duty, desk, held, at_s)
+        _put_on_streets(held, duty, place_deg)
+        return Picture(
+            at_s, book, duty, place_deg, source, held.fix_at_s, {}, held.streets, self._homes_of(book, desk)
+        )
+
+    def close(self) -> None:
+        """Stop following."""
+        self._closing.set()
+
+    # --------------------------------------------------------------------------------------- following
+
+    def _follow(self) -> None:
+        with self._looking:
+            if self._closing.is_set() or (self._follower is not None and self._follower.is_alive()):
+                return
+            self._follower = threading.Thread(target=self._run, name="board", daemon=True)
+            self._follower.start()
+
+    def _run(self) -> None:
+        while not self._closing.wait(POLL_S):
+            if time.monotonic() - self._asked_at > IDLE_S:
+                return
+            try:
+                self.refresh()
+            except GeoServiceError as error:
+                log.warning("the board stands still: %s", error.detail)
+            except Exception:
+                log.exception("the board stands still")  # who asks meets the same trouble, and is told
+
+    def _look(self) -> Picture:
+        book, desk = self._books.get(), self._desks.get()
+        with self._database.reading() as connection:
+            horizon = positions.horizon(connection)  # before the snapshot that is read next
+        with self._database.reading() as connection:
+            in_use = roads.in_use(connection)
+            held = self._held
+            if held is None or held.book is not book or in_use is None or held.network_id != in_use[0]:
+                held = None
+            fixes = positions.since(connection, held.since if held else None)
+            open_now = dispatches.open_now(connection)
+        if held is None:
+            held = self._start(book)
+        _take_in(held, fixes)
+        held.since = horizon
+        at_s = self._clock()
+        duty = book.duty(at_s)
+        place_deg, source = _whereabouts(book, duty, desk, held, at_s)
+        _put_on_streets(held, duty, place_deg)
+        known = ((book.row_of_id.get(one.responder_id), one) for one in open_now)
+        sent = {row: one for row, one in known if row is not None}
+        self._held = held
+        self._picture = Picture(
+            at_s,
+            book,
+            duty,
+            place_deg,
+            source,
+            held.fix_at_s.copy(),
+            sent,
+            held.streets,
+            self._homes_of(book, desk),
+        )
+        self._seen_at = time.monotonic()
+        return self._picture
+
+    def _start(self, book: Book) -> _Held:
+        """Begin with nobody on the street."""
+        n = max(1, len(book))
+        streets, network_id = {}, -1
+        for mode in Mode:
+            if mode in book.modes or mode is Mode.EBIKE:
+                network_id, _, graph, snapper = self._ground.roads(mode)
+                streets[mode] = Streets(graph, snapper, Fleet(graph, n))
+        nowhere = np.full((len(book), 2), np.nan)
+        return _Held(book, network_id, streets, np.full(len(book), np.nan), nowhere.copy(), nowhere)
+
+    def _homes_of(self, book: Book, desk: Desk) -> Homes | None:
+        try:
+            tiling = self._tilings.get()
+        except NotFoundError:
+            return None
+        kept = self._homes
+        if kept is not None and kept.tiling is tiling:
+            if kept.book is book and kept.local_level == desk.local_level:
+                return kept
+            borders = kept.borders
+        else:
+            borders = Borders(tiling)
+            _ = borders.beside  # found here, so that no question waits for it
+        homes = Homes(book, borders, desk.local_level)
+        if book is not self._books.get():
+            return homes  # of another moment
+        self._homes = homes
+        return homes
+
+
+def _take_in(held: _Held, fixes: object) -> None:
+    """Enter positions; one that is older than what is known changes nothing."""
+    row_of_id = held.book.row_of_id
+    for responder_id, at, lon, lat, _ in fixes:  # type: ignore[attr-defined]  # rows of SQL
+        row = row_of_id.get(responder_id)
+        if row is not None:
+            held.fix_at_s[row], held.fix_deg[row] = at.timestamp(), (lon, lat)
+
+
+def _whereabouts(
+    book: Book, duty: Duty, desk: Desk, held: _Held, at_s: float
+) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
+    """Return where each is taken to be: at his last position if it is fresh, else at his post or base."""
+    place_deg = book.base_deg.copy()
+    source = np.where(np.isfinite(place_deg).all(axis=1), Source.BASE, Source.NONE).astype(np.int8)
+    for row in np.flatnonzero(duty.post >= 0).tolist():
+        place_deg[row] = book.post_deg.get(int(duty.post[row]), (np.nan, np.nan))
+        source[row] = Source.POST
+    with np.errstate(invalid="ignore"):
+        fresh = at_s - held.fix_at_s <= desk.fresh_fix_s
+    place_deg[fresh], source[fresh] = held.fix_deg[fresh], Source.FIX
+    return place_deg, source
+
+
+def _put_on_streets(held: _Held, duty: Duty, place_deg: NDArray[np.float64]) -> None:
+    """Move those who are elsewhere now than they were put last."""
+    wanted = np.where(duty.on[:, None], place_deg, np.nan)
+    same = (wanted == held.placed_deg) | (np.isnan(wanted) & np.isnan(held.placed_deg))
+    changed = ~same.all(axis=1)
+    held.placed_deg = wanted
+    for mode, streets in held.streets.items():
+        rows = np.flatnonzero(changed & held.book.in_mode[mode])
+        if len(rows):
+            streets.fleet.move(rows, streets.snapper.snap(wanted[rows], MAX_STREET_M))
