@@ -34,6 +34,7 @@ def fingerprint(demo):
     digest.update(demo.incidents.to_csv(index=False).encode())
     digest.update(demo.cells.drop(columns="geometry").to_csv(index=False).encode())
     digest.update(demo.shifts.to_csv(index=False).encode())
+    digest.update(demo.sign_boards.to_csv(index=False).encode())
     return digest.hexdigest()
 
 
@@ -191,3 +192,15 @@ def test_the_files_kept_of_the_town_are_the_ones_it_makes(town):
             assert one["properties"] == other["properties"]
             shapes = [shapely.geometry.shape(feature["geometry"]) for feature in (one, other)]
             assert shapely.equals_exact(*shapes, tolerance=1e-6)
+
+
+def test_every_grid_has_a_sign_board_inside_it_that_names_its_worker(town):
+    grids = town.cells[town.cells["level"] == "grid"]
+    boards = town.sign_boards
+    assert boards["cell_code"].tolist() == grids["code"].tolist()
+    assert boards["id"].is_unique
+    shapes = cell_shapes(town, "grid")
+    assert shapely.covers(shapes, boards.geometry.to_numpy()).all()
+    workers = town.responders[town.responders["role"] == "grid_worker"].set_index("cell_code")["name"]
+    assert (boards["owner"].to_numpy() == workers.loc[boards["cell_code"]].to_numpy()).all()
+    assert (boards["kind"] == "路口").mean() > 0.5
