@@ -1,6 +1,7 @@
 """Plans, changes and cells of a plan as JSON."""
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,8 @@ def plan_object(row: PlanRow) -> dict[str, Any]:
 
 def change_object(row: ChangeRow, state: PlanState) -> dict[str, Any]:
     """Return a change; the words say what was done, in both languages, with the names of cells."""
-    said = summary(row.verb, row.arguments, row.cells, state.name_of)
+    name_of = partial(state.name_of, at_first=row.verb == "rename")
+    said = summary(row.verb, row.arguments, row.cells, name_of)
     return {
         "number": row.number,
         "verb": row.verb,

@@ -249,10 +249,13 @@ class PlanState:
         b = self._bounds
         return np.flatnonzero((b[:, 0] <= east) & (b[:, 2] >= west) & (b[:, 1] <= north) & (b[:, 3] >= south))
 
-    def name_of(self, key: CellKey) -> str:
-        """Return the name of a cell, also of one of the edition that is no more; its code without one."""
-        record = self.redraw.register.get(key) or self.base_records.get(key)
-        return record.name if record is not None and record.name else key[1]
+    def name_of(self, key: CellKey, *, at_first: bool = False) -> str:
+        """Return the name of a cell, also of one that is no more; its code without one.
+
+        With ``at_first`` the name that it has in the edition comes before the one that the plan gives it.
+        """
+        named = (self.base_records.get(key), self.redraw.register.get(key))
+        return next((one.name for one in (named if at_first else named[::-1]) if one and one.name), key[1])
 
     def figures(self, key: CellKey) -> dict[str, float]:
         """Return the counts of a cell as the plan stands: those of a leaf, or the sums of its children."""
