@@ -74,8 +74,8 @@ WORDS: dict[str, Words] = {
         "将飞地划给其周围的单元，或登记为插花地",
     ),
     "in_parts_meant": Words(
-        "{cell} has an exclave that is declared: {area:,.0f} m² ({share:.1%} of its land) lie apart, until {until}:"
-        " {why} ({who})",
+        "{cell} has an exclave that is declared: {area:,.0f} m² ({share:.1%} of its land) lie apart, until"
+        " {until}: {why} ({who})",
         "{cell}有已登记的插花地：{area:,.0f}平方米（占{share:.1%}）与主体不相连，登记有效至{until}：{why}（{who}）",
         "nothing; renew the declaration before it ends",
         "无需处理；到期前续登",

@@ -187,7 +187,7 @@ def declare_exclave(state: State, who: Planner, body: Declaration, once: OnlyOnc
 
     The piece is known by a place deep inside it, so that it stays declared while its border is redrawn.
     """
-    word = {"place": body.place, "who": who.name, "why": body.why, "until": body.until}
+    word: dict[str, Any] = {"place": body.place, "who": who.name, "why": body.why, "until": body.until}
     cell: register.CellKey = (body.cell[0], body.cell[1])
 
     def act() -> Response:
