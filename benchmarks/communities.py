@@ -6,11 +6,14 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from geo_service.demo.county import generate
 from geo_service.geometry import lattice
 
 ORIGIN_DEG = np.array([119.17, 29.03])
 DEG_PER_M = np.array([1 / 97_460, 1 / 110_870])
 PLOT_M = 28.0
+#: Three communities of the demo county that lie together on both banks of its river.
+RIVERSIDE = ("339801001004", "339801001009", "339801001011")
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,25 @@ def community(seed: int, n_buildings: int, households: int, *, river: bool = Tru
         lines["river"] = [_degrees(bed)]
     land = lattice.snap(_degrees(shapely.segmentize(shapely.box(0, 0, width_m, width_m), 40.0)))
     return Community(land, footprints, count.astype(np.int64), lines, np.empty((0, 2)))
+
+
+def riverside() -> Community:
+    """Three communities of the demo county as one: both banks of the river, and bridges beside them."""
+    county = generate("county")
+    leaves = county.cells[county.cells["code"].str.startswith(RIVERSIDE) & county.cells.geometry.notna()]
+    land = shapely.coverage_union_all(leaves.geometry.to_numpy())
+    box = shapely.box(*land.buffer(0.001).bounds)
+
+    def near(geoms):
+        return geoms[shapely.intersects(geoms, box)]
+
+    barriers = {kind: table.geometry.to_numpy() for kind, table in county.barriers.groupby("kind")}
+    lines = {kind: list(near(barriers[kind])) for kind in ("river", "railway", "stream")}
+    lines["street"] = list(near(county.network.edge_shape))
+    lines["leaf"] = list(shapely.boundary(leaves.geometry.to_numpy()))
+    homes = county.demand[county.demand["cell_code"].str.startswith(RIVERSIDE)]
+    crossings = shapely.get_coordinates(near(county.crossings.geometry.to_numpy()))
+    return Community(land, homes.geometry.to_numpy(), homes["households"].to_numpy(), lines, crossings)
 
 
 def _degrees(geoms):

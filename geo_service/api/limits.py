@@ -1,5 +1,6 @@
 """What a request may weigh, and for which host it may be meant. Checked before anything else."""
 
+import re
 from collections.abc import Collection
 
 from starlette.datastructures import Headers
@@ -10,6 +11,8 @@ from geo_service.errors import BadRequestError, GeoServiceError, TooLargeError
 
 MAX_JSON_BYTES = 1_000_000
 MAX_UPLOAD_BYTES = 20_000_000
+#: A change of a plan may carry the new borders of a township, drawn between its buildings.
+_CHANGES = re.compile(r"/v1/plans/[0-9]+/changes")
 MAX_HEADERS = 100
 MAX_HEADER_BYTES = 32_768
 _MAX_LENGTH_DIGITS = 12
@@ -38,7 +41,7 @@ class LimitsMiddleware:
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        limit = body_limit(headers)
+        limit = body_limit(scope["path"], headers)
         error = _header_fault(scope, headers, self.hosts) or _length_fault(headers, limit)
         if error is not None:
             # the body stays unread, so the connection is of no use any more
@@ -50,10 +53,10 @@ class LimitsMiddleware:
         await self.app(scope, _counted(receive, limit), send)
 
 
-def body_limit(headers: Headers) -> int:
-    """Return how many bytes the body may have: files travel as multipart, everything else is small."""
+def body_limit(path: str, headers: Headers) -> int:
+    """Return how many bytes the body may have: files travel as multipart, all else but drafts is small."""
     is_upload = headers.get("content-type", "").lower().startswith("multipart/form-data")
-    return MAX_UPLOAD_BYTES if is_upload else MAX_JSON_BYTES
+    return MAX_UPLOAD_BYTES if is_upload or _CHANGES.fullmatch(path) else MAX_JSON_BYTES
 
 
 def _counted(receive: Receive, limit: int) -> Receive:
@@ -86,7 +89,7 @@ def _length_fault(headers: Headers, limit: int) -> GeoServiceError | None:
 def _too_large(limit: int) -> TooLargeError:
     return TooLargeError(
         f"the body may have {limit:,} bytes; JSON up to {MAX_JSON_BYTES:,}, "
-        f"an upload (multipart/form-data) up to {MAX_UPLOAD_BYTES:,}"
+        f"an upload (multipart/form-data) or a change of a plan up to {MAX_UPLOAD_BYTES:,}"
     )
 
 

@@ -147,9 +147,10 @@ def _bank(pieces: Pieces, own: NDArray[np.intp], low: int, high: int) -> Bank:
         where, where_zh = f"land of {len(own):,} pieces that a barrier cuts off", "被屏障隔开的一片土地"
     if total < low:
         reason = Words(
-            f"{where} holds {total:,} households, fewer than {low:,}: "
-            "open a crossing, or divide without a strict band",
-            f"{where_zh}只有 {total:,} 户，少于 {low:,} 户：需有通道，或不要求必须达标",
+            f"{where} holds {total:,} households, fewer than {low:,}: hand it over to the cell on its side, "
+            "enter the crossing that leads there, or divide without a strict band (a group by itself)",
+            f"{where_zh}只有 {total:,} 户，少于 {low:,} 户：可划给同侧的邻近网格，"
+            "或登记通往那里的过境点，或不要求必须达标（它将单独成为一个户数不足的网格）",
         )
     elif heaviest > high:
         reason = Words(

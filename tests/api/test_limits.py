@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterator
 
 import pytest
+from starlette.datastructures import Headers
 from starlette.testclient import TestClient
 
 from geo_service.api import limits
@@ -18,6 +19,13 @@ def chunks(total: int, read: list[int]) -> Iterator[bytes]:
     for _ in range(0, total, 65_536):
         read[0] += 65_536
         yield b" " * 65_536
+
+
+def test_a_change_of_a_plan_may_weigh_what_an_upload_may() -> None:
+    headers = Headers(JSON)
+    assert limits.body_limit("/v1/plans/12/changes", headers) == limits.MAX_UPLOAD_BYTES
+    for path in ("/v1/plans/12/changes/3", "/v1/plans//changes", "/v1/plans/12/split", "/v1/incidents"):
+        assert limits.body_limit(path, headers) == limits.MAX_JSON_BYTES
 
 
 def test_json_has_its_limit(admin: TestClient):
