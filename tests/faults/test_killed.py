@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -228,7 +228,7 @@ def report(database: Database, name: str, leaf: dict[str, Any]) -> None:
     rows = pd.DataFrame(
         {
             "source_id": [f"{name} {k}" for k in range(20)],
-            "occurred_at": [datetime.now(UTC)] * 20,
+            "occurred_at": [datetime.now(UTC) + timedelta(hours=1)] * 20,  # while the new edition is in force
             "lon": [place.x] * 20,
             "lat": [place.y] * 20,
         }
