@@ -106,7 +106,7 @@ def _on_the_river() -> list[Row]:
             max(seconds),
             "s",
             at_most=5,
-            note=f"{len(pieces)} pieces, {int(pieces.banks().max()) + 1} banks; all in band, whole, none across",
+            note=f"{len(pieces)} pieces, {int(pieces.banks().max()) + 1} banks; in band, whole, none across",
         ),
         Row(
             "mean compactness there, worst seed",
