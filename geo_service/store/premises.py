@@ -35,6 +35,11 @@ def put(connection: Connection, rows: pd.DataFrame) -> tuple[int, int]:
     return new, len(rows) - new
 
 
+def codes(connection: Connection) -> set[str]:
+    """Return the codes of all premises."""
+    return set(connection.execute(select(premises.c.code)).scalars())
+
+
 def remove(connection: Connection, code: str) -> None:
     """Take premises out of the register.
 

@@ -70,7 +70,7 @@ def addresses(
         f" and position({_PLAIN.format(f':w{i}')} in {_PLAIN.format('address')}) > 0"
         for i in range(len(words))
     )
-    distance = "geom <-> st_setsrid(st_makepoint(:lon, :lat), 4326)" if near else "0"
+    distance = "geom <-> st_setsrid(st_makepoint(:lon, :lat), 4326)" if near else "cast(0 as float8)"
     rows = connection.execute(
         text(f"""
             select source_id as building, address, kind, st_x(geom) as lon, st_y(geom) as lat

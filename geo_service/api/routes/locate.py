@@ -1,11 +1,13 @@
 """Locating: from a point to its cell at every level."""
 
 import re
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import orjson
 from fastapi import Query
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 from starlette.concurrency import run_in_threadpool
 
@@ -14,15 +16,18 @@ from geo_service.api.moments import Moment
 from geo_service.api.routing import Router
 from geo_service.api.short_cuts import short_cut
 from geo_service.api.state import AppState, State
-from geo_service.errors import BadRequestError, Fault
+from geo_service.errors import BadRequestError, Fault, InvalidInputError
 from geo_service.geometry.crs import WGS84, Datum, named_datum, parse_datum, to_wgs84
 from geo_service.model import Role
 from geo_service.services import locating
+from geo_service.services.locating_detail import details
 from geo_service.services.tiling import Tiling
 
 router = Router(prefix="/v1", tags=["locate"], dependencies=[roles(*Role)])
 
 BATCH = 10_000
+#: With owners, premises and gaps a point takes some milliseconds.
+DETAILED = 500
 _DEGREES = rb"(-?[0-9]{1,3}(?:\.[0-9]{1,20})?)"
 #: The query string of the plain question; with more or less in it the route's own checks have their say.
 PLAIN_QUERY = re.compile(rb"lon=" + _DEGREES + rb"&lat=" + _DEGREES)
@@ -61,6 +66,20 @@ class Located(BaseModel):
     candidates: list[Candidate] | None = None
     edition: int
     datum: str = Field(description="Datum that the coordinates were taken for")
+    # with detail
+    owner: dict[str, Any] | None = Field(
+        None, description="Who holds the cell, or the nearest one above it that somebody holds"
+    )
+    above: list[dict[str, Any]] | None = Field(None, description="Who holds the cells over that, upwards")
+    premises: list[dict[str, Any]] | None = Field(None, description="Grounds of units, the smallest first")
+    gap: dict[str, Any] | None = Field(None, description="For a point in no cell: the gap, and who answers")
+    runner_up_probability: float | None = None
+    as_of: datetime | None = None
+    known_at: datetime | None = None
+    valid_until: datetime | None = Field(None, description="When the next edition is due to begin")
+    valid_within: dict[str, float] | None = Field(
+        None, description="A circle inside which the cell is the same: lon, lat, radius_m"
+    )
 
 
 class Points(BaseModel):
@@ -70,6 +89,10 @@ class Points(BaseModel):
 
     points: list[tuple[FiniteFloat, FiniteFloat]] = Field(max_length=BATCH, description="lon, lat each")
     crs: str = Field("WGS84", max_length=20)
+    accuracy_m: Annotated[float, Field(gt=0, le=10_000, allow_inf_nan=False)] | None = Field(
+        None, description="With detail: the radius that holds each true place with a probability of 68 %"
+    )
+    detail: bool = Field(False, description=f"The whole answer for each point, at most {DETAILED}")
 
 
 class LocatedPoints(BaseModel):
@@ -80,6 +103,7 @@ class LocatedPoints(BaseModel):
     cell_codes: list[str | None]
     how: list[str]
     border_m: list[float | None]
+    points: list[Located] | None = Field(None, description="With detail: the whole answer for each")
 
 
 async def tiling_at(state: AppState, as_of: Moment | None, known_at: Moment | None) -> Tiling:
@@ -113,8 +137,11 @@ async def locate(
     known_at: KnownAt = None,
     accuracy_m: Annotated[float | None, Query(gt=0, le=10_000, allow_inf_nan=False)] = None,
     near: Annotated[bool, Query(description="Also border, runner-up and nearest cell")] = False,
+    detail: Annotated[
+        bool, Query(description="Also owner and who is on duty, premises, gap, and how long this holds")
+    ] = False,
 ) -> dict[str, Any]:
-    """Tell the cell of a point at every level."""
+    """Tell the cell of a point at every level; with ``detail`` everything that is known of the place."""
     if (datum := named_datum(crs)) is not None:
         x, y = _to_wgs84(lon, lat, datum)
     else:  # PROJ takes a fifth of a second for a code that it has not met
@@ -122,6 +149,10 @@ async def locate(
         x, y = await run_in_threadpool(_to_wgs84, lon, lat, datum)
     _require_on_globe(x, y)
     tiling = await tiling_at(state, as_of, known_at)
+    if detail:
+        asked = Asked(np.array([[x, y]]), accuracy_m, as_of, known_at)
+        (whole,) = await run_in_threadpool(_details, state, tiling, asked)
+        return {**whole, "edition": tiling.edition.id, "datum": str(datum)}
     if near or accuracy_m is not None:
         answer = await run_in_threadpool(locating.locate_closely, tiling, x, y, accuracy_m)
     else:
@@ -135,14 +166,56 @@ def locate_batch(state: State, body: Points, as_of: AsOf = None, known_at: Known
     datum = parse_datum(body.crs)
     xy = np.array(body.points, dtype=float).reshape(-1, 2)
     tiling = state.tilings.get(as_of, known_at)
-    placed = locating.assign(tiling, to_wgs84(xy, datum))
+    lonlat_deg = to_wgs84(xy, datum)
+    told = {"edition": tiling.edition.id, "datum": str(datum)}
+    if body.detail:
+        if len(xy) > DETAILED:
+            message = f"with detail at most {DETAILED} points at once"
+            raise InvalidInputError(message, [Fault("points", message, value=len(xy))])
+        _require_all_on_globe(lonlat_deg)
+        asked = Asked(lonlat_deg, body.accuracy_m, as_of, known_at)
+        points = [Located.model_validate(one | told) for one in _details(state, tiling, asked)]
+    placed = locating.assign(tiling, lonlat_deg)
     return LocatedPoints(
         edition=tiling.edition.id,
         datum=str(datum),
         cell_codes=locating.leaf_codes(tiling, placed),
         how=placed["how"].tolist(),
         border_m=[None if np.isnan(value) else float(value) for value in placed["border_m"]],
+        points=points if body.detail else None,
     )
+
+
+class Asked(NamedTuple):
+    """Points of which everything is asked."""
+
+    lonlat_deg: NDArray[np.float64]
+    accuracy_m: float | None
+    as_of: datetime | None
+    known_at: datetime | None
+
+
+def _details(state: AppState, tiling: Tiling, asked: Asked) -> list[dict[str, Any]]:
+    edition = state.tilings.edition(asked.as_of, asked.known_at)
+    with state.database.reading() as connection:
+        return details(
+            connection,
+            tiling,
+            edition,
+            asked.lonlat_deg,
+            accuracy_m=[asked.accuracy_m] * len(asked.lonlat_deg),
+            as_of=asked.as_of,
+            known_at=asked.known_at,
+            on_duty=state.on_duty,
+        )
+
+
+def _require_all_on_globe(lonlat_deg: NDArray[np.float64]) -> None:
+    wrong = np.flatnonzero(~(np.abs(lonlat_deg) <= (180.0, 90.0)).all(axis=1))
+    if len(wrong):
+        message = "is not on the globe; are longitude and latitude swapped?"
+        faults = [Fault(f"points[{i}]", message) for i in wrong[:100].tolist()]
+        raise InvalidInputError(f"{len(wrong)} point(s) are not on the globe", faults)
 
 
 def _to_wgs84(x: float, y: float, datum: Datum) -> tuple[float, float]:

@@ -1,0 +1,106 @@
+"""Places that reports name: addresses of buildings, and premises for which a unit answers itself."""
+
+from typing import Annotated, Any
+
+import geopandas as gpd
+from fastapi import File, Form, Path, Query, Response, UploadFile
+from fastapi.params import Depends
+from starlette.requests import Request
+
+from geo_service.api.access import READERS, roles
+from geo_service.api.routing import Router
+from geo_service.api.state import State
+from geo_service.errors import BadRequestError, Fault, InvalidInputError
+from geo_service.formats.export import geojson_bytes
+from geo_service.formats.premises import read_premises
+from geo_service.model import Principal, Role
+from geo_service.services import premises as service
+from geo_service.store import premises, reporting
+
+router = Router(prefix="/v1", tags=["incidents"])
+
+Planner = Annotated[Principal, roles(Role.PLANNER)]
+Lon = Annotated[float | None, Query(ge=-180, le=180, allow_inf_nan=False)]
+Lat = Annotated[float | None, Query(ge=-90, le=90, allow_inf_nan=False)]
+PAGE = 1000
+GEOJSON = "application/geo+json"
+Code = Annotated[str, Path(min_length=1, max_length=64)]
+MOST_WORDS = 8
+
+#: Addresses lead to dwellings: whoever has a key may search them, the public may not.
+SEARCHERS: Depends = roles(*Role)
+
+
+@router.get("/addresses", dependencies=[SEARCHERS])
+def addresses(
+    state: State,
+    q: Annotated[str, Query(min_length=2, max_length=100, description="Parts of the address, any order")],
+    limit: Annotated[int, Query(ge=1, description="At most 50")] = 10,
+    lon: Lon = None,
+    lat: Lat = None,
+) -> dict[str, Any]:
+    """Search buildings by parts of their address; near ``lon``, ``lat`` first where these are given."""
+    words = q.split()
+    if not any(len(word) >= 2 for word in words) or len(words) > MOST_WORDS:
+        message = f"give up to {MOST_WORDS} words, one of them of two characters or more"
+        raise BadRequestError(message, [Fault("q", message, value=q)])
+    if (lon is None) != (lat is None):
+        raise BadRequestError("give both lon and lat", [Fault("lat", "give both lon and lat")])
+    near = (lon, lat) if lon is not None and lat is not None else None
+    with state.database.reading() as connection:
+        return {"addresses": reporting.addresses(connection, q, limit=min(limit, 50), near=near)}
+
+
+@router.get(
+    "/premises",
+    dependencies=[READERS],
+    response_class=Response,
+    responses={200: {"content": {GEOJSON: {}}, "description": "A FeatureCollection"}},
+)
+def list_premises(
+    request: Request,
+    state: State,
+    limit: Annotated[int, Query(ge=1, description=f"At most {PAGE}")] = 100,
+    after: Annotated[str | None, Query(max_length=64, description="Code of the last one seen")] = None,
+) -> Response:
+    """List premises as GeoJSON, in order of code; ``next`` leads to the next page."""
+    size = min(limit, PAGE)
+    with state.database.reading() as connection:
+        rows = premises.page(connection, limit=size, after=after)
+    names = ("code", "name", "kind", "responsible_unit")
+    frame = gpd.GeoDataFrame(
+        {name: [row[name] for row in rows] for name in names},
+        geometry=[row["shape"] for row in rows],
+        crs=4326,
+    )
+    following = None
+    if len(rows) == size:
+        query = request.url.include_query_params(after=rows[-1]["code"]).query
+        following = f"{request.url.path}?{query}"
+    return Response(geojson_bytes(frame, members={"next": following}), media_type=GEOJSON)
+
+
+@router.post("/imports/premises", tags=["imports"])
+def import_premises(
+    state: State,
+    who: Planner,
+    file: Annotated[UploadFile, File(description="Polygons, such as GeoJSON; at most 20 MB")],
+    crs: Annotated[str | None, Form(max_length=20)] = None,
+    layer: Annotated[str | None, Form(max_length=100)] = None,
+    commit: Annotated[
+        bool, Query(description="Write it; without this only the differences are told")
+    ] = False,
+) -> dict[str, Any]:
+    """Import premises (单位责任区): premises_code, premises_name, premises_kind, responsible_unit."""
+    content = file.file.read()
+    if not content:
+        raise InvalidInputError("the file is empty", [Fault("file", "choose a file with content")])
+    table = read_premises(content, crs=crs, layer=layer)
+    return service.import_premises(state.database, table, who=who.name, commit=commit).as_dict()
+
+
+@router.delete("/premises/{code}", status_code=204, response_class=Response)
+def remove_premises(state: State, who: Planner, code: Code) -> Response:
+    """Take premises out of the register."""
+    service.remove(state.database, code, who=who.name)
+    return Response(status_code=204)

@@ -1,0 +1,84 @@
+"""The whole answer to "whose is this place": owners, who is on duty, premises, gap, how long it holds."""
+
+import math
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geo_service.model import Edition
+from geo_service.services.locating import locate_closely
+from geo_service.services.ownership import OnDuty, owners_of
+from geo_service.services.tiling import Tiling
+from geo_service.store import owners, premises
+from geo_service.store.database import Connection
+
+#: A point may be off its place by this much after it was put on the lattice.
+_LATTICE_M = 0.02
+
+
+def details(
+    connection: Connection,
+    tiling: Tiling,
+    edition: Edition,
+    lonlat_deg: NDArray[np.float64],
+    *,
+    accuracy_m: Sequence[float | None],
+    as_of: datetime | None,
+    known_at: datetime | None,
+    on_duty: OnDuty,
+) -> list[dict[str, Any]]:
+    """Return for each point :func:`geo_service.services.locating.locate_closely` and more.
+
+    ``owner`` and ``above`` (who holds the cell, or the nearest one above it that somebody holds; and those
+    over it), each person ``on_duty`` now or not; ``premises``; ``gap`` with its ``fallback`` and who holds
+    that; ``as_of``, ``known_at``; ``valid_until``: when the next edition is due to begin; ``valid_within``:
+    a circle inside which the cell is the same, so that a phone can go on without a line.
+    """
+    now = datetime.now(UTC)
+    moment = as_of or now
+    points = [(float(lon), float(lat)) for lon, lat in lonlat_deg]
+    near = [
+        locate_closely(tiling, *point, accuracy) for point, accuracy in zip(points, accuracy_m, strict=True)
+    ]
+    cell_ids = [_id(tiling, one["level"], one["cell_code"]) for one in near]
+    outside = [point for point, key in zip(points, cell_ids, strict=True) if key is None]
+    found_gaps = iter(owners.gaps_at(connection, outside, tiling.edition.id) if outside else [])
+    gaps = [next(found_gaps) if key is None else None for key in cell_ids]
+    fallbacks = [_id(tiling, *_fallback(gap)) for gap in gaps]
+    ids = on_duty.ids(connection)
+    held = owners_of(connection, tiling, [*cell_ids, *fallbacks], moment, ids)
+    inside = premises.holding(connection, points)
+    known = {"as_of": moment, "known_at": known_at or now, "valid_until": edition.valid_to}
+    out = []
+    for i, one in enumerate(near):
+        gap = gaps[i]
+        whole = one | held[i] | {"premises": inside[i]} | known
+        whole["gap"] = None if gap is None else gap | {"fallback_owner": held[len(near) + i]["owner"]}
+        whole["valid_within"] = _circle(points[i], one)
+        if one.get("candidates"):
+            likely = {cell["cell_code"]: cell["probability"] for cell in one["candidates"]}
+            whole["runner_up_probability"] = likely.get(one["runner_up_code"], 0.0)
+        out.append(whole)
+    return out
+
+
+def _id(tiling: Tiling, level: str | None, code: str | None) -> int | None:
+    return tiling.id_of_cell(level, code) if level is not None and code is not None else None
+
+
+def _fallback(gap: dict[str, Any] | None) -> tuple[str | None, str | None]:
+    if gap is None or gap["fallback"] is None:
+        return None, None
+    return gap["fallback"]["level"], gap["fallback"]["cell_code"]
+
+
+def _circle(point: tuple[float, float], near: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the circle round a point that no border enters; None where a border passes through the point."""
+    radius_m = near["border_m"] if near["cell_code"] is not None else near.get("nearest_m")
+    if radius_m is None:
+        return None
+    safe_m = math.floor((radius_m - _LATTICE_M) * 100) / 100
+    return {"lon": point[0], "lat": point[1], "radius_m": safe_m} if safe_m > 0 else None
