@@ -24,6 +24,7 @@ from geo_service.demo.names import (
     village_names,
 )
 from geo_service.demo.network import build_network, find_crossings
+from geo_service.demo.roster import DemoRoster, make_roster
 from geo_service.demo.sign_boards import make_sign_boards
 from geo_service.demo.sites import Line, make_mesh
 from geo_service.demo.spec import SPECS, DemoSpec
@@ -60,7 +61,9 @@ class DemoCounty:
     stations, responders, posts : GeoDataFrame
         Points with a ``cell_code``; posts have one row per window.
     shifts : DataFrame
-        The weekly rota: responder_id, weekday (1 Monday to 7), starts, ends, kind.
+        The rota: responder_id, weekday (1 Monday to 7), starts, ends, kind, every_weeks, week.
+    roster : DemoRoster
+        Required roles, teams, the school year, leave.
     incidents : DataFrame
         A year: id, occurred_at, category, urgency, channel, lon, lat (NaN where unknown), ...
     gap : Polygon or MultiPolygon
@@ -80,6 +83,7 @@ class DemoCounty:
     responders: gpd.GeoDataFrame
     shifts: pd.DataFrame
     posts: gpd.GeoDataFrame
+    roster: DemoRoster
     incidents: pd.DataFrame
     gap: shapely.Geometry
     sign_boards: gpd.GeoDataFrame
@@ -351,6 +355,7 @@ def _assemble(
     barriers = _barriers(land)
     middle = _middles(frame, demand)
     responders = people.make_responders(rng, frame, middle)
+    posts = people.make_posts(_schools(frame, demand), responders)
     attraction = {"flats": 1.0, "shophouse": 2.6, "public": 9.0, "factory": 5.0, "farmhouse": 0.55}
     draw = np.array([attraction[u] for u in demand["use"]]) * (1.0 + demand["households"].to_numpy()) ** 0.5
     points = shapely.get_coordinates(demand["centroid"].to_numpy())
@@ -365,7 +370,9 @@ def _assemble(
         stations=people.make_stations(frame, middle),
         responders=responders,
         shifts=people.make_shifts(responders),
-        posts=people.make_posts(_schools(frame, demand), responders),
+        posts=posts,
+        # draws of its own: what else there is stays as it is when the roster changes
+        roster=make_roster(rng.spawn(1)[0], frame, responders, posts),
         incidents=make_incidents(rng, spec.n_incidents, points, draw, gap),
         gap=gap,
         sign_boards=make_sign_boards(rng, frame, network, responders, middle),

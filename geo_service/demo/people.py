@@ -102,27 +102,30 @@ def make_responders(
 
 
 def make_shifts(responders: gpd.GeoDataFrame) -> pd.DataFrame:
-    """Return the weekly rota: who, on which weekday (Monday is 1), from when to when.
+    """Return the rota: who, on which weekday (Monday is 1), from when to when, in which of how many weeks.
 
-    An end before the start is on the next morning. A worker rests two days of seven, a lead works on
-    weekdays, the police turn in threes: day, night, rest.
+    An end before the start is on the next morning. A worker works on weekdays and one Saturday in three, a
+    lead on weekdays, the police turn in threes: day, night, rest.
     """
-    rows: list[tuple[str, int, str, str, str]] = []
+    rows: list[tuple[str, int, str, str, str, int, int]] = []
     for number, (who, role) in enumerate(zip(responders["id"], responders["role"], strict=True)):
         for day in range(1, 8):
-            if role == "grid_worker" and (day + number) % 7 not in (0, 1):
-                rows.append((who, day, "08:00", "17:30", "day"))
+            if role == "grid_worker" and day <= 5:
+                rows.append((who, day, "08:00", "17:30", "day", 1, 0))
+            elif role == "grid_worker" and day == 6:
+                rows.append((who, day, "08:00", "17:30", "day", 3, number % 3))
             elif role == "grid_lead" and day <= 5:
-                rows.append((who, day, "08:30", "17:30", "day"))
+                rows.append((who, day, "08:30", "17:30", "day", 1, 0))
             elif role == "night_patrol" and (day + number) % 7 != 0:
-                rows.append((who, day, "19:00", "07:00", "night"))
+                rows.append((who, day, "19:00", "07:00", "night", 1, 0))
             elif role == "police":
                 turn = (day + number) % 3
                 if turn == 0:
-                    rows.append((who, day, "08:00", "20:00", "day"))
+                    rows.append((who, day, "08:00", "20:00", "day", 1, 0))
                 elif turn == 1:
-                    rows.append((who, day, "20:00", "08:00", "night"))
-    return pd.DataFrame(rows, columns=["responder_id", "weekday", "starts", "ends", "kind"])
+                    rows.append((who, day, "20:00", "08:00", "night", 1, 0))
+    names = ["responder_id", "weekday", "starts", "ends", "kind", "every_weeks", "week"]
+    return pd.DataFrame(rows, columns=names)
 
 
 def make_posts(

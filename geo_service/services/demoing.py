@@ -10,6 +10,7 @@ import shapely
 from geo_service.formats.sign_boards import SignBoardTable
 from geo_service.model import Edition
 from geo_service.services.coverage import STANDARD_LIMIT_S, STANDARD_MODE, CoverageRun, run_coverage
+from geo_service.services.demo_roster import store_roster
 from geo_service.services.drafting import draft_whole
 from geo_service.services.ground import Ground
 from geo_service.services.importing import Say, silent
@@ -70,6 +71,7 @@ def load_demo(database: Database, size: Size, say: Say = silent) -> None:
         ground.replace_demand(connection, _demand(county))
         barriers.replace(connection, f"demo {size}", county.barriers, county.crossings)
         _store_staff(connection, county)
+        store_roster(connection, county, boundaries.moment(connection))
     _import_sign_boards(database, tilings, county)
     # at least twenty steps, so that the bar of a small town moves too
     chunk = min(CHUNK, -(-len(county.incidents) // STEPS) or 1)
@@ -190,6 +192,8 @@ def _store_staff(connection: Connection, county: "DemoCounty") -> None:
                 "start_local": rota["starts"].map(time.fromisoformat),
                 "end_local": rota["ends"].map(time.fromisoformat),
                 "timezone": TIMEZONE,
+                "every_weeks": rota["every_weeks"].astype(int),
+                "week": rota["week"].astype(int),
             }
         ),
     )
