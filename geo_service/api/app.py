@@ -12,10 +12,13 @@ from geo_service.api import openapi, problems
 from geo_service.api.envelope import EnvelopeMiddleware
 from geo_service.api.limits import LOOPBACK_HOSTS, LimitsMiddleware
 from geo_service.api.routes import (
+    candidates,
     cell_relations,
     cells,
     coverage,
     crosswalk,
+    desk,
+    dispatches,
     events,
     figures,
     health,
@@ -32,6 +35,7 @@ from geo_service.api.routes import (
     plan_split,
     planner_page,
     plans,
+    positions,
     registers,
     roster,
     roster_entries,
@@ -45,6 +49,7 @@ from geo_service.api.routing import undeclared
 from geo_service.api.short_cuts import ShortCutMiddleware
 from geo_service.api.state import AppState
 from geo_service.services import job_kinds
+from geo_service.services.dispatch_desk import DispatchDesk
 from geo_service.services.feed import Feed
 from geo_service.services.ground import Ground
 from geo_service.services.identity import Gatekeeper, session_secret
@@ -72,6 +77,10 @@ ROUTERS = (
     cells.router,
     cell_relations.router,
     *intake_doors.ROUTERS,
+    candidates.router,
+    dispatches.router,
+    positions.router,
+    desk.router,
     coverage.router,
     roster.router,
     roster.page_router,
@@ -116,6 +125,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         finally:
             state.sender.stop()
             state.relay.stop()
+            state.desk.board.close()
             state.jobs.stop()
             state.database.close()
 
@@ -173,6 +183,7 @@ def make_state(settings: Settings) -> AppState:
         Sender(database),
         gate,
         open_maps=is_loopback(settings.host) if settings.open_maps is None else settings.open_maps,
+        desk=DispatchDesk(database, tilings, ground),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from geo_service.api.attempts import FailedAttempts
+from geo_service.services.dispatch_desk import DispatchDesk
 from geo_service.services.feed import Feed
 from geo_service.services.ground import Ground
 from geo_service.services.identity import Gatekeeper
@@ -60,6 +61,8 @@ class AppState:
         Who is on duty now, remembered for moments.
     open_maps : bool
         Maps and aggregated figures need no key.
+    desk : DispatchDesk
+        Who can be there soonest, positions, sending.
     """
 
     settings: Settings
@@ -76,6 +79,7 @@ class AppState:
     sender: Sender
     gate: Gatekeeper
     open_maps: bool
+    desk: DispatchDesk
     attempts: FailedAttempts = field(default_factory=FailedAttempts)
     on_duty: OnDuty = field(default_factory=OnDuty)
 

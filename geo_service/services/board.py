@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
@@ -130,7 +131,7 @@ class Board:
         self._tilings = tilings
         self._books = books
         self._desks = desks
-        self._clock = clock
+        self.clock = clock
         self._looking = threading.Lock()
         self._held: _Held | None = None
         self._homes: Homes | None = None
@@ -161,6 +162,12 @@ class Board:
         with self._looking:
             return self._look()
 
+    def look_again(self) -> None:
+        """Look now if anybody has looked before; trouble is left to whoever asks next."""
+        if self._picture is not None:
+            with suppress(GeoServiceError):
+                self.refresh()
+
     def at(self, moment: datetime) -> Picture:
         """Return a picture of another moment: by the roster alone, with everybody at his post or base."""
         with self._database.reading() as connection:
@@ -175,20 +182,27 @@ class Board:
         )
 
     def close(self) -> None:
-        """Stop following."""
-        self._closing.set()
+        """Stop following; a later question begins again."""
+        with self._looking:
+            follower, self._follower = self._follower, None
+            self._closing.set()
+            self._closing = threading.Event()
+        if follower is not None:
+            follower.join(5)
 
     # --------------------------------------------------------------------------------------- following
 
     def _follow(self) -> None:
         with self._looking:
-            if self._closing.is_set() or (self._follower is not None and self._follower.is_alive()):
+            if self._follower is not None and self._follower.is_alive():
                 return
-            self._follower = threading.Thread(target=self._run, name="board", daemon=True)
+            self._follower = threading.Thread(
+                target=self._run, args=(self._closing,), name="board", daemon=True
+            )
             self._follower.start()
 
-    def _run(self) -> None:
-        while not self._closing.wait(POLL_S):
+    def _run(self, closing: threading.Event) -> None:
+        while not closing.wait(POLL_S):
             if time.monotonic() - self._asked_at > IDLE_S:
                 return
             try:
@@ -213,7 +227,7 @@ class Board:
             held = self._start(book)
         _take_in(held, fixes)
         held.since = horizon
-        at_s = self._clock()
+        at_s = self.clock()
         duty = book.duty(at_s)
         place_deg, source = _whereabouts(book, duty, desk, held, at_s)
         _put_on_streets(held, duty, place_deg)

@@ -1,7 +1,7 @@
 """Who can be there soonest: the nearest people who are on duty, free and able, with what speaks for each."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +17,7 @@ from geo_service.services.candidate_notes import Teller, Way
 from geo_service.services.duty_book import Team
 from geo_service.services.homes import Kin
 from geo_service.staffing.desk import Desk
-from geo_service.store.dispatches import Dispatch, Sending
+from geo_service.store.dispatches import Sending
 
 MOST_K = 20
 #: So many who are nearer but cannot be sent are named.
@@ -177,12 +177,6 @@ class Search:
 
 def _everybody_local(n: int) -> Kin:
     return Kin(np.zeros(n, np.bool_), np.zeros(n, np.bool_), np.ones(n, np.bool_))
-
-
-def with_sent(picture: Picture, open_now: Iterable[Dispatch]) -> Picture:
-    """Return the picture with who is sent as it was read just now."""
-    known = ((picture.book.row_of_id.get(one.responder_id), one) for one in open_now)
-    return replace(picture, sent={row: one for row, one in known if row is not None})
 
 
 def shown(search: Search, answer: Answer) -> dict[str, Any]:

@@ -306,13 +306,24 @@ def hand_over(
 # ------------------------------------------------------------------------------------------------ parts
 
 
+def require_own(one: Dispatch, own: int | None) -> None:
+    """Raise unless the dispatch is that of the responder to whom the caller is confined (None: to nobody).
+
+    Raises
+    ------
+    ForbiddenError
+        It is somebody else's.
+    """
+    if own is not None and one.responder_id != own:
+        raise ForbiddenError(Words("this dispatch is somebody else's", "这是他人的派单"))
+
+
 def _open(
     connection: Connection, dispatch_id: int, own: int | None, request_key: str | None
 ) -> tuple[Kept, Dispatch, bool]:
     """Lock the incident and then the dispatch; the flag says that this request was carried out before."""
     one = dispatches.get(connection, dispatch_id)
-    if own is not None and one.responder_id != own:
-        raise ForbiddenError(Words("this dispatch is somebody else's", "这是他人的派单"))
+    require_own(one, own)
     kept = lives.get(connection, one.incident_id, lock=True)
     one = dispatches.get(connection, dispatch_id, lock=True)
     if request_key is not None and lives.has_line(connection, one.incident_id, request_key):

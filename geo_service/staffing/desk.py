@@ -105,7 +105,8 @@ class Desk:
             raise InvalidInputError(
                 Words("the settings of the desk are not in order", "值守设置有误"), faults
             )
-        return replace(cls(), **{k: v if k == "local_level" else float(v) for k, v in given.items()})
+        values: dict[str, Any] = {k: v if k == "local_level" else float(v) for k, v in given.items()}
+        return replace(cls(), **values)
 
     def as_mapping(self) -> dict[str, Any]:
         """Return every setting by name."""

@@ -10,8 +10,8 @@ from sqlalchemy import Connection, Row, Select, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from geo_service.errors import NotFoundError, Words
-from geo_service.store.dispatch_tables import dispatch
-from geo_service.store.tables import responder
+from geo_service.store.dispatch_tables import category, dispatch, incident_life
+from geo_service.store.tables import incident, responder
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +188,43 @@ def come_near(
         {"who": list(responder_ids), "within_m": within_m},
     )
     return [(int(row[0]), row[1]) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Where an incident is (EPSG:4326; None: not located), on which floor, and what its category asks for."""
+
+    lon: float | None
+    lat: float | None
+    floor: int | None
+    capabilities: tuple[str, ...]
+    is_live: bool
+
+
+def scene(connection: Connection, key: UUID) -> Scene:
+    """Return the scene of an incident.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such incident.
+    """
+    row = connection.execute(
+        select(
+            func.ST_X(incident.c.geom),
+            func.ST_Y(incident.c.geom),
+            incident.c.floor,
+            func.coalesce(category.c.capabilities, text("'{}'::text[]")),
+            incident_life.c.incident_id.is_not(None),
+        )
+        .select_from(incident)
+        .outerjoin(category, category.c.code == incident.c.category)
+        .outerjoin(incident_life, incident_life.c.incident_id == incident.c.id)
+        .where(incident.c.id == key)
+    ).one_or_none()
+    if row is None:
+        raise NotFoundError(Words(f"there is no incident {key}", f"没有编号为 {key} 的事件"))
+    return Scene(row[0], row[1], row[2], tuple(row[3]), row[4])
 
 
 def declined(connection: Connection, key: UUID) -> dict[int, str]:

@@ -1,0 +1,281 @@
+"""The dispatcher's desk as one part: who can be there soonest, sending him, and following everybody."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+
+from geo_service.errors import ConflictError, Fault, NotFoundError, Words
+from geo_service.model import Mode
+from geo_service.services import candidates, dispatching
+from geo_service.services.board import Board, Picture, Source
+from geo_service.services.candidates import Question, Search
+from geo_service.services.desk import Desks
+from geo_service.services.duty_book import Book, DutyBooks
+from geo_service.services.ground import Ground
+from geo_service.services.positions import PositionKeeper
+from geo_service.services.tiling import Tilings
+from geo_service.store import dispatches, lives
+from geo_service.store.database import Database
+from geo_service.store.dispatches import Dispatch, Scene, Sending
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a caller asks of candidates besides the place; None: as the incident or the desk has it."""
+
+    k: int = 5
+    modes: frozenset[Mode] = frozenset()
+    capabilities: frozenset[str] | None = None
+    floor: int | None = None
+    lift: bool | None = None
+    within_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Whom to send, by code: one in the lead and others, or a team; ``off_duty``: also who is off duty."""
+
+    lead: str | None = None
+    others: tuple[str, ...] = ()
+    team: str | None = None
+    off_duty: bool = False
+    reason: str = ""
+    revision: int | None = None
+    request_key: str | None = None
+
+
+@dataclass(eq=False)
+class DispatchDesk:
+    """What the desk works with, in one process."""
+
+    database: Database
+    tilings: Tilings
+    ground: Ground
+    books: DutyBooks = field(init=False)
+    desks: Desks = field(init=False)
+    board: Board = field(init=False)
+    positions: PositionKeeper = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make the parts."""
+        self.books = DutyBooks(self.database)
+        self.desks = Desks(self.database)
+        self.board = Board(self.database, self.ground, self.tilings, self.books, self.desks)
+        self.positions = PositionKeeper(self.database, self.books, self.desks)
+
+    def nearest(self, lon: float, lat: float, wish: Wish, *, at: datetime | None = None) -> dict[str, Any]:
+        """Tell who can be at a place (EPSG:4326) soonest, now or by the roster at another moment.
+
+        Raises
+        ------
+        ConflictError
+            There are no roads.
+        """
+        picture = self.board.picture() if at is None else self.board.at(at)
+        scene = Scene(lon, lat, None, (), is_live=False)
+        search = Search(picture, self.desks.get(), self._question(scene, wish, {}))
+        return candidates.shown(search, search.answer())
+
+    def candidates(self, incident_id: UUID, wish: Wish) -> dict[str, Any]:
+        """Tell who can be at an incident soonest. Who has declined to go there is passed over.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such incident.
+        ConflictError
+            It is not located, or there are no roads.
+        """
+        search = self._search(incident_id, wish)
+        return candidates.shown(search, search.answer())
+
+    def route(self, incident_id: UUID, code: str) -> dict[str, Any]:
+        """Return somebody's way to an incident as a GeoJSON feature.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such incident or responder, or no way.
+        ConflictError
+            The incident is not located, or there are no roads.
+        """
+        search = self._search(incident_id, Wish())
+        (row,) = candidates.rows_of(search.picture, [code])
+        found = search.route(row)
+        if found is None:
+            raise NotFoundError(
+                Words(f"no way leads {code} there, or it is not known where he is", f"{code} 无可达路线")
+            )
+        line = found.lonlat_deg if len(found.lonlat_deg) > 1 else np.repeat(found.lonlat_deg, 2, axis=0)
+        book = search.picture.book
+        return {
+            "type": "Feature",
+            "geometry": {"type": "LineString", "coordinates": np.round(line, 7).tolist()},
+            "properties": {
+                "responder": code,
+                "name": book.names[row],
+                "mode": book.modes[row].value,
+                "source": Source(int(search.picture.source[row])).name.lower(),
+                "travel_s": round(found.time_ms / 1000, 1),
+                "length_m": round(found.length_m, 1),
+            },
+        }
+
+    def send(self, incident_id: UUID, order: Order, *, who: str) -> list[Dispatch]:
+        """Send people to an incident; see :func:`geo_service.services.dispatching.send`.
+
+        Raises
+        ------
+        NotFoundError
+            No such incident is being handled, or there is no such responder or team.
+        ConflictError
+            Somebody was faster, the incident waits for nobody, or somebody is off duty.
+        InvalidInputError
+            Nobody is named, or too few of a team can go.
+        """
+        if order.request_key is not None:
+            with self.database.reading() as connection:
+                if lives.has_line(connection, incident_id, order.request_key):
+                    return dispatches.of_incident(connection, incident_id, open_only=True)
+        people = self._people(incident_id, order)
+        sent = dispatching.send(
+            self.database,
+            incident_id,
+            people,
+            who=who,
+            reason=order.reason,
+            revision=order.revision,
+            request_key=order.request_key,
+        )
+        self.changed()
+        return sent
+
+    def hand_over(self, dispatch_id: int, order: Order, *, who: str, own: int | None = None) -> Dispatch:
+        """Let the one in the lead of the order go in the place of another.
+
+        Raises
+        ------
+        NotFoundError, ForbiddenError, ConflictError
+            As :func:`geo_service.services.dispatching.hand_over`.
+        """
+        with self.database.reading() as connection:
+            before = dispatches.get(connection, dispatch_id)
+        (to,) = self._people(before.incident_id, order)
+        made = dispatching.hand_over(
+            self.database,
+            dispatch_id,
+            to,
+            who=who,
+            reason=order.reason,
+            own=own,
+            request_key=order.request_key,
+        )
+        self.changed()
+        return made
+
+    def changed(self) -> None:
+        """Look again at once: this process has just sent or released somebody."""
+        self.board.look_again()
+
+    def everybody(self) -> dict[str, Any]:
+        """Tell of everybody on duty where he is, whence that is known, and what he is at."""
+        picture = self.board.picture()
+        rows = np.flatnonzero(picture.duty.on).tolist()
+        return {
+            "at": datetime.fromtimestamp(picture.at_s, UTC),
+            "people": [_standing(picture, row) for row in rows],
+        }
+
+    def _search(self, incident_id: UUID, wish: Wish) -> Search:
+        with self.database.reading() as connection:
+            scene = dispatches.scene(connection, incident_id)
+            declined = dispatches.declined(connection, incident_id)
+        if scene.lon is None or scene.lat is None:
+            raise ConflictError(
+                Words("the incident has no place yet: locate it first", "事件尚未定位，请先定位")
+            )
+        return Search(self.board.picture(), self.desks.get(), self._question(scene, wish, declined))
+
+    def _question(self, scene: Scene, wish: Wish, declined: dict[int, str]) -> Question:
+        floor = scene.floor if wish.floor is None else wish.floor
+        wanted = frozenset(scene.capabilities) if wish.capabilities is None else wish.capabilities
+        return Question(
+            scene.lon or 0.0,
+            scene.lat or 0.0,
+            k=wish.k,
+            modes=wish.modes,
+            capabilities=wanted,
+            climb_s=self.desks.get().climb_s(floor, lift=wish.lift),
+            within_s=wish.within_s,
+            declined=declined,
+        )
+
+    def _people(self, incident_id: UUID, order: Order) -> list[Sending]:
+        """Return those named with what the roads say of their ways, where there are roads and a place."""
+        try:
+            search = self._search(incident_id, Wish())
+        except ConflictError:
+            book = self.books.get()
+            rows = [_row(book, code) for code in (order.lead, *order.others) if code is not None]
+            self._refuse_off_duty(book, rows, order)
+            lead = _row(book, order.lead) if order.lead else None
+            return [Sending(int(book.ids[row]), row == lead, mode=book.modes[row].value) for row in rows]
+        picture = search.picture
+        if order.team is not None:
+            rows = candidates.team_rows(picture, order.team)
+            lead = rows[0]
+        else:
+            codes = [code for code in (order.lead, *order.others) if code is not None]
+            rows = candidates.rows_of(picture, codes)
+            lead = candidates.rows_of(picture, [order.lead])[0] if order.lead else None
+        self._refuse_off_duty(picture.book, rows, order)
+        return candidates.sendings(search, rows, lead=lead)
+
+    def _refuse_off_duty(self, book: Book, rows: Sequence[int], order: Order) -> None:
+        if order.off_duty or not rows:
+            return
+        now_s = self.board.clock()
+        on = book.on_duty(np.array(rows, np.int64), np.full(len(rows), now_s))
+        faults = []
+        for row in np.array(rows)[~on].tolist():
+            words = Words(f"{book.names[row]} is off duty", f"{book.names[row]} 当前不在班")
+            faults.append(Fault("lead", words, value=book.codes[row]))
+        if faults:
+            raise ConflictError(
+                Words(
+                    "somebody is off duty: say off_duty to send him all the same",
+                    "所选人员不在班；如确需派遣请注明 off_duty",
+                ),
+                faults,
+            )
+
+
+def _row(book: Book, code: str) -> int:
+    if code not in book.row_of_code:
+        raise NotFoundError(Words(f"there is no responder {code!r}", f"没有编号为 {code} 的人员"))
+    return book.row_of_code[code]
+
+
+def _standing(picture: Picture, row: int) -> dict[str, Any]:
+    book = picture.book
+    sent = picture.sent.get(row)
+    state = sent.state if sent else "pinned" if picture.duty.post[row] >= 0 else "free"
+    known = picture.source[row] != Source.NONE
+    fix_at_s = float(picture.fix_at_s[row])
+    return {
+        "responder": book.codes[row],
+        "name": book.names[row],
+        "role": book.roles[row],
+        "mode": book.modes[row].value,
+        "state": state,
+        "incident_id": sent.incident_id if sent else None,
+        "lon": float(picture.place_deg[row, 0]) if known else None,
+        "lat": float(picture.place_deg[row, 1]) if known else None,
+        "source": Source(int(picture.source[row])).name.lower(),
+        "fix_age_s": None if np.isnan(fix_at_s) else max(0, round(picture.at_s - fix_at_s)),
+        "shift_left_s": max(0, round(float(picture.duty.ends_s[row]) - picture.at_s)),
+    }
