@@ -118,6 +118,7 @@ export function hintBar(state, tools) {
 export function legend(state, map) {
   const box = h("div", { class: "pl-legend" });
   const show = () => {
+    box.hidden = !map.limits.length;
     const write = FIGURES[state.figure];
     const rows = map.limits.map((limit, at) => h("li", {}, h("i", { data: { color: colorOf(at, map.limits.length) } }), at ? `${write(map.limits[at - 1])} – ${write(limit)}` : `${limit > 0 ? "≤ " : ""}${write(limit)}`));
     for (const row of rows) row.firstChild.style.background = row.firstChild.dataset.color;

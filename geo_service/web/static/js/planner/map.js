@@ -9,6 +9,7 @@ const { Map: OlMap, View, Feature, layer, source, control, interaction } = windo
 // a level is drawn by itself from this zoom on: leaves, then so many levels above them
 const FROM_ZOOM = [14, 12, 10.3, 0];
 const LABEL_PX = 56; // narrower cells have no room for a name
+const AGAIN_MS = 3000; // a server that is busy is asked again
 const MARGIN = 0.12; // of the view, fetched beyond its edge: neighbours of what is edited are there
 
 export class PlanMap {
@@ -125,7 +126,9 @@ export class PlanMap {
       if (this.limits.length === 0 || this.countClassed * 1.5 < cells.source(level.code).getFeatures().length) this.recolor();
       state.tell("settled", all[0] !== false);
     } catch (error) {
-      if (turn === this.turn) state.tell("failed", error);
+      if (turn !== this.turn) return;
+      if (error.status === 503) setTimeout(() => turn === this.turn && this.settle(), AGAIN_MS); // it is being published
+      else state.tell("failed", error);
     }
     if (turn === this.turn) document.documentElement.dataset.ready = "yes";
   }
