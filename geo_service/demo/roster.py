@@ -83,18 +83,18 @@ def make_roster(
 
 
 def _civic(rng: np.random.Generator, cells: gpd.GeoDataFrame) -> tuple[list[Entry], list[Entry]]:
-    """Return those of property companies and owners' committees in town, and the grids that are theirs."""
+    """Return a caretaker per community and a chair per grid: of companies and owners, or of the village."""
     people: list[Entry] = []
     duties: list[Entry] = []
-    town = cells[cells["class"] == "urban"]
-    communities = town.loc[town["level"] == "community", "code"].tolist()
-    grids = town[town["level"] == "grid"].groupby("parent_code")["code"].agg(list)
-    for number, community in enumerate(communities):
-        company = _PROPERTY[number % len(_PROPERTY)]
+    communities = cells[cells["level"] == "community"]
+    grids = cells[cells["level"] == "grid"].groupby("parent_code")["code"].agg(list)
+    for number, (community, kind) in enumerate(zip(communities["code"], communities["class"], strict=True)):
+        company = _PROPERTY[number % len(_PROPERTY)] if kind == "urban" else "村集体管护"
+        committee = "业主委员会" if kind == "urban" else "村民小组"
         keeper = {"code": f"Y{community}-1", "role": "property", "agency": company, "mode": "walk"}
         people.append(keeper)
         for grid in grids.get(community, []):
-            chair = {"code": f"O{grid}-1", "role": "owners_committee", "agency": "业主委员会", "mode": "walk"}
+            chair = {"code": f"O{grid}-1", "role": "owners_committee", "agency": committee, "mode": "walk"}
             if rng.random() >= NO_PROPERTY:
                 duties.append(_duty(keeper, grid))
             if rng.random() >= NO_COMMITTEE:
@@ -193,7 +193,7 @@ def _needs() -> list[Entry]:
 
 
 def _leave(rng: np.random.Generator, responders: gpd.GeoDataFrame, posts: gpd.GeoDataFrame) -> list[Leave]:
-    """Return leave by the week: some with somebody of the same township in their place, some without."""
+    """Return leave by the week: some with somebody of the same township in their place, the first without."""
     out: list[Leave] = []
     holder = posts.drop_duplicates("id").set_index("id")["responder_id"]
     codes, roles = responders["id"].tolist(), responders["role"].tolist()
@@ -210,7 +210,8 @@ def _leave(rng: np.random.Generator, responders: gpd.GeoDataFrame, posts: gpd.Ge
                 and township[i] == township[who]
                 and codes[i] not in away | {codes[who]}
             ]
-            stands_in = str(rng.choice(colleagues)) if colleagues and rng.random() < WITH_STAND_IN else None
+            covered = bool(colleagues) and bool(away) and rng.random() < WITH_STAND_IN
+            stands_in = str(rng.choice(colleagues)) if covered else None
             kind = str(rng.choice(["leave", "leave", "sick", "training"]))
             first, days = int(rng.integers(1, 6)), int(rng.integers(1, 4))
             out.append(Leave(codes[who], week, first, min(days, 6 - first), kind, stands_in))

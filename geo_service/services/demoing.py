@@ -1,6 +1,6 @@
 """The demo county goes in by the same doors as anybody's data: editions, roads, demand, staff, incidents."""
 
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -180,7 +180,8 @@ def _store_staff(connection: Connection, county: "DemoCounty") -> None:
             "home_cell_code": people["cell_code"],
         }
     )
-    staffing.upsert_responders(connection, rows, boundaries.moment(connection))
+    # in office for a year: whoever looks at the week before finds them there too
+    staffing.upsert_responders(connection, rows, boundaries.moment(connection) - timedelta(days=365))
     ids = staffing.responder_ids(connection)
     rota = county.shifts
     staffing.replace_rota(

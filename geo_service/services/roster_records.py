@@ -151,6 +151,29 @@ def create(
     return record
 
 
+def create_all(
+    database: Database,
+    register: str,
+    entries: Sequence[Entry],
+    *,
+    who: str,
+    finish: Callable[[Connection, list[Record]], None] | None = None,
+) -> list[Record]:
+    """Write new entries where keys are numbers, all of them or none.
+
+    Raises
+    ------
+    InvalidInputError, ConflictError
+        As :func:`put`.
+    """
+    with _clashes(register, database) as connection:
+        check(connection, register, [(None, entry) for entry in entries])
+        records = [_write(connection, register, entry, None, who) for entry in entries]
+        if finish is not None:
+            finish(connection, records)
+    return records
+
+
 def remove(database: Database, register: str, key: str, *, who: str, if_match: str | None) -> None:
     """Take an entry away. A responder or a team retires: what they did keeps their name.
 

@@ -32,7 +32,7 @@ class WeekFilter:
     role : str or None
         Those who hold this role.
     after : str
-        Those whose code comes after this.
+        Those who come after this, the ``next`` of the page before.
     limit : int
         So many at the most.
     """
@@ -91,7 +91,7 @@ def week(
         "from": start,
         "to": end,
         "people": listed,
-        "next": shown[-1].code if more and shown else None,
+        "next": shown[-1].place if more and shown else None,
         "posts": posts_over(times, cells, which.cell_id, names, posts),
     }
 

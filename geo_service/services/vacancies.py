@@ -83,6 +83,8 @@ def vacancies(
 ) -> dict[str, Any]:
     """Return what cells lack over a span: each vacancy, the number lacking by cell and hour, empty posts.
 
+    The hours count those who must be at work; roles that only have to be held are among the vacancies.
+
     Raises
     ------
     InvalidInputError
@@ -91,7 +93,8 @@ def vacancies(
     require_span(start, end)
     lacking = lack(connection, cells, start, end, cell_id)
     hours = -(-(end - start) // HOUR)
-    hourly = pure.by_hour(lacking.found, start, hours)
+    at_work = [one for one in lacking.found if one.need.presence is Presence.ON_DUTY]
+    hourly = pure.by_hour(at_work, start, hours)
     posts = posts_over(
         lacking.times, cells, cell_id, roster_reading.names(connection), roster_reading.posts(connection)
     )

@@ -32,7 +32,9 @@ def people(
     after: str = "",
     limit: int,
 ) -> Sequence[Any]:
-    """Return people who work in a span, in order of code: id, code, name, role, agency, mode.
+    """Return people as they stand in a roster: id, code, name, role, agency, mode, place.
+
+    Those who have a rota, shifts or a post come first, each part in order of code; ``place`` says where.
 
     Parameters
     ----------
@@ -43,13 +45,19 @@ def people(
     role : str, optional
         Only those whose role this is, or who hold it on a cell.
     after : str
-        Only those whose code comes after this.
+        Only those whose place comes after this.
     """
     pattern = "%" + text_like.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
     return connection.execute(
         text("""
-            select id, code, name, role, agency, mode from responder r
-            where (retired_at is null or retired_at > :start) and code collate "C" > :after
+            select id, code, name, role, agency, mode, place from (
+                select *, (case when exists (select from rota where rota.responder_id = r.id)
+                    or exists (select from post_window w where w.responder_id = r.id)
+                    or exists (select from shift s where s.responder_id = r.id
+                        and on_duty && tstzrange(:start, :end)) then '0' else '1' end) || code as place
+                from responder r
+            ) as r
+            where (retired_at is null or retired_at > :start) and place collate "C" > :after
               and (name ilike :pattern or code ilike :pattern)
               and (cast(:role as text) is null or role = :role or exists (
                   select from duty d where d.responder_id = r.id and d.role = :role
@@ -57,7 +65,7 @@ def people(
               and (not :chosen or exists (
                   select from duty d where d.responder_id = r.id and d.cell_id = any(:cells)
                       and held_during && tstzrange(:start, :end)))
-            order by code collate "C" limit :limit
+            order by place collate "C" limit :limit
         """),
         {
             "start": start,

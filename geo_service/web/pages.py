@@ -146,11 +146,19 @@ def plan_preview_page(plan_id: int, lang: Lang = "zh") -> str:
     return page(title, content, current="/planner", kind="preview", lang=lang, head=style)
 
 
-def roster_page(lang: Lang = "zh") -> str:
-    """Document for ``/roster``: a week of people, shifts, posts and what is lacking."""
+def roster_page(zone: str, lang: Lang = "zh") -> str:
+    """Document for ``/roster``: a week of people, shifts, posts and what is lacking.
+
+    Parameters
+    ----------
+    zone : str
+        IANA name of the time zone in which the town tells its moments.
+    lang : {"zh", "en"}
+        Language at first.
+    """
     head = f'<link rel="stylesheet" href="{html.escape(static_url("css/roster.css"))}">'
     title = "排班 Roster · geo_service"
-    content = _filled("roster.html")
+    content = _filled("roster.html", {"zone": zone})
     return page(title, content, current="/roster", kind="roster", lang=lang, head=head)
 
 

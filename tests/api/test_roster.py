@@ -151,7 +151,8 @@ def test_vacancies_and_alarms(dispatcher: TestClient) -> None:
     ]
     assert not [one for one in mine if one["need"] == "police"]
     hours = next(one for one in lack["cells"] if one["code"] == "c00r00")["lacking"]
-    assert (len(hours), hours[9], hours[24 + 9]) == (168, 1, 2)  # a guard is held by nobody
+    assert (len(hours), hours[9], hours[24 + 9]) == (168, 0, 1)
+    assert [one["presence"] for one in mine if one["need"] == "guard"] == ["held"]
     assert [one["start"] for one in lack["posts"]] == ["2026-03-02T23:10:00+00:00"]
     alarms = read(dispatcher, "/v1/alarms", at="2026-03-03T07:12+08:00", cell="c00r00")["alarms"]
     assert [(one["kind"], one["now"]) for one in alarms] == [("post_empty", True), ("cell_unmanned", False)]

@@ -17,6 +17,7 @@ from geo_service.api.state import AppState, State
 from geo_service.model import Role
 from geo_service.services import roster_views, vacancies
 from geo_service.services.roster_views import PAGE, WeekFilter
+from geo_service.services.rostering import town_zone
 from geo_service.services.staffed_cells import Cells
 from geo_service.web.pages import CONTENT_SECURITY_POLICY, Lang, roster_page
 
@@ -47,7 +48,7 @@ def week(
     level: LevelCode | None = None,
     q: Annotated[str, Query(max_length=64, description="Part of a name or code")] = "",
     role: Annotated[str | None, Query(max_length=64)] = None,
-    after: Annotated[str, Query(max_length=64, description="Code of the last one seen")] = "",
+    after: Annotated[str, Query(max_length=65, description="The next of the page before")] = "",
     limit: Annotated[int, Query(ge=1, description=f"At most {PAGE}")] = PAGE,
 ) -> Response:
     """Give people with duties, shifts and leave, and posts with who stands there, over a span."""
@@ -114,7 +115,9 @@ def alarms(
 
 
 @page_router.get("/roster")
-def page(lang: Lang = "zh") -> HTMLResponse:
+def page(state: State, lang: Lang = "zh") -> HTMLResponse:
     """Show the week of the roster; what it holds is fetched by its scripts."""
+    with state.database.reading() as connection:
+        zone = town_zone(connection).key
     headers = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "Cache-Control": "no-cache"}
-    return HTMLResponse(roster_page(lang), headers=headers)
+    return HTMLResponse(roster_page(zone, lang), headers=headers)

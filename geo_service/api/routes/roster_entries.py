@@ -6,11 +6,11 @@ All registers have the same verbs. An entry is read with its ETag; who changes o
 """
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from urllib.parse import quote
 
 from fastapi import Header, Path, Query, Response
-from pydantic import AfterValidator, StringConstraints
+from pydantic import AfterValidator, StringConstraints, model_validator
 
 from geo_service.api.access import roles
 from geo_service.api.caching import json_answer
@@ -273,6 +273,45 @@ def _add_verbs(register: str, entry: type[Entry], noun: str, writer: Any) -> Non
 def _kept(once: OnlyOnce, act: Callable[[roster_records.Finish], Record]) -> Response:
     """Do it, and keep the answer in the transaction of the effect."""
     return answer(act(lambda connection, record: once.keep(connection, answer(record))))
+
+
+class Swap(Entry):
+    """Two who take each other's place: ``first`` gives time away, ``second`` perhaps gives some back."""
+
+    first: roster_entries.Leave
+    second: roster_entries.Leave | None = None
+
+    @model_validator(mode="after")
+    def between_two(self) -> Self:
+        """Refuse a swap among more than two."""
+        if self.first.substitute is None:
+            raise ValueError("first names who takes over")
+        back = self.second
+        if back and (back.responder, back.substitute) != (self.first.substitute, self.first.responder):
+            raise ValueError("the second half goes the other way round between the same two")
+        return self
+
+
+@router.post("/swaps", status_code=201, responses=JSON, response_class=Response)
+def swap(state: State, who: Writer, body: Swap, once: OnlyOnce) -> Response:
+    """Exchange time between two people: both halves are written, or neither."""
+    halves = [body.first, *([body.second] if body.second else [])]
+
+    def told(records: list[Record]) -> Response:
+        entries = [{"id": int(one.key), **one.entry} for one in records]
+        return json_answer({"absences": entries}, status=201)
+
+    def act() -> Response:
+        records = roster_records.create_all(
+            state.database,
+            "absences",
+            halves,
+            who=who.name,
+            finish=lambda connection, found: once.keep(connection, told(found)),
+        )
+        return told(records)
+
+    return once.answer(state.database, act)
 
 
 @router.get("/responders/{key}/contact", responses=JSON, response_class=Response)
