@@ -70,8 +70,9 @@ def publish_plan(
 ) -> Published:
     """Publish a plan: from then on it is the edition in force.
 
-    The whole tiling is proved again. Nobody can change the plan meanwhile; nobody else can publish. For
-    ``progress`` and ``finish`` see :func:`geo_service.services.publishing.publish`.
+    The whole tiling is proved again. Everybody can read the plan meanwhile, nobody else can publish; edits are
+    refused while a job publishes it, and one that slipped in ends this without effect. For ``progress`` and
+    ``finish`` see :func:`geo_service.services.publishing.publish`.
 
     Raises
     ------
@@ -82,42 +83,42 @@ def publish_plan(
     ConflictError
         The plan is not open, or its base is no longer in force at ``valid_from``.
     """
-    with store.hold(plan_id):
-        with viewing(store, plan_id) as (row, state, connection):
-            require_open(row)
-            require_seen(connection, row, revision)
-            start = valid_from or boundaries.moment(connection)
-            _require_base_in_force(connection, row, start)
-            leaves = sum(1 for _ in state.redraw.space.leaves())
-            progress(Phase.PROOF, 0, leaves)
-            findings = open_findings(connection, row, state, start)
-            if errors := [finding for finding in findings if finding.severity is Severity.ERROR]:
-                raise FindingsError(errors)
-            draft = draft_of(state, connection)
-            progress(Phase.PROOF, leaves, leaves)
-            new = frozenset(key for key in state.changed() if key not in state.base_records)
+    with viewing(store, plan_id) as (row, state, connection):
+        require_open(row)
+        require_seen(connection, row, revision)
+        start = valid_from or boundaries.moment(connection)
+        _require_base_in_force(connection, row, start)
+        leaves = sum(1 for _ in state.redraw.space.leaves())
+        progress(Phase.PROOF, 0, leaves)
+        findings = open_findings(connection, row, state, start)
+        if errors := [finding for finding in findings if finding.severity is Severity.ERROR]:
+            raise FindingsError(errors)
+        draft = draft_of(state, connection)
+        progress(Phase.PROOF, leaves, leaves)
+        new = frozenset(key for key in state.changed() if key not in state.base_records)
 
-        def close(writing: Connection, edition_id: int) -> None:
-            row = plans.get(writing, plan_id, lock=True)
-            require_open(row)
-            require_seen(writing, row, revision)
-            plans.step_on(writing, plan_id)  # so that those who look on are told
-            plans.close(writing, plan_id, edition_id=edition_id)
+    def close(writing: Connection, edition_id: int) -> None:
+        row = plans.get(writing, plan_id, lock=True)
+        require_open(row)
+        require_seen(writing, row, revision)
+        plans.step_on(writing, plan_id)  # so that those who look on are told
+        plans.close(writing, plan_id, edition_id=edition_id)
 
-        return publish(
-            store.database,
-            store.tilings,
-            draft,
-            who=who,
-            note=note,
-            valid_from=valid_from,  # without one it is the moment at which nobody else publishes any more
-            back_dated=False,
-            supersede=supersede,
-            progress=progress,
-            never_before=new,
-            also=close,
-            finish=finish,
-        )
+    # the plan is let go here: a county takes its time, and others want to look at the plan meanwhile
+    return publish(
+        store.database,
+        store.tilings,
+        draft,
+        who=who,
+        note=note,
+        valid_from=valid_from,  # without one it is the moment at which nobody else publishes any more
+        back_dated=False,
+        supersede=supersede,
+        progress=progress,
+        never_before=new,
+        also=close,
+        finish=finish,
+    )
 
 
 def refuse_at_once(store: Plans, plan_id: int, *, revision: int) -> None:

@@ -19,7 +19,7 @@ from geo_service.planning.register import CellKey
 from geo_service.planning.telling import summary
 from geo_service.services import plan_tracing
 from geo_service.services.plan_state import Plans, PlanState
-from geo_service.store import audit, plan_ground, plans
+from geo_service.store import audit, jobs, plan_ground, plans
 from geo_service.store.database import Connection
 from geo_service.store.plans import ChangeRow, PlanRow
 
@@ -281,6 +281,12 @@ def require_seen(connection: Connection, row: PlanRow, revision: int) -> None:
 def _locked(connection: Connection, plan_id: int, revision: int) -> PlanRow:
     row = plans.get(connection, plan_id, lock=True)
     require_open(row)
+    if (job := jobs.unfinished(connection, plans.subject(plan_id))) is not None:
+        message = Words(
+            f"the plan is being published (job {job}): wait for it, or cancel it",
+            f"方案正在发布（任务 {job}），请等它完成，或先取消它",
+        )
+        raise ConflictError(message, [Fault("plan_id", message, value=plan_id)])
     if revision > row.revision:
         message = Words(f"the plan is at revision {row.revision}", f"方案在修订 {row.revision}")
         raise InvalidInputError(message, [Fault("revision", message, value=revision)])

@@ -104,6 +104,11 @@ def every(connection: Connection, *, before: int = 0, limit: int = 100) -> list[
     return [PlanRow(*row) for row in connection.execute(rows)]
 
 
+def subject(plan_id: int) -> str:
+    """Return the name under which the audit and the jobs know a plan."""
+    return f"plan {plan_id}"
+
+
 def get(connection: Connection, plan_id: int, *, lock: bool = False) -> PlanRow:
     """Return a plan; with ``lock`` nobody else changes it until the transaction ends.
 

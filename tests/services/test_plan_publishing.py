@@ -1,5 +1,6 @@
 """Plans on places of another build than the demo: without micro-grids, merged to the last cell of a level."""
 
+import threading
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from geo_service.services.plan_state import Plans
 from geo_service.services.progress import Phase
 from geo_service.services.publishing import Published, publish
 from geo_service.services.tiling import Tilings
-from geo_service.store import boundaries, lineage
+from geo_service.store import boundaries, jobs, lineage, plans
 from geo_service.store.database import Database
 from tests.services.places import grid, square, table
 
@@ -39,7 +40,7 @@ def opened(store: Plans) -> int:
 
 def edit(store: Plans, plan_id: int, verb: str, **arguments: Any) -> int:
     with store.database.reading() as connection:
-        revision = planning.plans.get(connection, plan_id).revision
+        revision = plans.get(connection, plan_id).revision
     done = planning.change_plan(store, plan_id, revision=revision, verb=verb, arguments=arguments, who="张三")
     return done.row.revision
 
@@ -145,6 +146,37 @@ def test_what_fails_at_the_very_end_leaves_nothing(store: Plans) -> None:
         published(store, plan_id, revision, finish=refuse)
     assert len(outlines(store, "beat")) == 8
     with store.database.reading() as connection:
-        assert planning.plans.get(connection, plan_id).status == "open"
+        assert plans.get(connection, plan_id).status == "open"
     published(store, plan_id, revision)
     assert len(outlines(store, "beat")) == 7
+
+
+def test_others_read_the_plan_while_it_is_published_and_nobody_changes_it(store: Plans) -> None:
+    plan_id = opened(store)
+    revision = edit(store, plan_id, "merge", cells=beats(["c01r00"]), into=["beat", "c00r00"])
+    seen: list[int] = []
+
+    def look() -> None:
+        with planning.viewing(store, plan_id) as (row, _, _connection):
+            seen.append(row.revision)
+
+    def meanwhile(phase: Phase, done: int, _total: int) -> None:
+        if phase is Phase.CELLS and done == 0:
+            reader = threading.Thread(target=look)
+            reader.start()
+            reader.join(60)
+
+    with store.database.writing() as connection:
+        arguments: dict[str, Any] = {"plan_id": plan_id}
+        job = jobs.add(
+            connection,
+            kind="publish plan",
+            subject=plans.subject(plan_id),
+            arguments=arguments,
+            content=None,
+            who="张三",
+        )
+    with pytest.raises(ConflictError, match=f"being published .job {job}."):
+        edit(store, plan_id, "rename", cell=["beat", "c00r00"], name="别名")
+    published(store, plan_id, revision, progress=meanwhile)
+    assert seen == [revision]

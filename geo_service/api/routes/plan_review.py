@@ -128,7 +128,7 @@ def publish(
         if prefers_later(request):
             plan_publishing.refuse_at_once(state.plans, plan_id, revision=revision)
             arguments = {"plan_id": plan_id, "revision": revision, **body.model_dump()}
-            subject = f"plan {plan_id}"
+            subject = plans.subject(plan_id)
             return begin(state, who, PUBLISH_PLAN, subject=subject, arguments=arguments, once=once)
         made = Kept(once)
         plan_publishing.publish_plan(
