@@ -13,6 +13,7 @@ MAX_JSON_BYTES = 1_000_000
 MAX_UPLOAD_BYTES = 20_000_000
 #: A change of a plan may carry the new borders of a township, drawn between its buildings.
 _CHANGES = re.compile(r"/v1/plans/[0-9]+/changes")
+_LARGE = ("multipart/form-data", "application/x-ndjson")
 MAX_HEADERS = 100
 MAX_HEADER_BYTES = 32_768
 _MAX_LENGTH_DIGITS = 12

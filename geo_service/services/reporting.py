@@ -3,7 +3,7 @@
 Every door (the API's reports, streams and tables, signed webhooks, Open311) goes through here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from geo_service.errors import Fault, InvalidInputError, NotFoundError, Words
+from geo_service.errors import Fault, InvalidInputError, Words
 from geo_service.geometry.crs import WGS84, Datum, parse_datum, to_wgs84
 from geo_service.services.suspecting import Given, suspicions
-from geo_service.services.tiling import Tiling, Tilings
+from geo_service.services.tiling import Tiling, Tilings, in_force_at
 from geo_service.store import reporting
 from geo_service.store.database import Connection, Database
 from geo_service.store.reporting import Building
@@ -106,10 +106,16 @@ def prepare(
     """
     prefixes = prefixes or [""] * len(reports)
     latest = datetime.now(UTC) + TOO_EARLY
+    spans = tilings.spans()  # before a connection is held: who waits for a second one may wait for himself
     with database.reading() as connection:
         places = look_up(connection, [one.place for one in reports], prefixes)
         usual = reporting.urgencies(connection, sorted({one.category for one in reports if one.category}))
-        flags = _flags(connection, tilings, reports, places)
+
+        def tiling_at(moment: datetime) -> Tiling | None:
+            edition = in_force_at(spans, moment)
+            return tilings.load(edition, connection) if edition else None
+
+        flags = _flags(connection, tiling_at, reports, places)
     faults: list[list[Fault]] = []
     rows = []
     for one, place, prefix, seen in zip(reports, places, prefixes, flags, strict=True):
@@ -197,7 +203,7 @@ def _row(one: Report, place: Found, usual: dict[str, str], flags: list[dict[str,
 
 def _flags(
     connection: Connection,
-    tilings: Tilings,
+    tiling_at: Callable[[datetime], Tiling | None],
     reports: Sequence[Report],
     places: Sequence[Found | list[Fault]],
 ) -> list[list[dict[str, Any]]]:
@@ -211,12 +217,46 @@ def _flags(
             numbers.append(number)
 
     def tiling_of(number: int) -> Tiling | None:
-        try:
-            edition = tilings.edition(reports[numbers[number]].occurred_at)
-        except NotFoundError:
-            return None
-        return tilings.load(edition, connection)
+        return tiling_at(reports[numbers[number]].occurred_at)
 
     for number, found in zip(numbers, suspicions(connection, given, tiling_of), strict=True):
         out[number] = found
     return out
+
+
+#: Words for channels as tables of other systems have them; "" and what our own import writes: nothing said.
+_CHANNEL_WORDS = {
+    "web": ("", "import", "web", "网络", "网站", "随手拍", "小程序", "微信", "app"),
+    "call": ("call", "phone", "电话", "来电", "110", "110联动"),
+    "hotline": ("hotline", "热线", "12345", "12345热线"),
+    "worker": ("worker", "网格员", "网格员巡查", "巡查", "上门"),
+    "sensor": ("sensor", "device", "传感器", "设备", "视频", "视频发现", "监控", "物联网"),
+}
+_CHANNEL_OF = {word: channel for channel, words in _CHANNEL_WORDS.items() for word in words}
+
+
+def from_table(frame: pd.DataFrame) -> tuple[list[Report], list[Fault]]:
+    """Return the reports of a table that :func:`geo_service.formats.incidents.read_incidents` read."""
+    reports, faults = [], []
+    for row in frame.to_dict("records"):
+        channel = _CHANNEL_OF.get(str(row["channel"]).strip().lower())
+        if channel is None:
+            message = f"must be one of: {', '.join(CHANNELS)}"
+            faults.append(Fault("channel", message, row=int(row["row"]), value=row["channel"]))
+            continue
+        place = Place(float(row["lon"]), float(row["lat"])) if row["located"] else Place()
+        reports.append(
+            Report(
+                source_id=str(row["id"]),
+                occurred_at=row["occurred_at"].to_pydatetime(),
+                place=place,
+                accuracy_m=None if pd.isna(row["accuracy_m"]) else float(row["accuracy_m"]),
+                floor=row["floor"],
+                category=row["category"],
+                urgency=row["urgency"],
+                channel=channel,
+                address=row["address"],
+                attributes=row["attributes"],
+            )
+        )
+    return reports, faults

@@ -16,7 +16,8 @@ def add(
     statement = upsert(incident_photo).values(
         incident_id=incident_id, sha256=sha256, media_type=media_type, size_bytes=size_bytes, who=who
     )
-    return connection.execute(statement.on_conflict_do_nothing()).rowcount == 1
+    statement = statement.on_conflict_do_nothing()
+    return connection.execute(statement.returning(incident_photo.c.sha256)).first() is not None
 
 
 def count(connection: Connection, incident_id: UUID) -> int:

@@ -1,0 +1,124 @@
+"""Many reports at once: a stream of lines (NDJSON), or a table (CSV, xlsx)."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+import orjson
+from fastapi import File, Form, Query, Response, UploadFile
+from pydantic import ValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+
+from geo_service.api.access import roles
+from geo_service.api.problems import validation_problem
+from geo_service.api.reports import Key, Report
+from geo_service.api.routes.incidents import source_of
+from geo_service.api.routing import Router
+from geo_service.api.state import State
+from geo_service.errors import BadRequestError, Fault, InvalidInputError
+from geo_service.formats.incidents import read_incidents
+from geo_service.model import Principal, Role
+from geo_service.services import reporting
+from geo_service.services.intake import take_in
+from geo_service.services.streaming import CHUNK, LineIntake
+
+router = Router(prefix="/v1/incidents", tags=["incidents"])
+
+Sender = Annotated[Principal, roles(Role.DISPATCHER, Role.DEVICE)]
+NDJSON = "application/x-ndjson"
+MAX_LINE_BYTES = 20_000
+_ANSWER: dict[int | str, dict[str, Any]] = {
+    200: {"content": {NDJSON: {}}, "description": "A line for each line, and the counts in the last"}
+}
+
+
+@router.post("/stream", response_class=Response, responses=_ANSWER)
+async def report_stream(
+    request: Request,
+    state: State,
+    who: Sender,
+    source: Annotated[Key | None, Query(description="Another source than the caller: for gateways")] = None,
+) -> Response:
+    """Report incidents as NDJSON, a report on each line, up to 20 MB; each is as in ``POST /v1/incidents``.
+
+    Every line is taken or refused by itself. What is answered with an id is stored; after a broken line the
+    whole stream may be sent again. The last line of the answer has the counts.
+    """
+    intake = LineIntake(
+        state.database, state.tilings, source=source_of(who, source), who=who.name, read=read_line
+    )
+    answers: list[bytes] = []
+    async for lines in _chunks(request.stream()):
+        answers += [orjson.dumps(one) for one in await run_in_threadpool(intake.take, lines)]
+    answers.append(orjson.dumps(intake.tally.as_dict()))
+    return Response(b"\n".join(answers) + b"\n", media_type=NDJSON)
+
+
+@router.post("/table")
+def report_table(
+    state: State,
+    who: Sender,
+    file: Annotated[UploadFile, File(description="CSV or xlsx, at most 20 MB")],
+    source: Annotated[Key | None, Form()] = None,
+    crs: Annotated[str | None, Form(max_length=20)] = None,
+    timezone: Annotated[str, Form(max_length=64, description="Of moments that carry none")] = "Asia/Shanghai",
+) -> dict[str, Any]:
+    """Report the incidents of a table: id, occurred_at, lon, lat, category, urgency, channel, floor, address.
+
+    Somebody will go there: they get lives with clocks (history goes in by ``/v1/imports/incidents``). All are
+    stored or none; a row is known by its id, so the same table again changes nothing.
+    """
+    content = file.file.read()
+    if not content:
+        raise InvalidInputError("the file is empty", [Fault("file", "choose a file with content")])
+    frame = read_incidents(content, crs=crs, timezone=timezone).frame
+    reports, faults = reporting.from_table(frame)
+    if faults:
+        raise InvalidInputError(f"{len(faults)} fault(s) in the table", faults)
+    rows = reporting.strictly(reporting.prepare(state.database, state.tilings, reports))
+    name = source_of(who, source)
+    return take_in(state.database, state.tilings, rows, source=name, who=who.name, live=True).as_dict()
+
+
+async def _chunks(stream: AsyncIterator[bytes]) -> AsyncIterator[list[bytes]]:
+    """Cut a stream into lists of whole lines."""
+    lines: list[bytes] = []
+    rest = b""
+    async for part in stream:
+        *whole, rest = (rest + part).split(b"\n")
+        if len(rest) > MAX_LINE_BYTES:
+            message = f"a line may have {MAX_LINE_BYTES:,} bytes"
+            raise BadRequestError(message, [Fault("", message)])
+        lines += whole
+        while len(lines) >= CHUNK:
+            yield lines[:CHUNK]
+            lines = lines[CHUNK:]
+    if rest:
+        lines.append(rest)
+    if lines:
+        yield lines
+
+
+def read_line(line: bytes) -> reporting.Report | list[Fault]:
+    """Read one line of a stream; what is wrong with it comes as faults."""
+    if len(line) > MAX_LINE_BYTES:
+        return [Fault("", f"a line may have {MAX_LINE_BYTES:,} bytes")]
+    try:
+        given = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        return [Fault("", f"this is not JSON: {error.msg}")]
+    if b"\\u0000" in line:
+        return [Fault("", "take \\u0000 out of the text")]
+    return read_report(given)
+
+
+def read_report(given: Any) -> reporting.Report | list[Fault]:
+    """Read one report that is parsed already."""
+    try:
+        report = Report.model_validate(given)
+    except ValidationError as error:
+        found = [{**one, "loc": ("body", *one["loc"])} for one in error.errors(include_url=False)]
+        return list(validation_problem(found).faults)
+    if report.source_id is None:
+        return [Fault("source_id", "give the source's own id")]
+    return report.made(report.source_id)
