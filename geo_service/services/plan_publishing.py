@@ -70,9 +70,9 @@ def publish_plan(
 ) -> Published:
     """Publish a plan: from then on it is the edition in force.
 
-    The whole tiling is proved again. Everybody can read the plan meanwhile, nobody else can publish; edits are
-    refused while a job publishes it, and one that slipped in ends this without effect. For ``progress`` and
-    ``finish`` see :func:`geo_service.services.publishing.publish`.
+    The whole tiling is proved again. Everybody can read the plan meanwhile, nobody else can publish; edits
+    are refused while a job publishes it, and one that slipped in ends this without effect. For ``progress``
+    and ``finish`` see :func:`geo_service.services.publishing.publish`.
 
     Raises
     ------
