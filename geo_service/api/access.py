@@ -9,6 +9,8 @@ Each route says it in one of three ways, as a dependency::
     @router.get("/coverage", dependencies=[READERS])     # everybody where maps are open, else any key
 
 An admin may do everything. A route that says nothing cannot be defined (:mod:`geo_service.api.routing`).
+A key for a part of the town meets no incident of another part: an address that names one (``incident_id``,
+``dispatch_id``) is not there for it.
 
 Credentials are an API key in ``Authorization: Bearer`` or ``X-API-Key``, or the session cookie of the pages.
 A browser sends the cookie by itself, so a write that rests on it must come from our own pages.
@@ -26,6 +28,7 @@ from geo_service.api.state import AppState
 from geo_service.errors import ForbiddenError, UnauthenticatedError, Words
 from geo_service.model import Principal, Role
 from geo_service.services.identity import Credential, read_key, read_session
+from geo_service.services.scopes import require_sight_of_path
 
 SESSION_COOKIE = "geo_service_session"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -67,6 +70,11 @@ class Access:
                     f"the role {role} may not do this; it takes one of: {names}",
                     f"角色 {role} 不能这样做，需要以下角色之一：{names}",
                 )
+            )
+        if principal.scope:
+            # every address that names an incident or a dispatch, those to come as well
+            await run_in_threadpool(
+                require_sight_of_path, parts.database, principal, dict(request.path_params)
             )
         return principal
 

@@ -1,6 +1,6 @@
 """Who is sent where. The database itself lets nobody be sent twice, and an incident have one lead."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,8 +10,9 @@ from sqlalchemy import Connection, Row, Select, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from geo_service.errors import NotFoundError, Words
-from geo_service.store.dispatch_tables import category, dispatch, incident_life
-from geo_service.store.tables import incident, responder
+from geo_service.store import scopes
+from geo_service.store.dispatch_tables import dispatch
+from geo_service.store.tables import responder
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,18 +80,15 @@ class Sending:
     from_deg: tuple[float, float] | None = None
 
 
-_NAMES = tuple(name for name in Dispatch.__slots__ if name not in {"responder", "name"})
-
-
 def _all() -> Select[Any]:
-    columns = [getattr(dispatch.c, name) for name in _NAMES]
-    return select(*columns, responder.c.code.label("responder"), responder.c.name.label("name")).join(
-        responder, responder.c.id == dispatch.c.responder_id
-    )
+    """Select the columns in the order of :class:`Dispatch`."""
+    whose = {"responder": responder.c.code, "name": responder.c.name}
+    columns = [whose[name] if name in whose else dispatch.c[name] for name in Dispatch.__slots__]
+    return select(*columns).join(responder, responder.c.id == dispatch.c.responder_id)
 
 
 def _read(row: Row[Any]) -> Dispatch:
-    return Dispatch(**{name: getattr(row, name) for name in Dispatch.__slots__})
+    return Dispatch(*tuple(row))
 
 
 def get(connection: Connection, dispatch_id: int, *, lock: bool = False) -> Dispatch:
@@ -192,49 +190,41 @@ def come_near(
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Where an incident is (EPSG:4326; None: not located), on which floor, and what its category asks for."""
+    """Where an incident is (EPSG:4326; None: not located), on which floor, what its category asks for.
+
+    ``declined``: who has declined to go there (id of the responder), and why, as last said.
+    """
 
     lon: float | None
     lat: float | None
     floor: int | None
     capabilities: tuple[str, ...]
-    is_live: bool
+    declined: Mapping[int, str]
+
+
+_SCENE = text("""
+    select ST_X(incident.geom), ST_Y(incident.geom), incident.floor, category.capabilities, (
+        select jsonb_object_agg(responder_id, reason order by id) from dispatch
+        where incident_id = incident.id and outcome = 'declined'
+    )
+    from incident left join category on category.code = incident.category
+    where incident.id = :key
+""")
 
 
 def scene(connection: Connection, key: UUID) -> Scene:
-    """Return the scene of an incident.
+    """Return the scene of an incident, in one statement.
 
     Raises
     ------
     NotFoundError
         There is no such incident.
     """
-    row = connection.execute(
-        select(
-            func.ST_X(incident.c.geom),
-            func.ST_Y(incident.c.geom),
-            incident.c.floor,
-            func.coalesce(category.c.capabilities, text("'{}'::text[]")),
-            incident_life.c.incident_id.is_not(None),
-        )
-        .select_from(incident)
-        .outerjoin(category, category.c.code == incident.c.category)
-        .outerjoin(incident_life, incident_life.c.incident_id == incident.c.id)
-        .where(incident.c.id == key)
-    ).one_or_none()
+    row = connection.execute(_SCENE, {"key": key}).one_or_none()
     if row is None:
         raise NotFoundError(Words(f"there is no incident {key}", f"没有编号为 {key} 的事件"))
-    return Scene(row[0], row[1], row[2], tuple(row[3]), row[4])
-
-
-def declined(connection: Connection, key: UUID) -> dict[int, str]:
-    """Return who has declined to go to an incident, and why, as last said."""
-    rows = connection.execute(
-        select(dispatch.c.responder_id, dispatch.c.reason)
-        .where(dispatch.c.incident_id == key, dispatch.c.outcome == "declined")
-        .order_by(dispatch.c.id)
-    )
-    return {int(row[0]): str(row[1]) for row in rows}
+    declined = {int(who): why for who, why in (row[4] or {}).items()}
+    return Scene(row[0], row[1], row[2], tuple(row[3] or ()), declined)
 
 
 def page(
@@ -245,9 +235,15 @@ def page(
     is_open: bool | None = None,
     incident_id: UUID | None = None,
     responder_id: int | None = None,
+    scope: Collection[int] = (),
 ) -> list[Dispatch]:
-    """Return dispatches, the newest first, with an id below ``before``."""
-    query = _all().order_by(dispatch.c.id.desc()).limit(limit)
+    """Return dispatches, the newest first, with an id below ``before``, to incidents that a scope sees."""
+    query = (
+        _all()
+        .where(scopes.placed_within(dispatch.c.incident_id, scope))
+        .order_by(dispatch.c.id.desc())
+        .limit(limit)
+    )
     if before is not None:
         query = query.where(dispatch.c.id < before)
     if is_open is not None:

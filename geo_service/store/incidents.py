@@ -1,6 +1,6 @@
 """Incidents and their placements: intake in bulk or one by one, each exactly once."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sqlalchemy import Connection, and_, func, select, text, update
 
-from geo_service.store import bulk
+from geo_service.store import bulk, scopes
 from geo_service.store.placements import holds_in
 from geo_service.store.tables import cell, edition_span, incident, level, placement
 
@@ -158,13 +158,18 @@ def page(
     source: str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
+    scope: Collection[int] = (),
 ) -> list[dict[str, Any]]:
     """Return incidents, newest first, each with its place; at most ``limit``.
 
     ``after`` is the (occurred_at, id) of the last one seen: keyset paging stays fast at any depth. ``since``
-    is included, ``until`` is not.
+    is included, ``until`` is not. ``scope``: cells to which the caller is confined.
     """
-    query = SHOWN.order_by(incident.c.occurred_at.desc(), incident.c.id.desc()).limit(limit)
+    query = (
+        SHOWN.where(scopes.placed_within(incident.c.id, scope))
+        .order_by(incident.c.occurred_at.desc(), incident.c.id.desc())
+        .limit(limit)
+    )
     if after is not None:
         query = query.where(func.row(incident.c.occurred_at, incident.c.id) < func.row(*after))
     if how is not None:

@@ -1,6 +1,6 @@
 """The desk's queue: incidents that wait for somebody, by urgency and time left; and those like another."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -23,6 +23,7 @@ from sqlalchemy import (
 
 from geo_service.staffing.clocks import WARN_SHARE, Phase
 from geo_service.staffing.life import ENDED
+from geo_service.store import scopes
 from geo_service.store.dispatch_tables import incident_life
 from geo_service.store.incidents import SHOWN
 from geo_service.store.tables import incident, placement
@@ -46,6 +47,7 @@ def page(
     after: Place | None = None,
     cell_ids: Sequence[int] | None = None,
     categories: Sequence[str] | None = None,
+    scope: Collection[int] = (),
 ) -> list[dict[str, Any]]:
     """Return open incidents as :func:`geo_service.store.incidents.page` does, with ``rank`` and ``due``.
 
@@ -60,11 +62,14 @@ def page(
         The place of the last one seen.
     cell_ids, categories
         Only incidents placed in one of these cells, of one of these categories.
+    scope
+        Cells to which the caller is confined; empty: to none.
     """
     query = (
         SHOWN.add_columns(_RANK.label("rank"), _DUE.label("due"))
         .join(incident_life, incident_life.c.incident_id == incident.c.id)
         .where(_is_open(), *_conditions(state))
+        .where(scopes.placed_within(incident.c.id, scope))
         .order_by(_RANK, _DUE, incident.c.id)
         .limit(limit)
     )
@@ -77,14 +82,14 @@ def page(
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
-def counts(connection: Connection) -> dict[str, int]:
-    """Return how many incidents there are in each state."""
+def counts(connection: Connection, scope: Collection[int] = ()) -> dict[str, int]:
+    """Return how many incidents there are in each state, of those that a scope sees."""
     states: tuple[State, ...] = ("open", "overdue", "soon", "unlocated")
     rows = connection.execute(
         select(*(func.count().filter(*_conditions(one), literal(value=True)).label(one) for one in states))
         .select_from(incident_life)
         .join(incident, incident.c.id == incident_life.c.incident_id)
-        .where(_is_open())
+        .where(_is_open(), scopes.placed_within(incident.c.id, scope))
     )
     return dict(rows.mappings().one())
 
@@ -101,9 +106,10 @@ def _conditions(state: State) -> list[ColumnElement[bool]]:
         return [incident_life.c.next_due_at < now]
     if state == "soon":
         nearly = [
-            _left_s(phase, now)
-            <= cast(incident_life.c.standard[f"{phase}_s"].astext, Integer) * (1 - WARN_SHARE)
+            # word for word as geo_service.staffing.clocks has it
+            (limit - _left_s(phase, now) >= limit * WARN_SHARE)
             for phase in Phase
+            for limit in [cast(incident_life.c.standard[f"{phase}_s"].astext, Integer)]
         ]
         return [incident_life.c.next_due_at >= now, or_(*nearly)]
     if state == "unlocated":

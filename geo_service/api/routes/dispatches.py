@@ -147,7 +147,7 @@ def dispatches(
     before: Annotated[int | None, Query(ge=1, le=2**63 - 1, description="From `next`")] = None,
     limit: Annotated[int, Query(ge=1, description=f"At most {PAGE}")] = 100,
 ) -> DispatchList:
-    """List dispatches, the newest first. A worker sees his own."""
+    """List dispatches, the newest first. A worker sees his own, a key for a part of the town those there."""
     size = min(limit, PAGE)
     with state.database.reading() as connection:
         found = store.page(
@@ -157,6 +157,7 @@ def dispatches(
             is_open=is_open,
             incident_id=incident,
             responder_id=desk.own_only(connection, who),
+            scope=frozenset() if who.role is Role.WORKER else who.scope,
         )
     after = None
     if len(found) == size:

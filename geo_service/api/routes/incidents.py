@@ -125,7 +125,7 @@ class IncidentPage(BaseModel):
 def incidents(
     request: Request,
     state: State,
-    _who: Reader,
+    who: Reader,
     limit: Annotated[int, Query(ge=1, description=f"At most {PAGE}")] = 100,
     after: Annotated[str | None, Query(max_length=160, description="From `next` of the page before")] = None,
     status: Annotated[
@@ -142,12 +142,13 @@ def incidents(
 ) -> IncidentPage:
     """List incidents: with ``status`` the desk's queue, without it the history, the newest first.
 
-    Each has its place in the edition in force when it happened.
+    Each has its place in the edition in force when it happened. A key for a part of the town sees the
+    incidents of its cells only, and no unlocated ones.
     """
     size = min(limit, PAGE)
     if status is not None:
         _refuse_mixed((how, source, since, until), "how, source, since and until go without status")
-        narrowed = Narrowed(_cells_below(state, level, cell), category)
+        narrowed = Narrowed(_cells_below(state, level, cell), category, who.scope)
         return _queue(request, state, status, size, after, narrowed)
     _refuse_mixed((level, cell, category), "level, cell and category go with status")
     with state.database.reading() as connection:
@@ -159,6 +160,7 @@ def incidents(
             source=source,
             since=since,
             until=until,
+            scope=who.scope,
         )
     last = [(row["occurred_at"].isoformat(), row["id"]) for row in rows[-1:]]
     shown = [{name: value for name, value in row.items() if name != "cell_id"} for row in rows]
@@ -170,6 +172,7 @@ class Narrowed(NamedTuple):
 
     cell_ids: list[int] | None
     category: str | None
+    scope: frozenset[int]
 
 
 def _queue(
@@ -184,12 +187,13 @@ def _queue(
             after=_read_place(after),
             cell_ids=narrowed.cell_ids,
             categories=catalogue.below(connection, category) if category is not None else None,
+            scope=narrowed.scope,
         )
         last = [(row["rank"], row["due"].isoformat(), row["id"]) for row in rows[-1:]]
         return IncidentPage(
             incidents=incident_views.in_queue(connection, rows),
             next=_next(request, last, len(rows), size),
-            counts=queue.counts(connection),
+            counts=queue.counts(connection, narrowed.scope),
         )
 
 

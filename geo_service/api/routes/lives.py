@@ -16,8 +16,9 @@ from geo_service.model import Principal, Role
 from geo_service.services import correcting, duplicates, handling
 from geo_service.services.correcting import Asked
 from geo_service.services.incident_views import with_moves
+from geo_service.services.scopes import require_sight
 from geo_service.staffing.life import Move
-from geo_service.store import incidents, lives, queue
+from geo_service.store import incidents, lives, queue, scopes
 
 router = Router(prefix="/v1/incidents/{incident_id}", tags=["incidents"])
 
@@ -163,7 +164,7 @@ def correction(
 @router.get("/duplicates")
 def proposed(
     state: State,
-    _who: Reader,
+    who: Reader,
     incident_id: UUID,
     within_m: Annotated[float, Query(ge=0, le=2000, allow_inf_nan=False)] = duplicates.WITHIN_M,
     within_s: Annotated[int, Query(ge=0, le=7 * 24 * 3600)] = duplicates.WITHIN_S,
@@ -171,8 +172,10 @@ def proposed(
     """List incidents of the same category, place and time, the likeliest first; only a person merges."""
     with state.database.reading() as connection:
         lives.get(connection, incident_id)
+        alike = queue.alike(connection, incident_id, within_m=within_m, within_s=within_s)
+        seen = scopes.seen(connection, who.scope, [one["id"] for one in alike])
         return {
-            "proposed": queue.alike(connection, incident_id, within_m=within_m, within_s=within_s),
+            "proposed": [one for one in alike if one["id"] in seen],
             "merged": queue.duplicates_of(connection, incident_id),
         }
 
@@ -182,6 +185,8 @@ def merge(
     state: State, who: Desk, incident_id: UUID, body: MergeGiven, idempotency_key: IdempotencyKey = None
 ) -> dict[str, Any]:
     """Merge an incident into the one that it repeats: it is void from then on. It can be undone."""
+    with state.database.reading() as connection:
+        require_sight(connection, who, body.of)
     return with_moves(
         duplicates.merge(state.database, incident_id, body.of, body.asked(who, idempotency_key))
     )
