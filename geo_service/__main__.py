@@ -26,6 +26,8 @@ COMMANDS = {
     "audit": "geo_service.cli.audit",
     "rules": "geo_service.cli.rules",
     "code-schemes": "geo_service.cli.code_schemes",
+    "categories": "geo_service.cli.categories",
+    "standards": "geo_service.cli.standards",
     "history": "geo_service.cli.history",
     "figures": "geo_service.cli.figures",
     "export": "geo_service.cli.export",

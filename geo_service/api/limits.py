@@ -13,6 +13,7 @@ MAX_JSON_BYTES = 1_000_000
 MAX_UPLOAD_BYTES = 20_000_000
 #: A change of a plan may carry the new borders of a township, drawn between its buildings.
 _CHANGES = re.compile(r"/v1/plans/[0-9]+/changes")
+#: Files, and reports as a stream of lines.
 _LARGE = ("multipart/form-data", "application/x-ndjson")
 MAX_HEADERS = 100
 MAX_HEADER_BYTES = 32_768
@@ -55,8 +56,8 @@ class LimitsMiddleware:
 
 
 def body_limit(path: str, headers: Headers) -> int:
-    """Return how many bytes the body may have: files travel as multipart, all else but drafts is small."""
-    is_upload = headers.get("content-type", "").lower().startswith("multipart/form-data")
+    """Return how many bytes the body may have: files, streams of reports and drafts may be large."""
+    is_upload = headers.get("content-type", "").lower().startswith(_LARGE)
     return MAX_UPLOAD_BYTES if is_upload or _CHANGES.fullmatch(path) else MAX_JSON_BYTES
 
 
@@ -90,7 +91,8 @@ def _length_fault(headers: Headers, limit: int) -> GeoServiceError | None:
 def _too_large(limit: int) -> TooLargeError:
     return TooLargeError(
         f"the body may have {limit:,} bytes; JSON up to {MAX_JSON_BYTES:,}, "
-        f"an upload (multipart/form-data) or a change of a plan up to {MAX_UPLOAD_BYTES:,}"
+        f"a file (multipart/form-data), reports as application/x-ndjson or a change of a plan "
+        f"up to {MAX_UPLOAD_BYTES:,}"
     )
 
 

@@ -9,11 +9,15 @@ from geo_service.cli import common
 from geo_service.formats.boundaries import read_boundaries
 from geo_service.formats.demand import read_demand
 from geo_service.formats.incidents import read_incidents
+from geo_service.formats.premises import read_premises
 from geo_service.formats.responders import read_responders
+from geo_service.formats.roster_tables import LAYOUTS, read_entries
 from geo_service.formats.shifts import read_shifts
 from geo_service.formats.sign_boards import read_sign_boards
 from geo_service.services import importing
 from geo_service.services.importing import ImportReport
+from geo_service.services.premises import import_premises
+from geo_service.services.roster_files import import_entries
 from geo_service.services.sign_board_import import import_sign_boards
 from geo_service.services.tiling import Tilings
 
@@ -218,6 +222,28 @@ def shifts(
 
 
 @app.command()
+def roster(
+    register: Annotated[str, typer.Argument(help=f"One of {', '.join(LAYOUTS)}.")],
+    file: File,
+    crs: Crs = None,
+    timezone: Timezone = "Asia/Shanghai",
+    commit: common.Commit = False,
+    as_json: common.Json = False,
+) -> None:
+    """Import a register of the roster: what export roster writes, changed or not.
+
+    What the file does not name stays. A post holds the windows of the file afterwards, a team its members,
+    somebody's rota its lines.
+
+    Example: geo-service import roster posts posts.xlsx --commit
+    """
+    with common.open_database() as database:
+        table = read_entries(file, register, timezone=timezone, crs=crs)
+        report = import_entries(database, table, who=WHO, commit=commit)
+    _show(report, as_json=as_json)
+
+
+@app.command()
 def demand(file: File, crs: Crs = None, commit: common.Commit = False, as_json: common.Json = False) -> None:
     """Import demand points: id, lon and lat or a polygon, households, residents. Counts, never persons.
 
@@ -247,3 +273,23 @@ def sign_boards(
         table = read_sign_boards(file, crs=crs, layer=layer)
         report = import_sign_boards(database, Tilings(database), table, who=WHO, commit=commit)
     _show(report, as_json=as_json)
+
+
+@app.command()
+def premises(
+    file: File,
+    crs: Crs = None,
+    layer: Annotated[str | None, typer.Option(help="Layer of a file with several.")] = None,
+    *,
+    commit: common.Commit = False,
+    as_json: common.Json = False,
+) -> None:
+    """Premises (单位责任区): grounds for which a unit answers itself, from a file of polygons.
+
+    Attributes: code, name, kind, responsible_unit (责任单位).
+
+    Example: geo-service import premises campuses.geojson --commit
+    """
+    table = read_premises(file, crs=crs, layer=layer)
+    with common.open_database() as database:
+        _show(import_premises(database, table, who=WHO, commit=commit), as_json=as_json)
