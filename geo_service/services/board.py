@@ -7,11 +7,12 @@ the same. What must not be wrong (nobody is sent twice) is the database's affair
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,8 @@ from geo_service.store.dispatches import Dispatch
 log = logging.getLogger("geo_service.board")
 
 POLL_S = 0.5
+#: Who is on duty, at a post, and whose position is still fresh is reckoned anew so often.
+DUTY_S = 5.0
 #: Older than this a picture is renewed before it is shown.
 STALE_S = 3.0
 #: Nobody having looked at the board for so long, it stops following.
@@ -107,6 +110,10 @@ class _Held:
     fix_deg: NDArray[np.float64]
     placed_deg: NDArray[np.float64]
     since: datetime | None = None
+    duty: Duty | None = None
+    duty_at_s: float = float("-inf")
+    place_deg: NDArray[np.float64] | None = None
+    source: NDArray[np.int8] | None = None
 
 
 class Board:
@@ -214,7 +221,7 @@ class Board:
 
     def _look(self) -> Picture:
         book, desk = self._books.get(), self._desks.get()
-        with self._database.reading() as connection:
+        with self._database.glancing() as connection:
             horizon = positions.horizon(connection)  # before the snapshot that is read next
         with self._database.reading() as connection:
             in_use = roads.in_use(connection)
@@ -225,12 +232,10 @@ class Board:
             open_now = dispatches.open_now(connection)
         if held is None:
             held = self._start(book)
-        _take_in(held, fixes)
+        moved = _take_in(held, fixes)
         held.since = horizon
         at_s = self.clock()
-        duty = book.duty(at_s)
-        place_deg, source = _whereabouts(book, duty, desk, held, at_s)
-        _put_on_streets(held, duty, place_deg)
+        duty, place_deg, source = _arrange(held, moved, desk, at_s)
         known = ((book.row_of_id.get(one.responder_id), one) for one in open_now)
         sent = {row: one for row, one in known if row is not None}
         self._held = held
@@ -279,13 +284,33 @@ class Board:
         return homes
 
 
-def _take_in(held: _Held, fixes: object) -> None:
-    """Enter positions; one that is older than what is known changes nothing."""
+def _take_in(held: _Held, fixes: Sequence[Any]) -> NDArray[np.int64]:
+    """Enter positions as the database has them; returns whose they are, each once."""
     row_of_id = held.book.row_of_id
-    for responder_id, at, lon, lat, _ in fixes:  # type: ignore[attr-defined]  # rows of SQL
-        row = row_of_id.get(responder_id)
-        if row is not None:
-            held.fix_at_s[row], held.fix_deg[row] = at.timestamp(), (lon, lat)
+    rows = [row_of_id.get(one[0], -1) for one in fixes]
+    known = [(row, one) for row, one in zip(rows, fixes, strict=True) if row >= 0]
+    moved = np.array([row for row, _ in known], np.int64)
+    held.fix_at_s[moved] = [one[1].timestamp() for _, one in known]
+    held.fix_deg[moved] = np.array([one[2:4] for _, one in known], np.float64).reshape(-1, 2)
+    return moved
+
+
+def _arrange(
+    held: _Held, moved: NDArray[np.int64], desk: Desk, at_s: float
+) -> tuple[Duty, NDArray[np.float64], NDArray[np.int8]]:
+    """Return who is on duty and where everybody is, and put them there; mostly only of those who moved."""
+    is_due = not held.duty_at_s <= at_s < held.duty_at_s + DUTY_S
+    if held.duty is None or held.place_deg is None or held.source is None or is_due:
+        held.duty, held.duty_at_s = held.book.duty(at_s), at_s
+        held.place_deg, held.source = _whereabouts(held.book, held.duty, desk, held, at_s)
+        _put_on_streets(held, held.duty, held.place_deg)
+    elif len(moved):
+        fresh = moved[at_s - held.fix_at_s[moved] <= desk.fresh_fix_s]
+        # what was shown before stays as it was shown
+        held.place_deg, held.source = held.place_deg.copy(), held.source.copy()
+        held.place_deg[fresh], held.source[fresh] = held.fix_deg[fresh], Source.FIX
+        _put_on_streets(held, held.duty, held.place_deg, fresh)
+    return held.duty, held.place_deg, held.source
 
 
 def _whereabouts(
@@ -303,13 +328,17 @@ def _whereabouts(
     return place_deg, source
 
 
-def _put_on_streets(held: _Held, duty: Duty, place_deg: NDArray[np.float64]) -> None:
-    """Move those who are elsewhere now than they were put last."""
-    wanted = np.where(duty.on[:, None], place_deg, np.nan)
-    same = (wanted == held.placed_deg) | (np.isnan(wanted) & np.isnan(held.placed_deg))
-    changed = ~same.all(axis=1)
-    held.placed_deg = wanted
+def _put_on_streets(
+    held: _Held, duty: Duty, place_deg: NDArray[np.float64], among: NDArray[np.int64] | None = None
+) -> None:
+    """Move those (of all, or among some) who are elsewhere now than they were put last."""
+    rows = np.arange(len(held.book)) if among is None else among
+    wanted = np.where(duty.on[rows, None], place_deg[rows], np.nan)
+    placed = held.placed_deg[rows]
+    changed = ~((wanted == placed) | (np.isnan(wanted) & np.isnan(placed))).all(axis=1)
+    rows, wanted = rows[changed], wanted[changed]
+    held.placed_deg[rows] = wanted
     for mode, streets in held.streets.items():
-        rows = np.flatnonzero(changed & held.book.in_mode[mode])
-        if len(rows):
-            streets.fleet.move(rows, streets.snapper.snap(wanted[rows], MAX_STREET_M))
+        here = held.book.in_mode[mode][rows]
+        if here.any():
+            streets.fleet.move(rows[here], streets.snapper.snap(wanted[here], MAX_STREET_M))

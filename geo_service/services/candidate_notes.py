@@ -124,7 +124,7 @@ class Teller:
         return out
 
     def _cells(self, row: int) -> list[int]:
-        return self.picture.homes.cells_of(row).tolist() if self.picture.homes else []
+        return self.picture.homes.cells_of(row) if self.picture.homes else []
 
     def _reasons(self, row: int, wanted: list[str]) -> list[dict[str, Any]]:
         relation = self._relation(row)
@@ -142,16 +142,24 @@ class Teller:
     def _telling_cell(self, row: int, relation: str) -> str:
         """Return the code of the cell by which he stands so to the place: the smallest one."""
         homes = self.picture.homes
-        if homes is None or self.leaf < 0:
+        if homes is None:
             return ""
-        path = homes.path(self.leaf)
-        cells = self._cells(row)
+        held = self._cells(row)
         if relation == "own_cell":
-            cells = [one for one in path.tolist() if one in cells][-1:]
+            cells = [one for one in self._path if one in held][-1:]
         else:
-            near = {other for one in path.tolist() for other in homes.borders.beside.get(one, ())}
-            cells = [one for one in cells if one in near]
+            cells = [one for one in held if one in self._beside]
         return homes.code(cells[0]) if cells else ""
+
+    @cached_property
+    def _path(self) -> list[int]:
+        homes = self.picture.homes
+        return homes.path(self.leaf).tolist() if homes and self.leaf >= 0 else []
+
+    @cached_property
+    def _beside(self) -> frozenset[int]:
+        homes = self.picture.homes
+        return frozenset(homes.beside(self.leaf).tolist()) if homes and self.leaf >= 0 else frozenset()
 
     def _shortfalls(self, way: Way) -> list[dict[str, Any]]:
         picture, row = self.picture, way.row

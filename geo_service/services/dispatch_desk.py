@@ -76,8 +76,8 @@ class DispatchDesk:
             There are no roads.
         """
         picture = self.board.picture() if at is None else self.board.at(at)
-        scene = Scene(lon, lat, None, (), is_live=False)
-        search = Search(picture, self.desks.get(), self._question(scene, wish, {}))
+        scene = Scene(lon, lat, None, (), {})
+        search = Search(picture, self.desks.get(), self._question(scene, wish))
         return candidates.shown(search, search.answer())
 
     def candidates(self, incident_id: UUID, wish: Wish) -> dict[str, Any]:
@@ -191,16 +191,15 @@ class DispatchDesk:
         }
 
     def _search(self, incident_id: UUID, wish: Wish) -> Search:
-        with self.database.reading() as connection:
+        with self.database.glancing() as connection:
             scene = dispatches.scene(connection, incident_id)
-            declined = dispatches.declined(connection, incident_id)
         if scene.lon is None or scene.lat is None:
             raise ConflictError(
                 Words("the incident has no place yet: locate it first", "事件尚未定位，请先定位")
             )
-        return Search(self.board.picture(), self.desks.get(), self._question(scene, wish, declined))
+        return Search(self.board.picture(), self.desks.get(), self._question(scene, wish))
 
-    def _question(self, scene: Scene, wish: Wish, declined: dict[int, str]) -> Question:
+    def _question(self, scene: Scene, wish: Wish) -> Question:
         floor = scene.floor if wish.floor is None else wish.floor
         wanted = frozenset(scene.capabilities) if wish.capabilities is None else wish.capabilities
         return Question(
@@ -211,7 +210,7 @@ class DispatchDesk:
             capabilities=wanted,
             climb_s=self.desks.get().climb_s(floor, lift=wish.lift),
             within_s=wish.within_s,
-            declined=declined,
+            declined=scene.declined,
         )
 
     def _people(self, incident_id: UUID, order: Order) -> list[Sending]:

@@ -97,7 +97,11 @@ class Homes:
 
     def code(self, position: int) -> str:
         """Return the code of a cell."""
-        return str(self.tiling.cells["code"].iat[position])
+        return self._codes[position]
+
+    @cached_property
+    def _codes(self) -> list[str]:
+        return [str(code) for code in self.tiling.cells["code"]]
 
     def leaf(self, lon: float, lat: float) -> int:
         """Return the leaf in which a place lies, -1 for none."""
@@ -112,14 +116,17 @@ class Homes:
             return Kin(own, beside, np.ones(n, np.bool_))
         path = self.path(leaf)
         own[row[np.isin(cell, path)]] = True
-        near = [self.borders.beside[one] for one in path.tolist() if one in self.borders.beside]
-        if near:
-            beside[row[np.isin(cell, np.concatenate(near))]] = True
+        beside[row[np.isin(cell, self.beside(leaf))]] = True
         local[:] = True
         local[row] = False  # who holds a cell is local where it lies
         area = self.tiling.ancestry[leaf, self._level]
         local[row[(self._area == area) & (self._area >= 0)]] = True
         return Kin(own, beside & ~own, local | own)
+
+    def beside(self, leaf: int) -> NDArray[np.int64]:
+        """Return the positions of the cells that lie next to a leaf, or next to one above it."""
+        near = [self.borders.beside.get(one) for one in self.path(leaf).tolist()]
+        return np.concatenate([np.empty(0, np.int64), *(one for one in near if one is not None)])
 
     def path(self, leaf: int) -> NDArray[np.int64]:
         """Return the positions of a leaf and of the cells above it."""
@@ -127,11 +134,16 @@ class Homes:
         known: NDArray[np.int64] = line[line >= 0]
         return known
 
-    def cells_of(self, row: int) -> NDArray[np.int64]:
+    def cells_of(self, row: int) -> list[int]:
         """Return the positions of the cells that somebody holds."""
-        rows, cells = self.held
-        mine: NDArray[np.int64] = cells[rows == row]
-        return mine
+        return self._cells_by_row.get(row, [])
+
+    @cached_property
+    def _cells_by_row(self) -> dict[int, list[int]]:
+        out: dict[int, list[int]] = {}
+        for row, cell in zip(*(part.tolist() for part in self.held), strict=True):
+            out.setdefault(row, []).append(cell)
+        return out
 
     def covered_by(self, free: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Count, for each cell of the edition, the free people who hold it."""

@@ -108,6 +108,12 @@ class Database:
             yield connection
 
     @contextmanager
+    def glancing(self) -> Iterator[Connection]:
+        """Read with a single statement: without a transaction around it half of the round trips are saved."""
+        with translated(), self.read.connect() as connection:
+            yield connection.execution_options(isolation_level="AUTOCOMMIT")
+
+    @contextmanager
     def writing(self) -> Iterator[Connection]:
         """Write in one transaction."""
         with translated(), self.write.begin() as connection:

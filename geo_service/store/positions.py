@@ -38,19 +38,22 @@ class Fixes:
             [self.accuracy_m[i] for i in rows],
         )
 
-    def as_parameters(self) -> dict[str, Any]:
-        """Return the columns as a statement's parameters."""
+    def as_parameters(self) -> dict[str, str]:
+        """Return the columns as a statement's parameters: one text each, which is faster than lists."""
         return {
-            "who": self.responder_id,
-            "at": self.at,
-            "lon": self.lon,
-            "lat": self.lat,
-            "accuracy": self.accuracy_m,
+            "who": ",".join(map(str, self.responder_id)),
+            "at": ",".join(moment.isoformat() for moment in self.at),
+            "lon": ",".join(map(repr, self.lon)),
+            "lat": ",".join(map(repr, self.lat)),
+            "accuracy": ",".join("" if value is None else repr(value) for value in self.accuracy_m),
         }
 
 
-_ROWS = """unnest(cast(:who as int[]), cast(:at as timestamptz[]), cast(:lon as float8[]),
-    cast(:lat as float8[]), cast(:accuracy as real[])) as fix (responder_id, at, lon, lat, accuracy_m)"""
+_ROWS = """unnest(
+    string_to_array(:who, ',')::int[], string_to_array(:at, ',')::timestamptz[],
+    string_to_array(:lon, ',')::float8[], string_to_array(:lat, ',')::float8[],
+    string_to_array(:accuracy, ',', '')::real[]
+) as fix (responder_id, at, lon, lat, accuracy_m)"""
 
 
 def days(connection: Connection) -> list[date]:

@@ -197,7 +197,7 @@ def test_who_declines_frees_himself_and_the_incident_waits_again(
         assert (said.outcome, said.reason) == ("declined", "flat tyre")
     assert status(database, key) is Status.ACCEPTED
     with database.reading() as connection:
-        assert dispatches.declined(connection, key) == {ids["w1"]: "flat tyre"}
+        assert dispatches.scene(connection, key).declined == {ids["w1"]: "flat tyre"}
     with pytest.raises(ConflictError, match="over since"):
         dispatching.accept(database, one.id, who="w1")
     go(database, key, ids["w2"])
