@@ -10,7 +10,7 @@ from geo_service.geometry.rules import Judged
 from geo_service.model import Severity
 from geo_service.services import plan_findings
 from geo_service.services.plan_state import Plans
-from geo_service.services.rulebook import rulebook
+from geo_service.services.rulebook import day_of, rulebook
 from geo_service.services.tiling import Tilings
 from geo_service.store import boundaries
 
@@ -42,9 +42,9 @@ def command(
             state = held.build(connection, tilings.edition(moment).id)
             if level is not None:
                 state.redraw.register.depth(level)
-            day = moment or boundaries.moment(connection)
-            held_then = plan_findings.scene_of(connection, state, day)
-            findings = rulebook(connection, day.date()).check(held_then)
+            then = moment or boundaries.moment(connection)
+            held_then = plan_findings.scene_of(connection, state, then)
+            findings = rulebook(connection, day_of(connection, then)).check(held_then)
     if level is not None:
         findings = [one for one in findings if any(cell.startswith(f"{level}/") for cell in one.cells)]
     print_findings([Judged(one) for one in findings], as_json=as_json)

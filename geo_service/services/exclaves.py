@@ -11,8 +11,9 @@ from geo_service.errors import Fault, InvalidInputError, Words
 from geo_service.geometry.rules_shape import parts_of
 from geo_service.planning.register import CellKey
 from geo_service.services.plan_state import PlanState
+from geo_service.services.rulebook import day_of
 from geo_service.services.tiling import Tiling
-from geo_service.store import audit, boundaries, exclaves, plans
+from geo_service.store import audit, exclaves, plans
 from geo_service.store.database import Connection
 from geo_service.store.exclaves import ExclaveRow
 
@@ -102,7 +103,7 @@ def _declare(
     why: str,
     until: date,
 ) -> list[int]:
-    if until < boundaries.moment(connection).date():
+    if until < day_of(connection):
         advice = Words("give a day to come", "有效期须是以后的日期")
         raise InvalidInputError(
             Words("the declaration has ended already", "登记的有效期已过"),

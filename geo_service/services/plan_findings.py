@@ -13,7 +13,7 @@ from geo_service.geometry.rules_scene import Scene, SceneCell, cell_text
 from geo_service.model import Finding, Level, Severity
 from geo_service.planning.register import CellKey
 from geo_service.services.plan_state import Held, Plans, PlanState
-from geo_service.services.rulebook import rulebook
+from geo_service.services.rulebook import day_of, rulebook
 from geo_service.services.tiling import Tiling
 from geo_service.store import barriers, boundaries, ground, plan_ground, plans, staffing
 from geo_service.store.database import Connection
@@ -29,10 +29,11 @@ def judge(
     on: datetime | None = None,
 ) -> list[Judged]:
     """Run the rules on some cells and all above them, or on all; with each finding the waiver of it."""
-    day = on or boundaries.moment(connection)
-    findings = rulebook(connection, day.date(), row.id).check(scene_of(connection, state, day), cells)
+    moment = on or boundaries.moment(connection)
+    day = day_of(connection, moment)
+    findings = rulebook(connection, day, row.id).check(scene_of(connection, state, moment), cells)
     waivers = [waiver for stored in plans.waivers(connection, row.id) for waiver in _waiver(stored)]
-    return apply_waivers(findings, waivers, day.date())
+    return apply_waivers(findings, waivers, day)
 
 
 def open_findings(connection: Connection, row: PlanRow, state: PlanState, on: datetime) -> list[Finding]:
@@ -72,7 +73,7 @@ def waive(
     """
     for key in cells:
         state.redraw.register.require(key, "cells")
-    if until < boundaries.moment(connection).date():
+    if until < day_of(connection):
         raise InvalidInputError(
             Words("the waiver has ended already", "豁免的有效期已过"),
             [Fault("until", Words("give a day to come", "有效期须是以后的日期"), value=until)],

@@ -27,7 +27,7 @@ from geo_service.services.preview_views import (
     quarter,
     staff_by_cell,
 )
-from geo_service.services.rulebook import rulebook
+from geo_service.services.rulebook import day_of, rulebook
 from geo_service.services.sign_boards import touched_between
 from geo_service.staffing.workload import STANDARD_WEIGHTS
 from geo_service.store import boundaries, plans, sign_boards
@@ -114,7 +114,7 @@ class Previews:
             revisions = [plans.get(connection, one) for one in (plan_id, against) if one is not None]
             points = self._views.points(connection, moment)
             hanging = sign_boards.mark(connection)
-            laws = [rulebook(connection, now.date(), row.id).mark for row in revisions]
+            laws = [rulebook(connection, day_of(connection, now), row.id).mark for row in revisions]
         marks = [(row.id, row.revision, row.base_edition_id) for row in revisions]
         key = (*marks, *laws, hanging, level, moment, points.mark)
         known: Preview | None = self._kept.at_hand(key)

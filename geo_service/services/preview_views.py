@@ -28,9 +28,9 @@ from geo_service.services.ground import MAX_ACCESS_M, Ground
 from geo_service.services.plan_state import YEAR, Plans, PlanState
 from geo_service.services.planning import viewing
 from geo_service.services.rostering import on_duty
-from geo_service.services.rulebook import Rulebook, rulebook
+from geo_service.services.rulebook import Rulebook, day_of, rulebook
 from geo_service.services.tiling import Tiling
-from geo_service.store import boundaries, ground, heat, preview, staffing
+from geo_service.store import ground, heat, preview, staffing
 from geo_service.store.database import Connection, Database
 from geo_service.store.plans import PlanRow
 
@@ -199,7 +199,7 @@ class Views:
             tiling = state.base
             old = self._kept.get(("side", tiling.edition.id), lambda: _side_of_edition(state))
             scene = plan_findings.scene_of(connection, state)
-            laws = rulebook(connection, boundaries.moment(connection).date(), plan_id)
+            laws = rulebook(connection, day_of(connection), plan_id)
             mark = state.scene_mark, laws.mark
             base_scene = plan_findings.base_scene(connection, state.store, tiling, state.scene_mark)
             copied = ("copy", plan_id, row.revision, row.base_edition_id)

@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 
 from geo_service.geometry import rules
 from geo_service.geometry.code_schemes import CodeSchemes
@@ -11,7 +11,8 @@ from geo_service.geometry.rules_settings import RuleSettings
 from geo_service.model import Finding
 from geo_service.planning.register import CellKey
 from geo_service.services import office
-from geo_service.store import exclaves
+from geo_service.services.rostering import town_zone
+from geo_service.store import boundaries, exclaves
 from geo_service.store.database import Connection
 
 
@@ -43,6 +44,15 @@ class Rulebook:
     def check(self, scene: Scene, cells: Iterable[CellKey] | None = None) -> list[Finding]:
         """Run the rules on some cells and all above them, or on all."""
         return rules.check(self.over(scene), cells, self.settings)
+
+
+def day_of(connection: Connection, moment: datetime | None = None) -> date:
+    """Return which day it is in the town at a moment (now): waivers and declarations hold until a day.
+
+    A plan that begins with the first of a month does so at midnight there, which is still the day before in
+    UTC.
+    """
+    return (moment or boundaries.moment(connection)).astimezone(town_zone(connection)).date()
 
 
 def rulebook(connection: Connection, on: date, plan_id: int | None = None) -> Rulebook:

@@ -1,13 +1,15 @@
 """Plans on places of another build than the demo: without micro-grids, merged to the last cell of a level."""
 
 import threading
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 import shapely
 
 from geo_service.errors import ConflictError, PreconditionFailedError
-from geo_service.services import planning
+from geo_service.model import Finding, Severity
+from geo_service.services import office, plan_findings, planning
 from geo_service.services.drafting import BoundaryImport, draft_import
 from geo_service.services.plan_publishing import publish_plan
 from geo_service.services.plan_state import Plans
@@ -180,3 +182,25 @@ def test_others_read_the_plan_while_it_is_published_and_nobody_changes_it(store:
         edit(store, plan_id, "rename", cell=["beat", "c00r00"], name="别名")
     published(store, plan_id, revision, progress=meanwhile)
     assert seen == [revision]
+
+
+def test_a_waiver_holds_until_the_end_of_its_day_in_the_town(store: Plans) -> None:
+    """Midnight in the town, the beginning of the next day, is still the day before in UTC."""
+    demand = {"settings": [{"rule": "area", "severity": "error", "low_m2": 1e11}], "defaults": False}
+    office.set_rules(store.database, demand, after=0, who="张三", why="试")
+    plan_id = opened(store)
+    edit(store, plan_id, "rename", cell=["beat", "c00r00"], name="新名")
+    with planning.viewing(store, plan_id) as (row, state, _), store.database.writing() as connection:
+        cells = [("beat", "c00r00"), ("district", "A")]
+        for cell in cells:
+            word = {"who": "张三", "why": "暂时如此", "until": date(2030, 12, 31)}
+            plan_findings.waive(connection, row, state, rule="area", cells=[cell], **word)
+
+    def blocking(moment: datetime) -> list[Finding]:
+        with planning.viewing(store, plan_id) as (row, state, connection):
+            found = plan_findings.open_findings(connection, row, state, moment)
+        return [one for one in found if one.severity is Severity.ERROR]
+
+    midnight = datetime(2030, 12, 31, 16, tzinfo=UTC)
+    assert not blocking(midnight - timedelta(seconds=1))
+    assert [one.cells for one in blocking(midnight)] == [("beat/c00r00",)]

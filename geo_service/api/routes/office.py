@@ -23,6 +23,7 @@ from geo_service.planning import register
 from geo_service.services import exclaves as declaring
 from geo_service.services import office, planning
 from geo_service.services.office import RulesSet, SchemesSet
+from geo_service.services.rulebook import day_of
 from geo_service.store import boundaries, exclaves, plans
 from geo_service.store import office as kept
 from geo_service.store.database import Connection
@@ -176,7 +177,7 @@ def declared_exclaves(
 ) -> Response:
     """List the pieces of cells that are declared to lie apart (插花地登记), the newest first."""
     with state.database.reading() as connection:
-        today = boundaries.moment(connection).date()
+        today = day_of(connection)
         rows = exclaves.every(connection) if everything else exclaves.in_force(connection, plan_id, today)
     return tagged_json(request, {"declared": [declaring.as_dict(row) for row in rows]}, len(rows))
 
