@@ -6,6 +6,8 @@ Refusals are not kept: what was refused had no effect, and may be asked for agai
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
+from json import JSONDecodeError
 from typing import Annotated
 
 import orjson
@@ -97,7 +99,10 @@ async def _once(
         Header(description="Sent again with the same key and body, the request has its effect once"),
     ] = None,
 ) -> Once:
-    body = orjson.dumps(await request.json(), option=orjson.OPT_SORT_KEYS) if await request.body() else b""
+    body = await request.body()
+    # what is no JSON is compared as it is, and refused by what reads the body next
+    with suppress(JSONDecodeError):
+        body = orjson.dumps(await request.json(), option=orjson.OPT_SORT_KEYS)
     asked = (request.method, request.url.path, request.headers.get("if-match", ""))
     fingerprint = hashlib.sha256("\n".join(asked).encode() + b"\n" + body).digest()
     # whoever comes here was let in: the route's own dependency comes first

@@ -186,6 +186,17 @@ def test_a_key_has_something_to_read(planner: TestClient, plan: Plan, key: str) 
 # ----------------------------------------------------------------------------------- If-Match and ETag
 
 
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded"])
+@pytest.mark.parametrize("key", [{}, {"Idempotency-Key": "no JSON"}])
+def test_a_body_that_is_no_json_is_refused(
+    planner: TestClient, plan: Plan, kind: str, key: dict[str, str]
+) -> None:
+    for url in ("/v1/plans", f"/v1/plans/{plan['id']}/undo"):
+        answer = planner.post(url, content=b"name=a", headers={"Content-Type": kind, **key})
+        assert answer.status_code == 422, answer.text
+        assert answer.json()["type"] == "/problems/invalid-input"
+
+
 def test_giving_up_needs_the_revision(planner: TestClient, plan: Plan) -> None:
     url = f"/v1/plans/{plan['id']}"
     seen = planner.get(url).headers["etag"]
