@@ -144,7 +144,7 @@ def end_where_land_changed(
     """End, before an edition, the open placements that its changed leaves may alter; returns how many.
 
     Those are the incidents in a changed leaf or with one beyond the nearest border, near the changes those in
-    no cell, on a border, or with nobody's land beyond it, and those that named a cell which is gone.
+    no cell, on a border, or with nobody's land beyond it, and those that named a cell which goes or comes.
 
     Parameters
     ----------
@@ -181,8 +181,9 @@ def end_where_land_changed(
                     and geom && st_expand(box, :around_deg + coalesce(border_m, 0)
                         / (110000 * greatest(cos(radians(st_y(geom))), 0.01)))
                 union
-                select incident_id from open_one where how = 'by_cell' and not exists (
-                    select from cell_version where cell_version.cell_id = open_one.cell_id
+                select incident_id from open_one join incident on incident.id = incident_id
+                where named_cell_id is not null and (how = 'by_cell') <> exists (
+                    select from cell_version where cell_version.cell_id = named_cell_id
                         and editions @> cast(:edition_id as int)
                 )
             )
