@@ -164,7 +164,7 @@ class Register:
         Raises
         ------
         ConflictError
-            A record is not as it was there.
+            A record is not as it was there, or has fewer left of something than are to go.
         """
         for change in changes:
             now = self._records.get(change.key)
@@ -239,7 +239,10 @@ class Register:
 
 
 def _counted_on(now: CellRecord | None, change: RecordChange) -> CellRecord | None:
-    """Return a record with its counts changed by as much as a change did; None if more than they differ."""
+    """Return a record with its counts changed by as much as a change did.
+
+    None if more than they differ, or there are not so many any more.
+    """
     before, after = change.before, change.after
     if now is None or before is None or after is None or now.without_counts() != before.without_counts():
         return None
@@ -249,8 +252,10 @@ def _counted_on(now: CellRecord | None, change: RecordChange) -> CellRecord | No
         if was == became:
             counts[name] = there
         elif isinstance(was, int) and isinstance(became, int) and isinstance(there, int):
-            counts[name] = max(there + became - was, 0)
+            counts[name] = there + became - was
         else:
             return None
+        if isinstance(counts[name], int) and counts[name] < 0:
+            return None  # fewer than none: cut off at 0, the change could not be taken back
     counts = {name: value for name, value in counts.items() if value is not None}
     return replace(after, attributes={**after.without_counts().attributes, **counts})

@@ -165,3 +165,14 @@ def test_a_count_that_is_no_more_is_a_conflict():
     found.put(cell("grid", "A1", "A"))
     with pytest.raises(ConflictError):
         found.replay([RecordChange(was.key, was, cell("grid", "A1", "A", households=20))])
+
+
+def test_no_more_go_than_there_are():
+    """Of 30 households 10 go away here; where only 4 are left that cannot be, nor be taken back."""
+    found = register()
+    was = found.require(("grid", "A1"))
+    found.put(cell("grid", "A1", "A", households=4))
+    before = state(found)
+    with pytest.raises(ConflictError, match="grid A1 was changed meanwhile"):
+        found.replay([RecordChange(was.key, was, cell("grid", "A1", "A", households=20))])
+    assert state(found) == before
