@@ -1,4 +1,4 @@
-"""``geo-service export``: boundaries and sign boards as files for other programs."""
+"""``geo-service export``: boundaries, sign boards and rosters as files for other programs."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,8 +7,10 @@ import typer
 
 from geo_service.cli import common
 from geo_service.formats.export import write_vector
+from geo_service.formats.roster_tables import LAYOUTS, layout_of, write_entries
 from geo_service.geometry.crs import parse_datum
 from geo_service.services.exporting import boundary_frame
+from geo_service.services.roster_files import export_entries
 from geo_service.services.sign_boards import frame_of, judged
 from geo_service.services.tiling import Tilings
 
@@ -64,3 +66,22 @@ def sign_boards(
         say("writing", None)
         write_vector(frame, out, datum=parse_datum(crs), encoding=encoding, layer="sign_boards")
     common.talk.print(f"wrote {len(frame)} sign boards to {out}", markup=False)
+
+
+@app.command()
+def roster(
+    register: Annotated[str, typer.Argument(help=f"One of {', '.join(LAYOUTS)}.")],
+    out: Annotated[Path, typer.Option(help=".csv or .xlsx.")],
+    lang: Annotated[str, typer.Option(help="Language of the headers: en or zh; both are read back.")] = "en",
+    encoding: Annotated[str, typer.Option(help="Text of a CSV: utf-8 or gb18030.")] = "utf-8",
+) -> None:
+    """Write a register of the roster; import roster reads it back, changed or not.
+
+    Example: geo-service export roster posts --out posts.xlsx --lang zh
+    """
+    layout_of(register)
+    common.out_file(out)
+    with common.open_database() as database, database.reading() as connection:
+        frame = export_entries(connection, register, lang=lang)
+    write_entries(frame, out, encoding=encoding)
+    common.talk.print(f"wrote {len(frame)} rows to {out}", markup=False)

@@ -218,6 +218,11 @@ def header_key(name: str) -> str:
     return _SEPARATORS.sub("", _BRACKETED.sub("", name)).lower()
 
 
+def headers_of(ours: str) -> list[str]:
+    """Return the headers by which a column is known, the first one of ours."""
+    return _headers()[ours]
+
+
 @cache
 def _headers() -> dict[str, list[str]]:
     text = files("geo_service.formats").joinpath("header_aliases.toml").read_text("utf-8")

@@ -15,6 +15,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    PlainSerializer,
     StringConstraints,
     model_validator,
 )
@@ -62,7 +63,9 @@ def _days_of_week(days: list[int]) -> list[int]:
     return sorted(set(days))
 
 
-Clock = Annotated[time, AfterValidator(_local)]
+Clock = Annotated[
+    time, AfterValidator(_local), PlainSerializer(lambda clock: clock.isoformat("minutes"), when_used="json")
+]
 Zone = Annotated[str, AfterValidator(_zone)]
 Instant = Annotated[AwareDatetime, AfterValidator(_reckonable)]
 Day = Annotated[date, AfterValidator(_day)]

@@ -199,11 +199,24 @@ def remove(database: Database, register: str, key: str, *, who: str, if_match: s
 
 
 def put_many(
-    connection: Connection, register: str, entries: Iterable[tuple[int | None, Entry]], *, who: str
+    connection: Connection,
+    register: str,
+    entries: Iterable[tuple[int | None, Entry]],
+    *,
+    who: str,
+    commit: bool = True,
 ) -> dict[str, int]:
-    """Write entries of a file in the caller's transaction; counts those new, changed and the same.
+    """Write entries of a file in the caller's transaction; counts those new, corrected and unchanged.
 
     An entry with a number takes the place of the one that says whom and when the same; see :func:`identity`.
+    Without ``commit`` nothing is written.
+
+    Raises
+    ------
+    InvalidInputError
+        With every fault and its row.
+    ConflictError
+        An entry clashes with another.
     """
     entries = list(entries)
     check(connection, register, entries)
@@ -215,9 +228,11 @@ def put_many(
         if before is not None and _same(before[1], said):
             counts["unchanged"] += 1
             continue
-        roster.write(connection, register, said, before[0] if before else None)
-        counts["corrected" if before else "new"] += 1
-    if counts["new"] or counts["corrected"]:
+        is_new = before is None or (register == "rotas" and not before[1]["lines"])
+        counts["new" if is_new else "corrected"] += 1
+        if commit:
+            roster.write(connection, register, said, before[0] if before else None)
+    if commit and (counts["new"] or counts["corrected"]):
         audit.record(connection, who, f"import {register}", register, counts)
         outbox.add(connection, "roster.changed", {"register": register, **counts})
     return counts

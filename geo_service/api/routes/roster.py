@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import Path, Query, Response
 from fastapi.responses import HTMLResponse
+from pydantic import BaseModel, Field
 from starlette.requests import Request
 
 from geo_service.api.access import roles
@@ -114,10 +115,21 @@ def alarms(
     return tagged_json(request, body, cells.tiling.edition.id)
 
 
+class Shown(BaseModel):
+    """What the page's address says of it; its scripts read it."""
+
+    week: str = Field("", max_length=10)
+    cell: str = Field("", max_length=64)
+    level: str = Field("", max_length=32)
+    q: str = Field("", max_length=64)
+    role: str = Field("", max_length=64)
+    lang: Lang = "zh"
+
+
 @page_router.get("/roster")
-def page(state: State, lang: Lang = "zh") -> HTMLResponse:
+def page(state: State, shown: Annotated[Shown, Query()]) -> HTMLResponse:
     """Show the week of the roster; what it holds is fetched by its scripts."""
     with state.database.reading() as connection:
         zone = town_zone(connection).key
     headers = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "Cache-Control": "no-cache"}
-    return HTMLResponse(roster_page(zone, lang), headers=headers)
+    return HTMLResponse(roster_page(zone, shown.lang), headers=headers)
