@@ -61,8 +61,8 @@ RULE_WORDS: dict[str, RuleWords] = {
     "dedicated": RuleWords(
         "专属网格",
         "Dedicated",
-        "专属网格完全位于一个上级单元内",
-        "a dedicated grid lies wholly in one cell above",
+        "专属网格完全位于一个上级单元内，不只占一个单位的一部分又越出其范围",
+        "a dedicated grid lies wholly in one cell above, and takes no part of premises to reach beyond them",
     ),
     "owner": RuleWords(
         "有人负责",

@@ -15,7 +15,7 @@ from geo_service.planning.register import CellKey
 from geo_service.services.plan_state import Held, Plans, PlanState
 from geo_service.services.rulebook import day_of, rulebook
 from geo_service.services.tiling import Tiling
-from geo_service.store import barriers, boundaries, ground, plan_ground, plans, staffing
+from geo_service.store import barriers, boundaries, ground, plan_ground, plans, premises, staffing
 from geo_service.store.database import Connection
 from geo_service.store.plans import PlanRow, WaiverRow
 
@@ -103,7 +103,8 @@ class SceneMark:
 
     edition_id: int
     demand: tuple[int, int]
-    barriers: tuple[int, int]
+    barriers: tuple[int, ...]
+    premises: tuple[int, datetime | None]
     codes: int
     held: frozenset[int]
 
@@ -114,6 +115,7 @@ def scene_mark(connection: Connection, tiling: Tiling, on: datetime) -> SceneMar
         tiling.edition.id,
         ground.demand_version(connection),
         barriers.version(connection),
+        premises.version(connection),
         plan_ground.codes_mark(connection)[0],
         frozenset(staffing.duties(connection, on)["cell_id"]),
     )
@@ -177,9 +179,10 @@ def _make_scene(connection: Connection, tiling: Tiling, held: set[int]) -> Scene
 
 
 def rule_ground(connection: Connection) -> Ground:
-    """Return buildings, barriers and crossings as the rules look at them."""
+    """Return buildings, barriers, crossings and premises as the rules look at them."""
     buildings = ground.buildings(connection)
     lines, crossings = barriers.every(connection)
+    yards = premises.outlines(connection)
     return Ground.build(
         buildings=buildings["shape"],
         building_names=buildings["name"].tolist(),
@@ -189,6 +192,8 @@ def rule_ground(connection: Connection) -> Ground:
         barrier_kinds=lines["kind"].tolist(),
         barrier_names=lines["name"].tolist(),
         crossings=crossings.geometry,
+        premises=[outline for _, outline in yards],
+        premises_names=[name for name, _ in yards],
     )
 
 

@@ -34,13 +34,13 @@ def every(connection: Connection) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
     return _frame(connection, barrier), _frame(connection, crossing)
 
 
-def version(connection: Connection) -> tuple[int, int]:
-    """Return a cheap mark that changes whenever barriers or crossings are replaced."""
-    found = [
-        connection.execute(select(func.coalesce(func.max(table.c.id), 0))).scalar_one()
+def version(connection: Connection) -> tuple[int, ...]:
+    """Return a cheap mark that changes whenever barriers or crossings are replaced, by none too."""
+    return tuple(
+        int(number)
         for table in (barrier, crossing)
-    ]
-    return found[0], found[1]
+        for number in connection.execute(select(func.count(), func.coalesce(func.max(table.c.id), 0))).one()
+    )
 
 
 def _frame(connection: Connection, table: Table) -> gpd.GeoDataFrame:

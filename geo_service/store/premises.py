@@ -1,6 +1,7 @@
 """Premises: grounds of campuses, factories and compounds for which a unit answers itself."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
@@ -60,6 +61,21 @@ def page(connection: Connection, *, limit: int, after: str | None = None) -> lis
     rows = connection.execute(query.order_by(premises.c.code.collate("C")).limit(limit)).mappings().all()
     shapes = bulk.from_wkb([bytes(row["shape"]) for row in rows])
     return [{**row, "shape": shape} for row, shape in zip(rows, shapes, strict=True)]
+
+
+def outlines(connection: Connection) -> list[tuple[str, Any]]:
+    """Return name and outline (shapely MultiPolygon, EPSG:4326) of all premises, in order of code."""
+    rows = connection.execute(
+        select(premises.c.name, func.ST_AsBinary(premises.c.geom)).order_by(premises.c.code.collate("C"))
+    ).all()
+    shapes = bulk.from_wkb([bytes(row[1]) for row in rows])
+    return [(row[0], shape) for row, shape in zip(rows, shapes, strict=True)]
+
+
+def version(connection: Connection) -> tuple[int, datetime | None]:
+    """Return a cheap mark that changes whenever premises are added, corrected or taken out."""
+    row = connection.execute(select(func.count(), func.max(premises.c.recorded_at))).one()
+    return int(row[0]), row[1]
 
 
 def holding(connection: Connection, points: Sequence[tuple[float, float]]) -> list[list[dict[str, Any]]]:

@@ -4,8 +4,10 @@ import threading
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import pandas as pd
 import pytest
 import shapely
+import shapely.affinity
 
 from geo_service.errors import ConflictError, PreconditionFailedError
 from geo_service.model import Finding, Severity
@@ -16,9 +18,9 @@ from geo_service.services.plan_state import Plans
 from geo_service.services.progress import Phase
 from geo_service.services.publishing import Published, publish
 from geo_service.services.tiling import Tilings
-from geo_service.store import boundaries, jobs, lineage, plans
+from geo_service.store import boundaries, jobs, lineage, plans, premises
 from geo_service.store.database import Database
-from tests.services.places import grid, square, table
+from tests.services.places import SIDE_DEG, grid, square, table
 
 pytestmark = pytest.mark.postgis
 
@@ -191,10 +193,17 @@ def test_a_waiver_holds_until_the_end_of_its_day_in_the_town(store: Plans) -> No
     plan_id = opened(store)
     edit(store, plan_id, "rename", cell=["beat", "c00r00"], name="新名")
     with planning.viewing(store, plan_id) as (row, state, _), store.database.writing() as connection:
-        cells = [("beat", "c00r00"), ("district", "A")]
-        for cell in cells:
-            word = {"who": "张三", "why": "暂时如此", "until": date(2030, 12, 31)}
-            plan_findings.waive(connection, row, state, rule="area", cells=[cell], **word)
+        for cell in (("beat", "c00r00"), ("district", "A")):
+            plan_findings.waive(
+                connection,
+                row,
+                state,
+                rule="area",
+                cells=[cell],
+                who="张三",
+                why="暂时如此",
+                until=date(2030, 12, 31),
+            )
 
     def blocking(moment: datetime) -> list[Finding]:
         with planning.viewing(store, plan_id) as (row, state, connection):
@@ -204,3 +213,27 @@ def test_a_waiver_holds_until_the_end_of_its_day_in_the_town(store: Plans) -> No
     midnight = datetime(2030, 12, 31, 16, tzinfo=UTC)
     assert not blocking(midnight - timedelta(seconds=1))
     assert [one.cells for one in blocking(midnight)] == [("beat/c00r00",)]
+
+
+def test_a_dedicated_grid_is_held_against_the_premises_there_are(store: Plans) -> None:
+    plan_id = opened(store)
+    edit(store, plan_id, "set_kind", cell=["beat", "c00r00"], kind="dedicated")
+
+    def said() -> list[str]:
+        with planning.viewing(store, plan_id) as (row, state, connection):
+            found = plan_findings.judge(connection, row, state)
+        return [one.finding.message for one in found if one.finding.rule == "dedicated"]
+
+    def put(east: float) -> None:
+        yard = shapely.MultiPolygon([shapely.affinity.translate(square(0, 0), east * SIDE_DEG)])
+        facts = {"code": "P1", "name": "第一中学", "kind": "school", "responsible_unit": "第一中学"}
+        row = pd.DataFrame([{**facts, "attributes": {}, "geometry": yard}])
+        with store.database.writing() as connection:
+            premises.put(connection, row)
+
+    assert not said()
+    put(0.5)  # half of it lies in the beat beside
+    (message,) = said()
+    assert "第一中学" in message
+    put(0.0)
+    assert not said()
