@@ -110,8 +110,11 @@ class Search:
         can = self.willing & self.able
         k = self.question.k
         teams = self._teams()
-        local = self._first(can & self.kin.local, k, [one for one in teams if self.kin.local[one.row]])
-        aid = self._first(can & ~self.kin.local, k, [one for one in teams if not self.kin.local[one.row]])
+        near = self.kin.local
+        local = self._first(can & near, k, [one for one in teams if near[one.row]], self._bound_ms)
+        # with enough of them only who would be there before all of them is looked for
+        bound_ms = local[0].travel_ms - 1 if len(local) >= k else self._bound_ms
+        aid = self._first(can & ~near, k, [one for one in teams if not near[one.row]], bound_ms)
         soonest = local[0].travel_ms if local else 0
         aid = [one for i, one in enumerate(aid) if i < k - len(local) or one.travel_ms < soonest]
         shown = [one.travel_ms for one in (*local, *aid)]
@@ -145,14 +148,14 @@ class Search:
         found: list[tuple[int, int]] = []
         for mode in self._modes:
             fleet = self.picture.streets[mode].fleet
-            if len(mask) != fleet.capacity or not mask.any():
-                continue
+            if len(mask) != fleet.capacity or not (mask & self.picture.book.in_mode[mode]).any():
+                continue  # or the search would go over the whole town in vain
             rows, ms = fleet.nearest(self._place[mode], k, bound_ms=bound_ms, available=mask)
             found += zip(ms.tolist(), rows.tolist(), strict=True)
         return [Found(row, ms) for ms, row in sorted(found)[:k]]
 
-    def _first(self, mask: NDArray[np.bool_], k: int, teams: list[Found]) -> list[Found]:
-        people = self._people(mask, k, self._bound_ms)
+    def _first(self, mask: NDArray[np.bool_], k: int, teams: list[Found], bound_ms: int) -> list[Found]:
+        people = self._people(mask, k, bound_ms) if bound_ms >= 0 else []
         return sorted([*people, *teams], key=lambda one: (one.travel_ms, one.team is None, one.row))[:k]
 
     def _teams(self) -> list[Found]:

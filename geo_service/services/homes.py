@@ -11,6 +11,7 @@ from geo_service.services.duty_book import Book
 from geo_service.services.tiling import Tiling
 
 NOWHERE = -1
+_NOBODY = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,17 +112,31 @@ class Homes:
         """Tell how everybody stands to a place; in no cell, everybody is local."""
         n = len(self.book)
         own, beside, local = (np.zeros(n, np.bool_) for _ in range(3))
-        row, cell = self.held
         if leaf < 0:
             return Kin(own, beside, np.ones(n, np.bool_))
-        path = self.path(leaf)
-        own[row[np.isin(cell, path)]] = True
-        beside[row[np.isin(cell, self.beside(leaf))]] = True
-        local[:] = True
-        local[row] = False  # who holds a cell is local where it lies
-        area = self.tiling.ancestry[leaf, self._level]
-        local[row[(self._area == area) & (self._area >= 0)]] = True
+        for cell in self.path(leaf).tolist():
+            own[self._holders.get(cell, _NOBODY)] = True
+        for cell in self.beside(leaf).tolist():
+            beside[self._holders.get(cell, _NOBODY)] = True
+        area = int(self.tiling.ancestry[leaf, self._level])
+        local[self._unattached] = True
+        local[self._of_area.get(area, _NOBODY)] = True
         return Kin(own, beside & ~own, local | own)
+
+    @cached_property
+    def _holders(self) -> dict[int, NDArray[np.int64]]:
+        """Who holds each cell."""
+        row, cell = self.held
+        return _grouped(cell, row)
+
+    @cached_property
+    def _of_area(self) -> dict[int, NDArray[np.int64]]:
+        """Who belongs to each cell of the local level."""
+        return _grouped(self._area, self.held[0])
+
+    @cached_property
+    def _unattached(self) -> NDArray[np.int64]:
+        return np.setdiff1d(np.arange(len(self.book)), self.held[0])
 
     def beside(self, leaf: int) -> NDArray[np.int64]:
         """Return the positions of the cells that lie next to a leaf, or next to one above it."""
@@ -149,3 +164,13 @@ class Homes:
         """Count, for each cell of the edition, the free people who hold it."""
         row, cell = self.held
         return np.bincount(cell[free[row]], minlength=len(self.tiling.cells))
+
+
+def _grouped(key: NDArray[np.int64], value: NDArray[np.int64]) -> dict[int, NDArray[np.int64]]:
+    """Return the values of each key from 0 up."""
+    if not len(key):
+        return {}
+    order = np.argsort(key, kind="stable")
+    keys, first = np.unique(key[order], return_index=True)
+    parts = np.split(value[order], first[1:])
+    return {int(one): part for one, part in zip(keys, parts, strict=True) if one >= 0}

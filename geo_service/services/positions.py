@@ -16,7 +16,7 @@ from geo_service.services.desk import Desks
 from geo_service.services.duty_book import Book, DutyBooks
 from geo_service.staffing.desk import Desk
 from geo_service.store import dispatches, positions
-from geo_service.store.database import Connection, Database
+from geo_service.store.database import Database
 from geo_service.store.positions import Fixes
 
 #: Why a fix is not taken, in the order in which it is looked at.
@@ -119,9 +119,10 @@ class PositionKeeper:
         )
         self._see_to_days({moment.astimezone(UTC).date() for moment in columns.at}, desk, now_s)
         with self._database.writing() as connection:
-            taken, late, there = _store(connection, columns, desk)
+            added = positions.add(connection, columns)
+            there = dispatches.come_near(connection, added.moved, desk.geofence_m)
         arrived = self._arrive(there, who)
-        return Taken(taken, len(good) - taken, late, refused, arrived)
+        return Taken(added.new, len(good) - added.new, added.late, refused, arrived)
 
     def sweep(self) -> int:
         """Drop the tracks of days that are over long enough; returns how many days."""
@@ -146,24 +147,6 @@ class PositionKeeper:
             if dispatching.arrive_by_position(self._database, dispatch_id, at=at, who=who):
                 done.append(dispatch_id)
         return done
-
-
-def _store(connection: Connection, columns: Fixes, desk: Desk) -> tuple[int, int, list[tuple[int, datetime]]]:
-    """Write fixes; returns how many were new, how many of them late, and who has come where he was sent."""
-    first = {
-        key: i for i, key in reversed(list(enumerate(zip(columns.responder_id, columns.at, strict=True))))
-    }
-    new = positions.add(connection, columns.take(sorted(first.values())))
-    if not new:
-        return 0, 0, []
-    newest: dict[int, datetime] = {}
-    for responder_id, at in new:
-        if responder_id not in newest or newest[responder_id] < at:
-            newest[responder_id] = at
-    order = sorted(newest.items())
-    moved = set(positions.advance(connection, columns.take(first[key] for key in order)))
-    late = sum(who not in moved for who, _ in new)
-    return len(new), late, dispatches.come_near(connection, sorted(moved), desk.geofence_m)
 
 
 def _first_day(desk: Desk, now_s: float) -> date:

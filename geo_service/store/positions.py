@@ -27,17 +27,6 @@ class Fixes:
         """Count of fixes."""
         return len(self.responder_id)
 
-    def take(self, chosen: Iterable[int]) -> "Fixes":
-        """Return some of them."""
-        rows = list(chosen)
-        return Fixes(
-            [self.responder_id[i] for i in rows],
-            [self.at[i] for i in rows],
-            [self.lon[i] for i in rows],
-            [self.lat[i] for i in rows],
-            [self.accuracy_m[i] for i in rows],
-        )
-
     def as_parameters(self) -> dict[str, str]:
         """Return the columns as a statement's parameters: one text each, which is faster than lists."""
         return {
@@ -94,39 +83,45 @@ def drop_days(connection: Connection, before: date) -> int:
     return len(old)
 
 
-def add(connection: Connection, fixes: Fixes) -> set[tuple[int, datetime]]:
-    """Write fixes, each responder and moment once; returns those that were new."""
-    rows = connection.execute(
-        text(f"""
-            insert into position_fix (responder_id, at, lon, lat, accuracy_m)
-            select responder_id, at, lon, lat, accuracy_m from {_ROWS}
-            on conflict do nothing returning responder_id, at
-        """),  # noqa: S608 - our own words
-        fixes.as_parameters(),
+@dataclass(frozen=True, slots=True)
+class Added:
+    """How many fixes were new, how many of these moved nobody, and who was moved."""
+
+    new: int
+    late: int
+    moved: list[int]
+
+
+_ADD = text(f"""
+    with added as (
+        insert into position_fix (responder_id, at, lon, lat, accuracy_m)
+        select responder_id, at, lon, lat, accuracy_m from {_ROWS}
+        on conflict do nothing returning *
+    ), newest as (
+        select distinct on (responder_id) * from added order by responder_id, at desc
+    ), moved as (
+        insert into position_latest as latest (responder_id, at, lon, lat, accuracy_m, received_at)
+        select responder_id, at, lon, lat, accuracy_m, clock_timestamp() from newest order by responder_id
+        on conflict (responder_id) do update
+        set (at, lon, lat, accuracy_m, received_at)
+            = (excluded.at, excluded.lon, excluded.lat, excluded.accuracy_m, excluded.received_at)
+        where excluded.at > latest.at
+        returning responder_id
     )
-    return {(row[0], row[1]) for row in rows}
+    select count(*), count(*) filter (where responder_id not in (select responder_id from moved)),
+        (select coalesce(array_agg(responder_id), '{{}}') from moved)
+    from added
+""")  # noqa: S608 - our own words
 
 
-def advance(connection: Connection, newest: Fixes) -> list[int]:
-    """Move responders to where they are now; returns whom. A fix older than what is known changes nothing.
+def add(connection: Connection, fixes: Fixes) -> Added:
+    """Write fixes, each responder and moment once, and move whom they show to be elsewhere now.
 
-    ``newest`` holds each responder once. Rows are locked in order of id, so that two batches cannot wait for
-    each other.
+    A fix older than what is known enters the track and moves nobody. Rows are locked in order of responder,
+    so that two batches cannot wait for each other.
     """
-    rows = connection.execute(
-        text(f"""
-            insert into position_latest as latest (responder_id, at, lon, lat, accuracy_m, received_at)
-            select responder_id, at, lon, lat, accuracy_m, clock_timestamp() from {_ROWS}
-            order by responder_id
-            on conflict (responder_id) do update
-            set (at, lon, lat, accuracy_m, received_at)
-                = (excluded.at, excluded.lon, excluded.lat, excluded.accuracy_m, excluded.received_at)
-            where excluded.at > latest.at
-            returning responder_id
-        """),  # noqa: S608 - our own words
-        newest.as_parameters(),
-    )
-    return list(rows.scalars())
+    row = connection.execute(_ADD, fixes.as_parameters()).one()
+    return Added(int(row[0]), int(row[1]), sorted(row[2]))
 
 
 def horizon(connection: Connection) -> datetime:

@@ -198,8 +198,10 @@ def test_what_is_still_being_written_is_found_later(town: Town) -> None:
     slow, quick = town.newcomer(), town.newcomer()
     database = town.database
 
+    town.take(Fix(slow[0], ago(2), LON, LAT))  # the day has its partition
+
     def write(connection: object, who: int) -> None:
-        positions.advance(connection, positions.Fixes([who], [ago(1)], [LON], [LAT], [None]))  # type: ignore[arg-type]
+        positions.add(connection, positions.Fixes([who], [ago(1)], [LON], [LAT], [None]))  # type: ignore[arg-type]
 
     with database.writing() as late:
         write(late, slow[1])
