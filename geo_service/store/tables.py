@@ -376,11 +376,7 @@ rota = Table(
     # it rests on the days off of this calendar
     Column("calendar_id", ForeignKey("calendar.id")),
     ExcludeConstraint(
-        ("responder_id", "="),
-        ("weekday", "="),
-        ("start_local", "="),
-        ("every_weeks", "="),
-        ("week", "="),
+        *((name, "=") for name in ("responder_id", "weekday", "start_local", "every_weeks", "week")),
         ("days", "&&"),
         using="gist",
         name="ex_rota_each_once",
