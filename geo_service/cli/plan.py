@@ -14,6 +14,7 @@ from geo_service.errors import Fault, GeoServiceError, InvalidInputError
 from geo_service.formats.plan_pdf import plan_report_pdf
 from geo_service.geometry.rules import Judged
 from geo_service.model import Severity
+from geo_service.planning import verbs
 from geo_service.services import plan_findings, plan_publishing, planning, preview
 from geo_service.services.ground import Ground
 from geo_service.services.plan_state import Plans
@@ -149,6 +150,23 @@ def show(plan: Number, *, as_json: common.Json = False) -> None:
         sys.stdout.write(f"{change.number:>5}  {change.state:<8}  {change.verb:<14}  {cells}\n")
 
 
+@app.command(name="verbs")
+def list_verbs(*, as_json: common.Json = False) -> None:
+    """List what edits there are and what each takes, for plan apply and for the API.
+
+    What stands in brackets may be left out.
+
+    Example: geo-service plan verbs
+    """
+    if as_json:
+        told = {name: {"name_zh": one.name_zh, "takes": one.takes} for name, one in verbs.VERBS.items()}
+        common.print_json({"verbs": told, "written": verbs.NOTATION})
+        return
+    sys.stdout.write("\n".join(verbs.verb_lines()) + "\n\n")
+    for name, written in verbs.NOTATION.items():
+        sys.stdout.write(f"{name:<6}{written}\n")
+
+
 @app.command()
 def apply(
     plan: Number,
@@ -158,7 +176,11 @@ def apply(
 ) -> None:
     """Carry out the edits of a file, one after the other.
 
-    At the first that is refused it stops; those before it hold, and plan show has them.
+    At the first that is refused it stops; those before it hold, and plan show has them. What edits there
+    are, and what each takes: geo-service plan verbs.
+
+    [{"verb": "hand_over", "arguments": {"cells": [["micro_grid", "339801001001001001"]],
+    "to": ["grid", "339801001001002"]}}]
 
     Example: geo-service plan apply 3 merge.json
     """

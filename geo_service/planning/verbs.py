@@ -25,11 +25,15 @@ KINDS = ("regular", "dedicated", "street_face")
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """One thing a planner can do: how it is called in both languages, and what it does."""
+    """One thing a planner can do: how it is called in both languages, what it does, what it takes.
+
+    ``takes`` shows the arguments as they are written in JSON; those in brackets may be left out.
+    """
 
     name_zh: str
     name_en: str
     act: Callable[[Step, Arguments], None]
+    takes: str
 
 
 def apply(redraw: Redraw, verb: str, arguments: Mapping[str, Any]) -> Patch:
@@ -296,22 +300,47 @@ def refusal(argument: str, message: str, cell: CellKey) -> InvalidInputError:
 
 
 VERBS: Mapping[str, Verb] = {
-    "move_vertex": Verb("移动界点", "move corner", _move_vertex),
-    "move_edge": Verb("移动界线", "move edge", _move_edge),
-    "insert_vertex": Verb("增加界点", "insert corner", _insert_vertex),
-    "delete_vertex": Verb("删除界点", "delete corner", _delete_vertex),
-    "cut": Verb("拆分", "cut", _cut),
-    "cut_along": Verb("沿线拆分", "cut along", along.cut_along(_cut)),
-    "merge": Verb("合并", "merge", _merge),
-    "hand_over": Verb("划转", "hand over", _hand_over),
-    "give_piece": Verb("划出部分", "give a piece", _give_piece),
-    "adopt_gap": Verb("认领空白", "adopt gap", _adopt_gap),
-    "give_away": Verb("划出辖区", "give away", _give_away),
-    "create": Verb("新设", "create", _create),
-    "retire": Verb("撤销", "retire", _retire),
-    "rename": Verb("更名", "rename", _rename),
-    "set_kind": Verb("改变类别", "set kind", _set_kind),
-    "describe": Verb("修改属性", "describe", _describe),
-    "split_into": Verb("按方案拆分", "split as drafted", _split_into),
-    "divide_into": Verb("按楼栋拆分", "divide as drafted", pieces.divide_into),
+    "move_vertex": Verb("移动界点", "move corner", _move_vertex, "from: place, to: place"),
+    "move_edge": Verb(
+        "移动界线", "move edge", _move_edge, "a: place, b: place, by: [degrees east, degrees north]"
+    ),
+    "insert_vertex": Verb("增加界点", "insert corner", _insert_vertex, "a: place, b: place, at: place"),
+    "delete_vertex": Verb("删除界点", "delete corner", _delete_vertex, "at: place"),
+    "cut": Verb("拆分", "cut", _cut, "cell, line, [code, name]"),
+    "cut_along": Verb(
+        "沿线拆分",
+        "cut along",
+        along.cut_along(_cut),
+        "cell, line, features: street|water|railway, [within_m, code, name]",
+    ),
+    "merge": Verb("合并", "merge", _merge, "cells, into: cell, [apart]"),
+    "hand_over": Verb("划转", "hand over", _hand_over, "cells, to: cell"),
+    "give_piece": Verb("划出部分", "give a piece", _give_piece, "cell, line, to: cell"),
+    "adopt_gap": Verb(
+        "认领空白", "adopt gap", _adopt_gap, "at: place, into: cell, or parent: cell, [code, name]"
+    ),
+    "give_away": Verb("划出辖区", "give away", _give_away, "cell"),
+    "create": Verb("新设", "create", _create, "level, parent: cell, [code, name, kind]"),
+    "retire": Verb("撤销", "retire", _retire, "cell"),
+    "rename": Verb("更名", "rename", _rename, "cell, name"),
+    "set_kind": Verb("改变类别", "set kind", _set_kind, f"cell, kind: {'|'.join(KINDS)}"),
+    "describe": Verb("修改属性", "describe", _describe, "cell, attributes: {name: value, …}"),
+    "split_into": Verb(
+        "按方案拆分", "split as drafted", _split_into, "cell, level, assignment: [[level, code, group], …]"
+    ),
+    "divide_into": Verb("按楼栋拆分", "divide as drafted", pieces.divide_into, "cell, level, pieces: […]"),
 }
+
+#: How the arguments of :attr:`Verb.takes` are written.
+NOTATION = {
+    "cell": '["grid", "339801001001001"]',
+    "cells": "[cell, cell, …]",
+    "place": "[lon, lat], EPSG:4326",
+    "line": "[place, place, …]",
+}
+
+
+def verb_lines() -> list[str]:
+    """Return what there is to do, a line each: the verb and what it takes."""
+    width = max(len(name) for name in VERBS)
+    return [f"{name:<{width}}  {verb.takes}" for name, verb in VERBS.items()]

@@ -1,6 +1,7 @@
 """What a planner can do, verb by verb, on a small made place; patches go through JSON, back and again."""
 
 import json
+import re
 
 import pytest
 import shapely
@@ -299,3 +300,16 @@ def test_a_code_may_come_back_after_its_cell_was_merged_away():
 
 def fail():
     raise InvalidInputError("no")
+
+
+# ------------------------------------------------------------------------------------- what verbs take
+
+
+@pytest.mark.parametrize("verb", sorted(verbs.VERBS))
+def test_a_verb_tells_every_argument_that_it_takes(verb):
+    known = {"cut_along": {"features": "street"}, "set_kind": {"kind": "regular"}}.get(verb, {})
+    with pytest.raises(InvalidInputError) as found:
+        verbs.apply(made(), verb, {**known, "oddity": 1})
+    (fault,) = [one for one in found.value.faults if one.field == "oddity"]
+    taken = set(str(fault.message).rpartition(": ")[2].split(", "))
+    assert taken <= set(re.findall("[a-z_]+", verbs.VERBS[verb].takes))

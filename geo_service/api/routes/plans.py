@@ -26,6 +26,7 @@ from geo_service.errors import (
     Words,
 )
 from geo_service.model import Principal, Role
+from geo_service.planning import verbs
 from geo_service.services import plan_findings, planning
 from geo_service.services.plan_state import PlanState
 from geo_service.services.planning import Changed
@@ -74,8 +75,13 @@ class OnRevision(Body):
 class NewChange(OnRevision):
     """An edit; its arguments depend on the verb."""
 
-    verb: str = Field(max_length=32)
-    arguments: dict[str, Any]
+    verb: str = Field(max_length=32, description=f"One of: {', '.join(verbs.VERBS)}")
+    arguments: dict[str, Any] = Field(
+        description="By verb; what stands in brackets may be left out:\n\n"
+        + "".join(f"- `{name}`: {verb.takes}\n" for name, verb in verbs.VERBS.items())
+        + "\nWritten: "
+        + "; ".join(f"{name} `{written}`" for name, written in verbs.NOTATION.items())
+    )
 
 
 class NewComment(Body):
@@ -160,8 +166,9 @@ def get_plan(request: Request, state: State, _: Reader, plan_id: PlanId) -> Resp
         planning.viewing(state.plans, plan_id) as (row, plan, connection),
     ):
         plan_findings.warm_in_background(state.plans, held, row.base_edition_id)
+        in_force = boundaries.edition_in_force(connection)
         body = plan_object(row) | {
-            "base_in_force": state.tilings.edition().id == row.base_edition_id,
+            "base_in_force": in_force is not None and in_force.id == row.base_edition_id,
             "can_undo": plans.last_applied(connection, plan_id) is not None,
             "can_redo": plans.first_undone(connection, plan_id) is not None,
             "levels": _levels(connection, plan),
