@@ -19,6 +19,7 @@ from geo_service.api.routes import (
     crosswalk,
     desk,
     dispatches,
+    escalations,
     events,
     figures,
     health,
@@ -50,6 +51,7 @@ from geo_service.api.short_cuts import ShortCutMiddleware
 from geo_service.api.state import AppState
 from geo_service.services import job_kinds
 from geo_service.services.dispatch_desk import DispatchDesk
+from geo_service.services.escalating import Escalation
 from geo_service.services.feed import Feed
 from geo_service.services.ground import Ground
 from geo_service.services.identity import Gatekeeper, session_secret
@@ -62,6 +64,7 @@ from geo_service.services.preview_views import Views
 from geo_service.services.relaying import Relay
 from geo_service.services.tiling import Tilings
 from geo_service.services.warming import warm_in_background
+from geo_service.services.watching import Watcher
 from geo_service.services.webhooks import Sender
 from geo_service.settings import Settings
 from geo_service.store.cluster import Cluster
@@ -81,6 +84,7 @@ ROUTERS = (
     dispatches.router,
     positions.router,
     desk.router,
+    escalations.router,
     coverage.router,
     roster.router,
     roster.page_router,
@@ -120,9 +124,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         state.jobs.start()
         state.relay.start()
         state.sender.start()
+        state.watcher.start()
         try:
             yield
         finally:
+            state.watcher.stop()
             state.sender.stop()
             state.relay.stop()
             state.desk.board.close()
@@ -168,6 +174,7 @@ def make_state(settings: Settings) -> AppState:
     gate = Gatekeeper(database, session_secret(settings.home))
     tilings, ground = Tilings(database), Ground(database)
     held_plans = Plans(database, tilings)
+    escalation = Escalation(database, tilings)
     return AppState(
         settings,
         database,
@@ -184,6 +191,8 @@ def make_state(settings: Settings) -> AppState:
         gate,
         open_maps=is_loopback(settings.host) if settings.open_maps is None else settings.open_maps,
         desk=DispatchDesk(database, tilings, ground),
+        escalation=escalation,
+        watcher=Watcher(escalation),
     )
 
 

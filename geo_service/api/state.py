@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 
 from geo_service.api.attempts import FailedAttempts
 from geo_service.services.dispatch_desk import DispatchDesk
+from geo_service.services.escalating import Escalation
 from geo_service.services.feed import Feed
 from geo_service.services.ground import Ground
 from geo_service.services.identity import Gatekeeper
@@ -18,6 +19,7 @@ from geo_service.services.plan_state import Plans
 from geo_service.services.preview import Previews
 from geo_service.services.relaying import Relay
 from geo_service.services.tiling import Tilings
+from geo_service.services.watching import Watcher
 from geo_service.services.webhooks import Sender
 from geo_service.settings import Settings
 from geo_service.store.database import Database
@@ -63,6 +65,10 @@ class AppState:
         Maps and aggregated figures need no key.
     desk : DispatchDesk
         Who can be there soonest, positions, sending.
+    escalation : Escalation
+        Supervision cards and whistles.
+    watcher : Watcher
+        Issues them, in a thread of its own.
     """
 
     settings: Settings
@@ -80,6 +86,8 @@ class AppState:
     gate: Gatekeeper
     open_maps: bool
     desk: DispatchDesk
+    escalation: Escalation
+    watcher: Watcher
     attempts: FailedAttempts = field(default_factory=FailedAttempts)
     on_duty: OnDuty = field(default_factory=OnDuty)
 

@@ -3,6 +3,7 @@
 from geo_service.store import (
     desk_tables,
     dispatch_tables,
+    escalation_tables,
     intake_tables,
     job_tables,
     live_tables,
@@ -23,6 +24,7 @@ FILES = (
     desk_tables,
     live_tables,
     intake_tables,
+    escalation_tables,
 )
 
 metadata = tables.metadata

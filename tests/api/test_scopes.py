@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import pytest
+from fastapi import FastAPI
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
@@ -23,13 +25,13 @@ pytestmark = pytest.mark.postgis
 
 
 @pytest.fixture(scope="module")
-def made(app) -> dict[str, Any]:
+def made(app: FastAPI) -> dict[str, Any]:
     """A town of four communities (a row of cells each), one incident in each cell and one nowhere."""
     parts = app.state.parts
     tilings = desk_town.build(parts.database)
     ids = desk_town.employ(parts.database, [{"code": "w1", "at": desk_town.corner(0, 0)}])
     desk_town.put_on_duty(parts.database, list(ids.values()))
-    keys = {
+    keys: dict[Any, UUID] = {
         (column, row): desk_town.report(parts.database, tilings, f"{column} {row}", middle(column, row))
         for column in range(3)
         for row in range(4)
@@ -74,9 +76,11 @@ def test_lists_and_their_counts_hold_its_own_incidents_only(
     assert township.get(f"/v1/dispatches/{made['sent']}").status_code == 404
 
 
-def test_every_address_of_another_part_is_not_there(made: dict[str, Any], township: TestClient) -> None:
+def test_every_address_of_another_part_is_not_there(
+    made: dict[str, Any], app: FastAPI, township: TestClient
+) -> None:
     """All routes with an incident or a dispatch in the path, those to come as well."""
-    app, other = township.app, str(made["incidents"][0, 0])
+    other = str(made["incidents"][0, 0])
     township.headers["X-API-Key"] = key_for(made, 0)
     known = {"incident_id": str(made["incidents"][1, 1]), "dispatch_id": str(made["sent"])}
     tried = 0

@@ -1,0 +1,260 @@
+"""Escalations: cards and whistles, each with its lines; the rules; what the watcher finds due."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Select, func, insert, literal, select, text, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from geo_service.errors import ConflictError, Fault, NotFoundError, Words
+from geo_service.staffing.clocks import WARN_SHARE
+from geo_service.staffing.escalation import OVER
+from geo_service.staffing.life import ENDED
+from geo_service.store import scopes
+from geo_service.store.escalation_tables import escalation, escalation_line, escalation_rules
+from geo_service.store.tables import cell, level
+
+_WATCH_LOCK = 0x67656F_776174  # any number that nothing else here locks
+_ENDED = ", ".join(f"'{one}'" for one in sorted(ENDED))
+_OVER = sorted(one.value for one in OVER)
+
+
+def lock_watch(connection: Connection) -> bool:
+    """Take the watch until the transaction ends; False when another process has it."""
+    taken: bool = connection.execute(select(func.pg_try_advisory_xact_lock(_WATCH_LOCK))).scalar_one()
+    return taken
+
+
+#: Clocks of open incidents that run, each with the colour of the card that it calls for.
+_CALLING = f"""
+    select life.incident_id, phase, due_at,
+        case when due_at < :now then 'red' else 'yellow' end as colour,
+        (select count(*) from incident_log as line
+            where line.incident_id = life.incident_id and move = 'reopen') as round
+    from incident_life as life
+    cross join lateral (values
+        ('arrive', arrive_due_at), ('handle', handle_due_at), ('close', close_due_at)
+    ) as clock (phase, due_at)
+    where life.status not in ({_ENDED}) and due_at is not null
+        and (due_at < :now or (
+            (life.standard ->> (phase || '_s'))::float8 - extract(epoch from due_at - :now)::float8
+                >= (life.standard ->> (phase || '_s'))::float8 * :warn
+        ))
+"""  # noqa: S608 - our own words
+
+
+def due_cards(
+    connection: Connection, now: datetime, colours: Collection[tuple[str, str]], limit: int
+) -> list[dict[str, Any]]:
+    """Return cards that are to be issued, the longest overdue first; each is issued once in a round.
+
+    ``colours`` are the (phase, colour) that the rules issue. Rows: incident_id, phase, colour, round, due_at.
+    """
+    rows = connection.execute(
+        text(f"""
+            with calling as materialized ({_CALLING})
+            select * from calling
+            where phase || ' ' || colour = any(:colours) and not exists (
+                select from escalation where escalation.incident_id = calling.incident_id
+                    and escalation.phase = calling.phase and escalation.colour = calling.colour
+                    and escalation.round = calling.round
+            )
+            order by due_at, incident_id limit :limit
+        """),  # noqa: S608 - our own words
+        {
+            "now": now,
+            "warn": WARN_SHARE,
+            "colours": [f"{phase} {colour}" for phase, colour in colours],
+            "limit": limit,
+        },
+    )
+    return [dict(row) for row in rows.mappings()]
+
+
+def baseless(connection: Connection, limit: int) -> list[dict[str, Any]]:
+    """Return open escalations whose reason is gone: id, why (met, ended, red).
+
+    The clock of a card has been met or the incident has ended; a yellow card has been followed by a red one.
+    A suspended incident keeps its cards: its clock stands still and goes on.
+    """
+    rows = connection.execute(
+        text(f"""
+            select escalation.id, case
+                when status in ({_ENDED}) then 'ended' when due.at is null then 'met' else 'red' end as why
+            from escalation join incident_life as life using (incident_id)
+            cross join lateral (select case phase when 'arrive' then arrive_due_at
+                when 'handle' then handle_due_at when 'close' then close_due_at end as at) as due
+            where stage not in ('answered', 'lifted') and (
+                status in ({_ENDED})
+                or (kind = 'card' and status <> 'suspended' and due.at is null)
+                or (colour = 'yellow' and exists (
+                    select from escalation as red where red.incident_id = escalation.incident_id
+                        and red.phase = escalation.phase and red.round = escalation.round
+                        and red.colour = 'red'
+                ))
+            )
+            order by escalation.id limit :limit
+        """),  # noqa: S608 - our own words
+        {"limit": limit},
+    )
+    return [dict(row) for row in rows.mappings()]
+
+
+def climbing(connection: Connection, now: datetime, limit: int) -> list[dict[str, Any]]:
+    """Return, locked, the escalations whose next rung is to be called; cards of suspended incidents wait."""
+    rows = connection.execute(
+        text("""
+            select escalation.* from escalation join incident_life as life using (incident_id)
+            where climbs_at <= :now and (kind = 'whistle' or status <> 'suspended')
+            order by climbs_at, escalation.id limit :limit for update of escalation skip locked
+        """),
+        {"now": now, "limit": limit},
+    )
+    return [dict(row) for row in rows.mappings()]
+
+
+def any_climbs(connection: Connection, now: datetime) -> bool:
+    """Tell whether :func:`climbing` would find any."""
+    found = connection.execute(
+        text("""
+            select from escalation join incident_life as life using (incident_id)
+            where climbs_at <= :now and (kind = 'whistle' or status <> 'suspended') limit 1
+        """),
+        {"now": now},
+    )
+    return found.first() is not None
+
+
+def add(connection: Connection, values: Mapping[str, Any]) -> int | None:
+    """Issue an escalation; None if there is this one already."""
+    key: int | None = connection.execute(
+        upsert(escalation).values(**values).on_conflict_do_nothing().returning(escalation.c.id)
+    ).scalar_one_or_none()
+    return key
+
+
+def change(connection: Connection, key: int, values: Mapping[str, Any]) -> None:
+    """Set columns of an escalation."""
+    connection.execute(update(escalation).where(escalation.c.id == key).values(**values))
+
+
+def write_line(connection: Connection, key: int, values: Mapping[str, Any]) -> None:
+    """Add a line."""
+    connection.execute(insert(escalation_line).values(escalation_id=key, **values))
+
+
+def has_line(connection: Connection, key: int, request_key: str) -> bool:
+    """Tell whether a request with this key has been carried out."""
+    found = select(literal(1)).where(
+        escalation_line.c.escalation_id == key, escalation_line.c.request_key == request_key
+    )
+    return connection.execute(found).first() is not None
+
+
+def by_request(connection: Connection, incident_id: UUID, request_key: str) -> int | None:
+    """Return the escalation that was asked for under a key."""
+    key: int | None = connection.execute(
+        select(escalation.c.id).where(
+            escalation.c.incident_id == incident_id, escalation.c.request_key == request_key
+        )
+    ).scalar_one_or_none()
+    return key
+
+
+def _shown() -> Select[Any]:
+    return (
+        select(escalation, cell.c.code.label("cell_code"), level.c.code.label("level"))
+        .outerjoin(cell, cell.c.id == escalation.c.cell_id)
+        .outerjoin(level, level.c.id == cell.c.level_id)
+    )
+
+
+def get(connection: Connection, key: int, *, lock: bool = False) -> dict[str, Any]:
+    """Return an escalation with level and code of the cell called last.
+
+    Raises
+    ------
+    NotFoundError
+        There is none.
+    """
+    query = _shown().where(escalation.c.id == key)
+    row = connection.execute(query.with_for_update(of=escalation) if lock else query).mappings().one_or_none()
+    if row is None:
+        raise NotFoundError(Words(f"there is no escalation {key}", f"没有编号为 {key} 的督办"))
+    return dict(row)
+
+
+def lines(connection: Connection, keys: Collection[int]) -> dict[int, list[dict[str, Any]]]:
+    """Return the lines of escalations, the oldest first."""
+    rows = connection.execute(
+        select(escalation_line, cell.c.code.label("cell_code"), level.c.code.label("level"))
+        .outerjoin(cell, cell.c.id == escalation_line.c.cell_id)
+        .outerjoin(level, level.c.id == cell.c.level_id)
+        .where(escalation_line.c.escalation_id == func.any(list(keys)))
+        .order_by(escalation_line.c.id)
+    )
+    hidden = {"escalation_id", "request_key", "cell_id"}
+    out: dict[int, list[dict[str, Any]]] = {key: [] for key in keys}
+    for row in rows.mappings():
+        out[row["escalation_id"]].append({k: v for k, v in row.items() if k not in hidden})
+    return out
+
+
+def page(
+    connection: Connection,
+    *,
+    limit: int,
+    before: int | None = None,
+    is_open: bool | None = None,
+    colour: str | None = None,
+    kind: str | None = None,
+    incident_id: UUID | None = None,
+    scope: Collection[int] = (),
+) -> list[dict[str, Any]]:
+    """Return escalations, the newest first, with an id below ``before``, of incidents that a scope sees."""
+    query = _shown().order_by(escalation.c.id.desc()).limit(limit)
+    query = query.where(scopes.placed_within(escalation.c.incident_id, scope))
+    if before is not None:
+        query = query.where(escalation.c.id < before)
+    if is_open is not None:
+        query = query.where(escalation.c.stage.in_(_OVER) != is_open)
+    for column, value in ((escalation.c.colour, colour), (escalation.c.kind, kind)):
+        if value is not None:
+            query = query.where(column == value)
+    if incident_id is not None:
+        query = query.where(escalation.c.incident_id == incident_id)
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+# ------------------------------------------------------------------------------------------------ rules
+
+
+def rules(connection: Connection) -> tuple[int, dict[str, Any], str, datetime | None]:
+    """Return what is set now: version, what was given, by whom, when; version 0 while nothing was."""
+    newest = select(escalation_rules).order_by(escalation_rules.c.version.desc()).limit(1)
+    row = connection.execute(newest).one_or_none()
+    return (row.version, row.given, row.who, row.at) if row else (0, {}, "", None)
+
+
+def set_rules(connection: Connection, given: Mapping[str, Any], *, after: int, who: str) -> int:
+    """Write the version that follows ``after``; returns it.
+
+    Raises
+    ------
+    ConflictError
+        Somebody has set them since.
+    """
+    row = None
+    if rules(connection)[0] == after:
+        row = connection.execute(
+            upsert(escalation_rules)
+            .values(version=after + 1, given=dict(given), who=who)
+            .on_conflict_do_nothing()
+            .returning(escalation_rules.c.version)
+        ).one_or_none()
+    if row is None:
+        words = Words("somebody has set this meanwhile; look again", "规则已被他人修改，请刷新后再试")
+        raise ConflictError(words, [Fault("version", words, value=after)])
+    return after + 1

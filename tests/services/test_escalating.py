@@ -1,0 +1,346 @@
+"""Cards and whistles in a database: each once, up the ladder, acknowledged, answered, lifted."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pandas as pd
+import pytest
+from sqlalchemy import text
+
+from geo_service.errors import ConflictError, ForbiddenError, NotFoundError
+from geo_service.services import handling
+from geo_service.services.escalating import Escalation, set_rules, shown
+from geo_service.services.tiling import Tilings
+from geo_service.staffing.clocks import clocks, standard_from
+from geo_service.staffing.escalation import Act
+from geo_service.staffing.life import Move
+from geo_service.store import boundaries, escalations, lives, queue, staffing
+from geo_service.store.database import Database
+from tests.postgis import TestServer
+from tests.services import desk_town
+
+pytestmark = pytest.mark.postgis
+NUMBERS = count()
+
+
+@pytest.fixture(scope="module")
+def place(postgis: TestServer) -> Iterator[tuple[Database, Tilings]]:
+    """A town in which grid c00r00 and its community row00 are held, and row01."""
+    with postgis.fresh() as made:
+        tilings = desk_town.build(made)
+        rows = [("lead", "grid", "c00r00"), ("chief", "community", "row00"), ("other", "community", "row01")]
+        people = pd.DataFrame(
+            [
+                {
+                    "code": code,
+                    "name": f"name {code}",
+                    "role": "grid_lead" if level == "grid" else "chief",
+                    "mode": "walk",
+                    "lon": float("nan"),
+                    "lat": float("nan"),
+                    "capabilities": [],
+                    "phone": "",
+                    "home_level": level,
+                    "home_cell_code": cell,
+                }
+                for code, level, cell in rows
+            ]
+        )
+        with made.writing() as connection:
+            staffing.upsert_responders(connection, people, boundaries.moment(connection) - timedelta(days=2))
+            ids = staffing.responder_ids(connection)
+        desk_town.put_on_duty(made, [ids["lead"]])
+        yield made, tilings
+
+
+@pytest.fixture
+def database(place: tuple[Database, Tilings]) -> Database:
+    """Nothing waits yet."""
+    with place[0].writing() as connection:
+        connection.exec_driver_sql("update incident_life set status = 'void', next_due_at = null,"
+            " arrive_due_at = null, handle_due_at = null, close_due_at = null, closed_at = null,"
+            " suspended_from = null")  # fmt: skip
+        connection.exec_driver_sql("update escalation set stage = 'lifted', climbs_at = null")
+        connection.exec_driver_sql("delete from outbox")
+    return place[0]
+
+
+@pytest.fixture
+def watch(place: tuple[Database, Tilings]) -> Escalation:
+    return Escalation(*place)
+
+
+def waiting(database: Database, tilings: Tilings, age_s: float, **given: Any) -> UUID:
+    """Report an incident, as if so many seconds ago."""
+    key = desk_town.report(database, tilings, f"{next(NUMBERS)}", **given)
+    ago(database, key, age_s)
+    return key
+
+
+def ago(database: Database, key: UUID, age_s: float) -> None:
+    """Put a life back in time, with everything in it."""
+    columns = ("reported_at", "accepted_at", "dispatched_at", "arrived_at", "handled_at", "last_at",
+        "arrive_due_at", "handle_due_at", "close_due_at", "next_due_at")  # fmt: skip
+    with database.writing() as connection:
+        moved = ", ".join(f"{name} = {name} - make_interval(secs => :age)" for name in columns)
+        connection.execute(
+            text(f"update incident_life set {moved} where incident_id = :key"), {"age": age_s, "key": key}
+        )
+
+
+def of(database: Database, key: UUID) -> list[dict[str, Any]]:
+    with database.reading() as connection:
+        found = escalations.page(connection, limit=50, incident_id=key)[::-1]
+        lines = escalations.lines(connection, [one["id"] for one in found])
+        return [shown(one, lines[one["id"]]) for one in found]
+
+
+def later(database: Database, key: int, seconds: float) -> None:
+    """Let time pass for an escalation."""
+    with database.writing() as connection:
+        connection.execute(
+            text("update escalation set climbs_at = climbs_at - make_interval(secs => :s) where id = :key"),
+            {"s": seconds, "key": key},
+        )
+
+
+def topics(database: Database) -> list[str]:
+    with database.reading() as connection:
+        rows = connection.exec_driver_sql(
+            "select topic from outbox where topic like 'escalation%%' order by seq"
+        )
+        return list(rows.scalars())
+
+
+def run_dry(watch: Escalation) -> int:
+    total = 0
+    while done := watch.look():
+        total += done
+    return total
+
+
+def test_yellow_when_soon_red_when_overdue_and_each_once(
+    database: Database, place: tuple[Database, Tilings], watch: Escalation
+) -> None:
+    key = waiting(database, place[1], 0)
+    assert run_dry(watch) == 0
+    ago(database, key, 241)
+    run_dry(watch)
+    (yellow,) = of(database, key)
+    assert (yellow["phase"], yellow["colour"], yellow["stage"]) == ("arrive", "yellow", "called")
+    assert [(one["responder"], one["on_duty"]) for one in yellow["called"]] == [("lead", True)]
+    assert run_dry(watch) == 0
+    ago(database, key, 60)
+    run_dry(watch)
+    yellow, red = of(database, key)
+    assert (yellow["stage"], red["colour"], red["stage"]) == ("lifted", "red", "called")
+    assert topics(database) == [
+        "escalation.issued", "escalation.called", "escalation.issued", "escalation.called",
+        "escalation.lifted",
+    ]  # fmt: skip
+
+
+def test_unheard_it_climbs_heard_it_waits_a_day_answered_it_is_over(
+    database: Database, place: tuple[Database, Tilings], watch: Escalation
+) -> None:
+    key = waiting(database, place[1], 301)
+    run_dry(watch)
+    (card,) = of(database, key)
+    assert card["cell_code"] == "c00r00"
+    later(database, card["id"], 121)
+    run_dry(watch)
+    (card,) = of(database, key)
+    assert (card["rung"], card["cell_code"]) == (1, "row00")
+    assert [(one["responder"], one["on_duty"]) for one in card["called"]] == [("chief", False)]
+    watch.act(card["id"], Act.ACKNOWLEDGE, who="desk", request_key="k")
+    watch.act(card["id"], Act.ACKNOWLEDGE, who="desk", request_key="k")
+    with pytest.raises(ConflictError):
+        watch.act(card["id"], Act.ACKNOWLEDGE, who="desk")
+    (card,) = of(database, key)
+    left = card["climbs_at"] - datetime.now(UTC)
+    assert timedelta(hours=23, minutes=59) < left <= timedelta(hours=24)
+    with pytest.raises(ForbiddenError):
+        watch.act(card["id"], Act.ARRIVE, who="k", own_only=True, responder={"responder": "x", "name": "x"})
+    chief = {"responder": "chief", "name": "name chief"}
+    watch.act(card["id"], Act.ARRIVE, who="k", own_only=True, responder=chief)
+    later(database, card["id"], 86_401)
+    run_dry(watch)  # nobody stands above: the card stays, and climbs no more
+    (card,) = of(database, key)
+    assert (card["stage"], card["climbs_at"]) == ("arrived", None)
+    watch.act(card["id"], Act.ANSWER, who="k", words="done", responder=chief)
+    (card,) = of(database, key)
+    assert [line["what"] for line in card["lines"]] == [
+        "issue", "call", "call", "acknowledge", "arrive", "answer",
+    ]  # fmt: skip
+    assert card["arrived_at"] is not None
+    assert run_dry(watch) == 0
+
+
+def test_met_paused_and_ended(database: Database, place: tuple[Database, Tilings], watch: Escalation) -> None:
+    key = waiting(database, place[1], 3601)
+    run_dry(watch)
+    assert [(one["phase"], one["colour"]) for one in of(database, key)] == [
+        ("arrive", "red"), ("handle", "red"),
+    ]  # fmt: skip
+    for move in (Move.ACCEPT, Move.DISPATCH, Move.ARRIVE):
+        handling.move(database, key, move, who="desk")
+    run_dry(watch)
+    assert [one["stage"] for one in of(database, key)] == ["lifted", "called"]
+    handling.move(database, key, Move.SUSPEND, who="desk", reason="night")
+    later(database, of(database, key)[1]["id"], 9999)
+    assert run_dry(watch) == 0  # its clock stands still
+    handling.move(database, key, Move.RESUME, who="desk")
+    run_dry(watch)
+    assert of(database, key)[1]["rung"] == 1
+    handling.move(database, key, Move.HANDLE, who="desk")
+    handling.move(database, key, Move.CLOSE, who="desk")
+    run_dry(watch)
+    assert {one["stage"] for one in of(database, key)} == {"lifted"}
+    handling.move(database, key, Move.REOPEN, who="desk", reason="again")
+    run_dry(watch)  # its clocks run anew, and so do its cards
+    assert [(one["phase"], one["stage"]) for one in of(database, key)][2:] == [("handle", "called")]
+
+
+def test_a_whistle_by_hand_up_and_sideways(
+    database: Database, place: tuple[Database, Tilings], watch: Escalation
+) -> None:
+    key = waiting(database, place[1], 0)
+    own = watch.whistle(key, who="desk", words="come", request_key="w")
+    assert watch.whistle(key, who="desk", words="come", request_key="w") == own
+    beside = watch.whistle(key, who="desk", words="help", cell=("community", "row01"))
+    with pytest.raises(NotFoundError):
+        watch.whistle(key, who="desk", words="", cell=("grid", "nowhere"))
+    with pytest.raises(ConflictError, match="nobody holds"):
+        watch.whistle(key, who="desk", words="", cell=("grid", "c03r03"))
+    first, second = of(database, key)
+    assert [one["called"][0]["responder"] for one in (first, second)] == ["lead", "other"]
+    watch.act(own, Act.ACKNOWLEDGE, who="desk")
+    assert of(database, key)[0]["climbs_at"] == first["climbs_at"]  # the day runs from the call
+    later(database, own, 86_401)
+    later(database, beside, 86_401)
+    run_dry(watch)
+    first, second = of(database, key)
+    assert (first["stage"], first["cell_code"]) == ("called", "row00")
+    assert second["climbs_at"] is None
+
+
+def test_the_way_is_that_of_the_incidents_date(
+    database: Database, place: tuple[Database, Tilings], watch: Escalation
+) -> None:
+    before = datetime(1990, 1, 1, tzinfo=UTC)  # the first edition is in force since ever
+    key = waiting(database, place[1], 301, occurred_at=before)
+    nowhere = waiting(database, place[1], 301, lon=float("nan"), lat=float("nan"))
+    run_dry(watch)
+    assert of(database, key)[0]["cell_code"] == "c00r00"
+    (card,) = of(database, nowhere)  # the card is there, nobody is called
+    assert (card["cell_code"], card["called"], card["climbs_at"]) == (None, [], None)
+
+
+def test_the_rules_decide(database: Database, place: tuple[Database, Tilings], watch: Escalation) -> None:
+    rules = {"cards": {"arrive": {"red": [{"level": "community", "roles": ["chief"], "after_s": 7}]}}}
+    with pytest.raises(NotFoundError):
+        set_rules(database, {"whistle": [{"level": "galaxy"}]}, after=0, who="t")
+    set_rules(database, rules, after=0, who="t")
+    with pytest.raises(ConflictError):
+        set_rules(database, {}, after=0, who="t")
+    key = waiting(database, place[1], 301)
+    run_dry(watch)
+    assert of(database, key)[0]["cell_code"] == "row00"
+    set_rules(database, {}, after=1, who="t")
+
+
+def test_many_watchers_issue_each_card_once(database: Database, place: tuple[Database, Tilings]) -> None:
+    keys = [waiting(database, place[1], 301) for _ in range(30)]
+    watchers = [Escalation(*place) for _ in range(4)]
+    threads = [threading.Thread(target=run_dry, args=(one,)) for one in watchers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    run_dry(watchers[0])
+    assert [len(of(database, key)) for key in keys] == [1] * 30
+    assert topics(database).count("escalation.issued") == 30
+
+
+_KILLED = """
+import sys
+from geo_service.services.escalating import Escalation
+from geo_service.services.tiling import Tilings
+from geo_service.store.database import Database
+database = Database.connect(sys.argv[1])
+watch = Escalation(database, Tilings(database))
+print("ready", flush=True)
+while True:
+    watch.look()
+"""
+
+
+def test_a_killed_watcher_leaves_no_half_card(
+    database: Database, place: tuple[Database, Tilings], watch: Escalation
+) -> None:
+    keys = [waiting(database, place[1], 0) for _ in range(60)]
+    url = database.write.url.render_as_string(hide_password=False)
+    for round_ in range(2):
+        child = subprocess.Popen([sys.executable, "-c", _KILLED, url], stdout=subprocess.PIPE, cwd=Path.cwd())
+        assert child.stdout is not None
+        child.stdout.readline()
+        for key in keys[round_ * 30 : round_ * 30 + 30]:
+            ago(database, key, 301)
+        time.sleep(0.15)
+        os.kill(child.pid, signal.SIGKILL)
+        child.wait()
+    run_dry(watch)
+    for key in keys:
+        (card,) = of(database, key)
+        assert [line["what"] for line in card["lines"]] == ["issue", "call"]
+    assert topics(database).count("escalation.issued") == 60
+
+
+def test_a_clock_set_back_waits(
+    database: Database, place: tuple[Database, Tilings], watch: Escalation
+) -> None:
+    key = waiting(database, place[1], 301)
+    run_dry(watch)
+    ago(database, key, -3600)  # as if the clock had been set back by an hour
+    assert run_dry(watch) == 0
+    assert len(of(database, key)) == 1
+    ago(database, key, 3601)
+    run_dry(watch)
+    assert len(of(database, key)) == 1
+
+
+def test_the_queue_is_right_to_the_second(database: Database, place: tuple[Database, Tilings]) -> None:
+    """What is overdue and what soon will be is what the clocks themselves say, at every age."""
+    # far enough from the limits for a slow machine
+    ages = [0, 200, 225, 241, 285, 301, 2865, 2881, 3585, 3601, 20145, 20161, 25185, 25201]
+    keys = {waiting(database, place[1], age): age for age in ages}
+    moved = waiting(database, place[1], 250)
+    for move in (Move.ACCEPT, Move.DISPATCH, Move.ARRIVE):
+        handling.move(database, moved, move, who="desk")
+    ago(database, moved, 2640)
+    with database.reading() as connection:
+        found = {
+            state: {one["id"] for one in queue.page(connection, state, limit=100)}
+            for state in ("overdue", "soon", "open")
+        }
+        now = lives.clock(connection)
+        for key in [*keys, moved]:
+            kept = lives.get(connection, key)
+            states = [one.state for one in clocks(kept.life, standard_from(kept.standard), now)]
+            overdue = "overdue" in states
+            assert (key in found["overdue"]) == overdue, (keys.get(key), states)
+            assert (key in found["soon"]) == ("soon" in states and not overdue), (keys.get(key), states)
+        assert moved in found["soon"]
+        counted = queue.counts(connection)
+    assert counted["overdue"] == len(found["overdue"])
+    assert counted["soon"] == len(found["soon"])
