@@ -61,7 +61,8 @@ def edition_in_force(
     connection: Connection, as_of: datetime | None = None, known_at: datetime | None = None
 ) -> Edition | None:
     """Return the edition in force at ``as_of`` as it was known at ``known_at`` (both default to now)."""
-    now = func.clock_timestamp()
+    # one moment for all rows: a clock that goes on meanwhile finds none of two spans at their border, or both
+    now = func.statement_timestamp()
     rows = _edition_rows().where(
         edition_span.c.valid_during.op("@>")(as_of or now),
         edition_span.c.recorded_during.op("@>")(known_at or now),

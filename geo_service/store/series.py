@@ -140,7 +140,7 @@ def timeline(connection: Connection, known_at: datetime | None = None) -> list[E
             edition.c.published_by,
         )
         .join(edition_span, edition_span.c.edition_id == edition.c.id)
-        .where(edition_span.c.recorded_during.op("@>")(known_at or func.clock_timestamp()))
+        .where(edition_span.c.recorded_during.op("@>")(known_at or func.statement_timestamp()))
         .order_by(func.lower(edition_span.c.valid_during).nulls_first())
     )
     return [Edition(*row) for row in connection.execute(rows)]
