@@ -144,7 +144,8 @@ def restore_edition(
     with store.database.reading() as connection:
         old = store.base_tiling(connection, edition_id)
         start = valid_from or boundaries.moment(connection)
-        current = store.tilings.get(as_of=start)
+        in_force = boundaries.edition_in_force(connection, as_of=start)
+        current = store.tilings.load(in_force, connection) if in_force is not None else None
         progress(Phase.PROOF, 0, len(old.leaves))
         draft = draft_whole(old.cells[COLUMNS], boundaries.levels(connection), current)
         progress(Phase.PROOF, len(old.leaves), len(old.leaves))

@@ -1,7 +1,9 @@
 """Plans through the API, on the demo town: edits, refusals, undo, two planners, what survives a restart."""
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from starlette.testclient import TestClient
 from geo_service.api.app import create_app
 from geo_service.model import Role
 from geo_service.services import identity
+from geo_service.services.tiling import IN_FORCE_TTL_S
 from geo_service.settings import Settings
 
 BASE = "http://127.0.0.1:8000"
@@ -101,6 +104,18 @@ def test_a_plan_opens_on_the_edition_in_force(planner: TestClient, plan: Plan) -
     assert [level["code"] for level in plan["levels"] if level["is_leaf_level"]] == ["micro_grid"]
     assert len(cells(planner, plan, "micro_grid")) == 340
     assert is_tiling(cells(planner, plan, "micro_grid"))
+
+
+def test_looking_at_a_plan_takes_one_connection(app: FastAPI, planner: TestClient, plan: Plan) -> None:
+    """Were it two, as many who look at once as there are connections would wait for each other in vain."""
+    pool = app.state.parts.database.read
+    time.sleep(IN_FORCE_TTL_S)  # what is in force must be asked for again
+    with ExitStack() as taken:
+        for _ in range(pool.pool.size() - 1):
+            taken.enter_context(pool.connect())
+        answer = planner.get(f"/v1/plans/{plan['id']}")
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["base_in_force"] is True
 
 
 def test_a_shared_corner_moves_for_all_its_cells(planner: TestClient, plan: Plan) -> None:
