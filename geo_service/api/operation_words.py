@@ -12,7 +12,7 @@ TAGS = (
         "office",
         "本单位的设定：规则、编码、插花地登记、公示牌。 What an office sets itself, and its sign boards.",
     ),
-    ("incidents", "事件：上报、流转、查询与目录。 Reporting incidents, handling them, and the lists they go by."),
+    ("incidents", "事件：上报、流转、查询与目录。 Reporting incidents and handling them."),
     (
         "dispatch",
         "派单：谁最近、谁空闲、派单与回执、定位上报。 Who can be there soonest, sending, positions.",
@@ -136,6 +136,7 @@ _CHINESE = {
     "POST /v1/dispatches/{dispatch_id}/cancel": "取消派单",
     "POST /v1/positions": "上报定位",
     "GET /v1/board": "在岗态势",
+    "GET /v1/own-work": "我的任务",
     "GET /v1/escalations": "督办与吹哨列表",
     "GET /v1/escalations/rules": "督办规则",
     "PUT /v1/escalations/rules": "修改督办规则",

@@ -196,7 +196,7 @@ def _flags(
     if where.x is None or where.y is None:
         return others
     point = Given(where.x, where.y, found.datum, spoken)
-    return others + suspicions(connection, [point], lambda _: tiling)[0]
+    return others + suspicions(connection, [point], [tiling])[0]
 
 
 def _write(

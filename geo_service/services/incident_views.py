@@ -55,20 +55,31 @@ def one(database: Database, tilings: Tilings, key: UUID, on_duty: OnDuty | None 
     NotFoundError
         There is none with this id.
     """
+    spans = tilings.spans()  # before a connection is held: who waits for a second one may wait for himself
     with database.reading() as connection:
         found = incidents.one(connection, key)
         if found is None:
             raise NotFoundError(f"there is no incident {key}")
-        return _whole(connection, tilings, found, on_duty)
+        edition = next((one for one in spans if one.id == found["edition"]), None)
+        if edition is None:  # put in force a moment ago
+            edition = in_force_at(boundaries.spans_in_force(connection), found["occurred_at"])
+        tiling = tilings.load(edition, connection) if edition and edition.id == found["edition"] else None
+        whole = _whole(connection, tiling, found, on_duty)
+        floor = found["floor"]
+        to_floor_s = 0.0 if floor is None else catalogue.access_time(connection).to_floor_s(floor)
+        return whole | {
+            "to_floor_s": to_floor_s,
+            "photos": photos.of(connection, key),
+            "log": f"/v1/incidents/{key}/log",
+        }
 
 
 def _whole(
-    connection: Connection, tilings: Tilings, found: dict[str, Any], on_duty: OnDuty | None
+    connection: Connection, tiling: Tiling | None, found: dict[str, Any], on_duty: OnDuty | None
 ) -> dict[str, Any]:
     key, moment = found["id"], found["occurred_at"]
     cell_id = found.pop("cell_id")
     place: dict[str, Any] = {name: found.pop(name) for name in _PLACE}
-    tiling = _tiling(connection, tilings, moment, place["edition"])
     place["path"] = tiling.path_of_cell(cell_id) if tiling and cell_id is not None else []
     place["candidates"] = _candidates(tiling, found, place)
     place["runner_up_probability"] = next(
@@ -86,18 +97,14 @@ def _whole(
         "placement": place,
         **owners,
         "premises": inside,
-        "standing": standing_of(connection, standing),
-        "to_floor_s": catalogue.access_time(connection).to_floor_s(found["floor"]),
-        "photos": photos.of(connection, key),
-        "log": f"/v1/incidents/{key}/log",
+        "standing": standing_of(standing, lives.clock(connection)),
     }
 
 
-def standing_of(connection: Connection, kept: lives.Kept | None) -> dict[str, Any] | None:
-    """Return how a life stands now, with what can be done; None for what came as history."""
+def standing_of(kept: lives.Kept | None, now: datetime) -> dict[str, Any] | None:
+    """Return how a life stands at a moment, with what can be done; None for what came as history."""
     if kept is None:
         return None
-    now = lives.clock(connection)
     running = clocks(kept.life, standard_from(kept.standard), now)
     return with_moves(handling.Standing(kept, running, now))
 
@@ -112,21 +119,13 @@ def with_moves(standing: handling.Standing) -> dict[str, Any]:
 def in_queue(connection: Connection, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return rows of the queue with how each incident stands."""
     kept = lives.several(connection, [row["id"] for row in rows])
+    now = lives.clock(connection)
     hidden = {"rank", "due", "cell_id", "attributes"}
     return [
         {name: value for name, value in row.items() if name not in hidden}
-        | {"standing": standing_of(connection, kept.get(row["id"]))}
+        | {"standing": standing_of(kept.get(row["id"]), now)}
         for row in rows
     ]
-
-
-def _tiling(
-    connection: Connection, tilings: Tilings, moment: datetime, edition_id: int | None
-) -> Tiling | None:
-    edition = in_force_at(boundaries.spans_in_force(connection), moment)
-    if edition is None or edition.id != edition_id:
-        return None
-    return tilings.load(edition, connection)
 
 
 def _candidates(

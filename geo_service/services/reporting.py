@@ -216,10 +216,8 @@ def _flags(
             given.append(Given(x, y, place.datum, one.floor is not None or bool(one.address)))
             numbers.append(number)
 
-    def tiling_of(number: int) -> Tiling | None:
-        return tiling_at(reports[numbers[number]].occurred_at)
-
-    for number, found in zip(numbers, suspicions(connection, given, tiling_of), strict=True):
+    boundaries = [tiling_at(reports[number].occurred_at) for number in numbers]
+    for number, found in zip(numbers, suspicions(connection, given, boundaries), strict=True):
         out[number] = found
     return out
 

@@ -6,7 +6,7 @@ moved. Decided by three readings of a place: it *fits* in a building, it may do 
 or outside all cells.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,61 +37,55 @@ class Given:
 
 
 def suspicions(
-    connection: Connection, given: Sequence[Given], tiling_of: Callable[[int], Tiling | None]
+    connection: Connection, given: Sequence[Given], tilings: Sequence[Tiling | None]
 ) -> list[list[dict[str, Any]]]:
     """Return for each point what is suspected, as flags: empty, or one with the guess and where it would lie.
 
-    ``tiling_of`` gives the boundaries in force at the moment of a report by its number; None where none were.
+    ``tilings`` has for each report the boundaries in force at its moment; None where none were.
     """
     out: list[list[dict[str, Any]]] = [[] for _ in given]
-    readings = [(i, datum) for i, one in enumerate(given) for datum in _readings(one)]
-    if not readings:
+    asked = np.array([i for i, one in enumerate(given) if _may_be_confused(one)], dtype=np.int64)
+    if not len(asked):
         return out
-    lonlat_deg = np.array([_place(given[i], datum) for i, datum in readings])
-    rank = _ranks(connection, readings, lonlat_deg, tiling_of, given)
-    for i, one in enumerate(given):
-        mine = [k for k, (number, _) in enumerate(readings) if number == i]
-        if not mine or rank[mine[0]] >= (NEAR if one.speaks_of_building else LAND):
+    xy = np.array([(given[i].x, given[i].y) for i in asked])
+    places_deg = np.stack([to_wgs84(xy, datum) for datum in CONFUSED], axis=1)  # (n, datums, 2)
+    rank = _ranks(connection, places_deg, [tilings[i] for i in asked])
+    for row, i in enumerate(asked.tolist()):
+        one = given[i]
+        said = CONFUSED.index(WGS84 if one.datum == CGCS2000 else one.datum)
+        was = int(rank[row, said])
+        if was >= (NEAR if one.speaks_of_building else LAND):
             continue
-        enough = LAND if rank[mine[0]] == NOWHERE else BUILDING
-        better = [k for k in mine[1:] if rank[k] >= enough]
-        if better:
-            best = max(better, key=lambda k: rank[k])  # of equals the first
-            out[i].append(_flag(readings[best][1], lonlat_deg[best], rank[best], rank[mine[0]]))
+        others = [k for k in range(len(CONFUSED)) if k != said]
+        best = max(others, key=lambda k: rank[row, k])  # of equals the first
+        if rank[row, best] >= (LAND if was == NOWHERE else BUILDING):
+            out[i].append(_flag(CONFUSED[best], places_deg[row, best], int(rank[row, best]), was))
     return out
 
 
-def _readings(one: Given) -> tuple[Datum, ...]:
-    """Return the datum that was said, then those it may be mistaken for; none where nobody mistakes them."""
+def _may_be_confused(one: Given) -> bool:
+    """Tell whether a point is in a datum that is taken for another, in the country where that happens."""
     said = WGS84 if one.datum == CGCS2000 else one.datum
-    if said not in CONFUSED or not (_WEST <= one.x <= _EAST and _SOUTH <= one.y <= _NORTH):
-        return ()
-    return said, *(datum for datum in CONFUSED if datum != said)
-
-
-def _place(one: Given, datum: Datum) -> NDArray[np.float64]:
-    place: NDArray[np.float64] = to_wgs84(np.array([[one.x, one.y]]), datum)[0]
-    return place
+    return said in CONFUSED and _WEST <= one.x <= _EAST and _SOUTH <= one.y <= _NORTH
 
 
 def _ranks(
-    connection: Connection,
-    readings: Sequence[tuple[int, Datum]],
-    lonlat_deg: NDArray[np.float64],
-    tiling_of: Callable[[int], Tiling | None],
-    given: Sequence[Given],
+    connection: Connection, places_deg: NDArray[np.float64], tilings: Sequence[Tiling | None]
 ) -> NDArray[np.int64]:
-    ground = reporting.ground_under(connection, lonlat_deg)
-    in_cell = np.ones(len(readings), dtype=bool)
-    numbers = np.array([number for number, _ in readings])
-    for number in range(len(given)):
-        mine = np.flatnonzero(numbers == number)
-        tiling = tiling_of(number) if len(mine) else None
-        if tiling is not None:
-            in_cell[mine] = tiling.index.leaf_of(lonlat_deg[mine])[0] >= 0
-    rank = np.where(in_cell & ~ground.in_water, LAND, NOWHERE)
-    rank[(rank == LAND) & ground.near_building] = NEAR
-    rank[in_cell & ground.in_building] = BUILDING
+    """Return (n, datums): how well each place fits."""
+    n, datums, _ = places_deg.shape
+    ground = reporting.ground_under(connection, places_deg.reshape(-1, 2))
+    in_water, in_building, near = (
+        found.reshape(n, datums) for found in (ground.in_water, ground.in_building, ground.near_building)
+    )
+    in_cell = np.ones((n, datums), dtype=bool)
+    for tiling in {id(one): one for one in tilings if one is not None}.values():
+        mine = np.array([one is tiling for one in tilings])
+        leaf, _on_edge = tiling.index.leaf_of(places_deg[mine].reshape(-1, 2))
+        in_cell[mine] = (leaf >= 0).reshape(-1, datums)
+    rank = np.where(in_cell & ~in_water, LAND, NOWHERE)
+    rank[(rank == LAND) & near] = NEAR
+    rank[in_cell & in_building] = BUILDING
     return rank
 
 
