@@ -44,6 +44,7 @@ NAVIGATION = (
     NavLink("力量配备", "Staffing", "/maps/staffing"),
     NavLink("到场覆盖", "Coverage", "/maps/coverage"),
     NavLink("事件热力", "Incidents", "/maps/incidents"),
+    NavLink("指挥派单", "Dispatch", "/dispatch"),
     NavLink("排班", "Roster", "/roster"),
     NavLink("方案编制", "Planner", "/planner"),
     NavLink("接口", "API", "/docs"),
@@ -72,7 +73,7 @@ def shell(current: str = "", navigation: Sequence[NavLink] = NAVIGATION) -> str:
         f'<a href="{html.escape(link.url)}"{marks.get(link.url, "")}>{words(link.zh, link.en)}</a>'
         for link in navigation
     )
-    return _filled("shell.html", {}, {"links": links})
+    return filled("shell.html", {}, {"links": links})
 
 
 def page(
@@ -95,28 +96,28 @@ def page(
     """
     values = {"title": title, "kind": kind, "lang": lang, "html_lang": "en" if lang == "en" else "zh-CN"}
     parts = {"shell": shell(current), "content": content, "head": head}
-    return _filled("base.html", values, parts)
+    return filled("base.html", values, parts)
 
 
 @lru_cache(maxsize=2)
 def landing_page(lang: Lang = "zh") -> str:
     """Document for ``/``: what this is, the way to the maps and the API, live counts from ``/v1/status``."""
     title = "社区网格与巡防覆盖" if lang == "zh" else "Community grids and patrol coverage"
-    return page(f"geo_service · {title}", _filled("landing.html"), kind="landing", lang=lang)
+    return page(f"geo_service · {title}", filled("landing.html"), kind="landing", lang=lang)
 
 
 @lru_cache(maxsize=8)
 def docs_page(openapi_url: str, title: str = "接口 API · geo_service", lang: Lang = "zh") -> str:
     """Document for ``/docs``: Swagger UI from our own copies, for the OpenAPI document at an address."""
     style = f'<link rel="stylesheet" href="{html.escape(static_url(vendored("swagger_ui_css")))}">'
-    content = _filled("docs.html", {"openapi_url": openapi_url})
+    content = filled("docs.html", {"openapi_url": openapi_url})
     return page(title, content, current="/docs", kind="docs", lang=lang, head=style)
 
 
 def plans_page(lang: Lang = "zh") -> str:
     """Document for ``/planner``: the list of plans."""
-    head = _filled("planner-head.html")
-    content = _filled("planner-list.html")
+    head = filled("planner-head.html")
+    content = filled("planner-list.html")
     return page("划分方案 Plans · geo_service", content, current="/planner", lang=lang, head=head)
 
 
@@ -132,15 +133,15 @@ def planner_page(plan_id: int, tiles_url: str, lang: Lang = "zh") -> str:
     lang : {"zh", "en"}
         Language at first.
     """
-    content = _filled("planner.html", {"plan": str(plan_id), "tiles": tiles_url})
-    head = _filled("planner-head.html")
+    content = filled("planner.html", {"plan": str(plan_id), "tiles": tiles_url})
+    head = filled("planner-head.html")
     title = "方案编制 Planner · geo_service"
     return page(title, content, current="/planner", kind="planner", lang=lang, head=head)
 
 
 def plan_preview_page(plan_id: int, lang: Lang = "zh") -> str:
     """Document for ``/planner/{id}/preview``: a plan before and after, to read and to print."""
-    content = _filled("plan_preview.html", {"plan": str(plan_id)})
+    content = filled("plan_preview.html", {"plan": str(plan_id)})
     style = f'<link rel="stylesheet" href="{html.escape(static_url("css/preview.css"))}">'
     title = "方案比对 Before and after · geo_service"
     return page(title, content, current="/planner", kind="preview", lang=lang, head=style)
@@ -158,7 +159,7 @@ def roster_page(zone: str, lang: Lang = "zh") -> str:
     """
     head = f'<link rel="stylesheet" href="{html.escape(static_url("css/roster.css"))}">'
     title = "排班 Roster · geo_service"
-    content = _filled("roster.html", {"zone": zone})
+    content = filled("roster.html", {"zone": zone})
     return page(title, content, current="/roster", kind="roster", lang=lang, head=head)
 
 
@@ -175,7 +176,7 @@ def sign_in_page(target: str, problem: str = "", lang: Lang = "zh") -> str:
         Language at first.
     """
     shown = f'<p class="bad" role="alert">{problem}</p>' if problem else ""
-    content = _filled("sign-in.html", {"next": target}, {"problem": shown})
+    content = filled("sign-in.html", {"next": target}, {"problem": shown})
     return page("登录 Sign in · geo_service", content, kind="plain", lang=lang)
 
 
@@ -184,8 +185,11 @@ def favicon() -> bytes:
     return (Path(__file__).parent / "static" / "img" / "favicon.svg").read_bytes()
 
 
-def _filled(template: str, values: dict[str, str] | None = None, parts: dict[str, str] | None = None) -> str:
-    """Fill ``{{ static:file }}``, ``{{ vendor:name }}``, ``{{ value:name }}``, escaped; ``part`` is not."""
+def filled(template: str, values: dict[str, str] | None = None, parts: dict[str, str] | None = None) -> str:
+    """Return a template with its ``{{ static:file }}``, ``{{ vendor:name }}``, ``{{ value:name }}`` filled.
+
+    Values are escaped here; a ``{{ part:name }}`` is markup and was escaped by its writer.
+    """
     resolve = {
         "static": static_url,
         "vendor": lambda name: static_url(vendored(name)),

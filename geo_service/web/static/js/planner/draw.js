@@ -1,6 +1,6 @@
 /* Drawing a line that snaps to corners, borders and streets, and a lasso. */
 
-import { linesNear } from "./basemap.js";
+import { linesNear } from "../map/basemap.js";
 import { toPlace } from "./cells.js";
 import { sourceOf } from "./map.js";
 import { SKETCH } from "./styles.js";

@@ -1,6 +1,6 @@
 /* The map: layers in order, which level is drawn at which zoom, what is fetched for the view. */
 
-import { baseLayer, zoomOf } from "./basemap.js";
+import { baseLayer, zoomOf } from "../map/basemap.js";
 import { fromPlace, toExtent, toPlace } from "./cells.js";
 import * as styles from "./styles.js";
 

@@ -1,6 +1,6 @@
 /* How cells look: colours by a figure in classes, selection, locks, labels; and the legend that explains them. */
 
-import { FONT } from "./basemap.js";
+import { FONT } from "../map/basemap.js";
 import { area, either, number } from "./i18n.js";
 
 const { style } = window.ol;

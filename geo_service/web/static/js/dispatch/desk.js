@@ -1,0 +1,282 @@
+/*
+ * What the desk knows: open incidents, who is sent, who is where. Fetched once, then kept true by events.
+ *
+ * Whoever wants to know of changes asks with `on`: "queue", "row" (one incident), "people", "selected", "line", "tick", "breach", "urgent",
+ * "declined", "edition", "counts", "failed".
+ */
+
+import { learn, serverNow } from "../kit/clock.js";
+import { get, query } from "../kit/http.js";
+import { before, isEnded, overduePhases } from "./clocks.js";
+import { Stream } from "./stream.js";
+
+const PAGE = 1000;
+const MOST_PAGES = 10;
+const ONE_BY_ONE = 6; // more changes at once than this and the whole queue is read
+const GATHER_MS = 120;
+const WHOLE_EVERY_MS = 1500;
+const CHECK_MS = 120000; // the queue is read whole from time to time all the same
+const BOARD_MS = 5000;
+
+export class Desk {
+  constructor(me) {
+    this.me = me;
+    this.rows = new Map(); // id → incident of the queue
+    this.sent = new Map(); // id → open dispatches
+    this.people = [];
+    this.selected = null;
+    this.listeners = new Map();
+    this.touched = new Set(); // ids to read soon
+    this.fresh = new Set(); // ids reported since, of which we do not know yet how urgent they are
+    this.late = new Set(); // ids that changed while the queue was read
+    this.mine = new Set(readMine());
+    this.overdue = new Set(); // `id/phase`, told already
+    this.stream = new Stream({
+      heard: (topic, payload) => this.hear(topic, payload),
+      lost: () => this.readAll(),
+      changed: (isUp) => {
+        // before the first reading the stream must be open: what happens in between is heard then
+        if (isUp && !this.isRead) this.readAll();
+        this.tell("line", isUp);
+      },
+    });
+  }
+
+  on(news, listener) {
+    if (!this.listeners.has(news)) this.listeners.set(news, []);
+    this.listeners.get(news).push(listener);
+  }
+
+  tell(news, detail) {
+    for (const listener of this.listeners.get(news) || []) listener(detail);
+  }
+
+  start() {
+    this.stream.open();
+    this.readPeople();
+    setInterval(() => this.tick(), 1000);
+    setInterval(() => this.readAll(), CHECK_MS);
+    window.addEventListener("pagehide", () => this.stream.close());
+  }
+
+  // ------------------------------------------------------------------------------------------- reading
+
+  /** Get with the server's clock learnt from `now` of the answer. */
+  async ask(path, moment, options) {
+    const sent = Date.now();
+    const answer = await get(path, options);
+    const told = moment?.(answer);
+    if (told) learn(told, sent);
+    return answer;
+  }
+
+  /** Read the queue and who is sent, whole. One reading at a time; a call meanwhile has it read once more. */
+  async readAll() {
+    if (this.reading) {
+      this.again = true;
+      return;
+    }
+    this.reading = true;
+    this.touched.clear();
+    try {
+      const [rows, sent] = await Promise.all([this.readQueue(), this.readSent()]);
+      this.rows = new Map(rows.map((row) => [row.id, row]));
+      this.sent = sent;
+      this.isRead = true;
+      this.tell("queue");
+      this.watchOverdue();
+      if (this.selected) this.tell("row", this.selected);
+    } catch (error) {
+      this.tell("failed", error);
+      if (error.isPassing) setTimeout(() => this.readAll(), 3000);
+    } finally {
+      this.reading = false;
+      this.readAt = Date.now();
+      for (const id of this.late) this.touch(id); // what was read may be older than that
+      this.late.clear();
+      if (this.again) {
+        this.again = false;
+        setTimeout(() => this.readAll(), WHOLE_EVERY_MS);
+      }
+    }
+  }
+
+  async readQueue() {
+    const rows = [];
+    let next = `/v1/incidents${query({ status: "open", limit: PAGE })}`;
+    for (let page = 0; next && page < MOST_PAGES; page++) {
+      const answer = await this.ask(next, ({ incidents }) => incidents[0]?.standing?.now);
+      rows.push(...answer.incidents);
+      next = answer.next;
+    }
+    return rows;
+  }
+
+  async readSent() {
+    const sent = new Map();
+    let next = `/v1/dispatches${query({ open: true, limit: 500 })}`;
+    for (let page = 0; next && page < MOST_PAGES; page++) {
+      const answer = await get(next);
+      for (const one of answer.dispatches) sent.set(one.incident_id, [...(sent.get(one.incident_id) || []), one]);
+      next = answer.next;
+    }
+    return sent;
+  }
+
+  /** Read one incident anew, and who is sent there. */
+  async readOne(id) {
+    const [row, { dispatches }] = await Promise.all([
+      this.ask(`/v1/incidents/${id}`, ({ standing }) => standing?.now),
+      get(`/v1/dispatches${query({ open: true, incident: id })}`),
+    ]);
+    this.take(row, dispatches);
+    return row;
+  }
+
+  /** Take in one incident as the server tells it, unless what we know is newer. */
+  take(row, dispatches) {
+    const known = this.rows.get(row.id);
+    if (known && row.standing && known.standing.revision > row.standing.revision) return;
+    if (isEnded(row.standing)) this.rows.delete(row.id);
+    else this.rows.set(row.id, { ...row, ...row.placement });
+    if (dispatches) dispatches.length ? this.sent.set(row.id, dispatches) : this.sent.delete(row.id);
+    this.tell("queue");
+    this.tell("row", row.id);
+    this.watchOverdue();
+  }
+
+  async readPeople() {
+    clearTimeout(this.boardTimer);
+    try {
+      const board = await this.ask("/v1/board", ({ at }) => at);
+      this.people = board.people;
+      this.boardProblem = null;
+    } catch (error) {
+      this.boardProblem = error;
+    }
+    this.tell("people");
+    this.boardTimer = setTimeout(() => this.readPeople(), document.hidden ? 4 * BOARD_MS : BOARD_MS);
+  }
+
+  // -------------------------------------------------------------------------------------------- events
+
+  hear(topic, payload) {
+    if (topic === "incidents.imported") this.readAll();
+    else if (topic === "edition.published") this.tell("edition");
+    else this.touch(payload.incident_id || payload.id);
+    if (topic.startsWith("dispatch.")) this.peopleSoon();
+    if (topic === "incident.reported") this.fresh.add(payload.id);
+    if (payload.outcome === "declined") this.tell("declined", { row: this.rows.get(payload.incident_id), name: this.nameOf(payload.responder), reason: payload.reason });
+  }
+
+  nameOf(code) {
+    return this.people.find((one) => one.responder === code)?.name || code;
+  }
+
+  peopleSoon() {
+    clearTimeout(this.soonTimer);
+    this.soonTimer = setTimeout(() => this.readPeople(), 400);
+  }
+
+  /** Something happened to an incident: read it soon, together with others of the same moment. */
+  touch(id) {
+    if (this.reading) {
+      this.late.add(id);
+      return;
+    }
+    this.touched.add(id);
+    if (this.gathering) return;
+    this.gathering = setTimeout(() => {
+      this.gathering = null;
+      const ids = [...this.touched];
+      if (ids.length > ONE_BY_ONE) {
+        const wait = Math.max(0, WHOLE_EVERY_MS - (Date.now() - (this.readAt || 0)));
+        setTimeout(() => this.readAll(), wait);
+        return;
+      }
+      this.touched.clear();
+      for (const key of ids) this.readOne(key).catch((error) => (error.status === 404 ? this.forget(key) : this.readAll()));
+    }, GATHER_MS);
+  }
+
+  forget(id) {
+    if (this.rows.delete(id)) this.tell("queue");
+  }
+
+  // -------------------------------------------------------------------------------------------- choices
+
+  select(id, { byKey = false } = {}) {
+    if (this.selected === id) return;
+    this.selected = id;
+    this.tell("selected", { id, byKey });
+  }
+
+  /** Remember that the one who sits here had this incident in hand. */
+  handle(id) {
+    this.mine.add(id);
+    writeMine([...this.mine].slice(-500));
+  }
+
+  isMine(row) {
+    return this.mine.has(row.id) || row.reported_by === this.me.name || (this.sent.get(row.id) || []).some((one) => one.sent_by === this.me.name);
+  }
+
+  /** Open incidents in order. */
+  inOrder() {
+    return [...this.rows.values()].sort(before);
+  }
+
+  get mayAct() {
+    return this.me.role === "dispatcher" || this.me.role === "admin";
+  }
+
+  // ----------------------------------------------------------------------------------------------- time
+
+  tick() {
+    this.tell("tick", serverNow());
+    this.watchOverdue();
+  }
+
+  /** Tell of urgent reports that have come in. */
+  watchFresh() {
+    for (const id of this.fresh) {
+      const row = this.rows.get(id);
+      if (!row) continue;
+      this.fresh.delete(id);
+      if (row.urgency === "critical" || row.urgency === "urgent") this.tell("urgent", row);
+    }
+    if (this.fresh.size > 1000) this.fresh.clear();
+  }
+
+  /** Tell of clocks that have run out since we looked last. */
+  watchOverdue() {
+    this.watchFresh();
+    const now = serverNow();
+    const found = new Set();
+    const fresh = [];
+    for (const row of this.rows.values()) {
+      for (const phase of overduePhases(row.standing, now)) {
+        const key = `${row.id}/${phase}`;
+        found.add(key);
+        if (!this.overdue.has(key)) fresh.push({ row, phase });
+      }
+    }
+    const isFirst = !this.hasWatched;
+    this.overdue = found;
+    if (!this.isRead) return;
+    this.hasWatched = true;
+    if (fresh.length && !isFirst) this.tell("breach", fresh);
+  }
+}
+
+function readMine() {
+  try {
+    return JSON.parse(window.GeoService.recall("dispatch.mine") || "[]");
+  } catch {
+    return [];
+  }
+}
+
+function writeMine(ids) {
+  window.GeoService.remember("dispatch.mine", JSON.stringify(ids));
+}

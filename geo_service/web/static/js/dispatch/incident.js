@@ -1,0 +1,315 @@
+/* The incident at hand: what it is, where, whose, who goes, what can be done, what was done. */
+
+import { clockTime } from "../kit/clock.js";
+import { button, drawing, fill, h } from "../kit/dom.js";
+import { get, newKey, post } from "../kit/http.js";
+import { either, onLanguage, say, sayCode } from "../kit/i18n.js";
+import { aboutPhotos, logLines } from "./about.js";
+import { correctDialog, moveDialog, replyDialog } from "./acts.js";
+import { Clocks } from "./clocks.js";
+import { People } from "./people.js";
+import { PlacePicker } from "./place.js";
+import { isUnlocated, placeOf } from "./queue.js";
+import { URGENCY_SHAPES } from "./signs.js";
+
+// these come about by sending people, not by a button of their own
+const BY_SENDING = new Set(["dispatch", "recall", "arrive"]);
+const RELOAD_MS = 150;
+
+export class IncidentPanel {
+  constructor(desk, map, catalogue) {
+    Object.assign(this, { desk, map, catalogue });
+    this.clocks = new Clocks("large");
+    this.head = h("header", { class: "ds-in-head" });
+    this.banner = h("div", { class: "ds-banner", role: "alert", hidden: true });
+    this.flags = h("div", { class: "ds-flags" });
+    this.place = h("section", { class: "ds-part" });
+    this.people = new People(desk, map, catalogue, (...given) => this.act(...given));
+    this.likes = h("section", { class: "ds-part" });
+    this.more = h("section", { class: "ds-part" });
+    this.foot = h("footer", { class: "ds-moves" });
+    this.body = h("div", { class: "ds-in-body", tabindex: "-1" }, this.banner, this.flags, this.people.element, this.place, this.likes, this.more);
+    this.element = h("article", { class: "ds-incident", hidden: true, tTitle: "incident" }, this.head, this.clocks.element, this.body, this.foot);
+    desk.on("selected", ({ id }) => this.open(id));
+    desk.on("row", (id) => id === this.id && this.soon());
+    desk.on("tick", (now) => this.clocks.tick(now));
+    onLanguage(() => this.incident && this.show());
+  }
+
+  focus() {
+    (this.element.querySelector(".ds-candidate button, .ds-moves button") || this.body).focus();
+  }
+
+  // ------------------------------------------------------------------------------------------- reading
+
+  async open(id) {
+    this.id = id;
+    this.incident = null;
+    this.closePicker();
+    this.people.begin();
+    this.body.scrollTop = 0;
+    this.say(null);
+    if (!id) {
+      this.element.hidden = true;
+      this.map.borders.mark(null);
+      return;
+    }
+    const known = this.desk.rows.get(id);
+    if (known?.lon !== null && known?.lon !== undefined) this.map.goTo(known.lon, known.lat);
+    await this.load();
+    const { incident } = this;
+    if (incident?.id === id && incident.lon !== null && !known) this.map.goTo(incident.lon, incident.lat);
+  }
+
+  /** Several events of one moment lead to one reading. */
+  soon() {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.load(), RELOAD_MS);
+  }
+
+  async load() {
+    const { id } = this;
+    if (!id) return;
+    const root = `/v1/incidents/${id}`;
+    try {
+      const [incident, { log }, { dispatches }, likes] = await Promise.all([
+        this.desk.ask(root, ({ standing }) => standing?.now),
+        get(`${root}/log`),
+        get(`${root}/dispatches`),
+        get(`${root}/duplicates`),
+      ]);
+      if (id !== this.id) return;
+      Object.assign(this, { incident, log, dispatches, alike: likes });
+      this.desk.take(incident, null);
+      this.show();
+    } catch (error) {
+      if (id === this.id) this.say(error.reason || error.message, { retry: error.isPassing });
+    }
+  }
+
+  // ------------------------------------------------------------------------------------------- showing
+
+  show() {
+    const { incident } = this;
+    const { standing, placement } = incident;
+    this.element.hidden = false;
+    this.element.dataset.id = incident.id;
+    this.element.dataset.status = standing?.status || "";
+    this.showHead();
+    this.clocks.show(standing);
+    this.showFlags();
+    this.showPlace();
+    this.people.show(incident, this.dispatches);
+    this.showLikes();
+    this.showMore();
+    this.showMoves();
+    this.map.borders.mark(placement.level, placement.cell_code);
+    this.map.showDoubt(incident.lon, incident.lat, incident.lon === null ? 0 : incident.accuracy_m);
+  }
+
+  showHead() {
+    const { incident } = this;
+    const { standing } = incident;
+    const { zone } = this.catalogue;
+    const row = { ...incident, ...incident.placement };
+    fill(
+      this.head,
+      h(
+        "div",
+        { class: "ds-in-title" },
+        h("span", { class: `ds-urgency ${incident.urgency}`, title: sayCode("urgency", incident.urgency) }, drawing(URGENCY_SHAPES[incident.urgency] || URGENCY_SHAPES.normal, { filled: true })),
+        h("h2", {}, this.catalogue.nameOf(incident.category)),
+        standing && h("span", { class: `ds-status ${standing.status}` }, either(standing.status_zh, sayCode("status", standing.status))),
+        this.desk.mayAct && standing && h("button", { type: "button", class: "quiet", t: "correct", on: { click: () => correctDialog(this) } }),
+      ),
+      h("p", { class: "ds-in-where" }, placeOf(row), incident.floor !== null && say("floorIs", { floor: incident.floor })),
+      h(
+        "p",
+        { class: "ds-soft" },
+        [
+          sayCode("urgency", incident.urgency),
+          say("reportedAt", { at: clockTime(standing?.reported_at || incident.occurred_at, zone, { seconds: true }), by: incident.reported_by || incident.source, channel: sayCode("channel", incident.channel) }),
+          standing?.replied_at ? say("repliedAt", { at: clockTime(standing.replied_at, zone) }) : "",
+          standing?.standard,
+        ].filter(Boolean).join(" · "),
+      ),
+    );
+  }
+
+  showFlags() {
+    const { incident } = this;
+    fill(this.flags, (incident.flags || []).map((flag) => h(
+      "div",
+      { class: "ds-flag" },
+      h("p", {}, flag.flag === "datum" ? say("flagDatum", { guess: flag.guess, sure: say(`certainty_${flag.certainty}`) }) : either(flag.why_zh, flag.why) || flag.flag),
+      flag.flag === "datum" && h("button", { type: "button", class: "quiet", t: "showThere", on: { click: () => this.showThere(flag) } }),
+      flag.flag === "datum" && this.desk.mayAct && h("button", { type: "button", class: "ds-accept-guess", on: { click: () => this.acceptGuess(flag) } }, say("acceptGuess", { guess: flag.guess })),
+    )));
+  }
+
+  showThere(flag) {
+    this.map.drop({ lon: flag.lon, lat: flag.lat }, h("i", { class: "ds-pin-mark guess" }));
+    this.map.goTo(flag.lon, flag.lat);
+  }
+
+  acceptGuess(flag) {
+    const body = { lon: flag.lon, lat: flag.lat, crs: "WGS84", reason: say("guessReason", { guess: flag.guess }) };
+    this.act(() => post(`/v1/incidents/${this.id}/location`, body, { key: newKey() }), { done: () => this.map.drop(null) });
+  }
+
+  showPlace() {
+    const { incident } = this;
+    const { placement } = incident;
+    const row = { ...incident, ...placement };
+    const picking = this.picker;
+    fill(
+      this.place,
+      h("h3", {}, say("placeAndOwner"), this.desk.mayAct && incident.standing && !picking && !isUnlocated(row) && h("button", { type: "button", class: "quiet", t: "moveIt", on: { click: () => this.pick() } })),
+      h("p", { class: placement.path.length ? "ds-path" : "ds-path none" }, placement.path.map((cell) => cell.name || cell.code).join(" › ") || say(isUnlocated(row) ? "noPlaceYet" : "inNoCell")),
+      placement.cell_code && h("p", { class: "ds-soft" }, [placement.cell_code, sayCode("how", placement.how)].join(" · ")),
+      this.doubtful(placement),
+      h("dl", { class: "ds-owners" }, this.holders(incident)),
+      (incident.premises || []).map((one) => h("p", { class: "ds-premises" }, h("b", {}, `${say("premises")}${say("colon")}${one.name}`), ` ${say("unitAnswers", { unit: one.responsible_unit })}`)),
+      isUnlocated(row) && this.desk.mayAct && !this.picker && this.makePicker(),
+      this.picker && h("div", { class: "ds-relocate" }, this.picker.element, h("div", { class: "ds-row" }, button("locateHere", () => this.relocate(), { class: "primary" }), !isUnlocated(row) && button("cancel", () => (this.closePicker(), this.showPlace())))),
+    );
+  }
+
+  doubtful(placement) {
+    const share = placement.runner_up_probability;
+    const isNear = share > 0.02 || placement.how === "on_edge" || (placement.border_m !== null && placement.border_m < 5);
+    if (!isNear || !placement.runner_up_code) return null;
+    const words = { code: placement.runner_up_code, metres: Math.round(placement.border_m ?? 0) };
+    return h("p", { class: "ds-warn" }, say("nearLine", words), share > 0 ? ` ${say("chance", { share: Math.round(share * 100) })}` : "");
+  }
+
+  holders(incident) {
+    const steps = [incident.owner, ...(incident.above || [])].filter(Boolean);
+    if (!steps.length) return h("p", { class: "ds-warn" }, say("nobodyHolds"));
+    return steps.slice(0, 3).flatMap((step, i) => [
+      h("dt", {}, i === 0 ? say("owner") : this.nameOfCell(step)),
+      h("dd", {}, step.people.map((one) => h(
+        "span",
+        { class: one.on_duty ? "ds-holder on" : "ds-holder" },
+        `${one.name}（${sayCode("role", one.role)}）`,
+        one.on_duty !== undefined && h("i", {}, say(one.on_duty ? "onDuty" : "offDuty")),
+      ))),
+    ]);
+  }
+
+  nameOfCell({ level, cell_code: code }) {
+    const found = this.incident.placement.path.find((cell) => cell.level === level && cell.code === code);
+    return found?.name || code;
+  }
+
+  showLikes() {
+    const open = this.alike.proposed.filter((one) => !one.duplicate_of && one.status !== "void" && one.status !== "closed");
+    const { standing } = this.incident;
+    fill(
+      this.likes,
+      standing?.duplicate_of && h("p", { class: "ds-warn" }, say("isDuplicate"), " ", button("showIt", () => this.desk.select(standing.duplicate_of), { class: "quiet" })),
+      (open.length > 0 || this.alike.merged.length > 0) && h("h3", {}, say("maybeSame", { count: open.length })),
+      this.alike.merged.length > 0 && h("p", { class: "ds-soft" }, say("merged", { count: this.alike.merged.length })),
+      open.slice(0, 5).map((one) => h(
+        "div",
+        { class: "ds-like" },
+        h("span", {}, [clockTime(one.occurred_at, this.catalogue.zone), one.distance_m === null ? "" : say("apart", { metres: Math.round(one.distance_m) }), one.address, one.source].filter(Boolean).join(" · ")),
+        button("showIt", () => this.desk.select(one.id), { class: "quiet" }),
+        this.desk.mayAct && standing?.status !== "void" && button("mergeInto", () => this.act(() => post(`/v1/incidents/${this.id}/duplicate`, { of: one.id }, { key: newKey() }))),
+      )),
+    );
+    this.likes.hidden = !this.likes.childElementCount;
+  }
+
+  showMore() {
+    fill(this.more, aboutPhotos(this.incident), h("h3", {}, say("log")), logLines(this.log, this.catalogue.zone));
+  }
+
+  showMoves() {
+    const { standing } = this.incident;
+    const isAnyoneSent = this.dispatches.some((one) => !one.ended_at);
+    const moves = (standing?.moves || []).filter(({ move }) => !BY_SENDING.has(move) && !(move === "handle" && isAnyoneSent));
+    fill(
+      this.foot,
+      !this.desk.mayAct && h("span", { class: "ds-soft" }, say("readOnly")),
+      this.desk.mayAct && moves.map((one, i) => h(
+        "button",
+        {
+          type: "button",
+          data: { move: one.move },
+          class: i === 0 && !one.needs_reason ? "primary" : one.move === "void" ? "danger" : "",
+          on: { click: () => (one.needs_reason ? moveDialog(this, one) : this.move(one.move)) },
+        },
+        either(one.zh, one.en),
+      )),
+      this.desk.mayAct && standing && button("reply", () => replyDialog(this), { class: standing.replied_at ? "" : "ds-push" }),
+    );
+  }
+
+  // -------------------------------------------------------------------------------------------- acting
+
+  move(move, reason = "") {
+    const { revision } = this.incident.standing;
+    const key = newKey();
+    return this.act(() => post(`/v1/incidents/${this.id}/moves`, { move, reason, revision }, { key }));
+  }
+
+  /**
+   * Do something to the incident; what the server refuses is said above it, and everything is read anew.
+   *
+   * With `strict` a refusal is thrown as well: a dialog stays open with it.
+   */
+  async act(doing, { done, strict = false } = {}) {
+    const { id } = this;
+    this.say(null);
+    this.element.setAttribute("aria-busy", "true");
+    try {
+      const answer = await doing();
+      this.desk.handle(id);
+      done?.(answer);
+      this.desk.touch(id);
+      return answer;
+    } catch (error) {
+      this.say(error.reason || error.message);
+      if (strict) throw error;
+      return null;
+    } finally {
+      this.element.removeAttribute("aria-busy");
+      if (id === this.id) this.soon();
+    }
+  }
+
+  say(text, { retry = false } = {}) {
+    this.banner.hidden = !text;
+    fill(this.banner, text && h("p", {}, text), retry && button("tryAgain", () => this.load()), text && h("button", { type: "button", class: "quiet", t: "dismiss", on: { click: () => this.say(null) } }));
+    if (text) this.element.hidden = false;
+  }
+
+  // ------------------------------------------------------------------------------------------- place anew
+
+  makePicker() {
+    this.picker = new PlacePicker(this.map, { optional: false });
+    return null;
+  }
+
+  pick() {
+    this.makePicker();
+    this.showPlace();
+    this.picker.search.focus();
+  }
+
+  closePicker() {
+    if (this.picker) this.map.drop(null);
+    this.picker = null;
+  }
+
+  async relocate() {
+    const { given } = this.picker;
+    if (!Object.keys(given).length) {
+      this.say(say("chooseFirst"));
+      return;
+    }
+    await this.act(() => post(`/v1/incidents/${this.id}/location`, { ...given, reason: say("locatedByDesk") }, { key: newKey() }), { done: () => this.closePicker() });
+  }
+}
+
