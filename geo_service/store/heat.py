@@ -13,9 +13,9 @@ PER_DEGREE = 4096
 
 
 def version(connection: Connection, since: datetime, until: datetime) -> tuple[int, datetime | None]:
-    """Return a mark that changes when incidents of a span (the end not in it) are added."""
+    """Return a mark that changes when incidents of a span (the end not in it) are added or located anew."""
     row = connection.execute(
-        select(func.count(), func.max(incident.c.recorded_at)).where(
+        select(func.count(), func.max(func.greatest(incident.c.recorded_at, incident.c.relocated_at))).where(
             incident.c.occurred_at >= since, incident.c.occurred_at < until
         )
     ).one()
