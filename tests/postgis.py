@@ -65,11 +65,14 @@ class TestServer:
             database.close()
 
     @contextmanager
-    def fresh_url(self) -> Iterator[str]:
-        """Give the address of a new, migrated, empty database; it is dropped afterwards."""
+    def fresh_url(self, template: str | None = None) -> Iterator[str]:
+        """Give the address of a new database, migrated and empty; it is dropped afterwards.
+
+        With ``template`` it is a copy of that database, to which nobody may be connected.
+        """
         name = f"test_{os.getpid()}_{next(self._numbers)}"
         try:
-            yield self.cluster.create_database(name, self._template)
+            yield self.cluster.create_database(name, template or self._template)
         finally:
             self.cluster.drop_database(name)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from sqlalchemy.engine import make_url
 
 from geo_service.demo.county import DemoCounty, generate
 from geo_service.services import demoing
@@ -27,13 +28,24 @@ def drawn_once(town: DemoCounty) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def town_url(postgis: TestServer, drawn_town: DemoCounty) -> Iterator[str]:
-    """Address of a database that holds the demo town and its first coverage. Only read it."""
+def loaded_town(postgis: TestServer, drawn_town: DemoCounty) -> Iterator[str]:
+    """Name of a database that holds the demo town. Nobody connects to it: it is copied."""
     with postgis.fresh_url() as url:
         database = Database.connect(url, read_size=2, write_size=2)
         try:
             with drawn_once(drawn_town):
                 demoing.load_demo(database, "town")
+        finally:
+            database.close()
+        yield str(make_url(url).database)
+
+
+@pytest.fixture(scope="session")
+def town_url(postgis: TestServer, loaded_town: str) -> Iterator[str]:
+    """Address of a database that holds the demo town and its first coverage. Only read it."""
+    with postgis.fresh_url(loaded_town) as url:
+        database = Database.connect(url, read_size=2, write_size=2)
+        try:
             demoing.show_coverage(database)
         finally:
             database.close()
@@ -57,13 +69,7 @@ def town_tiling(town: Database) -> Tiling:
 
 
 @pytest.fixture(scope="module")
-def own_town_url(postgis: TestServer, drawn_town: DemoCounty) -> Iterator[str]:
+def own_town_url(postgis: TestServer, loaded_town: str) -> Iterator[str]:
     """Address of a demo town of the module's own, which its tests may change."""
-    with postgis.fresh_url() as url:
-        database = Database.connect(url, read_size=2, write_size=2)
-        try:
-            with drawn_once(drawn_town):
-                demoing.load_demo(database, "town")
-        finally:
-            database.close()
+    with postgis.fresh_url(loaded_town) as url:
         yield url
