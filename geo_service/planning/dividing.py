@@ -12,6 +12,7 @@ import numpy as np
 import shapely
 
 from geo_service.errors import Fault, InvalidInputError, Words
+from geo_service.geometry.codes import order_by_place
 from geo_service.geometry.cut import Cut
 from geo_service.geometry.rings import Edge
 from geo_service.planning.redraw import Step
@@ -24,7 +25,9 @@ def name_pieces(step: Step, found: Cut, code: str | None, name: str | None) -> N
     """Enter the new pieces of leaves that were cut into the register, beside the leaf they came from."""
     for leaf, pieces in found.pieces.items():
         old = step.register.require(step.redraw.key_of(leaf))
-        for k, piece in enumerate(_by_place(step, pieces[1:])):
+        fresh = pieces[1:]
+        for k, at in enumerate(by_place([step.space.polygon(piece) for piece in fresh])):
+            piece = fresh[at]
             own = code if k == 0 else None
             own_name = name if name and k == 0 else fresh_name(step, old.level, old.parent, name or old.name)
             record = step.new_cell(old.level, old.parent, code=own, name=own_name, like=old)
@@ -104,8 +107,9 @@ def regroup(step: Step, record: CellRecord, level: str, assignment: Mapping[Cell
             owner[group] = cell
     model = step.register.require(next(iter(owner.values())))
     new = sorted(set(assignment.values()) - set(owner))
-    members = {g: [leaves[key] for key in sorted(leaves) if assignment[key] == g] for g in new}
-    for group in sorted(new, key=lambda g: _place(step, members[g])):
+    members = [[leaf for key, leaf in sorted(leaves.items()) if assignment[key] == group] for group in new]
+    land = [shapely.GeometryCollection([step.space.polygon(leaf) for leaf in own]) for own in members]
+    for group in (new[k] for k in by_place(land)):
         own_name = fresh_name(step, level, record.key, model.name)
         fresh = step.new_cell(level, record.key, code=None, name=own_name, like=model)
         owner[group] = fresh.key
@@ -175,15 +179,13 @@ def _touches(step: Step, leaf: int, along: set[Edge]) -> bool:
     return any((min(edge), max(edge)) in along for edge in step.space.edges(leaf))
 
 
-def _place(step: Step, leaves: Sequence[int]) -> tuple[float, float]:
-    """Return where to stand in the order of new codes: west to east, then north to south."""
-    shapes = np.array([step.space.polygon(leaf) for leaf in leaves], dtype=object)
-    x, y = shapely.get_coordinates(shapely.centroid(shapely.GeometryCollection(list(shapes))))[0].tolist()
-    return x, -y
-
-
-def _by_place(step: Step, leaves: Sequence[int]) -> list[int]:
-    return sorted(leaves, key=lambda leaf: (_place(step, [leaf]), leaf))
+def by_place(shapes: Sequence[shapely.Geometry]) -> list[int]:
+    """Return the order in which new cells get their codes and names: line by line, as one reads a page."""
+    if not shapes:
+        return []
+    middle = shapely.centroid(np.array(list(shapes), dtype=object))
+    order: list[int] = order_by_place(shapely.get_coordinates(middle)).tolist()
+    return order
 
 
 def _require_same(leaves: set[CellKey], assigned: set[CellKey], record: CellRecord) -> None:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import shapely
 
 from geo_service.errors import Fault, InvalidInputError, Words
@@ -82,7 +81,8 @@ def _retile(step: Step, leaves: list[int], pieces: list[Piece]) -> list[CellKey]
     changes, numbers = retile(step.space, leaves, [piece.shape for piece in pieces], keep)
     step.edges.extend(changes)
     keys: list[CellKey | None] = [None if leaf is None else step.redraw.key_of(leaf) for leaf in keep]
-    for k in sorted(np.flatnonzero([key is None for key in keys]).tolist(), key=lambda k: _place(pieces[k])):
+    fresh = [k for k, key in enumerate(keys) if key is None]
+    for k in (fresh[at] for at in dividing.by_place([pieces[k].shape for k in fresh])):
         keys[k] = _enter(step, numbers[k], pieces[k], model)
     kept = {key for key in keys if key is not None}
     for key in sorted(set(number) - kept):
@@ -96,11 +96,6 @@ def _enter(step: Step, leaf: int, piece: Piece, model: CellRecord) -> CellKey:
     record = step.new_cell(old.level, old.parent, code=None, name=own_name, like=old)
     step.name_leaf(leaf, record.key)
     return record.key
-
-
-def _place(piece: Piece) -> tuple[float, float]:
-    middle = piece.shape.centroid
-    return middle.x, -middle.y
 
 
 def _read(listed: list[dict[str, Any]]) -> list[Piece]:

@@ -216,6 +216,17 @@ def test_a_community_is_split_as_drafted():
     )
 
 
+def test_new_cells_are_numbered_as_one_reads_a_page():
+    redraw = made()
+    codes = [f"{grid}{column}" for grid in ("A1", "A2") for column in "abcd"]
+    alone = [[*leaf(code), k] for k, code in enumerate(codes)]
+    do(redraw, "split_into", cell=["community", "A"], level="grid", assignment=alone)
+    numbers = [
+        redraw.register.get(("leaf", code)).parent[1] for code in ("A2b", "A2c", "A2d", "A1b", "A1c", "A1d")
+    ]
+    assert numbers == [f"A.{k}" for k in range(1, 7)]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
