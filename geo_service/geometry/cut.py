@@ -35,6 +35,10 @@ from geo_service.geometry.workspace import EdgeChange, Workspace
 
 Line = Sequence[Vertex]
 
+#: A line that comes into cells more often than this is a slip of the hand: a thousand pieces keep everybody
+#: who works on the plan waiting.
+MAX_RUNS = 500
+
 
 @dataclass(frozen=True, slots=True)
 class Cut:
@@ -76,7 +80,8 @@ def cut(space: Workspace, leaves: Sequence[int], line: Line, *, snap: int = 2) -
     Raises
     ------
     InvalidInputError
-        The line crosses itself; it neither parts a leaf nor runs along borders; a border would cross another.
+        The line crosses itself; it neither parts a leaf nor runs along borders; it comes into leaves more than
+        :data:`MAX_RUNS` times; a border would cross another.
     """
     line = _sound(line)
     for leaf in leaves:
@@ -85,7 +90,9 @@ def cut(space: Workspace, leaves: Sequence[int], line: Line, *, snap: int = 2) -
     along: set[Edge] = set()
 
     def edit() -> None:
-        for leaf in _near(space, leaves, line, snap):
+        near = _near(space, leaves, line, snap)
+        _refuse_comb(space, near, line)
+        for leaf in near:
             found, route = _pieces(space, leaf, line, snap)
             if len(found.new) > 0:
                 numbers = [space.new_leaf() for _ in found.new]
@@ -119,6 +126,19 @@ def _near(space: Workspace, leaves: Sequence[int], line: list[Vertex], snap: int
     return [leaf for leaf, is_near in zip(leaves, near.tolist(), strict=True) if is_near]
 
 
+def _refuse_comb(space: Workspace, leaves: Sequence[int], line: list[Vertex]) -> None:
+    """Raise when a line would come into leaves so often that it would cut them to shreds."""
+    drawn = shapely.LineString(lattice.to_degrees(line))
+    shapes = np.array([space.polygon(leaf) for leaf in leaves], dtype=object)
+    runs = int(shapely.get_num_geometries(shapely.line_merge(shapely.intersection(drawn, shapes))).sum())
+    if runs > MAX_RUNS:
+        message = Words(
+            f"the line comes into cells {runs} times, at most {MAX_RUNS} are taken: draw it in several parts",
+            f"线进入网格 {runs} 次，最多 {MAX_RUNS} 次：请分几次画",
+        )
+        raise refuse(message, line[0], "line")
+
+
 def give_piece(space: Workspace, leaf: int, to: int, line: Line, *, snap: int = 2) -> list[EdgeChange]:
     """Cut a leaf along a line and give the neighbour ``to`` the pieces that touch it.
 
@@ -127,13 +147,14 @@ def give_piece(space: Workspace, leaf: int, to: int, line: Line, *, snap: int = 
     Raises
     ------
     InvalidInputError
-        The line does not part the leaf, or no piece touches the other one.
+        The line does not part the leaf or parts it too often, or no piece touches the other one.
     """
     line = _sound(line)
     require_leaf(space, leaf)
     require_leaf(space, to)
     if to == leaf:
         raise refuse(Words("a cell cannot give land to itself", "不能把土地划给自己"), field="to")
+    _refuse_comb(space, [leaf], line)
 
     def edit() -> None:
         found, _ = _pieces(space, leaf, line, snap)

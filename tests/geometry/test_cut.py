@@ -32,6 +32,21 @@ def refused(space, words, leaves, line, **options):
     assert space.next_leaf == next_leaf
 
 
+def comb(teeth):
+    """A line that goes to and fro over a square, from its foot to its head."""
+    return along(*[(-500 if k % 2 else 10_500, 10_000 * k // teeth) for k in range(teeth + 1)])
+
+
+def test_a_line_that_would_shred_a_cell_is_refused_at_once():
+    refused(two(), "draw it in several parts", [0], comb(700))
+    refused(two(), "draw it in several parts", [0, 1], comb(400))  # into both, 400 times each
+    space = two()
+    with pytest.raises(InvalidInputError) as found:
+        give_piece(space, 0, 1, comb(700))
+    assert "draw it in several parts" in found.value.faults[0].message
+    assert len(cut(space, [0], comb(40)).pieces[0]) == 41
+
+
 def test_the_larger_piece_keeps_the_number():
     space = two()
     found = cut(space, [0], along((-500, 3_000), (12_000, 3_000)))
