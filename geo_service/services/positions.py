@@ -124,12 +124,6 @@ class PositionKeeper:
         arrived = self._arrive(there, who)
         return Taken(added.new, len(good) - added.new, added.late, refused, arrived)
 
-    def sweep(self) -> int:
-        """Drop the tracks of days that are over long enough; returns how many days."""
-        desk = self._desks.read().desk
-        with self._database.writing() as connection:
-            return positions.drop_days(connection, _first_day(desk, self._clock()))
-
     def _see_to_days(self, days: set[date], desk: Desk, now_s: float) -> None:
         """Make partitions that are missing; with the first fixes of a day old ones go."""
         today = datetime.fromtimestamp(now_s, UTC).date()
@@ -147,6 +141,13 @@ class PositionKeeper:
             if dispatching.arrive_by_position(self._database, dispatch_id, at=at, who=who):
                 done.append(dispatch_id)
         return done
+
+
+def sweep(database: Database, *, clock: Callable[[], float] = time) -> int:
+    """Drop the tracks of days that are over long enough, by the desk's setting; returns how many days."""
+    desk = Desks(database).get()
+    with database.writing() as connection:
+        return positions.drop_days(connection, _first_day(desk, clock()))
 
 
 def _first_day(desk: Desk, now_s: float) -> date:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from geo_service.errors import UnavailableError
-from geo_service.services import webhooks
+from geo_service.services import positions, webhooks
 from geo_service.store import outbox
 from geo_service.store import webhooks as webhook_store
 from geo_service.store.database import Database
@@ -62,6 +62,7 @@ def relay(database: Database, *, stop: Callable[[], bool], said: Callable[[str],
                 with database.writing() as connection:
                     outbox.drop_before(connection, KEEP_S)
                     webhook_store.drop_before(connection, webhooks.KEEP)
+                positions.sweep(database)
                 dropped_at = time.monotonic()
         except UnavailableError as error:
             said(f"the database does not answer, trying again: {error.detail}")

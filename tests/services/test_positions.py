@@ -15,7 +15,7 @@ from geo_service.geometry.crs import from_wgs84, parse_datum
 from geo_service.services import dispatching, handling
 from geo_service.services.desk import Desks
 from geo_service.services.duty_book import DutyBooks
-from geo_service.services.positions import Fix, PositionKeeper, Taken
+from geo_service.services.positions import Fix, PositionKeeper, Taken, sweep
 from geo_service.services.tiling import Tilings
 from geo_service.staffing.life import Status
 from geo_service.store import positions
@@ -183,11 +183,11 @@ def test_old_days_go_and_are_not_taken_again(town: Town) -> None:
     with town.database.writing() as connection:
         today = datetime.now(UTC).date()
         positions.make_days(connection, [today - timedelta(days=n) for n in (29, 30, 31, 400)])
-    town.keeper.sweep()
+    sweep(town.database)
     with town.database.reading() as connection:
         assert positions.days(connection)[0] == today - timedelta(days=30)
     town.desks.set({"keep_days": 1, "late_fix_s": 7 * 86400}, after=0, who="t")
-    assert town.keeper.sweep() >= 2
+    assert sweep(town.database) >= 2
     code, _ = town.newcomer(since_h=80, for_h=81)
     done = town.take(Fix(code, ago(10), LON, LAT), Fix(code, ago(3 * 86400), LON, LAT))
     assert (done.taken, done.refused) == (1, [(1, "too_old")])
