@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -130,11 +130,11 @@ def posts_over(
         row = posts[key]
         openings = [
             {
-                "due": one.due,
-                "start": one.start,
-                "end": one.end,
+                "due": one.due.astimezone(UTC),
+                "start": one.start.astimezone(UTC),
+                "end": one.end.astimezone(UTC),
                 "standing": [
-                    {"start": s.start, "end": s.end, **_who(s, names)}
+                    {"start": s.start.astimezone(UTC), "end": s.end.astimezone(UTC), **_who(s, names)}
                     for s in standing.get(key, ())
                     if s.start < one.end and s.end > one.due
                 ],
@@ -218,7 +218,7 @@ def _present(
             **_who(shift, names),
             "role": role,
             "mode": modes[shift.responder_id],
-            "until": shift.end,
+            "until": shift.end.astimezone(UTC),
             "pinned": shift.pinned,
             "post": posts[shift.post_id].code if shift.post_id is not None else None,
         }
@@ -233,8 +233,8 @@ def shift_object(
     kind, number = shift.origin or ("shift", 0)
     post = posts.get(shift.post_id) if shift.post_id is not None else None
     return {
-        "start": shift.start,
-        "end": shift.end,
+        "start": shift.start.astimezone(UTC),
+        "end": shift.end.astimezone(UTC),
         "from": kind,
         "id": number if kind == "shift" else None,
         "post": None if post is None else {"code": post.code, "name": post.name, "kind": post.kind},

@@ -198,6 +198,11 @@ class ShiftPattern:
         """Make a pattern for every day of the week."""
         return cls(responder_id, frozenset(range(7)), start, end, post_id)
 
+    @property
+    def rule(self) -> tuple[object, ...]:
+        """What its days follow from, whosever it is, its calendar aside."""
+        return self.weekdays, self.first, self.last, self.every_weeks, self.first_week, self.zone
+
     def on(self, day: date) -> bool:
         """Whether a shift of the pattern starts on a day (holidays not considered)."""
         if (self.first is not None and day < self.first) or (self.last is not None and day > self.last):
@@ -265,20 +270,27 @@ def expand(
             [Fault("end", f"give a moment after the start, within {MOST_DAYS} days", value=end.isoformat())],
         )
     rules = {(x.responder_id, x.day): x.as_weekday for x in exceptions}
+    own_rules = {responder_id for responder_id, _ in rules if responder_id is not None}
+    days_of: dict[tuple[object, ...], list[date]] = {}
+    hours_of: dict[tuple[object, ...], tuple[datetime, datetime] | None] = {}
+    begin_s, end_s = start.timestamp(), end.timestamp()
     shifts = []
     for pattern in patterns:
-        for day in _days(start.astimezone(pattern.zone), end.astimezone(pattern.zone)):
-            if not _holds(pattern, day, rules):
-                continue
-            shift = _shift_on(pattern, day)
-            if shift is not None and _overlaps(shift, start, end):
-                shifts.append(shift)
+        # many have the same rota: what it comes to is reckoned once
+        rule = (*pattern.rule, id(pattern.calendar) if pattern.calendar else None)
+        if pattern.responder_id in own_rules:
+            rule = (*rule, pattern.responder_id)
+        if rule not in days_of:
+            possible = _days(start.astimezone(pattern.zone), end.astimezone(pattern.zone))
+            days_of[rule] = [day for day in possible if _holds(pattern, day, rules)]
+        for day in days_of[rule]:
+            key = (day, pattern.start, pattern.end, pattern.zone)
+            if key not in hours_of:
+                hours_of[key] = _hours_on(pattern, day)
+            hours = hours_of[key]
+            if hours and hours[0].timestamp() < end_s and hours[1].timestamp() > begin_s:
+                shifts.append(Shift(*hours, pattern.responder_id, pattern.post_id, pattern.origin))
     return sorted(shifts, key=_by_start)
-
-
-def _overlaps(shift: Shift, start: datetime, end: datetime) -> bool:
-    """Whether a shift and a span have a moment in common."""
-    return shift.start.timestamp() < end.timestamp() and shift.end.timestamp() > start.timestamp()
 
 
 def _by_start(shift: Shift) -> tuple[float, float, int, int]:
@@ -302,16 +314,15 @@ def _holds(pattern: ShiftPattern, day: date, rules: dict[tuple[int | None, date]
     return pattern.on(day)
 
 
-def _shift_on(pattern: ShiftPattern, day: date) -> Shift | None:
-    """Return the shift of a pattern that starts on a day; None if a change of the clocks swallows it."""
+def _hours_on(pattern: ShiftPattern, day: date) -> tuple[datetime, datetime] | None:
+    """Return when a pattern's shift of a day is; None if a change of the clocks swallows it."""
     next_day = pattern.end <= pattern.start
     start = datetime.combine(day, pattern.start, pattern.zone)
     end = datetime.combine(day + timedelta(days=next_day), pattern.end, pattern.zone)
     # same zone: the comparison that counts is that of moments, not of local times
     if end.astimezone(UTC) <= start.astimezone(UTC):
         return None
-    start = start.astimezone(UTC).astimezone(pattern.zone)
-    return Shift(start, end, pattern.responder_id, pattern.post_id, pattern.origin)
+    return start.astimezone(UTC).astimezone(pattern.zone), end
 
 
 def _days(start: datetime, end: datetime) -> Iterator[date]:

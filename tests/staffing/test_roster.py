@@ -230,3 +230,37 @@ def test_moments_beyond_the_calendar_are_refused(year: int) -> None:
     start = datetime(year, 1, 1, tzinfo=UTC)
     with pytest.raises(InvalidInputError, match="beyond the calendar"):
         expand([], start, start + timedelta(days=1))
+
+
+def test_a_calendar_takes_days_off_and_puts_others_in_their_place() -> None:
+    days = {date(2026, 3, 3): None, date(2026, 3, 7): 2}  # Tuesday off, Saturday as Wednesday
+    school = ShiftPattern(1, frozenset({1, 2}), time(7), time(8), calendar=days)
+    shifts = expand([school], at("2026-03-02T00:00+08:00"), at("2026-03-09T00:00+08:00"))
+    assert [s.start.day for s in shifts] == [4, 7]
+
+
+CALENDARS = [{}, {date(2026, 3, 3): None}, {date(2026, 3, 7): 1, date(2026, 3, 4): None}]
+
+
+@st.composite
+def many(draw: st.DrawFn) -> ShiftPattern:
+    return ShiftPattern(
+        draw(st.integers(1, 3)),
+        frozenset(draw(st.sets(st.integers(0, 6), min_size=1))),
+        draw(st.sampled_from([time(8), time(20)])),
+        draw(st.sampled_from([time(8), time(17, 30)])),
+        every_weeks=draw(st.integers(1, 2)),
+        calendar=draw(st.sampled_from(CALENDARS)),
+        zone=draw(st.sampled_from([SHANGHAI, ZoneInfo("Europe/Lisbon")])),
+    )
+
+
+@given(st.lists(many(), max_size=6), st.sets(st.tuples(st.sampled_from([1, 2, None]), st.integers(1, 9))))
+def test_many_patterns_at_once_give_what_each_gives_alone(
+    patterns: list[ShiftPattern], off: set[tuple[int | None, int]]
+) -> None:
+    start, end = at("2026-03-02T00:00+08:00"), at("2026-03-10T00:00+08:00")
+    exceptions = [RotaException(date(2026, 3, day), None, who) for who, day in off]
+    together = expand(patterns, start, end, exceptions=exceptions)
+    alone = [shift for p in patterns for shift in expand([p], start, end, exceptions=exceptions)]
+    assert sorted(map(repr, together)) == sorted(map(repr, alone))

@@ -143,7 +143,8 @@ function leaveForm(context) {
 function swapForm(context, shift = null) {
   const { person, day } = context;
   const begin = at(day), end = at(later(day, 1));
-  const own = shift ? [shift] : person.shifts.filter((one) => !one.instead_of && Date.parse(one.start) < end && Date.parse(one.start) >= begin);
+  const of = (one) => !one.instead_of && Date.parse(one.start) < end && Date.parse(one.start) >= begin;
+  const own = shift ? [shift] : person.shifts.filter(of).sort((a, b) => Boolean(a.post) - Boolean(b.post));
   const which = select([["", weekdayWords(day)], ...own.map((one, i) => [String(i), `${span(one)} ${one.post ? one.post.name : ""}`])], own.length ? "0" : "");
   const who = pickPerson({ optional: false, not: person.code });
   const inReturn = h("input", { type: "checkbox" });
