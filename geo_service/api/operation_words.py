@@ -197,6 +197,7 @@ _CHINESE = {
     "GET /v1/cells/{code}/lineage": "网格沿革",
     "GET /v1/cells/{code}/series": "一地历年数字",
     "GET /v1/figures/incidents": "跨边界版本的事件统计",
+    "GET /v1/figures/response": "响应时效指标",
     "GET /v1/figures/cells": "网格指标与工作量",
     "GET /v1/gaps": "空白地带（三不管）",
     "PUT /v1/gaps/{gap_id}": "指定空白地带兜底单位",

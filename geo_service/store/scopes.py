@@ -13,15 +13,18 @@ from sqlalchemy import Boolean, ColumnElement, Connection, bindparam, literal_co
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Integer, Uuid
 
-#: Cells inside those of a scope, each with the editions in which it lies there.
-_BELOW = """
+#: The incidents inside the cells of a scope: from these downwards, each cell with the editions of which
+#: that is true.
+_INSIDE = """
     with recursive below (cell_id, editions) as (
-        select unnest(:scope_cells), int4range(null, null)
+        select unnest({cells}), int4range(null, null)
         union
         select cell_version.cell_id, cell_version.editions * below.editions
         from below join cell_version on cell_version.parent_id = below.cell_id
             and cell_version.editions && below.editions
     )
+    select placement.incident_id from below join placement on placement.cell_id = below.cell_id
+        and int4range(placement.since_edition, placement.until_edition) && below.editions
 """
 
 
@@ -38,15 +41,16 @@ def placed_within(incident_id: ColumnElement[Any], scope: Collection[int]) -> Co
     if not scope:
         return literal_column("true", Boolean)
     inside = (
-        text(f"""
-            {_BELOW}
-            select placement.incident_id from below join placement on placement.cell_id = below.cell_id
-                and int4range(placement.since_edition, placement.until_edition) && below.editions
-        """)  # noqa: S608 - our own words
+        text(_INSIDE.format(cells=":scope_cells"))
         .bindparams(bindparam("scope_cells", sorted(scope), type_=ARRAY(Integer)))
         .columns(incident_id=Uuid())
     )
     return incident_id.in_(select(inside.subquery("in_scope").c.incident_id))
+
+
+def words_of_placed_within(incident_id: str, parameter: str) -> str:
+    """Return the same condition in SQL, for streams that numpy reads: a list of cells is the parameter."""
+    return f"{incident_id} in ({_INSIDE.format(cells=f'%({parameter})s::int[]')})"
 
 
 def seen(connection: Connection, scope: Collection[int], incident_ids: Sequence[UUID]) -> set[UUID]:

@@ -15,13 +15,14 @@ from geo_service.api.routes.locate import AsOf, KnownAt
 from geo_service.api.routing import Router
 from geo_service.api.state import AppState, State
 from geo_service.formats.times import DEFAULT_TIMEZONE
-from geo_service.model import Role
-from geo_service.services import cell_figures, place_series
+from geo_service.model import Principal, Role
+from geo_service.services import cell_figures, place_series, responding
 from geo_service.services import series as counting
 from geo_service.services.apportioning import By
 from geo_service.services.figure_tables import axes_of, csv_text, moment_of
 from geo_service.services.series import Axis, Question
 from geo_service.services.tiling import Tiling
+from geo_service.staffing.response import FEW
 from geo_service.store import boundaries, plan_ground
 
 router = Router(prefix="/v1", tags=["figures"])
@@ -90,6 +91,56 @@ def incidents(
         "apportioned_by": apportioned_by.value,
         "totals": counted.totals(),
         "rows": counted.rows.to_dict("records"),
+    }
+    return tagged(request, orjson.dumps(body), f"{tiling.edition.id}", "application/json")
+
+
+@router.get("/figures/response", responses=_BOTH, response_class=Response)
+def response(
+    request: Request,
+    state: State,
+    who: Annotated[Principal, INSIDERS],
+    since: Since,
+    until: Until,
+    level: Annotated[
+        str | None, Query(max_length=32, description="Of the cells, where these are counted by")
+    ] = None,
+    by: Annotated[
+        str | None,
+        Query(
+            max_length=60, description="cell, category, channel, urgency and one of week, month; with commas"
+        ),
+    ] = None,
+    cells_of: Annotated[
+        str | None,
+        Query(max_length=40, description="Number of an edition, or a moment at which it is in force; now"),
+    ] = None,
+    timezone: Zone = DEFAULT_TIMEZONE,
+    form: Format = None,
+) -> Response:
+    """Tell how long each phase took and which clocks were met, of the incidents reported in a span.
+
+    For each phase (report → accept → dispatch → arrive → handle → close, and from the report on) ``n``, mean,
+    median and 90th percentile in seconds; for each clock how many are decided (met, missed or overdue), how
+    many were met, and the share: null where fewer than 5 are decided. A key for a part of the town counts
+    its incidents only.
+    """
+    span = moment_of(since, timezone, "from"), moment_of(until, timezone, "to")
+    question = responding.Question(*span, responding.axes_of(by), timezone)
+    tiling = _tiling_of(state, cells_of, timezone, None)
+    with state.database.reading() as connection:
+        table = responding.response_table(connection, tiling, level, question, scope=who.scope)
+    if _wants_csv(request, form):
+        return _csv(request, table, f"{tiling.edition.id}")
+    body = {
+        "edition": tiling.edition.id,
+        "level": level,
+        "from": question.since,
+        "to": question.until,
+        "timezone": timezone,
+        "by": list(question.by),
+        "few": FEW,
+        "rows": table.to_dict("records"),
     }
     return tagged(request, orjson.dumps(body), f"{tiling.edition.id}", "application/json")
 
