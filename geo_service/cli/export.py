@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from geo_service.cli import common
+from geo_service.errors import Fault, InvalidInputError
 from geo_service.formats.export import write_vector
 from geo_service.formats.roster_tables import LAYOUTS, layout_of, write_entries
 from geo_service.geometry.crs import parse_datum
@@ -80,6 +81,8 @@ def roster(
     Example: geo-service export roster posts --out posts.xlsx --lang zh
     """
     layout_of(register)
+    if lang not in {"en", "zh"}:
+        raise InvalidInputError("there is no such language", [Fault("--lang", "give en or zh", value=lang)])
     common.out_file(out)
     with common.open_database() as database, database.reading() as connection:
         frame = export_entries(connection, register, lang=lang)

@@ -47,7 +47,6 @@ def people(
     after : str
         Only those whose place comes after this.
     """
-    pattern = "%" + text_like.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
     return connection.execute(
         text("""
             select id, code, name, role, agency, mode, place from (
@@ -58,7 +57,7 @@ def people(
                 from responder r
             ) as r
             where (retired_at is null or retired_at > :start) and place collate "C" > :after
-              and (name ilike :pattern or code ilike :pattern)
+              and (strpos(lower(name), lower(:text)) > 0 or strpos(lower(code), lower(:text)) > 0)
               and (cast(:role as text) is null or role = :role or exists (
                   select from duty d where d.responder_id = r.id and d.role = :role
                       and held_during && tstzrange(:start, :end)))
@@ -71,7 +70,7 @@ def people(
             "start": start,
             "end": end,
             "after": after,
-            "pattern": pattern,
+            "text": text_like,
             "role": role,
             "chosen": cells is not None,
             "cells": list(cells or ()),

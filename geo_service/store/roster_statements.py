@@ -103,7 +103,7 @@ READ = {
 WHERE = {
     "responders": {
         "key": "r.code = :key",
-        "q": "(r.code ilike :q or r.name ilike :q)",
+        "q": "(strpos(lower(r.code), lower(:q)) > 0 or strpos(lower(r.name), lower(:q)) > 0)",
         "role": "r.role = :role",
     },
     "duties": {

@@ -120,8 +120,7 @@ def responders(
     limit: Limit = 100,
 ) -> Response:
     """List the people who can be sent."""
-    like = None if q is None else f"%{q}%"
-    return listed(state, "responders", {"q": like, "role": role}, after, limit)
+    return listed(state, "responders", {"q": q or None, "role": role}, after, limit)
 
 
 @router.get("/duties", responses=JSON, response_class=Response)
