@@ -15,6 +15,7 @@ from geo_service.cli import common
 #: Commands in the order of the help, and the module that holds each as a Typer ``app``.
 COMMANDS = {
     "demo": "geo_service.cli.demo",
+    "demo-live": "geo_service.cli.demo_live",
     "serve": "geo_service.cli.serve",
     "import": "geo_service.cli.imports",
     "assign": "geo_service.cli.assign",

@@ -28,7 +28,7 @@ export class IncidentPanel {
     this.likes = h("section", { class: "ds-part" });
     this.more = h("section", { class: "ds-part" });
     this.foot = h("footer", { class: "ds-moves" });
-    this.body = h("div", { class: "ds-in-body", tabindex: "-1" }, this.banner, this.flags, this.people.element, this.place, this.likes, this.more);
+    this.body = h("div", { class: "ds-in-body", tabindex: "-1" }, this.banner, this.flags, this.place, this.people.element, this.likes, this.more);
     this.element = h("article", { class: "ds-incident", hidden: true, tTitle: "incident" }, this.head, this.clocks.element, this.body, this.foot);
     desk.on("selected", ({ id }) => this.open(id));
     desk.on("row", (id) => id === this.id && this.soon());

@@ -170,6 +170,8 @@ export const WORDS = {
   how_near_gap: ["临近空白地带", "near a gap"],
   how_none: ["无网格", "no cell"],
   role_grid_worker: ["网格员", "grid worker"],
+  role_night_patrol: ["夜间巡防", "night patrol"],
+  role_owners_committee: ["业委会", "owners' committee"],
   role_grid_lead: ["网格长", "grid lead"],
   role_police: ["民警", "police"],
   role_officer: ["民警", "officer"],
