@@ -22,7 +22,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from geo_service.errors import ConflictError, Fault, InvalidInputError
+from geo_service.errors import ConflictError, Fault, InvalidInputError, Words
 from geo_service.geometry.measure import metres_per_degree
 
 MAX_ISSUED = 10_000
@@ -32,7 +32,7 @@ _TAIL = re.compile(r"^(.*?)([0-9]+)$", re.DOTALL)
 
 
 class CodeScheme(Protocol):
-    """How codes are built. A fault's ``message`` is English, its ``value`` says the same in Chinese."""
+    """How codes are built. A fault's ``message`` is in both languages."""
 
     def check(self, code: str, level: str, parent_code: str | None = None) -> tuple[Fault, ...]:
         """Return what is wrong with a code; nothing if it is sound."""
@@ -185,7 +185,7 @@ def _require_count(count: int) -> None:
 def _require_digits(code: str, length: int) -> list[Fault]:
     if len(code) == length and code.isascii() and code.isdigit():
         return []
-    return [Fault("code", f"must be {length} digits", value=f"应为{length}位数字")]
+    return [Fault("code", Words(f"must be {length} digits", f"应为{length}位数字"), value=code)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,16 +218,28 @@ class NestedDigits:
     def check(self, code: str, level: str, parent_code: str | None = None) -> tuple[Fault, ...]:
         """Look at the count of digits, the parent's code at the front, and that the number is not 0."""
         if level not in self.widths:
-            return (Fault("level", f"the scheme has no level {level}", value=f"编码规则中没有层级{level}"),)
+            return (
+                Fault(
+                    "level",
+                    Words(f"the scheme has no level {level}", f"编码规则中没有层级{level}"),
+                    value=level,
+                ),
+            )
         faults = _require_digits(code, self.length(level))
         if faults:
             return tuple(faults)
         if parent_code and not code.startswith(parent_code):
             faults.append(
-                Fault("code", f"must begin with {parent_code}", value=f"应以上级编码{parent_code}开头")
+                Fault(
+                    "code",
+                    Words(f"must begin with {parent_code}", f"应以上级编码{parent_code}开头"),
+                    value=code,
+                )
             )
         if int(code[-self.widths[level] :]) == 0:
-            faults.append(Fault("code", "its own number must not be 0", value="本级顺序号不能为0"))
+            faults.append(
+                Fault("code", Words("its own number must not be 0", "本级顺序号不能为0"), value=code)
+            )
         return tuple(faults)
 
     def issue(self, parent_code: str, level: str, taken: Collection[str], count: int) -> list[str]:
@@ -285,18 +297,28 @@ class SpecialGridCode:
             return tuple(faults)
         if not code.startswith(self.subject):
             faults.append(
-                Fault("code", f"must begin with {self.subject}", value=f"应以管理对象代码{self.subject}开头")
+                Fault(
+                    "code",
+                    Words(f"must begin with {self.subject}", f"应以管理对象代码{self.subject}开头"),
+                    value=code,
+                )
             )
         community = int(code[15:18])
         if community in {0, _FIRST_MERGED - 1}:
             faults.append(
-                Fault("code", "no community has the number 000 or 600", value="社区代码不能为000或600")
+                Fault(
+                    "code",
+                    Words("no community has the number 000 or 600", "社区代码不能为000或600"),
+                    value=code,
+                )
             )
         if parent_code and len(parent_code) == 12:
             merged = community >= _FIRST_MERGED
             own = parent_code[:9] if merged else parent_code
             if code[6:].startswith(own) is False:
-                faults.append(Fault("code", f"digits 7 on must be {own}", value=f"第7位起应为{own}"))
+                faults.append(
+                    Fault("code", Words(f"digits 7 on must be {own}", f"第7位起应为{own}"), value=code)
+                )
         return tuple(faults)
 
     def issue(self, parent_code: str, level: str, taken: Collection[str], count: int) -> list[str]:
@@ -340,7 +362,10 @@ class SpecialGridCode:
         return tuple(
             Fault(
                 "code",
-                "00 says that the community is not divided, but it has other grids",
+                Words(
+                    "00 says that the community is not divided, but it has other grids",
+                    "00表示社区不划分网格，但该社区还有其他网格",
+                ),
                 value=start + "00",
             )
             for start, own in sorted(orders.items())
@@ -370,7 +395,7 @@ class FreeCode:
         """Compare with the pattern; at most 64 characters."""
         if len(code) <= _MAX_LENGTH and re.fullmatch(self.pattern, code):
             return ()
-        return (Fault("code", f"must match {self.pattern}", value=f"应符合格式{self.pattern}"),)
+        return (Fault("code", Words(f"must match {self.pattern}", f"应符合格式{self.pattern}"), value=code),)
 
     def issue(self, parent_code: str, level: str, taken: Collection[str], count: int) -> list[str]:
         """Count on from the highest under the parent; refuse what the pattern does."""

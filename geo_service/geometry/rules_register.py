@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from geo_service.errors import Words
 from geo_service.geometry.rules_scene import Key, Scene
 from geo_service.geometry.rules_settings import RuleSetting, RuleSettings
 from geo_service.geometry.rules_words import say
@@ -117,7 +118,10 @@ def code(scene: Scene, keys: Sequence[Key], settings: RuleSettings) -> Iterator[
                 [key],
                 names=scene.words(key),
                 shape=scene.outline(key),
-                fault=(fault.message, str(fault.value or fault.message)),
+                fault=(
+                    fault.message,
+                    fault.message.zh if isinstance(fault.message, Words) else fault.message,
+                ),
             )
 
 
