@@ -80,8 +80,8 @@ def cut(space: Workspace, leaves: Sequence[int], line: Line, *, snap: int = 2) -
     Raises
     ------
     InvalidInputError
-        The line crosses itself; it neither parts a leaf nor runs along borders; it comes into leaves more than
-        :data:`MAX_RUNS` times; a border would cross another.
+        The line crosses itself; it neither parts a leaf nor runs along borders; it comes into leaves more
+        often than :data:`MAX_RUNS`; a border would cross another.
     """
     line = _sound(line)
     for leaf in leaves:

@@ -17,13 +17,12 @@ from sqlalchemy import (
     case,
     delete,
     func,
-    insert,
     literal_column,
     select,
     text,
     update,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.sql import bindparam
 
 from geo_service.errors import ConflictError, NotFoundError
@@ -100,11 +99,13 @@ def add(
     ConflictError
         There is an unfinished job for the same subject.
     """
-    found = None if subject is None else unfinished(connection, subject)
-    if found is not None:
-        raise ConflictError(f"job {found} is at it already: /v1/jobs/{found}")
     values = {"kind": kind, "subject": subject, "arguments": dict(arguments), "content": content, "who": who}
-    number: int = connection.execute(insert(job).values(**values).returning(job.c.id)).scalar_one()
+    queue = insert(job).values(**values).on_conflict_do_nothing().returning(job.c.id)  # two may ask at once
+    number: int | None = connection.execute(queue).scalar_one_or_none()
+    if number is None:
+        found = unfinished(connection, subject or "")
+        where = f"job {found} is at it already: /v1/jobs/{found}" if found else "a job for it has just ended"
+        raise ConflictError(f"{where}; nothing was queued, look at what it does")
     return number
 
 

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import timedelta
 from typing import Any
 
@@ -104,6 +105,18 @@ def test_a_subject_has_one_unfinished_job(database: Database) -> None:
     submit(database, made, subject="plan 2")
     made.run_waiting()
     submit(database, made)
+
+
+def test_of_two_who_ask_at_once_one_is_told_of_the_other(database: Database) -> None:
+    made = Jobs(database, {"work": effect(database)})
+    with ThreadPoolExecutor(1) as pool:
+        with database.writing() as connection:
+            first = made.submit(connection, "work", subject="plan 1", arguments={}, who="张三")
+            second = pool.submit(submit, database, made)
+            wait([second], timeout=0.3)  # it waits for what becomes of the first
+            assert not second.done()
+        with pytest.raises(ConflictError, match=f"job {first} is at it already"):
+            second.result(timeout=20)
 
 
 def test_what_a_dead_process_began_is_taken_up(database: Database) -> None:
