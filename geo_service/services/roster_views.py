@@ -25,8 +25,8 @@ class WeekFilter:
 
     Attributes
     ----------
-    cell_id : int or None
-        Those with a duty in this cell or below it; None: all.
+    roots : frozenset of int or None
+        Those with a duty in one of these cells or below; None: all.
     text : str
         Those with this in name or code.
     role : str or None
@@ -37,7 +37,7 @@ class WeekFilter:
         So many at the most.
     """
 
-    cell_id: int | None = None
+    roots: frozenset[int] | None = None
     text: str = ""
     role: str | None = None
     after: str = ""
@@ -56,12 +56,12 @@ def week(
     """
     require_span(start, end)
     times = timetable(connection, start, end)
-    inside = cells.within(which.cell_id)
+    inside = cells.within(which.roots)
     people = roster_reading.people(
         connection,
         start,
         end,
-        cells=None if which.cell_id is None else inside,
+        cells=None if which.roots is None else inside,
         text_like=which.text,
         role=which.role,
         after=which.after,
@@ -92,7 +92,7 @@ def week(
         "to": end,
         "people": listed,
         "next": shown[-1].place if more and shown else None,
-        "posts": posts_over(times, cells, which.cell_id, names, posts),
+        "posts": posts_over(times, cells, which.roots, names, posts),
     }
 
 
@@ -108,16 +108,20 @@ def require_span(start: datetime, end: datetime) -> None:
 def posts_over(
     times: Timetable,
     cells: Cells,
-    cell_id: int | None,
+    roots: frozenset[int] | None,
     names: Mapping[int, tuple[str, str]],
     posts: Mapping[int, Any],
 ) -> list[dict[str, Any]]:
-    """Return the posts in a cell with each opening: when, who stands there, when nobody does."""
+    """Return the posts in some cells with each opening: when, who stands there, when nobody does."""
     keys = sorted({one.post_id for one in times.openings}, key=lambda key: posts[key].code)
     if not keys:
         return []
     places = np.array([times.places[key] for key in keys], dtype=float)
-    inside = [key for key, held in zip(keys, cells.holding(places), strict=True) if cell_id in {None, *held}]
+    inside = [
+        key
+        for key, held in zip(keys, cells.holding(places), strict=True)
+        if roots is None or not roots.isdisjoint(held)
+    ]
     empty: dict[Any, list[Any]] = {}
     for one in empty_posts(times.openings, times.working):
         empty.setdefault(one.opening, []).append({"start": one.start, "end": one.end})
@@ -166,7 +170,7 @@ def cover(connection: Connection, cells: Cells, cell_id: int, at: datetime) -> d
     times = timetable(connection, at, at + INSTANT)
     on = [shift for shift in times.working if shift.covers(at)]
     groups = {
-        "own": cells.within(cell_id),
+        "own": cells.within(frozenset({cell_id})),
         "above": cells.above(cell_id),
         "neighbours": cells.beside(cell_id),
     }

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from geo_service.errors import Fault, ForbiddenError, Words
 from geo_service.services import relations
 from geo_service.services.tiling import Tiling
 from geo_service.staffing.vacancies import StaffedCell
@@ -74,16 +75,33 @@ class Cells:
             parent = self.rows[parent]["parent"]
         return found
 
-    def within(self, cell_id: int | None) -> list[int]:
-        """Return a cell and all below it, in the order of the edition; all cells for None."""
-        if cell_id is None:
+    def within(self, roots: frozenset[int] | None) -> list[int]:
+        """Return some cells and all below them, in the order of the edition; all cells for None."""
+        if roots is None:
             return list(self.rows)
-        inside = {cell_id}
+        inside = set(roots)
         by_depth = self.tiling.cells.sort_values("depth", kind="stable")
         for key, parent in zip(by_depth["id"].tolist(), by_depth["parent_id"].tolist(), strict=True):
             if parent in inside:
                 inside.add(int(key))
         return [key for key in self.rows if key in inside]
+
+    def seen(self, cell_id: int | None, scope: frozenset[int]) -> frozenset[int] | None:
+        """Return what somebody looks at who sees a scope only (empty: everything); None: all cells.
+
+        Raises
+        ------
+        ForbiddenError
+            The cell lies outside.
+        """
+        if cell_id is None:
+            return scope or None
+        if scope and scope.isdisjoint({cell_id, *self.above(cell_id)}):
+            raise ForbiddenError(
+                Words("this key is for other cells", "此密钥不含这个网格"),
+                [Fault("cell", Words("outside the cells of your key", "不在密钥范围内"))],
+            )
+        return frozenset({cell_id})
 
     def beside(self, cell_id: int) -> list[int]:
         """Return the neighbours of a cell on its level, the longest border first."""

@@ -43,8 +43,10 @@ class Lack:
     unmanned: list[tuple[int, datetime, datetime]]
 
 
-def lack(connection: Connection, cells: Cells, start: datetime, end: datetime, cell_id: int | None) -> Lack:
-    """Find the vacancies of the cells in a cell (None: of all) over a span."""
+def lack(
+    connection: Connection, cells: Cells, start: datetime, end: datetime, roots: frozenset[int] | None
+) -> Lack:
+    """Find the vacancies of the cells in some cells (None: of all) over a span."""
     times = timetable(connection, start, end)
     needs = [
         Need(
@@ -63,7 +65,7 @@ def lack(connection: Connection, cells: Cells, start: datetime, end: datetime, c
         for row in roster_reading.needs(connection)
     ]
     levels = {need.level for need in needs}
-    asked = [key for key in cells.within(cell_id) if cells.rows[key]["level"] in levels]
+    asked = [key for key in cells.within(roots) if cells.rows[key]["level"] in levels]
     staffed = cells.staffed(asked)
     wanted = sorted({key for cell in staffed for key in (cell.id, *cell.above)})
     holdings = [
@@ -79,7 +81,7 @@ def lack(connection: Connection, cells: Cells, start: datetime, end: datetime, c
 
 
 def vacancies(
-    connection: Connection, cells: Cells, start: datetime, end: datetime, cell_id: int | None
+    connection: Connection, cells: Cells, start: datetime, end: datetime, roots: frozenset[int] | None
 ) -> dict[str, Any]:
     """Return what cells lack over a span: each vacancy, the number lacking by cell and hour, empty posts.
 
@@ -91,12 +93,12 @@ def vacancies(
         The span is backwards or too long.
     """
     require_span(start, end)
-    lacking = lack(connection, cells, start, end, cell_id)
+    lacking = lack(connection, cells, start, end, roots)
     hours = -(-(end - start) // HOUR)
     at_work = [one for one in lacking.found if one.need.presence is Presence.ON_DUTY]
     hourly = pure.by_hour(at_work, start, hours)
     posts = posts_over(
-        lacking.times, cells, cell_id, roster_reading.names(connection), roster_reading.posts(connection)
+        lacking.times, cells, roots, roster_reading.names(connection), roster_reading.posts(connection)
     )
     empty = [
         {
@@ -139,7 +141,7 @@ def vacancy_object(one: Vacancy, cells: Cells) -> dict[str, Any]:
 
 
 def alarms(
-    connection: Connection, cells: Cells, at: datetime, cell_id: int | None, ahead: timedelta
+    connection: Connection, cells: Cells, at: datetime, roots: frozenset[int] | None, ahead: timedelta
 ) -> dict[str, Any]:
     """Return what must alarm somebody at a moment, or will within the time ahead.
 
@@ -148,7 +150,7 @@ def alarms(
     ``post_holder_away``, who should stand at a post by now was last seen too far from it.
     """
     end = at + max(ahead, timedelta(minutes=1))
-    lacking = lack(connection, cells, at, end, cell_id)
+    lacking = lack(connection, cells, at, end, roots)
     names, posts = roster_reading.names(connection), roster_reading.posts(connection)
     found = [
         {
@@ -161,7 +163,7 @@ def alarms(
         for key, start, stop in lacking.unmanned
     ]
     seen = roster_reading.latest_positions(connection, at - STALE)
-    for post in posts_over(lacking.times, cells, cell_id, names, posts):
+    for post in posts_over(lacking.times, cells, roots, names, posts):
         place = {name: post[name] for name in ("code", "name", "kind", "lon", "lat")}
         for one in post["openings"]:
             found += [

@@ -7,6 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from geo_service.model import Role
+from geo_service.services import identity
 from geo_service.store.database import Database
 from tests.services.roster_places import create, put, settle
 
@@ -168,3 +169,17 @@ def test_a_holder_seen_elsewhere_is_an_alarm(dispatcher: TestClient, service_dat
     (away,) = [one for one in alarms if one["kind"] == "post_holder_away"]
     assert away["who"]["code"] == "W0"
     assert 960 < away["distance_m"] < 985
+
+
+def test_a_key_for_a_part_sees_that_part(client: TestClient, service_database: Database) -> None:
+    _, key = identity.issue(
+        service_database, "desk of row00", Role.DISPATCHER, by="test", cells=["community:row00"]
+    )
+    client.headers["Authorization"] = f"Bearer {key}"
+    week = read(client, "/v1/roster", **WEEK)
+    assert {one["code"] for one in week["people"]} == {"P", "W0", "W2", "W4"}
+    lack = read(client, "/v1/vacancies", **WEEK)
+    assert {one["cell"]["code"] for one in lack["vacancies"]} == {"c00r00", "c01r00", "c02r00"}
+    assert client.get("/v1/roster", params={**WEEK, "cell": "row01"}).status_code == 403
+    assert client.get("/v1/cells/c00r01/on-duty").status_code == 403
+    assert client.get("/v1/cells/c00r00/on-duty").status_code == 200

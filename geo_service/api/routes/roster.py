@@ -15,7 +15,7 @@ from geo_service.api.routes.cells import LevelCode
 from geo_service.api.routes.roster_entries import JSON, Reader
 from geo_service.api.routing import Router
 from geo_service.api.state import AppState, State
-from geo_service.model import Role
+from geo_service.model import Principal, Role
 from geo_service.services import roster_views, vacancies
 from geo_service.services.roster_views import PAGE, WeekFilter
 from geo_service.services.rostering import town_zone
@@ -33,16 +33,19 @@ CellCode = Annotated[str | None, Query(max_length=64, description="Only this cel
 WEEK = timedelta(days=7)
 
 
-def _where(state: AppState, code: str | None, level: str | None) -> tuple[Cells, int | None]:
+def _where(
+    state: AppState, who: Principal, code: str | None, level: str | None
+) -> tuple[Cells, frozenset[int] | None]:
+    """Return the cells, and those that are looked at: the one asked for, or what the caller sees."""
     cells = Cells(state.tilings.get())
-    return cells, None if code is None else cells.find(code, level)
+    return cells, cells.seen(None if code is None else cells.find(code, level), frozenset(who.scope))
 
 
 @router.get("/roster", responses=JSON, response_class=Response)
 def week(
     request: Request,
     state: State,
-    _: Reader,
+    who: Reader,
     since: Annotated[Moment, Query(alias="from", description="Beginning of the span")],
     to: Annotated[Moment, Query(description="Its end, at most five weeks later")],
     cell: CellCode = None,
@@ -53,8 +56,8 @@ def week(
     limit: Annotated[int, Query(ge=1, description=f"At most {PAGE}")] = PAGE,
 ) -> Response:
     """Give people with duties, shifts and leave, and posts with who stands there, over a span."""
-    cells, cell_id = _where(state, cell, level)
-    which = WeekFilter(cell_id, q, role, after, min(limit, PAGE))
+    cells, roots = _where(state, who, cell, level)
+    which = WeekFilter(roots, q, role, after, min(limit, PAGE))
     with state.database.reading() as connection:
         body = roster_views.week(connection, cells, since, to, which)
     return tagged_json(request, body, cells.tiling.edition.id)
@@ -64,15 +67,14 @@ def week(
 def on_duty(
     request: Request,
     state: State,
-    _: Reader,
+    who: Reader,
     code: Annotated[str, Path(max_length=64)],
     level: LevelCode | None = None,
     at: Annotated[Moment | None, Query(description="Default: now")] = None,
 ) -> Response:
     """Give who covers a cell at a moment: its own people, those of the cells above, the neighbours'."""
-    cells, cell_id = _where(state, code, level)
-    if cell_id is None:
-        raise AssertionError("a code finds a cell or raises")
+    cells, _ = _where(state, who, code, level)
+    cell_id = cells.find(code, level)
     with state.database.reading() as connection:
         body = roster_views.cover(connection, cells, cell_id, at or datetime.now(UTC))
     return tagged_json(request, body, cells.tiling.edition.id)
@@ -82,17 +84,17 @@ def on_duty(
 def list_vacancies(
     request: Request,
     state: State,
-    _: Reader,
+    who: Reader,
     since: Annotated[Moment | None, Query(alias="from", description="Default: now")] = None,
     to: Annotated[Moment | None, Query(description="Default: a week later")] = None,
     cell: CellCode = None,
     level: LevelCode | None = None,
 ) -> Response:
     """Give what cells lack by the template: each vacancy, how many lack in each hour, empty posts."""
-    cells, cell_id = _where(state, cell, level)
+    cells, roots = _where(state, who, cell, level)
     start = since or datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     with state.database.reading() as connection:
-        body = vacancies.vacancies(connection, cells, start, to or start + WEEK, cell_id)
+        body = vacancies.vacancies(connection, cells, start, to or start + WEEK, roots)
     return tagged_json(request, body, cells.tiling.edition.id)
 
 
@@ -100,17 +102,17 @@ def list_vacancies(
 def alarms(
     request: Request,
     state: State,
-    _: Reader,
+    who: Reader,
     at: Annotated[Moment | None, Query(description="Default: now")] = None,
     ahead_min: Annotated[int, Query(ge=0, le=24 * 60, description="Also what will be, in minutes")] = 60,
     cell: CellCode = None,
     level: LevelCode | None = None,
 ) -> Response:
     """Give what must alarm somebody: cells with nobody on duty, posts with nobody there in time."""
-    cells, cell_id = _where(state, cell, level)
+    cells, roots = _where(state, who, cell, level)
     with state.database.reading() as connection:
         body: dict[str, Any] = vacancies.alarms(
-            connection, cells, at or datetime.now(UTC), cell_id, timedelta(minutes=ahead_min)
+            connection, cells, at or datetime.now(UTC), roots, timedelta(minutes=ahead_min)
         )
     return tagged_json(request, body, cells.tiling.edition.id)
 
