@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from benchmarks.candidates_peer import PEER_PATH, store_peer_tables
 from benchmarks.measure import Row
+from benchmarks.service import _cpu_s
 from benchmarks.travel import _network as road_network
 from geo_service.geometry.lattice import SCALE
 from geo_service.model import Mode, Role
@@ -43,7 +44,7 @@ WORKERS = 10_000
 EVERY_S = 10.0
 BATCH = 1_000
 INCIDENTS = 200
-QUESTIONS = 1_500
+QUESTIONS = 600
 PAUSE_S = 0.02
 SIDE = 30
 DISPATCHED = 300
@@ -65,13 +66,17 @@ class Town:
 
 
 def run() -> list[Row]:
-    with town() as made, serving(made.url) as port:
+    with town() as made, serving(made.url) as (port, pid):
         _warm(port, made)
-        still = _ask(port, made, "ours")
+        still, alone_ms = _with_cpu(pid, lambda: _ask(port, made, "ours"))
         with _moving(port, made) as mover:
             time.sleep(EVERY_S)
             ours = _ask(port, made, "ours")
-        rows = mover.rows()
+        _, batch_ms = _with_cpu(pid, mover.send_everybody)
+        rows = [
+            Row.figure("processor time of one answer in the server", alone_ms / QUESTIONS, "ms", at_most=10),
+            *mover.rows(batch_ms / (WORKERS // BATCH)),
+        ]
         # what keeps the peer's table is not to weigh on ours
         store_peer_tables(made.url)
         with _moving(port, made):
@@ -81,6 +86,13 @@ def run() -> list[Row]:
             *rows,
             _what_straight_lines_miss(port, made),
         ]
+
+
+def _with_cpu(pid: int, work: Callable[[], Any]) -> tuple[Any, float]:
+    """Return what the work gives, and the milliseconds of processor time that the server spent meanwhile."""
+    before = _cpu_s(pid)
+    given = work()
+    return given, (_cpu_s(pid) - before) * 1000
 
 
 def _figures(still: NDArray[Any], ours: NDArray[Any], peer: NDArray[Any]) -> list[Row]:
@@ -220,8 +232,8 @@ def _send_some(database: Database, ids: list[int], incidents: list[str]) -> None
 
 
 @contextmanager
-def serving(url: str) -> Iterator[int]:
-    """Serve the application, and the peer's route in it, from one process; gives its port."""
+def serving(url: str) -> Iterator[tuple[int, int]]:
+    """Serve the application, and the peer's route in it, from one process; gives its port and process id."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
@@ -233,7 +245,7 @@ def serving(url: str) -> Iterator[int]:
     root = Path(__file__).resolve().parents[1]
     server = subprocess.Popen([sys.executable, "-c", code], env=environment, cwd=root)
     try:
-        yield port
+        yield port, server.pid
     finally:
         server.terminate()
         server.wait(20)
@@ -299,6 +311,7 @@ class Mover:
     stop: threading.Event = field(default_factory=threading.Event)
     took_ms: list[float] = field(default_factory=list)
     taken: int = 0
+    taken_while_asked: int = 0
     began: float = 0.0
     ended: float = 0.0
 
@@ -314,7 +327,7 @@ class Mover:
             turn += 1
             next_at += EVERY_S * BATCH / WORKERS
             self.stop.wait(max(0.0, next_at - time.monotonic()))
-        self.ended = time.monotonic()
+        self.ended, self.taken_while_asked = time.monotonic(), self.taken
 
     def _send(self, who: NDArray[np.int64], at: NDArray[np.float64]) -> None:
         now = datetime.now(UTC).isoformat()
@@ -335,16 +348,23 @@ class Mover:
             raise AssertionError(done["refused"][0])
         self.taken += done["taken"]
 
-    def rows(self) -> list[Row]:
-        rate = self.taken / (self.ended - self.began)
+    def send_everybody(self) -> None:
+        """Send everybody's position once more, batch after batch."""
+        for turn in range(WORKERS // BATCH):
+            who = np.arange(turn * BATCH, (turn + 1) * BATCH)
+            self._send(who, self.made.people_deg[who])
+
+    def rows(self, batch_cpu_ms: float) -> list[Row]:
+        rate = self.taken_while_asked / (self.ended - self.began)
         p50, p99 = np.percentile(self.took_ms, [50, 99])
         return [
             Row.figure(
-                f"{self.taken:,} positions taken in while that was asked",
+                f"{self.taken_while_asked:,} positions taken in while that was asked",
                 rate,
                 "/s",
                 note=f"batches of {BATCH:,}: p50 {p50:.0f} ms, p99 {p99:.0f} ms; none refused or lost",
-            )
+            ),
+            Row.figure(f"processor time of a batch of {BATCH:,} in the server", batch_cpu_ms, "ms"),
         ]
 
 
