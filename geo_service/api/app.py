@@ -12,6 +12,7 @@ from geo_service.api import openapi, problems
 from geo_service.api.envelope import EnvelopeMiddleware
 from geo_service.api.limits import LOOPBACK_HOSTS, LimitsMiddleware
 from geo_service.api.routes import (
+    attainment,
     candidates,
     cell_relations,
     cells,
@@ -52,6 +53,7 @@ from geo_service.api.routing import undeclared
 from geo_service.api.short_cuts import ShortCutMiddleware
 from geo_service.api.state import AppState
 from geo_service.services import job_kinds
+from geo_service.services.attaining import Attainment
 from geo_service.services.dispatch_desk import DispatchDesk
 from geo_service.services.escalating import Escalation
 from geo_service.services.feed import Feed
@@ -98,6 +100,7 @@ ROUTERS = (
     plan_split.router,
     registers.router,
     figures.router,
+    attainment.router,
     office.router,
     sign_boards.router,
     crosswalk.router,
@@ -179,6 +182,7 @@ def make_state(settings: Settings) -> AppState:
     tilings, ground = Tilings(database), Ground(database)
     held_plans = Plans(database, tilings)
     escalation = Escalation(database, tilings)
+    desk = DispatchDesk(database, tilings, ground)
     return AppState(
         settings,
         database,
@@ -194,7 +198,8 @@ def make_state(settings: Settings) -> AppState:
         Sender(database),
         gate,
         open_maps=is_loopback(settings.host) if settings.open_maps is None else settings.open_maps,
-        desk=DispatchDesk(database, tilings, ground),
+        desk=desk,
+        attainment=Attainment(database, ground, desk.desks),
         escalation=escalation,
         watcher=Watcher(escalation),
     )

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from geo_service.api.attempts import FailedAttempts
+from geo_service.services.attaining import Attainment
 from geo_service.services.dispatch_desk import DispatchDesk
 from geo_service.services.escalating import Escalation
 from geo_service.services.feed import Feed
@@ -65,6 +66,8 @@ class AppState:
         Maps and aggregated figures need no key.
     desk : DispatchDesk
         Who can be there soonest, positions, sending.
+    attainment : Attainment
+        Why nobody arrived in time.
     escalation : Escalation
         Supervision cards and whistles.
     watcher : Watcher
@@ -86,6 +89,7 @@ class AppState:
     gate: Gatekeeper
     open_maps: bool
     desk: DispatchDesk
+    attainment: Attainment
     escalation: Escalation
     watcher: Watcher
     attempts: FailedAttempts = field(default_factory=FailedAttempts)

@@ -12,6 +12,8 @@ from geo_service.formats.times import DEFAULT_TIMEZONE
 from geo_service.services import cell_figures, place_series, responding
 from geo_service.services import series as counting
 from geo_service.services.apportioning import By
+from geo_service.services.attaining import Attainment, attainment_table
+from geo_service.services.desk import Desks
 from geo_service.services.figure_tables import axes_of, csv_text, moment_of
 from geo_service.services.ground import Ground
 from geo_service.services.series import Axis, Question
@@ -154,6 +156,34 @@ def response(
         common.print_json(json.loads(table.to_json(orient="records", force_ascii=False)))
     else:
         _print(table if as_csv else table.T if len(table) == 1 else table, as_csv=as_csv)
+
+
+@app.command()
+def attainment(
+    since: Since,
+    until: Until,
+    level: Annotated[str, typer.Option(help="Level of the cells.")],
+    timezone: Zone = DEFAULT_TIMEZONE,
+    *,
+    as_csv: Csv = False,
+    as_json: common.Json = False,
+) -> None:
+    """Tell by cell why nobody arrived in time: whether anybody could have, and if so what it failed by.
+
+    Breaches that nobody has looked into yet are worked out first.
+
+    Example: geo-service figures attainment --from 2026-10 --to 2026-12 --level grid --csv
+    """
+    span = moment_of(since, timezone, "--from"), moment_of(until, timezone, "--to")
+    with common.progress("working breaches out"), common.open_database() as database:
+        Attainment(database, Ground(database), Desks(database)).work_out(*span)
+        tiling = Tilings(database).get()
+        with database.reading() as connection:
+            table = attainment_table(connection, tiling, level, span)
+    if as_json:
+        common.print_json(table.to_dict("records"))
+    else:
+        _print(table, as_csv=as_csv)
 
 
 @app.command()
