@@ -51,6 +51,11 @@ class CodeSchemes:
         scheme = self.by_level.get(level)
         return () if scheme is None else scheme.check(code, level, parent_code)
 
+    def check_beside(self, code: str, level: str, siblings: Collection[str]) -> tuple[Fault, ...]:
+        """Return what contradicts a code among those of the other cells of its parent."""
+        scheme = self.by_level.get(level)
+        return () if scheme is None else scheme.check_beside(code, level, siblings)
+
     def issue(self, parent_code: str, level: str, taken: Collection[str], count: int) -> list[str] | None:
         """Return so many new codes, none of them taken; None on a level without a scheme."""
         scheme = self.by_level.get(level)

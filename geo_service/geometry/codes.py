@@ -37,6 +37,9 @@ class CodeScheme(Protocol):
     def check(self, code: str, level: str, parent_code: str | None = None) -> tuple[Fault, ...]:
         """Return what is wrong with a code; nothing if it is sound."""
 
+    def check_beside(self, code: str, level: str, siblings: Collection[str]) -> tuple[Fault, ...]:
+        """Return what contradicts a code among those of the other cells of its parent."""
+
     def issue(self, parent_code: str, level: str, taken: Collection[str], count: int) -> list[str]:
         """Return so many new codes, in ascending order, none of them taken."""
 
@@ -242,6 +245,10 @@ class NestedDigits:
             )
         return tuple(faults)
 
+    def check_beside(self, code: str, level: str, siblings: Collection[str]) -> tuple[Fault, ...]:  # noqa: ARG002 - any stand together
+        """Codes of this scheme do not contradict each other."""
+        return ()
+
     def issue(self, parent_code: str, level: str, taken: Collection[str], count: int) -> list[str]:
         """Count on from the highest of the parent's children."""
         _require_count(count)
@@ -312,24 +319,45 @@ class SpecialGridCode:
                     value=code,
                 )
             )
-        if parent_code and len(parent_code) == 12:
+        if parent_code and len(parent_code) in {9, 12}:
             merged = community >= _FIRST_MERGED
             own = parent_code[:9] if merged else parent_code
-            if code[6:].startswith(own) is False:
+            if not code[6:].startswith(own):
                 faults.append(
                     Fault("code", Words(f"digits 7 on must be {own}", f"第7位起应为{own}"), value=code)
                 )
+            elif len(parent_code) == 9 and not merged:
+                words = Words(
+                    f"a grid of several communities has {_FIRST_MERGED} or more in digits 16 to 18",
+                    f"由多个社区合并的网格，第16至18位应不小于{_FIRST_MERGED}",
+                )
+                faults.append(Fault("code", words, value=code))
         return tuple(faults)
 
+    def check_beside(self, code: str, level: str, siblings: Collection[str]) -> tuple[Fault, ...]:
+        """Find a community that is divided (01, 02, ...) and not divided (00) at once."""
+        own = {one[18:] for one in siblings if one[:18] == code[:18]}
+        if level != self.level or not own or "00" not in {code[18:], *own}:
+            return ()
+        words = Words(
+            "00 says that the community is not divided, but it has other grids",
+            "00表示社区不划分网格，但该社区还有其他网格",
+        )
+        return (Fault("code", words, value=code),)
+
     def issue(self, parent_code: str, level: str, taken: Collection[str], count: int) -> list[str]:
-        """Count the grids of a community (12 digits), or of merged ones (18 digits, from :meth:`merged`).
+        """Count the grids of a community (12 digits), or make those of a street (9 digits).
+
+        A grid that belongs to a street itself is made of several communities: each has a number from 601 on.
 
         One grid for a community that never was divided gets 00; 00 beside 01 would be a contradiction.
         """
         _require_count(count)
-        start = parent_code if len(parent_code) == 18 else self.subject + parent_code
+        if level == self.level and not _require_digits(parent_code, 9):
+            return [f"{start}00" for start in self.merged(parent_code, taken, count)]
+        start = self.subject + parent_code
         if level != self.level or _require_digits(start, 18):
-            message = "give the community's 12 digits, or the 18 of merged communities"
+            message = "give the community's 12 digits, or the street's 9"
             raise InvalidInputError(
                 "No such codes for this level or parent.", [Fault("parent_code", message)]
             )
@@ -342,8 +370,8 @@ class SpecialGridCode:
             return [start + "00"]
         return _next_numbers(start, 2, max(own, default=0), taken, count)
 
-    def merged(self, street_code: str, taken: Collection[str]) -> str:
-        """Return the first 18 digits for a grid made of several communities of a street (9 digits)."""
+    def merged(self, street_code: str, taken: Collection[str], count: int = 1) -> list[str]:
+        """Return the first 18 digits of grids made of several communities of a street (9 digits)."""
         if _require_digits(street_code, 9):
             raise InvalidInputError("The code of a street or township is nine digits.")
         start = self.subject + street_code
@@ -352,25 +380,7 @@ class SpecialGridCode:
             (int(code[15:18]) for code in taken if code.startswith(start) and code[15:18].isdigit()),
             default=0,
         )
-        return _next_numbers(start, 3, max(last, _FIRST_MERGED - 1), used, 1)[0]
-
-    def check_together(self, codes: Iterable[str]) -> tuple[Fault, ...]:
-        """Find communities that are divided (01, 02, ...) and not divided (00) at once."""
-        orders: dict[str, set[str]] = {}
-        for code in codes:
-            orders.setdefault(code[:18], set()).add(code[18:])
-        return tuple(
-            Fault(
-                "code",
-                Words(
-                    "00 says that the community is not divided, but it has other grids",
-                    "00表示社区不划分网格，但该社区还有其他网格",
-                ),
-                value=start + "00",
-            )
-            for start, own in sorted(orders.items())
-            if "00" in own and len(own) > 1
-        )
+        return _next_numbers(start, 3, max(last, _FIRST_MERGED - 1), used, count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -396,6 +406,10 @@ class FreeCode:
         if len(code) <= _MAX_LENGTH and re.fullmatch(self.pattern, code):
             return ()
         return (Fault("code", Words(f"must match {self.pattern}", f"应符合格式{self.pattern}"), value=code),)
+
+    def check_beside(self, code: str, level: str, siblings: Collection[str]) -> tuple[Fault, ...]:  # noqa: ARG002 - any stand together
+        """Codes of this scheme do not contradict each other."""
+        return ()
 
     def issue(self, parent_code: str, level: str, taken: Collection[str], count: int) -> list[str]:
         """Count on from the highest under the parent; refuse what the pattern does."""

@@ -110,7 +110,12 @@ def code(scene: Scene, keys: Sequence[Key], settings: RuleSettings) -> Iterator[
         cell = scene.cells[key]
         is_new = scene.base is None or key not in scene.base
         above = cell.parent[1] if cell.parent is not None and is_new else None
-        for fault in scene.scheme.check(cell.code, cell.level, above):
+        beside = scene.children.get(cell.parent, ()) if cell.parent is not None else ()
+        siblings = [code for level, code in beside if level == cell.level and code != cell.code]
+        for fault in (
+            *scene.scheme.check(cell.code, cell.level, above),
+            *scene.scheme.check_beside(cell.code, cell.level, siblings),
+        ):
             yield say(
                 "code",
                 "code",

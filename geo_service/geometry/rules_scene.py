@@ -5,7 +5,7 @@ edit did not touch (the ground and its trees, outlines and sums of other cells),
 a county does not cost a county.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Protocol
@@ -32,6 +32,9 @@ class CodeChecker(Protocol):
 
     def check(self, code: str, level: str, parent_code: str | None = None) -> tuple[Fault, ...]:
         """Return what is wrong with a code; nothing if it is sound."""
+
+    def check_beside(self, code: str, level: str, siblings: Collection[str]) -> tuple[Fault, ...]:
+        """Return what contradicts a code among those of the other cells of its parent."""
 
 
 def cell_text(key: Key) -> str:

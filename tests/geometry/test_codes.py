@@ -123,13 +123,14 @@ def test_an_undivided_community_has_00_and_a_divided_one_counts():
     assert SPECIAL.issue(GRID, "grid", set(first), 1) == ["010300" + GRID + "01"]
 
 
-def test_merged_communities_count_from_601():
-    start = SPECIAL.merged("339801001", {"010300" + GRID + "00"})
-    assert start == "010300339801001601"
-    assert SPECIAL.merged("339801001", {start + "00"}) == "010300339801001602"
-    made = SPECIAL.issue(start, "grid", set(), 1)
-    assert made == [start + "00"]
-    assert SPECIAL.check(made[0], "grid", GRID) == ()
+def test_grids_of_a_street_itself_are_merged_communities_and_count_from_601():
+    made = SPECIAL.issue("339801001", "grid", {"010300" + GRID + "00"}, 2)
+    assert made == ["01030033980100160100", "01030033980100160200"]
+    assert SPECIAL.issue("339801001", "grid", set(made), 1) == ["01030033980100160300"]
+    assert SPECIAL.check(made[0], "grid", "339801001") == ()
+    assert SPECIAL.check(made[0], "grid", GRID) == ()  # a community that took others in
+    (fault,) = SPECIAL.check("01030033980100100201", "grid", "339801001")
+    assert "601 or more" in fault.message
 
 
 @pytest.mark.parametrize(
@@ -150,8 +151,13 @@ def test_special_grid_codes_are_checked(code, wrong):
 
 def test_00_beside_other_grids_is_a_contradiction():
     start = "010300" + GRID
-    assert SPECIAL.check_together([start + "01", start + "02"]) == ()
-    assert [fault.value for fault in SPECIAL.check_together([start + "00", start + "01"])] == [start + "00"]
+    assert SPECIAL.check_beside(start + "01", "grid", [start + "02"]) == ()
+    assert SPECIAL.check_beside(start + "00", "grid", []) == ()
+    assert SPECIAL.check_beside(start + "00", "grid", ["01030033980100100300"]) == ()
+    for code, other in (("00", "01"), ("01", "00")):
+        (fault,) = SPECIAL.check_beside(start + code, "grid", [start + other])
+        assert "not divided" in fault.message
+        assert "不划分" in fault.message.zh
 
 
 # ------------------------------------------------------------------------------------------------------ free

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geo_service.demo import generate
-from geo_service.errors import InvalidInputError
+from geo_service.errors import Fault, InvalidInputError, Words
 from geo_service.geometry import rules
-from geo_service.geometry.codes import GB_12_3
+from geo_service.geometry.codes import GB_12_3, FreeCode
 from geo_service.geometry.measure import area_m2
 from geo_service.geometry.rules_ground import Ground
 from geo_service.geometry.rules_scene import DeclaredExclave, Scene, SceneCell, cell_key, cell_text
@@ -131,6 +131,20 @@ def test_codes_are_checked_by_the_scheme():
     assert {one.cells[0] for one in findings} == {"community/1", "grid/a", "micro_grid/a00"}
     assert "15 digits" in findings[1].message
     assert "15位" in findings[1].message_zh
+
+
+def test_codes_that_contradict_those_beside_them_are_found():
+    class Never(FreeCode):
+        def check_beside(self, code, level, siblings):
+            return (
+                (Fault("code", Words(f"{level} {code} beside {sorted(siblings)}", "矛盾")),)
+                if siblings
+                else ()
+            )
+
+    findings = found(scene(["ab"], scheme=Never()), "code")
+    assert {one.cells[0] for one in findings} == {"grid/a", "grid/b"}
+    assert "grid a beside ['b']" in findings[0].message
 
 
 # -------------------------------------------------------------------------------------------------- shape
