@@ -87,6 +87,8 @@ def take_in(
     rows = reports.drop_duplicates("source_id").reset_index(drop=True)
     rows["source"], rows["reported_by"] = source, who
     rows["id"] = pd.Series([incident_id(source, str(key)) for key in rows["source_id"]], dtype=object)
+    # in one order: two who send the same reports crosswise wait, and do not block each other
+    rows = rows.sort_values("id", ignore_index=True)
     for name, value in DEFAULTS.items():
         if name not in rows:
             rows[name] = pd.Series([value] * len(rows), dtype=object)
@@ -98,7 +100,7 @@ def take_in(
         placed, cells = _place_new(connection, tilings, rows[new], live=live)
         if live:
             _begin_lives(connection, rows[new], cells, who)
-        _tell(connection, rows[new], source)
+        _tell(connection, rows[new], source, live=live)
         if len(rows) > incidents.FEW:
             details = {"source": source, "received": len(rows), "new": int(new.sum()), "placed": placed}
             audit.record(connection, who, "import incidents", source, details)
@@ -176,10 +178,10 @@ def _by_edition(spans: list[Edition], rows: pd.DataFrame) -> Iterator[tuple[Edit
         yield by_id.get(int(str(edition_id))), part
 
 
-def _tell(connection: Connection, rows: pd.DataFrame, source: str) -> None:
-    """Queue one event for each report, or one for a whole import."""
-    if len(rows) > incidents.FEW:
+def _tell(connection: Connection, rows: pd.DataFrame, source: str, *, live: bool) -> None:
+    """Queue one event for each report, or one for a whole import of history."""
+    if len(rows) > incidents.FEW and not live:
         outbox.add(connection, "incidents.imported", {"source": source, "count": len(rows)})
         return
-    for row in rows.itertuples(index=False):
-        outbox.add(connection, "incident.reported", {"id": str(row.id), "source": source})
+    events = [{"id": str(key), "source": source} for key in rows["id"]]
+    outbox.add_many(connection, "incident.reported", events)

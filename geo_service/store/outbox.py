@@ -23,6 +23,12 @@ def add(connection: Connection, topic: str, payload: dict[str, Any]) -> None:
     connection.execute(insert(outbox).values(topic=topic, payload=payload))
 
 
+def add_many(connection: Connection, topic: str, payloads: Sequence[dict[str, Any]]) -> None:
+    """Queue several events of one topic, in order."""
+    if payloads:
+        connection.execute(insert(outbox), [{"topic": topic, "payload": one} for one in payloads])
+
+
 def waiting(connection: Connection, limit: int = 500) -> list[dict[str, Any]]:
     """Return events not announced yet, of transactions before which none is still open, in order of commits.
 

@@ -134,3 +134,37 @@ def test_publishing_while_reports_pour_in_leaves_each_with_one_placement(
         where placement.cell_id is null""",
     )
     assert wrong == [(0,)]
+
+
+@pytest.mark.parametrize("count", [20, 300])
+def test_the_same_reports_crosswise_and_at_once_are_taken_in_once(
+    database: Database, place: Tilings, count: int
+) -> None:
+    batch = reports([middle(2 * (i % 2), 0) for i in range(count)])
+    taken: list[int] = []
+    failed: list[Exception] = []
+    together = threading.Barrier(3)
+
+    def send(rows: pd.DataFrame) -> None:
+        together.wait()
+        try:
+            done = take_in(database, place, rows, source="s", who="t", live=True)
+            taken.append(int(done.new.sum()))
+        except Exception as error:  # noqa: BLE001 - whatever goes wrong in a thread is told by the test
+            failed.append(error)
+
+    shuffled = [batch, batch[::-1].reset_index(drop=True), batch.sample(frac=1, random_state=1)]
+    threads = [threading.Thread(target=send, args=(rows,)) for rows in shuffled]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    assert sum(taken) == count
+    for query in ("incident", "incident_life", "incident_log", "placement"):
+        assert rows_of(database, query) == count
+    assert rows(database, "select count(*) from outbox where topic = 'incident.reported'") == [(count,)]
+
+
+def rows_of(database: Database, name: str) -> int:
+    return int(rows(database, f"select count(*) from {name}")[0][0])
