@@ -19,14 +19,17 @@ export function table(state, open, openPost) {
   const grid = h("div", { class: "ro-grid", role: "grid", "aria-label": say("rota"), "aria-rowcount": state.week.people.length + 1, "aria-colcount": 8 });
   grid.append(head(days));
   if (state.lack) grid.append(lackRow(state));
-  state.week.people.forEach((person, row) => grid.append(personRow(state, person, row, days, open)));
+  // the posts stand between those who work and those who only hold a role
+  const boundary = state.week.people.findLastIndex((person) => person.shifts.length || person.absences.length) + 1;
+  const part = (key) => h("div", { class: "ro-row ro-part", role: "row" }, h("div", { class: "ro-who", role: "rowheader" }, say(key)));
+  state.week.people.forEach((person, row) => {
+    if (row === boundary) grid.append(...postRows(state, part, openPost), part("withoutShifts"));
+    grid.append(personRow(state, person, row, days, open));
+  });
   if (!state.week.people.length) grid.append(h("p", { class: "ro-none" }, say("nobody")));
-  if (state.week.posts.length) {
-    grid.append(h("div", { class: "ro-row ro-part", role: "row" }, h("div", { class: "ro-who", role: "rowheader" }, say("posts"))));
-    for (const post of state.week.posts) grid.append(postRow(state, post, openPost));
-  }
+  if (boundary === state.week.people.length) grid.append(...postRows(state, part, openPost));
   grid.addEventListener("keydown", (event) => walk(grid, event));
-  const first = grid.querySelector(".ro-day");
+  const first = grid.querySelector(".ro-day[data-row]");
   if (first) first.tabIndex = 0;
   return grid;
 }
@@ -138,6 +141,10 @@ function leaveBar(state, leave) {
     class: `ro-leave${leave.substitute ? " covered" : ""}${leave.post ? " at-post" : ""}`, title: `${words} ${shortly(leave.start)}—${shortly(leave.end)}`,
     style: placed(state, leave.start, leave.end),
   }, h("i", {}, words));
+}
+
+function postRows(state, part, openPost) {
+  return state.week.posts.length ? [part("posts"), ...state.week.posts.map((post) => postRow(state, post, openPost))] : [];
 }
 
 function postRow(state, post, openPost) {

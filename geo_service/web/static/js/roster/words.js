@@ -11,6 +11,7 @@ export const WORDS = {
   anyRole: ["全部角色", "All roles"],
   person: ["人员", "Person"],
   posts: ["岗位", "Posts"],
+  withoutShifts: ["本周没有班次", "No shifts this week"],
   lacking: ["缺岗人数", "People lacking"],
   more: ["显示更多", "Show more"],
   nobody: ["没有符合条件的人员", "Nobody fits"],
