@@ -317,7 +317,8 @@ class DutyBooks:
 
     def _is_due(self, book: Book) -> bool:
         now = self._clock()
-        return now - self._looked_at > LOOK_S or not book.covers(now + LEAST_AHEAD_S)
+        # a clock that was set back must not keep us from looking
+        return abs(now - self._looked_at) > LOOK_S or not book.covers(now + LEAST_AHEAD_S)
 
     def _renewed(self) -> Book:
         if self._book is not None and not self._is_due(self._book):

@@ -1,13 +1,18 @@
 """Who is on duty when, by arrays, against looking at each shift."""
 
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geo_service.services.duty_book import Spans
+from geo_service.services.duty_book import DutyBooks, Spans
 from geo_service.staffing.roster import Shift
+from geo_service.store.database import Database
+from tests.services import desk_town
 
 START = datetime(2026, 11, 22, tzinfo=UTC)
 PEOPLE = 4
@@ -54,6 +59,35 @@ def test_shifts_that_touch_are_one_and_others_are_not_mixed_up() -> None:
     ).joined()
     assert spans.row.tolist() == [0, 1]
     assert (spans.end_s - spans.start_s).tolist() == [1200.0, 900.0]
+
+
+@pytest.mark.postgis
+def test_the_book_is_written_anew_when_the_roster_or_the_hour_changes(database: Database) -> None:
+    now = [datetime.now(UTC).timestamp()]
+    books = DutyBooks(database, clock=lambda: now[0])
+    first = books.get()
+    assert books.get() is first
+    now[0] += 3400  # it knows an hour to come
+    second = books.get()
+    assert second is not first
+    ids = desk_town.employ(database, [{"code": "a"}])
+    desk_town.put_on_duty(database, list(ids.values()))
+    books.forget()
+    assert within_seconds(lambda: books.forget() or "a" in books.get().row_of_code)
+    now[0] -= 7200  # a clock set back
+    assert "a" in books.get().row_of_code
+    desk_town.employ(database, [{"code": "b"}])
+    now[0] -= 3600
+    assert books.get().covers(now[0])
+
+
+def within_seconds(holds: Callable[[], object], seconds: float = 40.0) -> bool:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if holds():
+            return True
+        time.sleep(0.2)
+    return False
 
 
 def test_an_empty_book_has_nobody_on_duty() -> None:
