@@ -171,8 +171,18 @@ export class Cells {
       if (!one.geometry) levels.add(one.properties.level);
     }
     for (const [level] of retired) if (level !== this.state.leafLevel.code) levels.add(level);
-    this.refreshed = extents.isEmpty(touched) ? null : Promise.all([...levels].map((level) => this.refresh(level, touched))).catch((error) => this.state.tell("failed", error));
+    this.refreshed = extents.isEmpty(touched) ? null : this.refreshAll(levels, touched);
     this.state.tell("cells");
+  }
+
+  /** Fetch levels anew in an extent; what is selected there has its figures then, the area with them. */
+  async refreshAll(levels, extent) {
+    try {
+      await Promise.all([...levels].map((level) => this.refresh(level, extent)));
+      if (levels.size && this.state.selected.size) this.state.tell("selection");
+    } catch (error) {
+      this.state.tell("failed", error);
+    }
   }
 
   /** Fetch what others changed: these cells as they are now, and what became of their land. */

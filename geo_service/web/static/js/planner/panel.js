@@ -89,7 +89,8 @@ export function selectionPane(state, tools, map) {
     if (!figures.length) return fill(last);
     const columns = columnsOf(state).filter((name) => figures.some(({ before, after }) => Number.isFinite((after || before)?.[name])));
     const depth = ({ cell }) => state.levelOf(cell[0])?.depth ?? 0;
-    const sorted = [...figures].sort((a, b) => depth(b) - depth(a));
+    const shownFirst = (one) => (one.cell[0] === state.shown?.code ? 1 : 0); // after a division the new cells, not their leaves
+    const sorted = [...figures].sort((a, b) => shownFirst(b) - shownFirst(a) || depth(b) - depth(a));
     const different = sorted.filter(({ before, after }) => !before || !after || columns.some((name) => Math.abs(after[name] - before[name]) > 1e-9));
     const listed = different.length ? different : sorted.slice(0, MOST_ALIKE);
     const shown = listed.slice(0, MOST_DIFFERENT).map(({ cell, before, after }) => {
@@ -106,6 +107,7 @@ export function selectionPane(state, tools, map) {
 
   for (const news of ["selection", "shown", "plan"]) state.on(news, showSelection);
   state.on("changed", (answer) => answer && (showSelection(), showLast()));
+  state.on("shown", showLast);
   onLanguage(() => (showSelection(), showLast()));
   showSelection();
   return h("div", {}, box, last);

@@ -65,7 +65,7 @@ export function splitDialog(state, api, map, actions, feature) {
 
 /** What the division should be like. */
 function wishForm(households, hasLeavesBelow) {
-  const by = h("select", {}, ["count", "band", "small"].map((value) => h("option", { value, t: `by_${value}` })));
+  const by = h("select", {}, ["count", "both", "band", "small"].map((value) => h("option", { value, t: `by_${value}` })));
   const count = h("input", { type: "number", min: 2, max: 200, value: String(Math.max(2, Math.round(households / USUAL_HOUSEHOLDS))) });
   const low = h("input", { type: "number", min: 0, value: "300" });
   const high = h("input", { type: "number", min: 1, value: "500" });
@@ -77,7 +77,7 @@ function wishForm(households, hasLeavesBelow) {
   const fields = { by: field("divide", by), count: field("count", count), band: field("band", low, "–", high), unit: field("unit", unit), keep: field("keepLines", keep), alternatives: field("alternatives", alternatives), strict: field("strictly", strict) };
   const band = () => [Number(low.value), Number(high.value)];
   const change = () => {
-    fields.count.hidden = by.value !== "count";
+    fields.count.hidden = by.value !== "count" && by.value !== "both";
     fields.band.hidden = by.value === "count";
     fields.unit.hidden = fields.keep.hidden = fields.alternatives.hidden = fields.strict.hidden = by.value === "small";
     if (by.value === "count") fields.strict.hidden = true; // as near as it can be
@@ -88,7 +88,7 @@ function wishForm(households, hasLeavesBelow) {
     fields: Object.values(fields),
     band,
     isMerge: () => by.value === "small",
-    asked: () => ({ unit: unit.value, alternatives: Number(alternatives.value) || 3, keep_lines: Number(keep.value), ...(by.value === "count" ? { count: Number(count.value) } : { band: band(), strict: strict.checked }) }),
+    asked: () => ({ unit: unit.value, alternatives: Number(alternatives.value) || 3, keep_lines: Number(keep.value), ...(by.value === "band" ? {} : { count: Number(count.value) }), ...(by.value === "count" ? {} : { band: band(), strict: strict.checked }) }),
   };
 }
 

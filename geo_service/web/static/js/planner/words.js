@@ -184,6 +184,7 @@ export const WORDS = {
   // division
   divide: ["方式", "Divide"],
   by_count: ["分成几个", "into a number"],
+  by_both: ["分成几个，户数在区间内", "into a number, within a band"],
   by_band: ["按户数区间", "by households"],
   by_small: ["合并过小的", "merge small ones"],
   unit: ["单位", "By"],
