@@ -340,3 +340,19 @@ def test_a_photo_too_large_is_refused(desk: TestClient) -> None:
     one = desk.post("/v1/incidents", json=body("large photo")).json()["id"]
     large = {"file": ("a.jpg", b"\xff\xd8\xff" + bytes(10_000_000) + b"\xff\xd9")}
     assert desk.post(f"/v1/incidents/{one}/photos", files=large).status_code == 413
+
+
+def test_huge_batches_are_refused_and_nothing_is_stored(desk: TestClient, service_database) -> None:
+    before = count(service_database)
+    many = {"reports": [body(f"huge {i}") for i in range(1001)]}
+    assert desk.post("/v1/incidents/batch", json=many).status_code == 422
+    fat = {"reports": [body("fat", address="x" * 150)] * 1000, "pad": "x" * 900_000}
+    assert desk.post("/v1/incidents/batch", json=fat).status_code == 413
+    one_bad = {
+        "reports": [body("good"), body("bad", lat=91), body("late", occurred_at="2199-01-01T00:00:00Z")]
+    }
+    refused = desk.post("/v1/incidents/batch", json=one_bad)
+    assert refused.status_code == 422
+    fields = [fault["field"] for fault in refused.json()["errors"]]
+    assert fields == ["reports[1].lon", "reports[2].occurred_at"]
+    assert count(service_database) == before
