@@ -13,6 +13,21 @@ _DAY = re.compile(r"(?P<year>\d{4})(-(?P<month>\d{2})(-(?P<day>\d{2}))?)?")
 _FIRST_YEAR, _LAST_YEAR = 1970, 2200
 
 
+def require_zone(zone: str) -> None:
+    """Raise unless days can be counted in a time zone.
+
+    Raises
+    ------
+    InvalidInputError
+        It is none; the fault names ``timezone``.
+    """
+    if zone not in available_timezones():
+        message = Words(
+            "this is no IANA time zone, such as Asia/Shanghai", "不是 IANA 时区，例如 Asia/Shanghai"
+        )
+        raise InvalidInputError(message, [Fault("timezone", message, value=zone)])
+
+
 def moment_of(text: str, zone: str, field: str) -> datetime:
     """Read a moment with its UTC offset, or the beginning of a day, month or year in a zone.
 
@@ -21,11 +36,7 @@ def moment_of(text: str, zone: str, field: str) -> datetime:
     InvalidInputError
         It is none of them; the fault names ``field``.
     """
-    if zone not in available_timezones():
-        message = Words(
-            "this is no IANA time zone, such as Asia/Shanghai", "不是 IANA 时区，例如 Asia/Shanghai"
-        )
-        raise InvalidInputError(message, [Fault("timezone", message, value=zone)])
+    require_zone(zone)
     moment = _read(text, zone)
     if moment is None or not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
         message = Words(

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from geo_service.errors import Fault, InvalidInputError, Words
 from geo_service.geometry.measure import area_m2
 from geo_service.model import Edition
 from geo_service.planning.register import COUNTS
@@ -24,6 +25,9 @@ from geo_service.store.database import Connection
 #: Land that differs by less, as a share, is the same: two editions' borders may be rounded apart.
 _SAME = 1e-6
 _DECIMALS = 6
+#: Nineteen years of weeks; more is a slip, and each is held against every edition.
+MAX_PERIODS = 1000
+_DAYS = {Axis.WEEK: 7, Axis.MONTH: 28, Axis.YEAR: 365}
 
 
 @dataclass(frozen=True)
@@ -143,8 +147,11 @@ def series_of(
     ------
     NotFoundError
         The edition has no such cell.
+    InvalidInputError
+        The span has more than :data:`MAX_PERIODS` periods.
     """
     position = find_cell(tiling, cell_key[1], cell_key[0])
+    _refuse_endless(question)
     cell = tiling.cells.iloc[position]
     found = store.located(
         connection,
@@ -167,6 +174,17 @@ def series_of(
         period["cells"] = _held_by(editions, period["period"], question)
     named = {"level": str(cell["level"]), "code": str(cell["code"]), "name": str(cell["name"])}
     return PlaceSeries(tiling, named, periods, editions, breaks)
+
+
+def _refuse_endless(question: Question) -> None:
+    """Raise when a span has more periods than anybody reads."""
+    axis = question.period or Axis.MONTH
+    if (question.until - question.since).days > MAX_PERIODS * _DAYS[axis]:
+        message = Words(
+            f"more than {MAX_PERIODS} periods: give a shorter span, or longer periods (by)",
+            f"超过 {MAX_PERIODS} 个时段：请缩短起止时间，或用更长的时段（by）",
+        )
+        raise InvalidInputError(message, [Fault("from", message, value=question.since.isoformat())])
 
 
 class _Place:

@@ -115,6 +115,20 @@ def test_what_cannot_be_counted_is_told(planner, query, field, status) -> None:
         assert answer.json()["errors"][0]["field"] == field
 
 
+def test_a_series_without_a_span_needs_a_time_zone_that_there_is(planner, split) -> None:
+    answer = planner.get(f"/v1/cells/{split[0]}/series", params={"level": "grid", "timezone": "Moon/Sea"})
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["errors"][0]["field"] == "timezone"
+
+
+def test_a_series_of_two_centuries_by_week_is_refused_at_once(planner, split) -> None:
+    query = {"level": "grid", "from": "1970", "to": "2200", "by": "week"}
+    answer = planner.get(f"/v1/cells/{split[0]}/series", params=query)
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["errors"][0]["field"] == "from"
+    assert planner.get(f"/v1/cells/{split[0]}/series", params={**query, "by": "year"}).status_code == 200
+
+
 def test_counts_are_not_for_everybody(app, planner) -> None:
     assert (
         client_of(app, "").get("/v1/figures/incidents", params={**SPAN, "level": "grid"}).status_code == 401

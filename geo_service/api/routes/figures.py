@@ -19,7 +19,7 @@ from geo_service.model import Principal, Role
 from geo_service.services import cell_figures, place_series, responding
 from geo_service.services import series as counting
 from geo_service.services.apportioning import By
-from geo_service.services.figure_tables import axes_of, csv_text, moment_of
+from geo_service.services.figure_tables import axes_of, csv_text, moment_of, require_zone
 from geo_service.services.series import Axis, Question
 from geo_service.services.tiling import Tiling
 from geo_service.staffing.response import FEW
@@ -200,6 +200,7 @@ def series(
     was apportioned, who held the place, and which editions changed that (``breaks``); ``editions`` tells
     households, residents and area of the same place as each edition has them.
     """
+    require_zone(timezone)  # the periods are days in it, whether or not a span is given
     tiling = state.tilings.get(as_of, known_at)
     with state.database.reading() as connection:
         now = boundaries.moment(connection)
