@@ -15,6 +15,7 @@ import { URGENCY_SHAPES } from "./signs.js";
 // these come about by sending people, not by a button of their own
 const BY_SENDING = new Set(["dispatch", "recall", "arrive"]);
 const RELOAD_MS = 150;
+const MOST_HOLDERS = 5;
 
 export class IncidentPanel {
   constructor(desk, map, catalogue) {
@@ -188,13 +189,21 @@ export class IncidentPanel {
     if (!steps.length) return h("p", { class: "ds-warn" }, say("nobodyHolds"));
     return steps.slice(0, 3).flatMap((step, i) => [
       h("dt", {}, i === 0 ? say("owner") : this.nameOfCell(step)),
-      h("dd", {}, step.people.map((one) => h(
-        "span",
-        { class: one.on_duty ? "ds-holder on" : "ds-holder" },
-        `${one.name}（${sayCode("role", one.role)}）`,
-        one.on_duty !== undefined && h("i", {}, say(one.on_duty ? "onDuty" : "offDuty")),
-      ))),
+      h("dd", {}, this.holdersOf(step, i === 0 ? MOST_HOLDERS : 2)),
     ]);
+  }
+
+  /** Those who hold a cell, who is on duty first; of many the first few. */
+  holdersOf({ people }, most) {
+    const inOrder = [...people].sort((a, b) => Number(b.on_duty || 0) - Number(a.on_duty || 0));
+    const shown = inOrder.slice(0, most).map((one) => h(
+      "span",
+      { class: one.on_duty ? "ds-holder on" : "ds-holder" },
+      `${one.name}（${sayCode("role", one.role)}）`,
+      one.on_duty !== undefined && h("i", {}, say(one.on_duty ? "onDuty" : "offDuty")),
+    ));
+    const left = inOrder.slice(most);
+    return left.length ? [...shown, h("span", { class: "ds-soft", title: left.map((one) => one.name).join("、") }, say("andOthers", { count: left.length }))] : shown;
   }
 
   nameOfCell({ level, cell_code: code }) {

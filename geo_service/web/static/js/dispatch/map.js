@@ -20,7 +20,7 @@ export class DeskMap {
     this.look = "day";
     this.base = baseLayer(ground.tiles);
     this.borders = new Borders(ground.levels, (level) => `/maps/shapes/${ground.edition}/${level}.json?detail=2&v=${ground.mark}`);
-    const sizeOf = (zoom) => (zoom < 11 ? 0.55 : zoom < 13 ? 0.7 : zoom < 15 ? 0.85 : 1);
+    const sizeOf = (zoom) => (zoom < 11 ? 0.6 : zoom < 12.5 ? 0.75 : zoom < 14 ? 0.9 : 1.05);
     this.people = new Dots({ zIndex: 40, paint: personPainter("day"), order: PEOPLE_KINDS, radius: 13, sizeOf, gather: 5 });
     this.incidents = new Dots({ zIndex: 50, paint: incidentPainter("day"), order: INCIDENT_KINDS, radius: 19, sizeOf: (zoom) => Math.max(0.8, sizeOf(zoom)), gather: 2 });
     this.way = new layer.Vector({ source: new source.Vector(), zIndex: 30 });

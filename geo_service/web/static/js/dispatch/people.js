@@ -38,7 +38,7 @@ export class People {
     this.shownWay = null;
     fill(this.sent);
     fill(this.list);
-    fill(this.others);
+    this.others.hidden = true;
     this.note.textContent = "";
     this.help.hidden = true;
   }
@@ -64,7 +64,7 @@ export class People {
 
   offerMore(isPossible) {
     fill(this.list);
-    fill(this.others);
+    this.others.hidden = true;
     this.answer = null;
     this.note.textContent = "";
     this.title.textContent = "";
@@ -164,7 +164,7 @@ export class People {
       this.title.textContent = say("candidates");
       this.note.textContent = say("locateFirst");
       fill(this.list);
-      fill(this.others);
+      this.others.hidden = true;
       return;
     }
     this.readAt = Date.now();

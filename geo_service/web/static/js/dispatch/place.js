@@ -4,7 +4,7 @@ import { field, fill, h, select } from "../kit/dom.js";
 import { get, query } from "../kit/http.js";
 import { say, sayCode } from "../kit/i18n.js";
 
-const DATUMS = [["WGS84", "WGS84 · GPS"], ["GCJ02", "GCJ-02 · 高德/腾讯"], ["BD09", "BD-09 · 百度"], ["CGCS2000", "CGCS2000 · 天地图"]];
+const DATUMS = [["WGS84", "WGS84 · GPS"], ["GCJ02", "GCJ-02 · 高德"], ["BD09", "BD-09 · 百度"], ["CGCS2000", "CGCS2000 · 天地图"]];
 const TYPING_MS = 250;
 
 /** Two numbers out of what was typed or pasted; null where there are not two. */

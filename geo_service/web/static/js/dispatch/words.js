@@ -162,6 +162,7 @@ export const WORDS = {
   placeAndOwner: ["位置与责任", "Where, and whose"],
   noPlaceYet: ["还没有位置", "no place yet"],
   nobodyHolds: ["此网格及上级都没有责任人。", "Nobody holds this cell or one above it."],
+  andOthers: ["另有 {count} 人", "and {count} more"],
   onDuty: ["在岗", "on duty"],
   offDuty: ["离岗", "off duty"],
   how_inside: ["网格内", "inside"],

@@ -14,6 +14,7 @@ const FROM_ZOOM = [14.2, 12.3, 10.3, 0];
 const NAMES_FROM = 1.2; // zooms later than the lines
 const WIDTH = [0.8, 1.3, 2, 2.8, 3.2];
 const NAME_PX = 64;
+const NAME_HEIGHT_PX = 17;
 
 export class Borders {
   /** `levels` are codes, the top first; `address(level, detail)` tells where its shapes are. */
@@ -120,6 +121,7 @@ export class Borders {
     context.strokeStyle = this.look === "night" ? "rgba(18,23,29,.85)" : "rgba(255,255,255,.85)";
     context.fillStyle = this.look === "night" ? "#aebccb" : "#475569";
     const box = shapes.cellBox;
+    const placed = []; // boxes of the names that stand already: none is written over another
     for (let cell = 0; cell < shapes.codes.length; cell++) {
       const b = cell * 4;
       if ((box[b + 2] - box[b]) * place.scale < NAME_PX || !inSight(box, b, place)) continue;
@@ -127,6 +129,9 @@ export class Borders {
       const px = x * place.scale + place.dx;
       const py = y * place.scale + place.dy;
       const name = shapes.names[cell] || shapes.codes[cell];
+      const half = context.measureText(name).width / 2 + 4;
+      if (placed.some((one) => Math.abs(one[0] - px) < one[2] + half && Math.abs(one[1] - py) < NAME_HEIGHT_PX)) continue;
+      placed.push([px, py, half]);
       context.strokeText(name, px, py);
       context.fillText(name, px, py);
     }
