@@ -1,0 +1,195 @@
+"""The worker's page on a screen as large as a phone's, also where the line is bad."""
+
+import base64
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import FilePayload, Page, expect
+
+from tests.browser.dispatch.conftest import Scene
+from tests.browser.dispatch.hands import Line, enter, report, until
+
+#: A picture of one point.
+PICTURE = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+
+
+@pytest.fixture(scope="session")
+def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]:
+    return {**browser_context_args, "viewport": {"width": 390, "height": 844}}
+
+
+@pytest.fixture
+def own(admin: httpx.Client, around: Scene) -> str:
+    """The responder for whom the phone's key acts."""
+    code = around.workers[0]
+    principals = admin.get("/v1/keys").raise_for_status().json()
+    rows = principals["keys"] if isinstance(principals, dict) else principals
+    number = next(one["id"] for one in rows if one["name"] == "手机")
+    admin.put(f"/v1/desk/keys/{number}", json={"responder": code}).raise_for_status()
+    return code
+
+
+@pytest.fixture
+def line(service: str) -> Iterator[Line]:
+    made = Line(service)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def sent(api: httpx.Client, around: Scene, own: str) -> dict[str, Any]:
+    """A task for the phone's owner."""
+    key = report(api, building=around.building, category="0101", floor=6)
+    made = api.post(f"/v1/incidents/{key}/dispatches", json={"lead": own}).raise_for_status().json()
+    return dict(made["dispatches"][0])
+
+
+def open_page(page: Page, url: str, key: str) -> Page:
+    enter(page, url, key, "/worker")
+    page.wait_for_selector('#worker[data-ready="yes"]', state="attached", timeout=60_000)
+    until(page, "() => Boolean(worker.work)")
+    return page
+
+
+def test_accept_arrive_done_with_a_photo(
+    page: Page, service: str, keys: dict[str, str], api: httpx.Client, sent: dict[str, Any]
+) -> None:
+    open_page(page, service, keys["手机"])
+    task = page.locator(".wk-task")
+    expect(task).to_contain_text("井盖缺损")
+    expect(task).to_contain_text("6 楼")
+    task.get_by_role("button", name="接单").click()
+    task.get_by_role("button", name="我已到场").click()
+    task.get_by_role("button", name="处置完毕").click()
+    page.locator(".gs-dialog textarea").fill("井盖已更换")
+    photo = FilePayload(name="a.png", mimeType="image/png", buffer=PICTURE)
+    page.locator(".gs-dialog .wk-file").set_input_files(photo)
+    expect(page.locator(".wk-previews img")).to_be_visible()
+    page.get_by_role("button", name="提交").click()
+    expect(page.locator(".wk-none")).to_be_visible()
+    found = api.get(f"/v1/incidents/{sent['incident_id']}").json()
+    assert found["standing"]["status"] == "handled"
+    assert len(found["photos"]) == 1
+    log = api.get(f"/v1/incidents/{sent['incident_id']}/log").json()["log"]
+    assert any(one["reason"] == "井盖已更换" for one in log)
+
+
+def test_what_is_done_without_a_line_is_sent_once_when_there_is_one(
+    *,
+    page: Page,
+    line: Line,
+    keys: dict[str, str],
+    api: httpx.Client,
+    sent: dict[str, Any],
+    console_errors: list[str],
+) -> None:
+    open_page(page, line.url, keys["手机"])
+    task = page.locator(".wk-task")
+    expect(task).to_be_visible()
+    line.cut()
+    task.get_by_role("button", name="接单").click()
+    expect(page.locator(".wk-waiting")).to_contain_text("待发送 1 项")
+    expect(task.locator(".wk-state")).to_have_text("待发送")
+    task.get_by_role("button", name="我已到场").click()
+    expect(page.locator(".wk-waiting")).to_contain_text("待发送 2 项")
+    assert api.get(f"/v1/dispatches/{sent['id']}").json()["state"] == "sent"
+    line.mend()
+    expect(page.locator(".wk-waiting")).to_have_count(0)
+    expect(task).to_have_attribute("data-state", "arrived")
+    log = api.get(f"/v1/incidents/{sent['incident_id']}/log").json()["log"]
+    assert [one["move"] for one in log].count("arrive") == 1
+    console_errors[:] = [one for one in console_errors if "net::ERR" not in one]
+
+
+def test_the_page_opens_without_a_line_and_nothing_that_waited_is_lost(
+    page: Page, line: Line, keys: dict[str, str], sent: dict[str, Any], console_errors: list[str]
+) -> None:
+    open_page(page, line.url, keys["手机"])
+    until(page, "() => Boolean(navigator.serviceWorker.controller)")
+    page.reload()  # what the page fetches is kept from now on
+    page.wait_for_selector('#worker[data-ready="yes"]', state="attached")
+    expect(page.locator(".wk-task")).to_be_visible()
+    line.cut()
+    page.get_by_role("button", name="接单").click()
+    expect(page.locator(".wk-waiting")).to_be_visible()
+    page.reload()
+    page.wait_for_selector('#worker[data-ready="yes"]', state="attached", timeout=60_000)
+    expect(page.locator(".wk-task")).to_have_attribute("data-dispatch", str(sent["id"]))
+    expect(page.locator(".wk-waiting")).to_contain_text("待发送 1 项")
+    expect(page.locator(".wk-line")).to_have_text("网络不通")
+    line.mend()
+    expect(page.locator(".wk-waiting")).to_have_count(0)
+    expect(page.locator(".wk-task")).to_have_attribute("data-state", "accepted")
+    console_errors[:] = [one for one in console_errors if "net::ERR" not in one]
+
+
+def test_what_the_server_refuses_is_shown_with_the_reason(
+    *,
+    page: Page,
+    service: str,
+    keys: dict[str, str],
+    api: httpx.Client,
+    sent: dict[str, Any],
+    console_errors: list[str],
+) -> None:
+    open_page(page, service, keys["手机"])
+    expect(page.locator(".wk-task")).to_be_visible()
+    page.evaluate("clearInterval(1)")
+    api.post(f"/v1/dispatches/{sent['id']}/cancel", json={"reason": "已由他人处理"}).raise_for_status()
+    page.get_by_role("button", name="接单").click()
+    expect(page.locator(".wk-problem")).to_contain_text("未被接受")
+    page.get_by_role("button", name="知道了").click()
+    expect(page.locator(".wk-problem")).to_have_count(0)
+    console_errors[:] = [one for one in console_errors if "409" not in one]
+
+
+def test_own_cell_and_sign_board_are_shown(
+    page: Page, service: str, keys: dict[str, str], admin: httpx.Client, own: str
+) -> None:
+    open_page(page, service, keys["手机"])
+    page.locator('[data-view="cell"]').click()
+    cells = page.evaluate("worker.work.cells.map((cell) => [cell.name, cell.code])")
+    assert cells
+    assert own
+    expect(page.locator(".wk-cell h2").first).to_have_text(cells[0][0])
+    expect(page.locator(".wk-board").first).to_be_visible()
+    expect(page.locator(".wk-kinds li").first).to_be_visible()
+    assert admin.get("/v1/sign-boards", params={"cell": cells[0][1]}).json()["numberMatched"] >= 1
+
+
+def test_the_position_is_sent_when_it_is_switched_on(
+    *, page: Page, service: str, keys: dict[str, str], api: httpx.Client, around: Scene, own: str
+) -> None:
+    lon, lat = around.near(20, 20)
+    page.context.grant_permissions(["geolocation"], origin=service)
+    page.context.set_geolocation({"longitude": lon, "latitude": lat, "accuracy": 12})
+    open_page(page, service, keys["手机"])
+    expect(page.locator(".wk-position")).to_contain_text("未上报位置")
+    page.get_by_role("button", name="开始上报").click()
+    expect(page.locator(".wk-position")).to_contain_text("正在上报位置")
+    until(page, "() => Boolean(worker.position.sentAt)")
+    page.wait_for_timeout(2500)
+    people = {one["responder"]: one for one in api.get("/v1/board").json()["people"]}
+    assert abs(people[own]["lon"] - lon) < 1e-6
+    assert abs(people[own]["lat"] - lat) < 1e-6
+    page.get_by_role("button", name="停止上报").click()
+    expect(page.locator(".wk-position")).to_contain_text("未上报位置")
+
+
+def test_a_worker_reports_what_he_sees(
+    page: Page, service: str, keys: dict[str, str], api: httpx.Client, own: str
+) -> None:
+    open_page(page, service, keys["手机"])
+    page.locator('[data-view="report"]').click()
+    page.locator(".wk-report select").select_option("0102")
+    page.locator(".wk-report input[type=text]").fill("8 栋门口")
+    page.get_by_role("button", name="上报", exact=True).first.click()
+    expect(page.locator(".wk-report")).to_contain_text("已保存")
+    until(page, "() => worker.outbox.items.length === 0")
+    found = api.get("/v1/incidents", params={"status": "open", "limit": 1000}).json()["incidents"]
+    assert own
+    assert any(one["address"] == "8 栋门口" and one["channel"] == "worker" for one in found)
