@@ -131,3 +131,15 @@ def _checked(points: ArrayLike) -> NDArray[np.int64]:
     ):
         raise InvalidInputError("A lattice point lies off the globe, where predicates are not exact.")
     return ij
+
+
+def is_thin(geoms: ArrayLike) -> NDArray[np.bool_]:
+    """Tell which shapes are no more than what rounding to the lattice makes: strips narrower than two steps.
+
+    So wide is a strip whose area is half its length's worth; lines, points and nothing at all are thin too.
+    Where a border gains a corner that lay between lattice points, such strips lie on either side of it.
+    """
+    shapes = np.asarray(geoms, dtype=object)
+    area: NDArray[np.float64] = shapely.area(shapes)
+    thin: NDArray[np.bool_] = (area <= 0) | (area < UNIT_DEG * shapely.length(shapes))
+    return thin

@@ -12,12 +12,10 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
-from geo_service.geometry.lattice import UNIT_DEG
+from geo_service.geometry.lattice import is_thin
 from geo_service.geometry.measure import area_m2
 from geo_service.services.tiling import Tiling
 
-#: Thinner than this it is no land: a border that was parted for a new corner bends by less than one step.
-_THIN_DEG = 2 * UNIT_DEG
 #: What is left of a difference of two equal sums.
 _NOTHING = 1e-9
 #: In place of a cell: land that belongs to none.
@@ -184,8 +182,7 @@ def _count(old: Tiling, new: Tiling, odd: NDArray[np.int64], layer: Weighted) ->
 
 def _land_m2(shapes: NDArray[np.object_]) -> NDArray[np.float64]:
     """Return areas, 0 for what is no land: lines, points, strips thinner than two steps."""
-    is_land = 2 * shapely.area(shapes) >= _THIN_DEG * shapely.length(shapes)
-    is_land &= shapely.area(shapes) > 0
+    is_land = ~is_thin(shapes)
     out = np.zeros(len(shapes))
     out[is_land] = area_m2(shapes[is_land])
     return out

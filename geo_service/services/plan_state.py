@@ -4,7 +4,6 @@ import threading
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
@@ -17,6 +16,7 @@ from geo_service.errors import UnavailableError, Words
 from geo_service.geometry.code_schemes import CodeSchemes
 from geo_service.geometry.codes import issue_like
 from geo_service.geometry.fabric import Fabric
+from geo_service.geometry.lattice import is_thin
 from geo_service.geometry.rules_scene import Scene
 from geo_service.geometry.stars import FabricStars
 from geo_service.geometry.workspace import EdgeChange
@@ -24,8 +24,9 @@ from geo_service.planning.redraw import Patch, Redraw, faces_beside
 from geo_service.planning.register import CellKey, CellRecord, Register
 from geo_service.planning.tally import Ahead, PointLayer, Tally
 from geo_service.services import office
+from geo_service.services.plan_counts import ground_mark, point_layers, sums_of_cells
 from geo_service.services.tiling import Tiling, Tilings
-from geo_service.store import boundaries, ground, plan_ground, plans
+from geo_service.store import plan_ground, plans
 from geo_service.store.database import Connection, Database
 from geo_service.store.plans import PlanRow
 
@@ -37,7 +38,6 @@ STATES_KEPT = 12
 PATIENCE_S = 20.0
 #: How many wait for one plan in a process; who comes then is asked to come again.
 CROWD = 8
-YEAR = timedelta(days=365)
 
 
 class PlanState:
@@ -60,7 +60,7 @@ class PlanState:
         self.store = store
         self.base = base
         self.tally = tally
-        self._base_sums = _sums_of_cells(base, tally)
+        self._base_sums = sums_of_cells(base, tally)
         #: Codes by level that no new cell may get; kept up by :meth:`Held.state`.
         self.taken: dict[str, set[str]] = {}
         #: How new cells are numbered; kept up by :meth:`Held.state`.
@@ -75,6 +75,7 @@ class PlanState:
         self._bounds = shapely.bounds(stars.polygons)
         self._outlines: dict[CellKey, BaseGeometry] = {}
         self._figures: dict[CellKey, dict[str, float]] = {}
+        self._compared: dict[int, tuple[BaseGeometry, bool]] = {}
         self._touched: set[CellKey] = set()
         self._edited: set[CellKey] = set()
         self._stale: set[CellKey] = set()
@@ -201,14 +202,27 @@ class PlanState:
         return self._outlines[key]
 
     def is_changed(self, key: CellKey) -> bool:
-        """Say whether a cell differs from what it is in the edition, in shape or in the register."""
+        """Say whether a cell differs from what it is in the edition, in land or in the register.
+
+        A border that only gained corners is where it was, but for strips that rounding makes.
+        """
         if key not in self._touched:
             return False
         if self.redraw.register.get(key) != self.base_records.get(key):
             return True
         leaves = self.redraw.leaves_of(key)
-        before, now = self.redraw.space.base.polygons, self.redraw.space
-        return leaves != self.base_leaves_of(key) or any(now.polygon(leaf) != before[leaf] for leaf in leaves)
+        return leaves != self.base_leaves_of(key) or any(map(self._has_moved, leaves))
+
+    def _has_moved(self, leaf: int) -> bool:
+        """Say whether a leaf of the edition has other land now."""
+        before, now = self.redraw.space.base.polygons[leaf], self.redraw.space.polygon(leaf)
+        if now == before:
+            return False
+        known = self._compared.get(leaf)
+        if known is None or known[0] != now:
+            known = (now, not is_thin(shapely.symmetric_difference(before, now)))
+            self._compared[leaf] = known
+        return known[1]
 
     def changed(self) -> list[CellKey]:
         """Return the cells that are there and differ from the edition, in order."""
@@ -379,7 +393,7 @@ class Plans:
         mark = (tiling.edition.id, ground_mark(connection))
         with self._points_lock:
             if mark not in self._counted:
-                layers = _layers(connection)
+                layers = point_layers(connection)
                 self._counted[mark] = (layers, [tiling.index.leaf_of(one.lonlat_deg)[0] for one in layers])
                 while len(self._counted) > BASES_KEPT:
                     self._counted.popitem(last=False)
@@ -443,42 +457,6 @@ class Held:
             if owner != self._plan_id:
                 taken.setdefault(level, set()).add(code)
         return taken
-
-
-def ground_mark(connection: Connection) -> Any:
-    """Return a mark that changes when buildings are imported anew, and once a day for the incidents."""
-    return ground.demand_version(connection), boundaries.moment(connection).date()
-
-
-def _sums_of_cells(base: Tiling, tally: Tally) -> dict[str, NDArray[np.float64]]:
-    """Return the counts of every cell of an edition, by row."""
-    out = {}
-    for name in tally.names:
-        of_leaf = tally.by_leaf(name, len(base.leaves))
-        sums = np.zeros(len(base.cells))
-        for column in base.ancestry.T:
-            inside = column >= 0
-            sums += np.bincount(column[inside], of_leaf[inside], minlength=len(sums))
-        out[name] = sums
-    return out
-
-
-def _layers(connection: Connection) -> list[PointLayer]:
-    demand = ground.demand(connection)
-    # up to the last midnight, so that all processes count the same
-    until = boundaries.moment(connection).replace(hour=0, minute=0, second=0, microsecond=0)
-    incidents_deg = plan_ground.incident_points(connection, until - YEAR, until)
-    return [
-        PointLayer(
-            demand[["lon", "lat"]].to_numpy(dtype=np.float64),
-            {
-                "households": demand["households"].to_numpy(dtype=np.float64),
-                "residents": demand["residents"].to_numpy(dtype=np.float64),
-                "buildings": np.ones(len(demand)),
-            },
-        ),
-        PointLayer(incidents_deg, {"incidents_year": np.ones(len(incidents_deg))}),
-    ]
 
 
 def _records(tiling: Tiling) -> Iterable[CellRecord]:

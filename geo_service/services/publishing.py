@@ -13,7 +13,7 @@ from geo_service.model import Edition
 from geo_service.planning.register import CellKey
 from geo_service.services import gap_register
 from geo_service.services.drafting import Draft
-from geo_service.services.lineage import Weighted, between_cells, trace
+from geo_service.services.lineage import Weighted, trace
 from geo_service.services.placing import follow
 from geo_service.services.progress import Phase, Progress, silent
 from geo_service.services.tiling import Tiling, Tilings, index_leaves
@@ -148,7 +148,7 @@ def _pass_on(connection: Connection, old: Tiling, new: Tiling, at: datetime, pro
     flows = trace(old, new, layers)
     lineage.add(connection, new.edition.id, flows)
     progress(Phase.LINEAGE, len(flows), len(flows))
-    return touched(connection, old, new, between_cells(flows), at)
+    return touched(connection, old, new, flows, at)
 
 
 def _start(

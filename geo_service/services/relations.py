@@ -9,12 +9,10 @@ import shapely
 from numpy.typing import NDArray
 
 from geo_service.errors import Fault, NotFoundError
-from geo_service.geometry.lattice import UNIT_DEG
+from geo_service.geometry.lattice import is_thin
 from geo_service.geometry.measure import area_m2, length_m
 from geo_service.services.tiling import Tiling
 
-#: Thinner than this it is no land: a border that was parted for a new corner bends by less than one step.
-_THIN_DEG = 2 * UNIT_DEG
 #: A cell is covered when all but this share of it is: corners of two editions differ by a step.
 _WHOLE = 1.0 - 1e-6
 
@@ -110,8 +108,7 @@ def overlaps(tiling: Tiling, position: int, other: Tiling, level: str) -> list[O
     shapes = others["geom"].to_numpy(dtype=object)
     near = np.sort(shapely.STRtree(shapes).query(shape, predicate="intersects"))
     shared = shapely.intersection(shapes[near], shape)
-    is_land = 2 * shapely.area(shared) >= _THIN_DEG * shapely.length(shared)
-    is_land &= shapely.area(shared) > 0
+    is_land = ~is_thin(shared)
     near, shared = near[is_land], shared[is_land]
     if not len(near):
         return []

@@ -5,18 +5,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-import numpy as np
 import pandas as pd
-import shapely
 
 from geo_service.planning.sign_boards import TouchedBoard, summary
+from geo_service.services.lineage import between_cells
 from geo_service.services.sign_boards import touched_by_edition
 from geo_service.services.tiling import Tiling
 from geo_service.store import staffing
 from geo_service.store.database import Connection
 
-#: Areas that differ by less are the same land, summed in another order.
-_SAME_LAND = 1e-9
 _DECIMALS = 6
 
 
@@ -50,7 +47,8 @@ def touched(connection: Connection, old: Tiling, new: Tiling, flows: pd.DataFram
     old, new : Tiling
         The edition before, and the new one.
     flows : pandas.DataFrame
-        What cells passed on, as :func:`geo_service.services.lineage.trace` tells it.
+        What passed between cells, or became nobody's or was so, as
+        :func:`geo_service.services.lineage.trace` tells it: strips that rounding makes are no land there.
     at : datetime
         The duties are those held at this moment.
     """
@@ -67,7 +65,8 @@ def _duties(
         return []
     people = staffing.responders(connection).set_index("id")
     names = _names(old) | _names(new)
-    given, taken = _flows(flows, names, "from_id", "to_id"), _flows(flows, names, "to_id", "from_id")
+    passed = between_cells(flows)
+    given, taken = _flows(passed, names, "from_id", "to_id"), _flows(passed, names, "to_id", "from_id")
     rows = []
     for who, cell, role in zip(duties["responder_id"], duties["cell_id"], duties["role"], strict=True):
         level, code, name = names[cell]
@@ -90,13 +89,13 @@ def _duties(
 def _changes(old: Tiling, new: Tiling, flows: pd.DataFrame) -> dict[int, str]:
     """Return what becomes of the cells that were there before and do not stay as they were."""
     before, after = _parents(old), _parents(new)
-    land_before, land_after = _land(old), _land(new)
-    ends = set(flows["from_id"]) | set(flows["to_id"])
+    moved = flows[flows["kind"] != "kept"]
+    ends = set(moved["from_id"]) | set(moved["to_id"])
     out = {}
     for cell, parent in before.items():
         if cell not in after:
             out[cell] = "retired"
-        elif cell in ends or not np.isclose(land_before[cell], land_after[cell], rtol=_SAME_LAND, atol=0.0):
+        elif cell in ends:
             out[cell] = "reshaped"
         elif parent != after[cell]:
             out[cell] = "reparented"
@@ -109,16 +108,6 @@ def _parents(tiling: Tiling) -> dict[int, int | None]:
         int(cell): None if pd.isna(parent) else int(parent)
         for cell, parent in zip(cells["id"], cells["parent_id"], strict=True)
     }
-
-
-def _land(tiling: Tiling) -> dict[int, float]:
-    """Return the land of each cell in square degrees: to compare a cell with itself only."""
-    of_leaf = shapely.area(tiling.cells["geom"].to_numpy(dtype=object)[tiling.leaves])
-    sums = np.zeros(len(tiling.cells))
-    for column in tiling.ancestry.T:
-        inside = column >= 0
-        sums += np.bincount(column[inside], of_leaf[inside], minlength=len(sums))
-    return dict(zip(tiling.cells["id"].tolist(), sums.tolist(), strict=True))
 
 
 def _names(tiling: Tiling) -> dict[int, tuple[str, str, str]]:

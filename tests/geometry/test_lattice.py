@@ -107,3 +107,11 @@ def test_snapping_keeps_none_and_drops_z():
 
 def test_a_lattice_step_is_at_most_1_33_cm():
     assert 0.0132 < lattice.UNIT_M < 0.0133
+
+
+@given(st.integers(1, 10**6), st.integers(0, 12))
+def test_thin_is_what_is_narrower_than_two_steps(length: int, width: int) -> None:
+    strip = shapely.box(0, 0, length * lattice.UNIT_DEG, width * lattice.UNIT_DEG)
+    wide = width * length / (width + length)  # a strip has its area in half its outline
+    assert lattice.is_thin(strip) == (wide < 2)
+    assert lattice.is_thin(shapely.Polygon())

@@ -84,6 +84,20 @@ def test_a_plan_is_published_where_there_are_no_micro_grids(store: Plans) -> Non
     assert all(count == total for count, total in ends.values())
 
 
+def test_a_neighbour_whose_border_only_gained_a_corner_is_not_changed(store: Plans) -> None:
+    plan_id = opened(store)
+    x, top = square(0, 0).centroid.x, square(0, 0).bounds[3]
+    line = [[x - 1e-4, square(0, 0).bounds[1] - 1e-4], [x + 1.23456789e-4, top + 1e-4]]
+    edit(store, plan_id, "cut", cell=["beat", "c00r00"], line=line)
+    with planning.viewing(store, plan_id) as (_, state, _connection):
+        above = state.redraw.leaf_of(("beat", "c00r01"))
+        assert len(state.redraw.space.polygon(above).exterior.coords) == 6  # it has the corner
+        changed = {code for level, code in state.changed() if level == "beat"}
+    assert "c00r00" in changed
+    assert "c00r01" not in changed
+    assert len(changed) == 2  # and the new one
+
+
 def test_each_parent_keeps_one_child(store: Plans) -> None:
     plan_id = opened(store)
     edit(store, plan_id, "merge", cells=beats(["c00r01", "c01r00", "c01r01"]), into=["beat", "c00r00"])
