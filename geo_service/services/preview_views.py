@@ -25,7 +25,8 @@ from geo_service.roads.snap import Snaps
 from geo_service.roads.travel import travel_time
 from geo_service.services import plan_findings
 from geo_service.services.ground import MAX_ACCESS_M, Ground
-from geo_service.services.plan_state import YEAR, Plans, PlanState
+from geo_service.services.plan_counts import YEAR
+from geo_service.services.plan_state import Plans, PlanState
 from geo_service.services.planning import viewing
 from geo_service.services.rostering import on_duty
 from geo_service.services.rulebook import Rulebook, day_of, rulebook
