@@ -1,10 +1,12 @@
 """``geo-service doctor``: what is well with this installation, what is not, and what to do."""
 
 import sys
+from typing import Annotated
 
 import typer
 
 from geo_service.cli import common
+from geo_service.services import invariants
 from geo_service.services.doctor import Check, State, examine
 from geo_service.settings import Settings
 
@@ -14,11 +16,24 @@ _MARKS = {State.OK: "ok  ", State.WARN: "WARN", State.FAIL: "FAIL"}
 
 
 @app.command()
-def command(as_json: common.Json = False) -> None:
+def command(
+    *,
+    as_json: common.Json = False,
+    every_invariant: Annotated[
+        bool,
+        typer.Option("--invariants", help="Look instead at everything that must be true of dispatching."),
+    ] = False,
+) -> None:
     """Check database, schema, disk, ports, fonts, clock; exit 1 if anything fails. Changes nothing.
+
+    With --invariants: every report once, one placement each, lives as their logs tell them, nobody sent
+    twice, what is due, events and deliveries, escalations, tracks; a line for each.
 
     Example: geo-service doctor --json
     """
+    if every_invariant:
+        _invariants(as_json=as_json)
+        return
     checks = examine(Settings())
     if as_json:
         common.print_json([check.as_dict() for check in checks])
@@ -26,6 +41,27 @@ def command(as_json: common.Json = False) -> None:
         sys.stdout.write("".join(map(_line, checks)))
     if any(check.state is State.FAIL for check in checks):
         raise typer.Exit(1)
+
+
+def _invariants(*, as_json: bool) -> None:
+    found = []
+    with common.open_database() as database:
+        for one in invariants.examine(database):
+            found.append(one)
+            if not as_json:
+                sys.stdout.write(_invariant_line(one))
+                sys.stdout.flush()
+    if as_json:
+        common.print_json([one.as_dict() for one in found])
+    if not all(one.ok for one in found):
+        raise typer.Exit(1)
+
+
+def _invariant_line(one: invariants.Finding) -> str:
+    if one.ok:
+        return f"ok      {one.name:<20} {one.meaning} ({one.looked_at:,} looked at)\n"
+    shown = "; ".join(one.examples)
+    return f"BROKEN  {one.name:<20} {one.meaning}: {one.broken:,} of {one.looked_at:,} not, as {shown}\n"
 
 
 def _line(check: Check) -> str:

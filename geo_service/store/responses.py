@@ -2,28 +2,34 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
+from uuid import UUID
 
 import numpy as np
 import psycopg
 from numpy.typing import NDArray
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 
 from geo_service.staffing.response import NEVER
-from geo_service.store import bulk, scopes
+from geo_service.store import scopes
+from geo_service.store.dispatch_tables import incident_life
+from geo_service.store.tables import incident
 
 _HEAD_BYTES = 19  # signature, flags and the length of an extension that there is not
 #: PostgreSQL counts moments from 2000 on.
 _YEAR_2000_US = 946_684_800_000_000
 MOMENTS = ("reported", "accepted", "dispatched", "arrived", "handled", "closed")
+#: Read in one go: in one snapshot all the same.
+SLICE = timedelta(days=31)
 DUES = ("arrive", "handle", "close")
 _FIELDS = (
+    ("id", "V16"),
     ("lon", ">f8"),
     ("lat", ">f8"),
     *((f"{name}_us", ">i8") for name in MOMENTS),
     *((f"{name}_due_us", ">i8") for name in DUES),
-    ("kind", ">i4"),
+    ("kind", ">i8"),
     ("cell_id", ">i4"),
     ("paused", ">i2"),
 )
@@ -57,7 +63,7 @@ class Responses:
     paused : (n,) bool
         Those that were suspended: their clocks need ``pauses``.
     pauses : list
-        Of those in order: start and end in microseconds of each pause (end None: still).
+        Of those, in order: start and end in microseconds of each pause (end None: still).
     """
 
     lonlat_deg: NDArray[np.float64]
@@ -79,59 +85,82 @@ def read(
     if scope:
         where += " and " + scopes.words_of_placed_within("incident.id", "scope")
         values["scope"] = sorted(scope)
-    source = f"incident_life as life join incident on incident.id = life.incident_id where {where}"
     driver = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
+    parts = []
     with driver.cursor() as cursor:
-        cursor.execute(
-            f"select distinct category, channel, urgency, life.standard from {source}".encode(),  # noqa: S608
-            values,
-        )
-        names = ("category", "channel", "urgency", "standard")
-        kinds = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-        data = _stream(cursor, kinds, where, values)
-        cursor.execute(
-            f"select life.pauses from {source} and life.pauses <> '{{}}' order by life.incident_id".encode(),  # noqa: S608
-            values,
-        )
-        pauses = [[_span(one) for one in row[0]] for row in cursor.fetchall()]
-    rows = np.frombuffer(data, _ROW, offset=_HEAD_BYTES, count=(len(data) - _HEAD_BYTES) // _ROW.itemsize)
+        for start, end in _slices(since, until):
+            data = _stream(cursor, where, values | {"since": start, "until": end})
+            count = (len(data) - _HEAD_BYTES) // _ROW.itemsize
+            parts.append(np.frombuffer(data, _ROW, offset=_HEAD_BYTES, count=count))
+    rows = np.concatenate(parts)
+    _, example, kind = np.unique(rows["kind"], return_index=True, return_inverse=True)
+    paused = np.flatnonzero(rows["paused"])
     return Responses(
         np.column_stack((rows["lon"], rows["lat"])).astype(np.float64),
         rows["cell_id"].astype(np.int64),
         {name: _moments(rows[f"{name}_us"]) for name in MOMENTS},
         {name: _moments(rows[f"{name}_due_us"]) for name in DUES},
-        rows["kind"].astype(np.int64) - 1,
-        kinds,
+        kind.reshape(-1),
+        _kinds(connection, _ids(rows, example)),
         rows["paused"].astype(np.bool_),
-        pauses,
+        _pauses(connection, _ids(rows, paused)),
     )
 
 
-def _stream(
-    cursor: psycopg.Cursor[Any], kinds: list[dict[str, Any]], where: str, values: dict[str, Any]
-) -> bytes:
-    """Copy the rows, those that were suspended last and in order of id."""
+def _slices(since: datetime, until: datetime) -> list[tuple[datetime, datetime]]:
+    """Cut a span, so that no statement runs into its time limit; at most 60 slices however long the span."""
+    step = max(SLICE, (until - since) / 60)
+    cuts = [since]
+    while cuts[-1] + step < until:
+        cuts.append(cuts[-1] + step)
+    return list(zip(cuts, [*cuts[1:], until], strict=True))
+
+
+def _ids(rows: NDArray[Any], at: NDArray[np.int64]) -> list[UUID]:
+    return [UUID(bytes=bytes(rows["id"][i]).ljust(16, b"\0")) for i in at.tolist()]
+
+
+def _kinds(connection: Connection, examples: list[UUID]) -> list[dict[str, Any]]:
+    """Return the kinds of which these are examples, in their order."""
+    rows = connection.execute(
+        select(incident.c.id, incident.c.category, incident.c.channel, incident.c.urgency)
+        .add_columns(incident_life.c.standard)
+        .join(incident_life, incident_life.c.incident_id == incident.c.id)
+        .where(incident.c.id == func.any(examples))
+    )
+    found = {row["id"]: dict(row) for row in rows.mappings()}
+    return [found[key] for key in examples]
+
+
+def _pauses(connection: Connection, keys: list[UUID]) -> list[list[tuple[int, int | None]]]:
+    columns = (incident_life.c.incident_id, incident_life.c.pauses)
+    rows = connection.execute(select(*columns).where(incident_life.c.incident_id == func.any(keys)))
+    found = {row.incident_id: [_span(one) for one in row.pauses] for row in rows}
+    return [found[key] for key in keys]
+
+
+def _stream(cursor: psycopg.Cursor[Any], where: str, values: dict[str, Any]) -> bytes:
+    """Copy the rows; what words and standard a row has is told by a hash, which is looked up afterwards."""
     moments = ", ".join(
         [f"coalesce(life.{name}_at, '-infinity')" for name in MOMENTS]
         + [f"coalesce(life.{name}_due_at, '-infinity')" for name in DUES]
     )
     statement = f"""
         copy (
-            select coalesce(extensions.st_x(geom), 'NaN'), coalesce(extensions.st_y(geom), 'NaN'), {moments},
-                number::int4, coalesce(named_cell_id, -1), (life.pauses <> '{{}}')::int::int2
+            select incident.id,
+                coalesce(extensions.st_x(geom), 'NaN'), coalesce(extensions.st_y(geom), 'NaN'),
+                {moments},
+                hashtextextended(
+                    category || chr(31) || channel || chr(31) || urgency,
+                    jsonb_hash_extended(life.standard, 0)
+                ),
+                coalesce(named_cell_id, -1), (life.pauses <> '{{}}')::int::int2
             from incident_life as life join incident on incident.id = life.incident_id
-            join unnest(%(category)s::text[], %(channel)s::text[], %(urgency)s::text[], %(standard)s::text[])
-                with ordinality
-                as known (category, channel, urgency, standard, number)
-                on known.category = incident.category and known.channel = incident.channel
-                and known.urgency = incident.urgency and known.standard::jsonb = life.standard
             where {where}
-            order by life.pauses <> '{{}}', case when life.pauses <> '{{}}' then life.incident_id end
         ) to stdout (format binary)
     """  # noqa: S608 - our own words
-    lists = {name: [one[name] for one in kinds] for name in ("category", "channel", "urgency")}
-    lists["standard"] = [bulk.json_text(one["standard"]) for one in kinds]
-    with cursor.copy(statement.encode(), values | lists) as copy:
+    cursor.execute("select set_config('work_mem', '128MB', true)")
+    with cursor.copy(statement.encode(), values) as copy:
         return b"".join(copy)
 
 
