@@ -10,6 +10,7 @@ import shapely
 from geo_service.formats.sign_boards import SignBoardTable
 from geo_service.model import Edition
 from geo_service.services.coverage import STANDARD_LIMIT_S, STANDARD_MODE, CoverageRun, run_coverage
+from geo_service.services.demo_lives import tell_lives
 from geo_service.services.demo_roster import store_roster
 from geo_service.services.drafting import draft_whole
 from geo_service.services.ground import Ground
@@ -79,6 +80,8 @@ def load_demo(database: Database, size: Size, say: Say = silent) -> None:
         say("placing a year of incidents", start / len(county.incidents))
         part = county.incidents.iloc[start : start + chunk]
         take_in(database, tilings, _incidents(part), source="demo", who=WHO)
+    say("telling who handled the last of them", None)
+    tell_lives(database, Ground(database), county.incidents)
 
 
 def show_coverage(database: Database, say: Say = silent) -> CoverageRun:

@@ -1,0 +1,252 @@
+"""The demo's last weeks of incidents were handled: who went, from where and how long it took by the roads.
+
+Played through in the order of the reports: the desk accepts and sends after a while of its own, mostly the
+nearest who is on duty and free, who then needs what the streets between his base and the place take, a
+little more or less. What is drawn is drawn from a seed; what follows from roads, shifts and who was busy is
+reckoned. So clocks are missed where people are far, at night, and when several things happen at once.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from geo_service.model import Mode
+from geo_service.roads.fleet import Fleet
+from geo_service.roads.snap import Snaps
+from geo_service.services import duty_book
+from geo_service.services.duty_book import Book
+from geo_service.services.ground import Ground
+from geo_service.services.intake import ancestors, incident_id, standards_now
+from geo_service.staffing.clocks import choose, standard_object
+from geo_service.store import bulk
+from geo_service.store import demo_lives as store
+from geo_service.store.database import Connection, Database
+
+WHO = "demo"
+SEED = 20261121
+#: Of so many days before the last incident lives are told.
+DAYS = 30
+MAX_STREET_M = 2000.0
+#: Who needs longer than this is not sent; then it is settled from the desk.
+FARTHEST_MS = 3_600_000
+WEEK = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """How one incident was handled: Unix seconds; ``row`` of the book of who went, -1 for nobody."""
+
+    key: UUID
+    standard: str
+    reported_s: float
+    accepted_s: float
+    sent_s: float
+    arrived_s: float
+    handled_s: float
+    closed_s: float
+    responder_id: int = -1
+    mode: str = ""
+    travel_s: float = 0.0
+    from_deg: tuple[float, float] = (0.0, 0.0)
+
+
+class Cast:
+    """Those on the streets in one week: where their bases are, on duty when, busy until when."""
+
+    def __init__(self, book: Book, ground: Ground, busy_until_s: dict[int, float]) -> None:
+        self.book = book
+        self.busy_until_s = np.array([busy_until_s.get(int(key), 0.0) for key in book.ids])
+        self._snappers = {mode: ground.roads(mode)[2:] for mode in Mode if book.in_mode[mode].any()}
+        self._fleets: dict[Mode, Fleet] = {}
+        for mode, (graph, snapper) in self._snappers.items():
+            fleet = Fleet(graph, len(book))
+            rows = np.flatnonzero(book.in_mode[mode])
+            fleet.move(rows, snapper.snap(book.base_deg[rows], MAX_STREET_M))
+            self._fleets[mode] = fleet
+        self._duty: tuple[float, NDArray[np.bool_]] = (-1.0, np.zeros(len(book), np.bool_))
+
+    def places(self, lonlat_deg: NDArray[np.float64]) -> dict[Mode, Snaps]:
+        """Snap the places of incidents to the streets of each mode."""
+        return {mode: snapper.snap(lonlat_deg, MAX_STREET_M) for mode, (_, snapper) in self._snappers.items()}
+
+    def nearest(self, place: Mapping[Mode, Snaps], at_s: float) -> list[tuple[int, int]]:
+        """Return travel time (ms) and row of the two who are free at a moment and could be there first."""
+        free = self._free(at_s) & (self.busy_until_s <= at_s)
+        found: list[tuple[int, int]] = []
+        for mode, fleet in self._fleets.items():
+            who, ms = fleet.nearest(place[mode], 2, bound_ms=FARTHEST_MS, available=free)
+            found += zip(ms.tolist(), who.tolist(), strict=True)
+        return sorted(found)[:2]
+
+    def _free(self, at_s: float) -> NDArray[np.bool_]:
+        """Return who is on duty and at no post; to the minute, in which nothing changes."""
+        minute = at_s // 60 * 60
+        if self._duty[0] != minute:
+            duty = self.book.duty(minute)
+            self._duty = (minute, duty.on & (duty.post < 0))
+        return self._duty[1]
+
+
+def tell_lives(database: Database, ground: Ground, reports: pd.DataFrame) -> int:
+    """Write the lives of the last :data:`DAYS` days; returns how many. Nothing if there are lives already.
+
+    Parameters
+    ----------
+    reports : DataFrame
+        The demo's incidents: id, occurred_at, lon, lat, category, urgency.
+    """
+    last = reports["occurred_at"].max()
+    rows = reports[(reports["occurred_at"] > last - pd.Timedelta(days=DAYS)) & reports["lon"].notna()]
+    rows = rows.sort_values(["occurred_at", "id"], ignore_index=True)
+    with database.writing() as connection:
+        if store.has_lives(connection):
+            return 0
+        played = _play(connection, ground, rows)
+        _store(connection, played)
+    return len(played)
+
+
+def _play(connection: Connection, ground: Ground, rows: pd.DataFrame) -> list[Played]:
+    rng = np.random.default_rng(SEED)
+    out: list[Played] = []
+    standards = _standards(connection, rows)
+    busy: dict[int, float] = {}
+    first, last = rows["occurred_at"].min(), rows["occurred_at"].max()
+    for week in pd.date_range(first, last, freq=WEEK):
+        part = rows[(rows["occurred_at"] >= week) & (rows["occurred_at"] < week + WEEK)]
+        if part.empty:
+            continue
+        begin = week.to_pydatetime().astimezone(UTC)
+        book = duty_book.write(connection, begin, back=timedelta(hours=1), ahead=WEEK + timedelta(hours=12))
+        cast = Cast(book, ground, busy)
+        places = cast.places(part[["lon", "lat"]].to_numpy(dtype=float))
+        for number, row in enumerate(part.itertuples(index=False)):
+            place = {mode: snaps.take([number]) for mode, snaps in places.items()}
+            standard = standards[str(row.category), str(row.urgency)]
+            out.append(_one(cast, place, row, standard, rng.random(6).tolist()))
+            if out[-1].responder_id >= 0:
+                busy[out[-1].responder_id] = out[-1].handled_s
+    return out
+
+
+def _one(cast: Cast, place: Mapping[Mode, Snaps], row: Any, standard: str, draws: list[float]) -> Played:
+    """Play one incident through, with six numbers drawn from 0 to 1."""
+    heard, thought, ready, pace, work, paper = draws
+    reported = row.occurred_at.timestamp()
+    accepted = reported + 10 + 50 * heard
+    # one in twelve waits at a desk that has its hands full
+    sent = accepted + (15 + 75 * thought if thought < 11 / 12 else 240 + 7200 * (thought - 11 / 12))
+    key = incident_id("demo", str(row.id))
+    close_after = 900 + 14400 * paper**2
+    found = cast.nearest(place, sent)
+    if not found:
+        handled = sent + 600 + 3000 * work
+        return Played(key, standard, reported, accepted, np.nan, np.nan, handled, handled + close_after)
+    # one in fifteen goes to somebody whom the desk knows, not to the nearest
+    ms, who = found[-1] if ready > 14 / 15 else found[0]
+    book = cast.book
+    arrived = sent + ms / 1000.0 * (0.9 + 0.35 * pace)
+    handled = arrived + 300 + 3300 * work**2
+    cast.busy_until_s[who] = handled
+    return Played(
+        key,
+        standard,
+        reported,
+        accepted,
+        sent,
+        arrived,
+        handled,
+        handled + close_after,
+        responder_id=int(book.ids[who]),
+        mode=book.modes[who].value,
+        travel_s=ms / 1000.0,
+        from_deg=(float(book.base_deg[who, 0]), float(book.base_deg[who, 1])),
+    )
+
+
+def _standards(connection: Connection, rows: pd.DataFrame) -> dict[tuple[str, str], str]:
+    """Return the response standard of each category and urgency, as JSON."""
+    known, above = standards_now(connection)
+    return {
+        (category, urgency): bulk.json_text(
+            standard_object(choose(known, ancestors(category, above), urgency, ()))
+        )
+        for category, urgency in set(zip(rows["category"], rows["urgency"], strict=True))
+    }
+
+
+def _store(connection: Connection, played: Sequence[Played]) -> None:
+    went = [one for one in played if one.responder_id >= 0]
+    moments = {
+        "reported_at": [_moment(one.reported_s) for one in played],
+        "accepted_at": [_moment(one.accepted_s) for one in played],
+        "dispatched_at": [_moment(one.sent_s) for one in played],
+        "arrived_at": [_moment(one.arrived_s) for one in played],
+        "handled_at": [_moment(one.handled_s) for one in played],
+        "closed_at": [_moment(one.closed_s) for one in played],
+    }
+    store.add_lives(
+        connection,
+        {
+            "incident_id": [one.key for one in played],
+            "status": ["closed"] * len(played),
+            "revision": [5 if one.responder_id >= 0 else 3 for one in played],
+            **moments,
+            "last_at": moments["closed_at"],
+            "standard": [one.standard for one in played],
+        },
+        _lines(played, moments),
+        {
+            "incident_id": [one.key for one in went],
+            "responder_id": [one.responder_id for one in went],
+            "lead": [True] * len(went),
+            "sent_at": [_moment(one.sent_s) for one in went],
+            "sent_by": [WHO] * len(went),
+            "travel_s": [one.travel_s for one in went],
+            "mode": [one.mode for one in went],
+            "from_lon": [one.from_deg[0] for one in went],
+            "from_lat": [one.from_deg[1] for one in went],
+            # he says that he is going some seconds after he is sent
+            "accepted_at": [_moment(min(one.sent_s + 8, one.arrived_s)) for one in went],
+            "arrived_at": [_moment(one.arrived_s) for one in went],
+            "ended_at": [_moment(one.handled_s) for one in went],
+            "outcome": ["done"] * len(went),
+        },
+    )
+
+
+_STEPS = (
+    ("report", "reported"),
+    ("accept", "accepted"),
+    ("dispatch", "dispatched"),
+    ("arrive", "arrived"),
+    ("handle", "handled"),
+    ("close", "closed"),
+)
+
+
+def _lines(played: Sequence[Played], moments: Mapping[str, list[datetime | None]]) -> dict[str, list[Any]]:
+    """Return the lines of all logs, each incident's in order."""
+    out: dict[str, list[Any]] = {
+        name: [] for name in ("incident_id", "at", "who", "move", "from_status", "to_status")
+    }
+    for number, one in enumerate(played):
+        before = None
+        for move, status in _STEPS:
+            at = moments[f"{status}_at"][number]
+            if at is not None:
+                values = (one.key, at, WHO, move, before, status)
+                for name, value in zip(out, values, strict=True):
+                    out[name].append(value)
+                before = status
+    return out
+
+
+def _moment(at_s: float) -> datetime | None:
+    return None if np.isnan(at_s) else datetime.fromtimestamp(round(at_s, 3), UTC)
