@@ -30,7 +30,7 @@ def opened(page: Page, service: str, keys: dict[str, str], around: Scene) -> Pag
     return open_desk(page, service, keys["调度一"])
 
 
-def take_in(page: Page, category: str = "0101") -> str:
+def take_in(page: Page, category: str = "0102") -> str:
     page.locator(".ds-report select").first.select_option(category)
     page.locator(".ds-report button[type=submit]").click()
     expect(page.locator(".ds-report")).to_be_hidden()
@@ -50,7 +50,7 @@ def test_a_click_on_the_map_takes_down_a_report_with_cell_and_owner(
     assert abs(found["lon"] - place[0]) < 2e-5
     assert abs(found["lat"] - place[1]) < 2e-5
     panel = opened.locator(".ds-incident")
-    expect(panel.locator("h2")).to_have_text("井盖缺损")
+    expect(panel.locator("h2")).to_have_text("雨水箅子堵塞")
     for cell in found["placement"]["path"]:
         expect(panel.locator(".ds-path")).to_contain_text(cell["name"])
     person = found["owner"]["people"][0]
@@ -138,6 +138,18 @@ def test_the_nearest_is_sent_and_followed_to_the_end(opened: Page, api: httpx.Cl
     panel.locator('[data-move="close"]').click()
     expect(panel).to_have_attribute("data-status", "closed")
     expect(row(opened, key)).to_have_count(0)
+
+
+def test_the_page_asks_no_more_than_it_must(
+    opened: Page, api: httpx.Client, around: Scene, requests_made: list[str]
+) -> None:
+    key = report(api, building=around.building, category="0102")
+    choose(opened, key)
+    opened.wait_for_timeout(1500)
+    before = len(requests_made)
+    opened.wait_for_timeout(4000)
+    asked = requests_made[before:]
+    assert len(asked) <= 4, asked  # people, and now and then the candidates
 
 
 def test_who_declines_is_passed_over_and_the_next_is_shown(
@@ -341,6 +353,7 @@ def test_ten_thousand_people_and_five_hundred_incidents_move_smoothly(
             view.setCenter(ol.proj.fromLonLat([lon, lat]));
             view.setZoom(14);
             map.ol.renderSync();
+            const anewMs = map.people.tookMs + map.incidents.tookMs;
             const draws = [];
             for (let i = 0; i < 30; i++) {
                 view.adjustCenter([40, 25]);
@@ -352,10 +365,10 @@ def test_ten_thousand_people_and_five_hundred_incidents_move_smoothly(
             state.tick();
             const tickMs = performance.now() - tick;
             const drawn = map.people.drawn + map.incidents.drawn;
-            return { fillMs, drawMs: draws[15], worstMs: draws[29], tickMs, drawn };
+            return { fillMs, anewMs, drawMs: draws[15], worstMs: draws[29], tickMs, drawn };
         }""",
         list(scene.place),
     )
     assert times["drawn"] > 1000
-    assert times["drawMs"] < 40, times
-    assert times["tickMs"] < 200, times
+    assert times["drawMs"] < 16, times
+    assert times["tickMs"] < 500, times  # once a second

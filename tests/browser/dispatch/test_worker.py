@@ -43,7 +43,7 @@ def line(service: str) -> Iterator[Line]:
 @pytest.fixture
 def sent(api: httpx.Client, around: Scene, own: str) -> dict[str, Any]:
     """A task for the phone's owner."""
-    key = report(api, building=around.building, category="0101", floor=6)
+    key = report(api, building=around.building, category="0102", floor=6)
     made = api.post(f"/v1/incidents/{key}/dispatches", json={"lead": own}).raise_for_status().json()
     return dict(made["dispatches"][0])
 
@@ -60,7 +60,7 @@ def test_accept_arrive_done_with_a_photo(
 ) -> None:
     open_page(page, service, keys["手机"])
     task = page.locator(".wk-task")
-    expect(task).to_contain_text("井盖缺损")
+    expect(task).to_contain_text("雨水箅子堵塞")
     expect(task).to_contain_text("6 楼")
     task.get_by_role("button", name="接单").click()
     task.get_by_role("button", name="我已到场").click()

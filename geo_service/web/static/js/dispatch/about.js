@@ -5,27 +5,30 @@ import { h } from "../kit/dom.js";
 import { say, sayCode } from "../kit/i18n.js";
 
 /** Details of a line that a person wants to read. */
-function detailsOf({ move, details = {} }) {
+function detailsOf({ move, details = {} }, catalogue) {
   const told = [];
   if (details.words) told.push(`“${details.words}”`);
   if (details.responders || details.people) told.push((details.responders || details.people).map((one) => one.name || one.responder || one).join("、"));
   else if (details.name || details.responder) told.push(details.name || details.responder);
   if (details.channel) told.push(sayCode("channel", details.channel));
-  if (move === "correct" || move === "locate") {
-    for (const [name, value] of Object.entries(details.to || details.after || {})) {
-      if (["string", "number"].includes(typeof value)) told.push(`${name}: ${value}`);
-    }
+  const said = details.after || {};
+  if (move === "correct") {
+    if (said.category) told.push(`${say("category")}${say("colon")}${catalogue.nameOf(said.category)}`);
+    if (said.urgency) told.push(`${say("urgency")}${say("colon")}${sayCode("urgency", said.urgency)}`);
+    if (said.address) told.push(said.address);
+    if (Number.isInteger(said.floor)) told.push(`${say("floor")}${say("colon")}${said.floor}`);
   }
+  if (move === "locate" && said.cell_code) told.push(said.cell_code);
   return told.join(" · ");
 }
 
 /** The log as a list, the newest line first. */
-export function logLines(log, zone) {
+export function logLines(log, catalogue) {
   return h("ol", { class: "ds-log" }, [...log].reverse().map((line) => h(
     "li",
     {},
-    h("time", {}, clockTime(line.at, zone, { seconds: true })),
-    h("div", {}, h("b", {}, sayCode("move", line.move)), ` ${line.who}`, line.reason && h("p", {}, line.reason), detailsOf(line) && h("p", { class: "ds-soft" }, detailsOf(line))),
+    h("time", {}, clockTime(line.at, catalogue.zone, { seconds: true })),
+    h("div", {}, h("b", {}, sayCode("move", line.move)), ` ${line.who}`, line.reason && h("p", {}, line.reason), h("p", { class: "ds-soft" }, detailsOf(line, catalogue))),
   )));
 }
 

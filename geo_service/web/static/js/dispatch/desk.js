@@ -133,15 +133,15 @@ export class Desk {
     return row;
   }
 
-  /** Take in one incident as the server tells it, unless what we know is newer. */
-  take(row, dispatches) {
+  /** Take in one incident as the server tells it, unless what we know is newer; `isNews` tells whoever shows it. */
+  take(row, dispatches, { isNews = true } = {}) {
     const known = this.rows.get(row.id);
     if (known && row.standing && known.standing.revision > row.standing.revision) return;
     if (isEnded(row.standing)) this.rows.delete(row.id);
     else this.rows.set(row.id, { ...row, ...row.placement });
     if (dispatches) dispatches.length ? this.sent.set(row.id, dispatches) : this.sent.delete(row.id);
     this.tell("queue");
-    this.tell("row", row.id);
+    if (isNews) this.tell("row", row.id);
     this.watchOverdue();
   }
 

@@ -81,7 +81,7 @@ export class IncidentPanel {
       ]);
       if (id !== this.id) return;
       Object.assign(this, { incident, log, dispatches, alike: likes });
-      this.desk.take(incident, null);
+      this.desk.take(incident, null, { isNews: false });
       this.show();
     } catch (error) {
       if (id === this.id) this.say(error.reason || error.message, { retry: error.isPassing });
@@ -186,7 +186,7 @@ export class IncidentPanel {
 
   holders(incident) {
     const steps = [incident.owner, ...(incident.above || [])].filter(Boolean);
-    if (!steps.length) return h("p", { class: "ds-warn" }, say("nobodyHolds"));
+    if (!steps.length) return incident.placement.cell_code ? h("p", { class: "ds-warn" }, say("nobodyHolds")) : null;
     return steps.slice(0, 3).flatMap((step, i) => [
       h("dt", {}, i === 0 ? say("owner") : this.nameOfCell(step)),
       h("dd", {}, this.holdersOf(step, i === 0 ? MOST_HOLDERS : 2)),
@@ -231,7 +231,7 @@ export class IncidentPanel {
   }
 
   showMore() {
-    fill(this.more, aboutPhotos(this.incident), h("h3", {}, say("log")), logLines(this.log, this.catalogue.zone));
+    fill(this.more, aboutPhotos(this.incident), h("h3", {}, say("log")), logLines(this.log, this.catalogue));
   }
 
   showMoves() {

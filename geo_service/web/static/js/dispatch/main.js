@@ -84,6 +84,7 @@ async function start(root) {
   }
 
   map.describe = ({ incident: id, person: code }) => {
+    if (report.isOpen || incident.picker) return ""; // a place is being chosen
     const row = id && desk.rows.get(id);
     if (row) return `${catalogue.nameOf(row.category)} · ${either(row.standing.status_zh, sayCode("status", row.standing.status))} · ${placeOf(row)}`;
     const person = code && desk.people.find((one) => one.responder === code);

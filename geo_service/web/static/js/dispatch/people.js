@@ -188,8 +188,9 @@ export class People {
     this.note.textContent = candidates.length ? say("howMany", { onDuty, free, unknown }) : say("nobody", { onDuty, free });
     fill(this.list, candidates.map((one, i) => this.candidate(one, i)));
     if (focused) this.list.querySelector(`[data-responder="${CSS.escape(focused)}"] button`)?.focus();
-    fill(this.others, passed.length > 0 && h("summary", {}, say("passedOver", { count: passed.length })), passed.map((one) => h("p", {}, h("b", {}, one.name), ` ${say("minutes", { minutes: one.minutes })} `, h("span", { class: "ds-against" }, one.reasons.map((note) => this.noteWords(note)).join("；")))));
+    fill(this.others, passed.length > 0 && h("summary", {}, say("passedOver", { count: passed.length })), passed.map((one) => h("p", {}, h("b", {}, one.name), ` ${say("minutes", { minutes: one.minutes })} `, h("span", { class: "ds-against" }, one.reasons.map((note) => this.noteWords(note)).join("；")), this.allTheSame(one))));
     this.others.hidden = !passed.length;
+    this.others.open = !candidates.length; // where nobody fits, it matters why
   }
 
   candidate(one, i) {
@@ -208,6 +209,12 @@ export class People {
       ),
       this.desk.mayAct && h("button", { type: "button", class: i === 0 ? "primary" : "", "aria-label": `${say("send")} ${one.name}`, on: { click: (event) => (event.stopPropagation(), this.send(one)) } }, say("send"), h("kbd", {}, String(i + 1))),
     );
+  }
+
+  /** Who only lacks a capability can be sent all the same: that is for the dispatcher to judge. */
+  allTheSame(one) {
+    if (!this.desk.mayAct || one.kind === "team" || one.reasons.some(({ code }) => code !== "lacks")) return null;
+    return h("button", { type: "button", class: "quiet", on: { click: () => this.send(one) } }, say("sendAllTheSame"));
   }
 
   /** What a note says; an incident is told by what it is, not by its number. */

@@ -9,6 +9,8 @@ import { begin } from "./borders.js";
 
 const { layer, proj } = window.ol;
 
+const BEYOND = 0.25; // of the view, drawn beyond each edge
+
 export class Dots {
   /**
    * `paint(context, kind, size)` draws a sign of a kind round the origin; `sizeOf(zoom)` tells how large signs are, as
@@ -24,6 +26,8 @@ export class Dots {
     this.ids = [];
     this.kinds = [];
     this.xy = new Float64Array(0);
+    this.version = 0; // of what is shown
+    this.picture = null;
     this.drawn = 0;
     this.tookMs = 0;
     this.layer = new layer.Layer({ zIndex, render: (frame) => this.draw(frame) });
@@ -43,12 +47,14 @@ export class Dots {
       this.xy[2 * i] = x;
       this.xy[2 * i + 1] = y;
     });
+    this.version += 1;
     this.layer.changed();
   }
 
   /** The signs look otherwise from now on. */
   repaint() {
     this.signs.clear();
+    this.version += 1;
     this.layer.changed();
   }
 
@@ -67,28 +73,57 @@ export class Dots {
     return this.signs.get(key);
   }
 
+  /**
+   * Draw a frame. Signs are drawn once, somewhat beyond the edges of the view; while the map is moved that picture is
+   * moved along, and only when the map has left it, or something has changed, are the signs drawn anew.
+   */
   draw(frame) {
     const began = performance.now();
     const context = begin(this.canvas, frame);
     const { resolution, center } = frame.viewState;
-    const size = this.sizeOf(frame.viewState.zoom);
-    const [width, height] = frame.size;
-    const margin = this.radius * size + 2;
+    const [animating, interacting] = frame.viewHints;
+    if (!this.isGood(frame) && !((animating || interacting) && this.picture && this.picture.version === this.version)) this.drawPicture(frame);
+    const { picture } = this;
+    const scale = picture.resolution / resolution;
+    const x = (picture.west - center[0]) / resolution + frame.size[0] / 2;
+    const y = (center[1] - picture.north) / resolution + frame.size[1] / 2;
+    context.drawImage(picture.canvas, x, y, picture.size[0] * scale, picture.size[1] * scale);
+    this.tookMs = performance.now() - began;
+    return this.canvas;
+  }
+
+  /** Whether the picture that was drawn still shows the view. */
+  isGood({ viewState: { resolution, center }, size, pixelRatio }) {
+    const { picture } = this;
+    if (!picture || picture.version !== this.version || picture.resolution !== resolution || picture.ratio !== pixelRatio) return false;
+    const [halfX, halfY] = [(size[0] / 2) * resolution, (size[1] / 2) * resolution];
+    const [east, south] = [picture.west + picture.size[0] * resolution, picture.north - picture.size[1] * resolution];
+    return center[0] - halfX >= picture.west && center[0] + halfX <= east && center[1] + halfY <= picture.north && center[1] - halfY >= south;
+  }
+
+  drawPicture({ viewState: { resolution, center, zoom }, size: viewSize, pixelRatio: ratio }) {
+    const size = viewSize.map((one) => Math.ceil(one * (1 + 2 * BEYOND)));
+    const west = center[0] - (size[0] / 2) * resolution;
+    const north = center[1] + (size[1] / 2) * resolution;
+    const canvas = this.picture?.canvas || document.createElement("canvas");
+    canvas.width = size[0] * ratio;
+    canvas.height = size[1] * ratio;
+    this.picture = { canvas, resolution, ratio, west, north, size, version: this.version };
+    const context = canvas.getContext("2d");
+    const share = this.sizeOf(zoom);
+    const margin = this.radius * share + 2;
     const taken = new Set();
     this.drawn = 0;
     for (let i = 0; i < this.kinds.length; i++) {
-      const x = (this.xy[2 * i] - center[0]) / resolution + width / 2;
-      const y = (center[1] - this.xy[2 * i + 1]) / resolution + height / 2;
-      if (x < -margin || y < -margin || x > width + margin || y > height + margin) continue;
+      const x = (this.xy[2 * i] - west) / resolution;
+      const y = (north - this.xy[2 * i + 1]) / resolution;
+      if (x < -margin || y < -margin || x > size[0] + margin || y > size[1] + margin) continue;
       const kind = this.kinds[i];
       if (this.gather && isTaken(taken, this.order.indexOf(kind), x / this.gather, y / this.gather)) continue;
-      const sign = this.sign(kind, size, frame.pixelRatio);
-      const edge = sign.width / frame.pixelRatio;
-      context.drawImage(sign, x - edge / 2, y - edge / 2, edge, edge);
+      const sign = this.sign(kind, share, ratio);
+      context.drawImage(sign, Math.round(x * ratio - sign.width / 2), Math.round(y * ratio - sign.height / 2));
       this.drawn++;
     }
-    this.tookMs = performance.now() - began;
-    return this.canvas;
   }
 
   /** Id of the sign at a coordinate of the map, the one on top first; null where there is none. */
