@@ -279,6 +279,27 @@ def test_a_draft_is_one_change_that_one_undo_takes_back(opened: Page, api: httpx
     assert {one: again[one]["geometry"] for one in again} == {one: before[one]["geometry"] for one in before}
 
 
+def test_a_number_of_cells_within_a_band(opened: Page, api: httpx.Client, plan: Plan) -> None:
+    communities = cells(api, plan, "community")
+    code = max(communities, key=lambda one: communities[one]["properties"]["figures"]["households"])
+    households = communities[code]["properties"]["figures"]["households"]
+    opened.get_by_role("radio", name="村（社区）").click()
+    until(opened, "() => planner.state.shown.code === 'community'")
+    settled(opened)
+    look_at(opened, shape_of(communities[code]))
+    click_cell(opened, communities[code])
+    opened.keyboard.press("x")
+    dialog = opened.locator("dialog")
+    dialog.locator("select").first.select_option("both")
+    low, high = round(0.5 * households / 2), round(1.5 * households / 2)
+    for field, value in enumerate((2, low, high)):
+        dialog.locator("input[type=number]").nth(field).fill(str(value))
+    dialog.get_by_role("button", name="开始划分").click()
+    first = dialog.locator(".pl-proposal").first
+    expect(first).to_contain_text("全部达标", timeout=60_000)
+    expect(first.locator("li")).to_have_count(2)
+
+
 # ----------------------------------------------------------------------------- the base moves on, and back
 
 
