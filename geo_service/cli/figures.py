@@ -154,8 +154,10 @@ def response(
         table = responding.response_table(connection, tiling, level, question)
     if as_json:
         common.print_json(json.loads(table.to_json(orient="records", force_ascii=False)))
+    elif not as_csv and not question.by:
+        common.print_report(table.iloc[0].dropna().to_dict())
     else:
-        _print(table if as_csv else table.T if len(table) == 1 else table, as_csv=as_csv)
+        _print(table, as_csv=as_csv)
 
 
 @app.command()

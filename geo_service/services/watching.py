@@ -12,7 +12,8 @@ from geo_service.services.escalating import Escalation
 
 log = logging.getLogger("geo_service.watch")
 
-LOOK_EVERY_S = 1.0
+#: A look over 15,000 open incidents takes 130 to 320 ms on two busy cores: not oftener than needed.
+LOOK_EVERY_S = 2.0
 
 
 class Watcher:

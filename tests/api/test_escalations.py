@@ -83,6 +83,15 @@ def test_a_whistle_is_heard_come_to_and_answered(
     assert [page["escalations"][0]["id"] for page in (first, rest)] == [aside["id"], one["id"]]
 
 
+def test_an_incident_in_time_is_no_breach(town: dict[str, Any], client: TestClient, key_of: Any) -> None:
+    headers = {"X-API-Key": key_of(Role.DISPATCHER)}
+    refused = client.get(f"/v1/incidents/{town['incident']}/breach", headers=headers)
+    assert (refused.status_code, refused.json()["detail"]) == (409, "the arrival clock is not broken")
+    body = {"from": "2020", "to": "2021"}
+    done = client.post("/v1/figures/attainment", json=body, headers=headers)
+    assert done.json() == {"worked_out": 0, "left": 0}
+
+
 def test_other_parts_of_the_town_see_none(town: dict[str, Any], client: TestClient, key_of: Any) -> None:
     number = client.get("/v1/escalations", headers={"X-API-Key": key_of(Role.LEADER)}).json()["escalations"][
         0

@@ -42,6 +42,26 @@ def test_the_series_of_a_place(geo_service: Call, on_town: str) -> None:
     assert geo_service(*words, "--by", "fortnight").status != 0
 
 
+def test_response_of_the_handled_weeks(geo_service: Call, on_town: str) -> None:
+    words = ("figures", "response", *SPAN)
+    (whole,) = geo_service(*words, "--json").json
+    assert whole["incidents"] == whole["close_n"] > 50
+    assert whole["arrive_within"] <= whole["arrive_decided"] == whole["arrive_n"]
+    by = ("--by", "cell,month", "--level", "community")
+    rows = list(csv.DictReader(io.StringIO(geo_service(*words, *by, "--csv").out)))
+    assert sum(int(row["incidents"]) for row in rows) == whole["incidents"]
+    assert all(row["arrive_within_share"] == "" for row in rows if int(row["arrive_decided"]) < 5)
+    assert "incidents" in geo_service(*words).out
+    refused = geo_service(*words, "--by", "cell")
+    assert (refused.status, "level" in refused.err) == (1, True)
+
+
+def test_every_invariant_holds_in_the_demo_town(geo_service: Call, on_town: str) -> None:
+    found = geo_service("doctor", "--invariants")
+    assert (found.status, "BROKEN" in found.out) == (0, False)
+    assert len(found.out.splitlines()) == len(geo_service("doctor", "--invariants", "--json").json)
+
+
 def test_a_cell_that_never_changed_has_no_history(geo_service: Call, on_town: str) -> None:
     (code, *_) = (row["code"] for row in geo_service("figures", "cells", "--level", "grid", "--json").json)
     told = geo_service("history", code, "--level", "grid")
