@@ -1,6 +1,7 @@
 """Keeping the register of gaps (三不管) and looking at exclaves (插花地), edition after edition."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -13,20 +14,27 @@ from geo_service.geometry.gaps import GapChange, GapRecord, gaps_of, match_gaps
 from geo_service.geometry.measure import area_m2
 from geo_service.geometry.segments import segments_of
 from geo_service.services.tiling import Tiling
-from geo_service.store import audit, gaps
+from geo_service.store import audit, boundaries, gaps
 from geo_service.store.database import Connection
 from geo_service.store.gaps import GapMeasures, GapRow
 
 CellName = tuple[str, str]
 
 
-def record(connection: Connection, tiling: Tiling) -> None:
+def record(connection: Connection, tiling: Tiling, start: datetime | None) -> None:
     """Bring the register up to a new edition: gaps it opened, those still there, those it closed.
+
+    The edition takes the place of those that begin at ``start`` (None: at the beginning of time) or later.
+    They are in force at no time any more, so what they closed is open again, and what they opened the new
+    one opens if it has it. That makes the register follow valid time: a gap is there from the beginning of
+    the edition that opened it to that of the one that closed it.
 
     A gap that was split goes on as its largest part, gaps that grew together as the one that changed least;
     of the others it is written down which gap they became part of.
     """
     edition_id = tiling.edition.id
+    replaced = gaps.editions_named(connection) - _staying(connection, start)
+    gaps.reopen(connection, replaced)
     shapes = tiling.cells["geom"].to_numpy()[tiling.leaves]
     names = leaf_names(tiling)
     known = gaps.known(connection)
@@ -35,7 +43,8 @@ def record(connection: Connection, tiling: Tiling) -> None:
     goes_on = _going_on(changes)
     for before, row in enumerate(known):
         if before in goes_on:
-            gaps.see(connection, row.id, edition_id, _measures(now[goes_on[before]], names))
+            found = _measures(now[goes_on[before]], names)
+            gaps.see(connection, row.id, edition_id, found, opened=row.opened_edition_id in replaced)
         else:
             mine = [change for change in changes if change.before == before]
             listed: list[Any] = [[*names[leaf], round(m2, 1)] for leaf, m2 in mine[0].taken_by]
@@ -47,6 +56,15 @@ def record(connection: Connection, tiling: Tiling) -> None:
             gaps.close(connection, row.id, edition_id, listed)
     for after in sorted(set(range(len(now))) - set(goes_on.values())):
         gaps.open_one(connection, edition_id, _measures(now[after], names))
+
+
+def _staying(connection: Connection, start: datetime | None) -> set[int]:
+    """Return the editions that stay in force for some time when another begins."""
+    return {
+        span.id
+        for span in boundaries.spans_in_force(connection)
+        if start is not None and (span.valid_from is None or span.valid_from < start)
+    }
 
 
 def _going_on(changes: Sequence[GapChange]) -> dict[int, int]:

@@ -111,7 +111,7 @@ def publish(
         if draft.base is not None:
             old = tilings.load(plan_ground.edition_of(connection, draft.base), connection)
             outside = _pass_on(connection, old, tiling, max(start or began, began), progress)
-        gap_register.record(connection, tiling)
+        gap_register.record(connection, tiling, start)
         if also is not None:
             also(connection, edition_id)
         # from here on intake waits

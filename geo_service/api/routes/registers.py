@@ -1,5 +1,6 @@
 """Registers of what is not as it should be: land that belongs to no cell, and cells that lie in pieces."""
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import Path, Query, Response
@@ -44,10 +45,16 @@ def list_gaps(
     which: Annotated[Which, Query(alias="state")] = "open",
     form: Annotated[Literal["json", "geojson"], Query(alias="format")] = "json",
 ) -> Response:
-    """List the gaps between cells (三不管), the largest first: neighbours, incidents of a year."""
+    """List the gaps between cells (三不管), the largest first: neighbours, incidents of a year.
+
+    A gap is there from ``open_from`` (null: always) to ``closed_from``, when the editions begin that opened
+    and closed it, whenever they were published: one that an edition of next month closes is open until then.
+    Its measures are those of the edition ``seen_edition_id``. ``state=all`` has those to come as well.
+    """
     with state.database.reading() as connection:
-        rows = gaps.every(connection, now=boundaries.moment(connection), closed=_CLOSED[which])
-    objects = [_gap(row) for row in rows]
+        now = boundaries.moment(connection)
+        rows = gaps.every(connection, now=now, closed=_CLOSED[which])
+    objects = [_gap(row, now) for row in rows]
     shapes = geometry_objects([row.measures.shape for row in rows])
     if form == "geojson":
         features = [
@@ -59,11 +66,20 @@ def list_gaps(
     return tagged_json(request, {"gaps": listed}, len(rows))
 
 
-def _gap(row: GapRow) -> dict[str, Any]:
+def _state(row: GapRow, now: datetime) -> str:
+    if row.closed_edition_id is not None and (row.closed_from is None or row.closed_from <= now):
+        return "closed"
+    return "open" if row.open_from is None or row.open_from <= now else "to_come"
+
+
+def _gap(row: GapRow, now: datetime) -> dict[str, Any]:
     found = row.measures
     first = found.neighbours[0][:2] if found.neighbours else None
     return {
         "id": row.id,
+        "state": _state(row, now),
+        "open_from": row.open_from,
+        "closed_from": row.closed_from,
         "opened_edition_id": row.opened_edition_id,
         "seen_edition_id": row.seen_edition_id,
         "closed_edition_id": row.closed_edition_id,
