@@ -15,6 +15,7 @@ import { URGENCY_SHAPES } from "./signs.js";
 // these come about by sending people, not by a button of their own
 const BY_SENDING = new Set(["dispatch", "recall", "arrive"]);
 const RELOAD_MS = 150;
+const ID = /(事件|incident) ?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/g;
 const MOST_HOLDERS = 5;
 
 export class IncidentPanel {
@@ -288,7 +289,16 @@ export class IncidentPanel {
     }
   }
 
-  say(text, { retry = false } = {}) {
+  /** The server names incidents by their ids; people know them by what they are. */
+  named(text) {
+    return (text || "").replace(ID, (whole, word, id) => {
+      const row = this.desk.rows.get(id);
+      return id === this.id ? say("thisIncident") : row ? say("incidentNamed", { what: this.catalogue.nameOf(row.category) }) : whole;
+    });
+  }
+
+  say(reason, { retry = false } = {}) {
+    const text = this.named(reason);
     this.banner.hidden = !text;
     fill(this.banner, text && h("p", {}, text), retry && button("tryAgain", () => this.load()), text && h("button", { type: "button", class: "quiet", t: "dismiss", on: { click: () => this.say(null) } }));
     if (text) this.element.hidden = false;

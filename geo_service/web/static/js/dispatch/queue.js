@@ -49,7 +49,10 @@ export class Queue {
     });
     this.list.addEventListener("scroll", () => this.tickSeen(), { passive: true });
     desk.on("queue", () => this.soon());
-    desk.on("selected", ({ id }) => this.mark(id));
+    desk.on("selected", ({ id }) => {
+      this.mark(id);
+      this.items.get(id)?.element.scrollIntoView({ block: "nearest" }); // chosen on the map, it is shown here as well
+    });
     desk.on("tick", (now) => this.tick(now));
     onLanguage(() => {
       for (const item of this.items.values()) item.fresh = null;

@@ -148,6 +148,8 @@ export const WORDS = {
 
   // incident
   incident: ["事件", "Incident"],
+  thisIncident: ["本事件", "this incident"],
+  incidentNamed: ["事件“{what}”", "the incident “{what}”"],
   chooseOne: ["在队列或地图上选择一起事件。", "Choose an incident in the queue or on the map."],
   correct: ["更正", "Correct"],
   correctTitle: ["更正事件信息", "Correct the facts"],
