@@ -78,6 +78,19 @@ class Access:
             )
         return principal
 
+    async def insider(self, request: Request) -> Principal | None:
+        """Return who reads if he shows a key or session that is known and of a role of this rule.
+
+        For what an open answer may say more of; without credentials, or with others, it is None: a session
+        that has ended does not shut what is open to everybody.
+        """
+        try:
+            principal = await _recognise(request, request.app.state.parts)
+        except UnauthenticatedError:
+            return None
+        request.state.principal = principal  # so that the answer is kept by this caller alone
+        return principal if principal.role in self.takes else None
+
     def recall(self, request: Request) -> Principal | None:
         """Return who reads if that is known at once and he may; None: :meth:`check` finds out and says why.
 
@@ -111,7 +124,11 @@ PUBLIC: Any = Depends(Access(public=True))
 ANYONE_KNOWN: Any = roles(*Role)
 
 #: Maps and figures that name no person: everybody where maps are open, otherwise those who plan and lead.
-READERS: Any = Depends(Access(frozenset({Role.LEADER, Role.PLANNER, Role.DISPATCHER}), readable=True))
+_THOSE_WHO_PLAN_AND_LEAD = Access(frozenset({Role.LEADER, Role.PLANNER, Role.DISPATCHER}), readable=True)
+READERS: Any = Depends(_THOSE_WHO_PLAN_AND_LEAD)
+
+#: Beside :data:`READERS`: who reads, if he may see names of people; None for others where maps are open.
+INSIDER: Any = Depends(_THOSE_WHO_PLAN_AND_LEAD.insider)
 
 
 # ------------------------------------------------------------------------------------------ credentials

@@ -15,7 +15,7 @@ from geo_service.model import Role
 from geo_service.services import identity
 from geo_service.settings import Settings
 from tests.api.test_plan_review import publish
-from tests.api.test_plans import act, cells, client_of
+from tests.api.test_plans import BASE, act, cells, client_of
 
 Plan = dict[str, Any]
 Boards = dict[str, dict[str, Any]]
@@ -66,6 +66,23 @@ def test_every_grid_of_the_demo_has_a_board_that_tells_the_truth(planner: TestCl
     assert all(outlines[one["cell"][1]].covers(shapely.Point(one["place"])) for one in found.values())
     assert boards(planner, stale="true") == {}
     assert len(boards(planner, cell=min(outlines))) == 1
+
+
+def test_names_are_for_those_who_plan_lead_and_dispatch_alone(app: FastAPI, planner: TestClient) -> None:
+    with_names = planner.get("/v1/sign-boards")
+    names = {one["printed_owner"] for one in with_names.json()["sign_boards"]}
+    assert names
+    assert "private" in with_names.headers["cache-control"]
+    database = app.state.parts.database
+    outsider = client_of(app, identity.issue(database, "李四", Role.WORKER, by="test")[1])
+    anonymous = TestClient(app, base_url=BASE)
+    ended = client_of(app, "gsk_nobody")
+    for client in (anonymous, outsider, ended):
+        for form in ("json", "geojson"):
+            answer = client.get("/v1/sign-boards", params={"format": form})
+            assert answer.status_code == 200
+            assert not any(name in answer.text for name in names)
+    assert all(one["printed_owner"] is None for one in boards(anonymous).values())
 
 
 def test_a_plan_tells_which_boards_it_touches_and_publishing_lists_them(planner: TestClient) -> None:

@@ -5,12 +5,13 @@ from typing import Annotated, Any, Literal
 from fastapi import Query, Response
 from starlette.requests import Request
 
-from geo_service.api.access import READERS
+from geo_service.api.access import INSIDER, READERS
 from geo_service.api.caching import tagged_json
 from geo_service.api.moments import Moment
 from geo_service.api.routes.plans import JSON_ANSWER
 from geo_service.api.routing import Router
 from geo_service.api.state import State
+from geo_service.model import Principal
 from geo_service.planning.sign_boards import REASON_WORDS
 from geo_service.services import sign_boards
 from geo_service.services.sign_boards import JudgedBoard
@@ -24,6 +25,7 @@ MAX_BOARDS = 5000
 def list_sign_boards(
     request: Request,
     state: State,
+    insider: Annotated[Principal | None, INSIDER],
     cell: Annotated[str | None, Query(max_length=64, description="Code of the cell they are for")] = None,
     stale: Annotated[
         bool | None, Query(description="Only those out of date, or only those that are not")
@@ -37,13 +39,14 @@ def list_sign_boards(
     """List the sign boards, each with what on it is no longer true.
 
     A board is out of date when its cell is no more, has another outline or name than was printed, when
-    somebody else answers for it, or when the board stands in another cell now.
+    somebody else answers for it, or when the board stands in another cell now. ``printed_owner`` is null for
+    who shows no key of those who plan, lead or dispatch: maps may be open to everybody, names are not.
     """
     tiling = state.tilings.get(at)
     with state.database.reading() as connection:
         found = sign_boards.judged(connection, tiling, at=at, cell_code=cell)
     chosen = [one for one in found if stale is None or bool(one.reasons) is stale]
-    listed = [_object(one) for one in chosen[: min(limit, MAX_BOARDS)]]
+    listed = [_object(one, names=insider is not None) for one in chosen[: min(limit, MAX_BOARDS)]]
     body: dict[str, Any] = {
         "edition_id": tiling.edition.id,
         "numberMatched": len(chosen),
@@ -64,7 +67,7 @@ def list_sign_boards(
     return tagged_json(request, {**body, "sign_boards": listed}, len(found))
 
 
-def _object(one: JudgedBoard) -> dict[str, Any]:
+def _object(one: JudgedBoard, *, names: bool) -> dict[str, Any]:
     board = one.board
     return {
         "code": board.code,
@@ -72,7 +75,7 @@ def _object(one: JudgedBoard) -> dict[str, Any]:
         "kind": board.kind,
         "place": list(board.place) if board.place else None,
         "printed_name": board.printed_name,
-        "printed_owner": board.printed_owner,
+        "printed_owner": board.printed_owner if names else None,
         "printed_role": board.printed_role,
         "printed_on": board.printed_on.isoformat() if board.printed_on else None,
         "edition_id": board.edition_id,
