@@ -14,7 +14,7 @@ from geo_service.services import series as counting
 from geo_service.services.apportioning import By
 from geo_service.services.attaining import Attainment, attainment_table
 from geo_service.services.desk import Desks
-from geo_service.services.figure_tables import axes_of, csv_text, moment_of
+from geo_service.services.figure_tables import axes_of, csv_text, moment_of, require_zone
 from geo_service.services.ground import Ground
 from geo_service.services.series import Axis, Question
 from geo_service.services.tiling import Tilings
@@ -98,6 +98,7 @@ def series(
 
     Example: geo-service figures series 339801001001001 --level grid --from 2025 --by month
     """
+    require_zone(timezone)  # the periods are days in it, whether or not a span is given
     known = common.parse_moment(known_at, "--known-at")
     with common.progress("counting"), common.open_database() as database, database.reading() as connection:
         tilings = Tilings(database)
@@ -155,7 +156,7 @@ def response(
     if as_json:
         common.print_json(json.loads(table.to_json(orient="records", force_ascii=False)))
     elif not as_csv and not question.by:
-        common.print_report(table.iloc[0].dropna().to_dict())
+        common.print_report({str(name): value for name, value in table.iloc[0].dropna().items()})
     else:
         _print(table, as_csv=as_csv)
 
