@@ -40,6 +40,7 @@ Limit = Annotated[int, Query(ge=1, description=f"At most {PAGE}")]
 After = Annotated[str | None, Query(max_length=64, description="Key of the last entry seen")]
 ByResponder = Annotated[str | None, Query(max_length=64, description="Only of this responder")]
 JSON: dict[int | str, dict[str, Any]] = {200: {"content": {"application/json": {}}}}
+MADE: dict[int | str, dict[str, Any]] = {201: {"content": {"application/json": {}}}}
 
 
 def _telephone(text: str) -> str:
@@ -252,7 +253,7 @@ def _add_verbs(register: str, entry: type[Entry], noun: str, writer: Any) -> Non
 
     write.__annotations__["body"] = entry
     create.__annotations__["body"] = entry
-    options: dict[str, Any] = {"responses": JSON, "response_class": Response}
+    answers = {"GET": JSON, "PUT": JSON | MADE, "POST": MADE, "DELETE": {}}
     made: list[tuple[Callable[..., Response], str, str, str]] = [
         (read, "GET", f"Give {noun} with its ETag.", "{key}"),
         (write, "PUT", f"Write {noun}; an existing one under its ``If-Match``.", "{key}"),
@@ -265,8 +266,14 @@ def _add_verbs(register: str, entry: type[Entry], noun: str, writer: Any) -> Non
         function.__name__ = f"{function.__name__}_{register}"
         path = f"{address}/{rest}" if rest else address
         status = {"POST": 201, "DELETE": 204}.get(method, 200)
-        extra = options if method != "DELETE" else {"response_class": Response}
-        router.add_api_route(path, function, methods=[method], status_code=status, **extra)
+        router.add_api_route(
+            path,
+            function,
+            methods=[method],
+            status_code=status,
+            responses=answers[method],
+            response_class=Response,
+        )
 
 
 def _kept(once: OnlyOnce, act: Callable[[roster_records.Finish], Record]) -> Response:
@@ -291,7 +298,7 @@ class Swap(Entry):
         return self
 
 
-@router.post("/swaps", status_code=201, responses=JSON, response_class=Response)
+@router.post("/swaps", status_code=201, responses=MADE, response_class=Response)
 def swap(state: State, who: Writer, body: Swap, once: OnlyOnce) -> Response:
     """Exchange time between two people: both halves are written, or neither."""
     halves = [body.first, *([body.second] if body.second else [])]
