@@ -29,7 +29,9 @@ def root() -> None:
 @app.command()
 def boundaries(
     level: Annotated[str, typer.Option(help="Level of the cells.")],
-    out: Annotated[Path, typer.Option(help=".gpkg, .geojson, .fgb, .kml, .csv, or .zip for a Shapefile.")],
+    out: Annotated[
+        Path, typer.Option(help=".gpkg, .geojson, .topojson, .fgb, .kml, .csv, or .zip for a Shapefile.")
+    ],
     crs: Annotated[str, typer.Option(help="Datum: WGS84, CGCS2000, GCJ02, BD09 or EPSG:n.")] = "WGS84",
     as_of: Annotated[str | None, typer.Option(help="Boundaries in force at this moment.")] = None,
     encoding: Annotated[str, typer.Option(help="Text of a Shapefile: utf-8 or gb18030.")] = "utf-8",

@@ -171,9 +171,15 @@ def _next_numbers(start: str, digits: int, last: int, used: Collection[str], cou
                 out.append(code)
             if len(out) == count:
                 return out if low == last + 1 else sorted(out)
+    needed = "No code is left" if count == 1 else f"Fewer than {count} codes are left"
+    begins = f"begin{'s' if count == 1 else ''} with {start} and " if start else ""
     raise ConflictError(
-        f"No {count} codes are left that begin with {start or 'nothing'} and end in {digits} digits; "
-        "codes are never issued twice. Give the cells codes by hand."
+        Words(
+            f"{needed} that {begins}end{'s' if count == 1 else ''} in {digits} digits; "
+            "codes are never issued twice. Give the cells codes by hand.",
+            f"以 {start or '任意字符'} 开头、以 {digits} 位数字结尾的编码已不足 {count} 个；"
+            "编码从不重复使用，请手工指定编码。",
+        )
     )
 
 

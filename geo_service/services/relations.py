@@ -8,7 +8,7 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
-from geo_service.errors import Fault, NotFoundError
+from geo_service.errors import Fault, NotFoundError, Words
 from geo_service.geometry.lattice import is_thin
 from geo_service.geometry.measure import area_m2, length_m
 from geo_service.services.tiling import Tiling
@@ -51,11 +51,16 @@ def find_cell(tiling: Tiling, code: str, level: str | None) -> int:
         is_it &= cells["level"].to_numpy(dtype=object) == level
     found = np.flatnonzero(is_it)
     if not len(found):
-        where = f" on level {level!r}" if level else ""
-        raise NotFoundError(f"edition {tiling.edition.id} has no cell {code!r}{where}")
+        edition = tiling.edition.id
+        english = f"edition {edition} has no cell {code!r}" + (f" on level {level!r}" if level else "")
+        on_level = f"在 {level} 层" if level else "中"
+        raise NotFoundError(Words(english, f"第 {edition} 版{on_level}没有网格 {code}"))
     if len(found) > 1:
         levels = ", ".join(cells["level"].iloc[found])
-        raise NotFoundError(f"several levels have a cell {code!r}", [Fault("level", f"add one of {levels}")])
+        advice = Fault("level", Words(f"add one of {levels}", f"请加上其中一个层级：{levels}"))
+        raise NotFoundError(
+            Words(f"several levels have a cell {code!r}", f"有几个层级都有网格 {code}"), [advice]
+        )
     return int(found[0])
 
 

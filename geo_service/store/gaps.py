@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from shapely.geometry.base import BaseGeometry
-from sqlalchemy import Connection, func, insert, literal_column, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, literal_column, select, update
 
 from geo_service.errors import NotFoundError
 from geo_service.store import bulk
@@ -18,7 +18,7 @@ from geo_service.store.plan_tables import gap
 from geo_service.store.tables import edition_span, incident
 
 _YEAR = timedelta(days=365)
-_LONG_AGO = literal_column("'-infinity'::timestamptz")
+_LONG_AGO: ColumnElement[datetime] = literal_column("'-infinity'::timestamptz")
 _COLUMNS = (
     gap.c.id,
     gap.c.opened_edition_id,

@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import Column, Connection, case, func, insert, select, tuple_, update
 from sqlalchemy.dialects import postgresql
 
-from geo_service.errors import ConflictError, Fault, NotFoundError
+from geo_service.errors import ConflictError, Fault, NotFoundError, Words
+from geo_service.store.office_tables import declared_exclave
 from geo_service.store.plan_tables import plan, plan_change, plan_code, plan_comment, waiver
 
 
@@ -120,7 +121,7 @@ def get(connection: Connection, plan_id: int, *, lock: bool = False) -> PlanRow:
     rows = select(*_PLAN).where(plan.c.id == plan_id)
     found = connection.execute(rows.with_for_update() if lock else rows).one_or_none()
     if found is None:
-        raise NotFoundError(f"there is no plan {plan_id}")
+        raise NotFoundError(Words(f"there is no plan {plan_id}", f"没有第 {plan_id} 号方案"))
     return PlanRow(*found)
 
 
@@ -300,6 +301,16 @@ def waivers(connection: Connection, plan_id: int) -> list[WaiverRow]:
     )
     rows = select(*columns).where(waiver.c.plan_id == plan_id).order_by(waiver.c.id)
     return [WaiverRow(*row) for row in connection.execute(rows)]
+
+
+def judgement_mark(connection: Connection, plan_id: int) -> str:
+    """Return a mark that changes when a finding of a plan is waived, an exclave declared or withdrawn.
+
+    These change what the rules say of a plan, not the plan: its revision stays.
+    """
+    waived = select(func.count()).where(waiver.c.plan_id == plan_id).scalar_subquery()
+    declared = select(func.count(), func.count(declared_exclave.c.withdrawn_at), waived)
+    return "-".join(map(str, connection.execute(declared).one()))
 
 
 def add_waiver(

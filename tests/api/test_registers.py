@@ -100,7 +100,8 @@ def test_an_edition_opens_a_gap_another_leaves_it_and_a_third_closes_it(planner:
 @pytest.mark.parametrize(
     ("gap_id", "body", "status"),
     [
-        (999_999, {}, 404),
+        (999_999, {"fallback_level": None, "fallback_code": None}, 404),
+        (1, {}, 422),
         (1, {"fallback_level": "micro_grid"}, 422),
         (1, {"fallback_level": "micro_grid", "fallback_code": "nope"}, 422),
     ],

@@ -67,3 +67,9 @@ def test_a_cell_that_never_changed_has_no_history(geo_service: Call, on_town: st
     told = geo_service("history", code, "--level", "grid")
     assert (told.status, told.out) == (0, "")
     assert "since its first edition" in told.err
+
+
+def test_a_zone_that_is_none_is_said_at_once(geo_service: Call) -> None:
+    refused = geo_service("figures", "series", "nope", "--timezone", "nope")
+    assert refused.status != 0
+    assert "IANA" in refused.err

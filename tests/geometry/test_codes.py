@@ -55,6 +55,9 @@ def test_holes_are_used_only_when_the_numbers_run_out():
     assert issue_like(siblings, siblings, 2) == [f"{GRID}001", f"{GRID}002"]
     with pytest.raises(ConflictError, match="never issued twice"):
         issue_like(siblings, siblings, 3)
+    full = [f"{GRID}{n:03d}" for n in range(1, 1000)]
+    with pytest.raises(ConflictError, match=f"^No code is left that begins with {GRID} and ends in 3 digits"):
+        issue_like(full, full, 1)
 
 
 @given(

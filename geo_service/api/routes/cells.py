@@ -15,8 +15,8 @@ from geo_service.api.caching import tagged
 from geo_service.api.routes.locate import AsOf, Crs, KnownAt
 from geo_service.api.routing import Router
 from geo_service.api.state import State
-from geo_service.errors import Fault, NotFoundError
 from geo_service.geometry.crs import Datum, parse_datum, transform_geometry
+from geo_service.services import relations
 from geo_service.services.tiling import Tiling
 from geo_service.store import boundaries
 
@@ -105,16 +105,8 @@ def cell(
 
 
 def _find(tiling: Tiling, code: str, level: str | None) -> tuple[Any, Any]:
-    found = tiling.cells[tiling.cells["code"] == code]
-    if level is not None:
-        found = found[found["level"] == level]
-    if not len(found):
-        where = f" on level {level!r}" if level else ""
-        raise NotFoundError(f"edition {tiling.edition.id} has no cell {code!r}{where}")
-    if len(found) > 1:
-        levels = ", ".join(found["level"])
-        raise NotFoundError(f"several levels have a cell {code!r}", [Fault("level", f"add one of {levels}")])
-    row = next(found.itertuples(index=False))
+    at = relations.find_cell(tiling, code, level)
+    row = next(tiling.cells.iloc[[at]].itertuples(index=False))
     outlines = tiling.at_level(str(row.level))
     return row, outlines.loc[outlines["code"] == code, "geom"].iloc[0]
 

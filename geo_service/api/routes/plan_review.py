@@ -25,7 +25,7 @@ from geo_service.api.routes.plans import (
 )
 from geo_service.api.routing import Router
 from geo_service.api.state import State
-from geo_service.errors import Fault, NotFoundError
+from geo_service.errors import Fault, NotFoundError, Words
 from geo_service.services import plan_findings, plan_publishing, planning
 from geo_service.services.job_kinds import PUBLISH_PLAN, RESTORE_EDITION
 from geo_service.services.publishing import Published
@@ -220,9 +220,11 @@ def cell_lineage(
         known = plan_ground.levels_with_code(connection, code)
         found = known if level is None else [one for one in known if one == level]
         if not found:
-            raise NotFoundError(f"there never was a {level or 'cell'} {code}")
+            raise NotFoundError(Words(f"there never was a {level or 'cell'} {code}", f"从未有过网格 {code}"))
         if len(found) > 1:
-            faults = [Fault("level", f"add one of {', '.join(found)}")]
-            raise NotFoundError(f"several levels have a cell {code!r}", faults)
+            levels = ", ".join(found)
+            advice = Fault("level", Words(f"add one of {levels}", f"请加上其中一个层级：{levels}"))
+            message = Words(f"several levels have a cell {code!r}", f"有几个层级都有网格 {code}")
+            raise NotFoundError(message, [advice])
         rows = lineage.of_cell(connection, found[0], code)
     return tagged_json(request, {"level": found[0], "code": code, "lineage": rows}, len(rows))

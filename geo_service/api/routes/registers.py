@@ -25,14 +25,16 @@ _CLOSED = {"open": False, "closed": True, "all": None}
 
 
 class Fallback(Body):
-    """Who answers for a gap until it is closed; neither: the neighbour with the longest border."""
+    """Who answers for a gap until it is closed; both null: the neighbour with the longest border."""
 
     fallback_level: str | None = Field(None, min_length=1, max_length=32)
     fallback_code: str | None = Field(None, min_length=1, max_length=64)
 
     @model_validator(mode="after")
     def both_or_none(self) -> "Fallback":
-        """Refuse a level without a code, and the other way round."""
+        """Refuse a level without a code, the other way round, and a body that says nothing."""
+        if not self.model_fields_set:
+            raise ValueError("give fallback_level and fallback_code; both null: the longest border decides")
         if (self.fallback_level is None) != (self.fallback_code is None):
             raise ValueError("give fallback_level and fallback_code, or neither")
         return self
