@@ -1,6 +1,7 @@
 """Jobs: work that outlasts a request. How far it is, what came of it, and cancelling it."""
 
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 import orjson
 from fastapi import Path, Query, Response
@@ -62,10 +63,15 @@ def list_jobs(
     before: Annotated[int, Query(ge=0, le=2**31 - 1, description="Only jobs with a smaller id")] = 0,
     limit: Annotated[int, Query(ge=1, description="At most 100")] = 50,
 ) -> Response:
-    """List jobs, the newest first."""
+    """List jobs, the newest first; ``next`` is where older ones are, if there may be some."""
+    limit = min(limit, 100)
     with state.database.reading() as connection:
-        rows = jobs.every(connection, before=before, limit=min(limit, 100), subject=subject)
-    return _answer({"jobs": [job_object(row) for row in rows]}, ended=True)
+        rows = jobs.every(connection, before=before, limit=limit, subject=subject)
+    body: dict[str, Any] = {"jobs": [job_object(row) for row in rows]}
+    if len(rows) == limit:
+        asked = {"before": rows[-1].id, "limit": limit} | ({} if subject is None else {"subject": subject})
+        body["next"] = f"/v1/jobs?{urlencode(asked)}"
+    return _answer(body, ended=True)
 
 
 @router.get("/jobs/{job_id}", responses=JSON_ANSWER, response_class=Response)

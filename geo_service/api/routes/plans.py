@@ -152,10 +152,14 @@ def list_plans(
     before: Annotated[int, Query(ge=0, le=2**31 - 1, description="Only plans with a smaller id")] = 0,
     limit: Annotated[int, Query(ge=1, description="At most 100")] = 50,
 ) -> Response:
-    """List plans, the newest first."""
+    """List plans, the newest first; ``next`` is where older ones are, if there may be some."""
+    limit = min(limit, 100)
     with state.database.reading() as connection:
-        rows = plans.every(connection, before=before, limit=min(limit, 100))
-    return tagged_json(request, {"plans": [plan_object(row) for row in rows]}, len(rows))
+        rows = plans.every(connection, before=before, limit=limit)
+    body: dict[str, Any] = {"plans": [plan_object(row) for row in rows]}
+    if len(rows) == limit:
+        body["next"] = f"/v1/plans?before={rows[-1].id}&limit={limit}"
+    return tagged_json(request, body, len(rows))
 
 
 @router.get("/plans/{plan_id}", responses=JSON_ANSWER, response_class=Response)
@@ -368,7 +372,11 @@ def add_comment(state: State, who: Reader, plan_id: PlanId, body: NewComment, on
 
 @router.get("/plans/{plan_id}/events", response_class=StreamingResponse)
 async def events(request: Request, state: State, _: Reader, plan_id: PlanId) -> StreamingResponse:
-    """Stream the plan's revision whenever it moves on, as server-sent events."""
+    """Stream the plan's revision whenever it moves on, as server-sent events.
+
+    ``judgement`` is another one when somebody waived a finding, declared an exclave or withdrew it: the
+    revision stays, but what the rules say of the plan is to be asked for again.
+    """
     await run_in_threadpool(_row, state, plan_id)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(
@@ -377,7 +385,8 @@ async def events(request: Request, state: State, _: Reader, plan_id: PlanId) -> 
 
 
 async def _stream(request: Request, state: AppState, plan_id: int) -> AsyncIterator[bytes]:
-    known, quiet = -1, 0
+    known: tuple[int, str] | None = None
+    quiet = 0
     for look in range(LOOKS):
         if await request.is_disconnected():
             return
@@ -385,18 +394,19 @@ async def _stream(request: Request, state: AppState, plan_id: int) -> AsyncItera
             if look % LOOKS_PER_KEY == 0:  # a key that was revoked meanwhile sees no more
                 request.state.principal = None  # otherwise it answers from the first time
                 await MAY_READ.check(request)
-            row = await run_in_threadpool(_row, state, plan_id)
+            row, judgement = await run_in_threadpool(_row, state, plan_id)
         except GeoServiceError:  # or the database is away for a moment: the browser comes again
             return
-        if row.revision != known:
-            known, quiet = row.revision, 0
-            event = orjson.dumps({"revision": row.revision, "status": row.status}).decode()
+        if (row.revision, judgement) != known:
+            known, quiet = (row.revision, judgement), 0
+            told = {"revision": row.revision, "status": row.status, "judgement": judgement}
+            event = orjson.dumps(told).decode()
             yield f"id: {row.revision}\ndata: {event}\n\n".encode()
         elif (quiet := quiet + 1) % HEARTBEAT_EVERY == 0:
             yield b": still here\n\n"
         await asyncio.sleep(EVENT_EVERY_S)
 
 
-def _row(state: AppState, plan_id: int) -> PlanRow:
+def _row(state: AppState, plan_id: int) -> tuple[PlanRow, str]:
     with state.database.reading() as connection:
-        return plans.get(connection, plan_id)
+        return plans.get(connection, plan_id), plans.judgement_mark(connection, plan_id)

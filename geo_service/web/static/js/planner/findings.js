@@ -30,6 +30,7 @@ export class Findings {
     this.element = h("div", {}, h("div", { class: "pl-row" }, this.scopes), this.list);
     // the answer to a change holds only what it touched: the whole list is asked for when the dust has settled
     state.on("changed", () => this.soon());
+    state.on("judged", () => this.soon()); // somebody else waived one, or declared an exclave
     state.on("plan", () => this.show()); // a plan that was published meanwhile accepts nothing any more
     onLanguage(() => this.show());
   }

@@ -6,6 +6,7 @@ import { say } from "./i18n.js";
 /** Follow the plan; whatever is newer than what we know is fetched and shown. Returns a way to fetch the plan anew. */
 export function follow(state, api, actions) {
   let latest = state.revision; // the newest revision we heard of
+  let judgement = null; // another one: somebody waived a finding or declared an exclave
   let asking = false;
 
   async function catchUp() {
@@ -45,7 +46,9 @@ export function follow(state, api, actions) {
   const source = api.listen((news) => {
     if (Number.isFinite(news.revision)) latest = Math.max(latest, news.revision);
     if (latest > state.revision) catchUp();
-    else if (news.status && news.status !== state.plan.status) refreshPlan();
+    else if (judgement !== null && news.judgement !== judgement) state.tell("judged");
+    judgement = news.judgement;
+    if (latest <= state.revision && news.status && news.status !== state.plan.status) refreshPlan();
   });
   state.on("busy", (waiting) => {
     if (!waiting && latest > state.revision) catchUp();
