@@ -168,6 +168,7 @@ _CHINESE = {
     "GET /v1/plans/{plan_id}": "单个方案",
     "DELETE /v1/plans/{plan_id}": "放弃方案",
     "GET /v1/plans/{plan_id}/cells": "方案中的网格",
+    "GET /v1/plans/{plan_id}/cells/search": "在方案中查找网格",
     "GET /v1/plans/{plan_id}/changes": "方案改动记录",
     "POST /v1/plans/{plan_id}/changes": "改动方案",
     "POST /v1/plans/{plan_id}/undo": "撤销",

@@ -344,6 +344,26 @@ def test_cells_of_a_box(planner: TestClient, plan: Plan) -> None:
         assert answer.json()["errors"][0]["field"] == "bbox"
 
 
+def test_cells_are_found_by_name_and_code(planner: TestClient, plan: Plan) -> None:
+    url = f"/v1/plans/{plan['id']}/cells/search"
+    grids = cells(planner, plan, "grid")
+    code = max(grids)
+    first = planner.get(url, params={"q": code}).json()["cells"][0]
+    assert (first["level"], first["code"]) == ("grid", code)
+    assert first["name"] == grids[code]["properties"]["name"]
+    assert len(first["above"]) == len(grids[code]["properties"]["path"]) - 1
+    assert first["bounds"] == pytest.approx(shapely.geometry.shape(grids[code]["geometry"]).bounds, abs=1e-7)
+    # what begins alike comes after what is the same, upper levels first; the plan's own names count
+    parts = planner.get(url, params={"q": code[:9], "limit": 100}).json()["cells"]
+    assert parts[0]["code"] == code[:9]
+    assert [len(one["code"]) for one in parts] == sorted(len(one["code"]) for one in parts)
+    leaf = min(cells(planner, plan, "micro_grid"))
+    act(planner, plan, "rename", cell=["micro_grid", leaf], name="Harbour East")
+    assert [one["code"] for one in planner.get(url, params={"q": "harbour"}).json()["cells"]] == [leaf]
+    assert planner.get(url, params={"q": "  "}).json()["cells"] == []
+    assert planner.get(url, params={"q": ""}).status_code == 400
+
+
 def test_who_may_plan(app: FastAPI, keys: dict[str, str], plan: Plan) -> None:
     leader = client_of(app, keys["leader"])
     assert leader.get(f"/v1/plans/{plan['id']}").status_code == 200

@@ -27,7 +27,9 @@ from geo_service.errors import (
 )
 from geo_service.model import Principal, Role
 from geo_service.planning import verbs
+from geo_service.planning.register import CellKey
 from geo_service.services import plan_findings, planning
+from geo_service.services.plan_search import find_cells
 from geo_service.services.plan_state import PlanState
 from geo_service.services.planning import Changed
 from geo_service.store import boundaries, plans
@@ -221,6 +223,34 @@ def cells(
         body = feature_collection(plan, shown)
     body |= {"revision": row.revision, "numberMatched": len(keys), "numberReturned": len(shown)}
     return tagged_json(request, body, row.revision)
+
+
+@router.get("/plans/{plan_id}/cells/search", responses=JSON_ANSWER, response_class=Response)
+def search_cells(
+    request: Request,
+    state: State,
+    _: Reader,
+    plan_id: PlanId,
+    q: Annotated[str, Query(min_length=1, max_length=100, description="Part of a name or code")],
+    limit: Annotated[int, Query(ge=1, description="At most 100")] = 20,
+) -> Response:
+    """Find cells by name or code as the plan stands; the likeliest first, with the names above them."""
+    with planning.viewing(state.plans, plan_id) as (row, plan, _connection):
+        keys = find_cells(plan, q, min(limit, 100))
+        body = {"revision": row.revision, "cells": [_found(plan, key) for key in keys]}
+    return tagged_json(request, body, row.revision)
+
+
+def _found(plan: PlanState, key: CellKey) -> dict[str, Any]:
+    *above, own = plan.redraw.register.path(key)
+    outline = plan.outline(key)
+    return {
+        "level": own[0],
+        "code": own[1],
+        "name": plan.name_of(own),
+        "above": [plan.name_of(cell) for cell in above],
+        "bounds": None if outline.is_empty else [round(value, 7) for value in outline.bounds],
+    }
 
 
 def _box(bbox: str | None) -> tuple[float, float, float, float] | None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import httpx
+import psycopg
 import pytest
 from playwright.sync_api import Page
 
@@ -51,3 +52,10 @@ def plan(api: httpx.Client) -> Plan:
 @pytest.fixture
 def opened(page: Page, service: str, keys: dict[str, str], plan: Plan) -> Page:
     return editor(page, service, keys["张三"], plan)
+
+
+@pytest.fixture
+def held_up(own_town_url: str) -> Iterator[psycopg.Connection]:
+    """A session that can stand in the way of a publication."""
+    with psycopg.connect(own_town_url) as connection:
+        yield connection

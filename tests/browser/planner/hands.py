@@ -1,9 +1,12 @@
 """What a planner's hands do in the page, and how a test reads what came of it."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
+import psycopg
 import shapely
 from playwright.sync_api import Locator, Page
 
@@ -139,4 +142,9 @@ def neighbours(page: Page, found: dict[str, dict[str, Any]]) -> list[str]:
     raise AssertionError("no two neighbours in view")
 
 
-# ------------------------------------------------------------------------------------------- coming in
+@contextmanager
+def before_the_end(connection: psycopg.Connection) -> Iterator[None]:
+    """Let publications come as far as putting the edition in force, and wait there."""
+    with connection.transaction():
+        connection.execute("lock table edition_span in exclusive mode")
+        yield

@@ -1,31 +1,12 @@
 """Publishing in a real browser: how far it is, after a reload as well; cancelling; what is in the way."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import httpx
 import psycopg
-import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.planner.hands import Plan, cells, settled
+from tests.browser.planner.hands import Plan, before_the_end, cells, settled
 
 PHASES = ["检查全部边界", "写入变动的网格", "重新归格事件", "记录沿革"]
-
-
-@pytest.fixture
-def held_up(own_town_url: str) -> Iterator[psycopg.Connection]:
-    """A session that can stand in the way of a publication."""
-    with psycopg.connect(own_town_url) as connection:
-        yield connection
-
-
-@contextmanager
-def before_the_end(connection: psycopg.Connection) -> Iterator[None]:
-    """Let publications come as far as putting the edition in force, and wait there."""
-    with connection.transaction():
-        connection.execute("lock table edition_span in exclusive mode")
-        yield
 
 
 def rename(page: Page, api: httpx.Client, plan: Plan) -> None:

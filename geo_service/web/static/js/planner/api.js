@@ -71,9 +71,30 @@ export const openPlan = (name, note) => request("POST", "/v1/plans", note ? { na
 /** Give a plan up; it stays readable. */
 export const dropPlan = (id, revision) => request("DELETE", `/v1/plans/${id}`, undefined, { "if-match": `"${revision}"` });
 
+/** What is in force when, the oldest first. */
+export const listEditions = () => request("GET", "/v1/editions");
+
+/** Begin to publish an earlier edition again; the answer names the job that does it. */
+export const restoreEdition = (id, wanted) => request("POST", `/v1/editions/${id}/restore`, wanted, { prefer: "respond-async" });
+
+/** What the server was asked to do lately, the newest first. */
+export const latestJobs = () => request("GET", "/v1/jobs?limit=20");
+
+/** Jobs of the server. */
+export class JobsApi {
+  job(id) {
+    return request("GET", `/v1/jobs/${id}`);
+  }
+
+  cancelJob(id) {
+    return request("POST", `/v1/jobs/${id}/cancel`);
+  }
+}
+
 /** One plan: what can be asked about it and done to it. */
-export class PlanApi {
+export class PlanApi extends JobsApi {
   constructor(id) {
+    super();
     this.id = encodeURIComponent(id);
     this.root = `/v1/plans/${encodeURIComponent(id)}`;
   }
@@ -135,8 +156,18 @@ export class PlanApi {
     return request("POST", `${this.root}/suggest/merge`, wanted);
   }
 
-  preview() {
-    return request("GET", `${this.root}/preview`);
+  suggestLeads(wanted) {
+    return request("POST", `${this.root}/suggest/leads`, wanted);
+  }
+
+  /** Before and after; before is another plan where one is named, else the edition. */
+  preview(against = "") {
+    return request("GET", `${this.root}/preview${against && `?against=${against}`}`);
+  }
+
+  /** Cells whose name or code holds a text. */
+  search(text, signal) {
+    return request("GET", `${this.root}/cells/search?q=${encodeURIComponent(text)}&limit=12`, undefined, {}, signal);
   }
 
   comments() {
@@ -155,14 +186,6 @@ export class PlanApi {
   /** Jobs about this plan, the newest first. */
   jobs() {
     return request("GET", `/v1/jobs?subject=plan%20${this.id}&limit=1`);
-  }
-
-  job(id) {
-    return request("GET", `/v1/jobs/${id}`);
-  }
-
-  cancelJob(id) {
-    return request("POST", `/v1/jobs/${id}/cancel`);
   }
 
   /** Let the plan start from the edition in force, without the changes named in `drop`. */

@@ -6,7 +6,7 @@ import { FIGURES, colorOf, levelName } from "./styles.js";
 import { TOOLS } from "./tools.js";
 
 /** Bar above the map. */
-export function topBar(state, actions, { openPublish, openRebase }) {
+export function topBar(state, actions, { openPublish, openRebase, search }) {
   const undo = h("button", { type: "button", class: "pl-square", tTitle: "undo", on: { click: () => actions.undo() } }, icon("undo"));
   const redo = h("button", { type: "button", class: "pl-square", tTitle: "redo", on: { click: () => actions.redo() } }, icon("redo"));
   const revision = h("span", { class: "pl-revision" });
@@ -58,6 +58,7 @@ export function topBar(state, actions, { openPublish, openRebase }) {
     h("span", { class: "pl-group" }, undo, redo),
     spin,
     h("span", { class: "pl-push" }),
+    search,
     h("div", { class: "pl-pair" }, h("span", { t: "level" }), levels),
     h("label", { class: "pl-pair" }, h("span", { t: "colorBy" }), figures),
     rebase,

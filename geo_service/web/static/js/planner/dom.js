@@ -123,6 +123,15 @@ export function dialog(titleKey, content, actions, closed) {
   return box;
 }
 
+/** Let Enter answer a question with its first button, unless something is written or another button has the focus. */
+function answeredByEnter(box) {
+  box.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.isComposing || event.target.closest("button, a, textarea, input")) return;
+    event.preventDefault();
+    box.querySelector("footer .primary").click();
+  });
+}
+
 /** Ask for one line of text; resolves to null when it is called off. */
 export function ask(titleKey, labelKey, value = "", { required = true, choices = null } = {}) {
   return new Promise((resolve) => {
@@ -138,6 +147,7 @@ export function ask(titleKey, labelKey, value = "", { required = true, choices =
     };
     const form = h("form", { on: { submit: (event) => (event.preventDefault(), accept()) } }, h("label", {}, h("span", { t: labelKey }), input));
     const box = dialog(titleKey, form, [button("cancel", () => box.done()), button("ok", accept, { class: "primary" })], () => resolve(answer));
+    answeredByEnter(box);
     input.focus();
   });
 }
@@ -147,6 +157,8 @@ export function sure(titleKey, content) {
   return new Promise((resolve) => {
     let yes = false;
     const box = dialog(titleKey, content, [button("cancel", () => box.done()), button("goOn", () => ((yes = true), box.done()), { class: "primary" })], () => resolve(yes));
+    answeredByEnter(box);
+    box.querySelector("footer .primary").focus();
   });
 }
 

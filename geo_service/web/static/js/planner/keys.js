@@ -1,5 +1,5 @@
 /*
- * The keyboard: letters take tools, Ctrl+Z and its kin, Esc, Enter. Nothing while somebody writes.
+ * The keyboard: letters take tools, / finds a cell, Ctrl+Z and its kin, Esc, Enter. Nothing while somebody writes.
  *
  * On the map the arrow keys move it, + and - zoom, and Space does at the cross in its middle what a click does there.
  */
@@ -7,9 +7,10 @@
 import { TOOLS } from "./tools.js";
 
 /** `showCross(whether)` is told when the map is moved by keys, and when the pointer is back. */
-export function listenToKeys(tools, actions, openPublish, showCross) {
+export function listenToKeys({ tools, actions, openPublish, search }, showCross) {
   const letters = new Map(TOOLS.map(([name, letter]) => [letter.toLowerCase(), () => tools.take(name)]));
   letters.set("r", () => tools.canTake("rename") && tools.rename());
+  letters.set("/", () => search.focus());
   letters.set("z", () => tools.goToSelection());
 
   document.addEventListener("keydown", (event) => {

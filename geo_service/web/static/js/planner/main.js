@@ -16,6 +16,7 @@ import { publishDialog } from "./publish.js";
 import { resume } from "./publishing.js";
 import { rebaseDialog } from "./rebase.js";
 import { Report } from "./report.js";
+import { cellSearch } from "./search.js";
 import { splitDialog } from "./split.js";
 import { State } from "./state.js";
 import { Tools } from "./tools.js";
@@ -24,6 +25,8 @@ async function start(root) {
   const api = new PlanApi(root.dataset.plan);
   let plan;
   let me;
+  const opening = h("p", { class: "pl-opening", role: "status" }, h("span", { class: "pl-spin" }), h("span", { t: "openingPlan" }));
+  root.append(opening);
   try {
     [plan, me] = await Promise.all([api.read(), whoAmI()]);
   } catch (error) {
@@ -40,7 +43,7 @@ async function start(root) {
   columns.append(field);
   const map = new PlanMap(stage, state, cells, root.dataset.tiles);
   const actions = new Actions(state, api, map, cells);
-  const tools = new Tools(state, map, actions, (feature) => splitDialog(state, api, map, actions, feature));
+  const tools = new Tools(state, map, actions, (feature) => splitDialog({ state, api, map, actions, tools }, feature));
   const badges = [];
   const findings = new Findings(state, api, map, (...about) => badges.forEach((badge) => badge(...about)));
   const history = new History(state, api, map, () => tools.pickPlace("hintComment"));
@@ -56,12 +59,14 @@ async function start(root) {
   ]);
   badges.push(side.badge);
 
-  root.prepend(topBar(state, actions, { openPublish, openRebase }));
+  const search = cellSearch(state, api, map);
+  root.prepend(topBar(state, actions, { openPublish, openRebase, search: search.element }));
   columns.prepend(toolBar(state, tools));
   columns.append(side.element);
   field.append(hintBar(state, tools), legend(state, map), footBar(state));
-  listenToKeys(tools, actions, openPublish, (isUsed) => (field.querySelector(".pl-cross").hidden = !isUsed));
+  listenToKeys({ tools, actions, openPublish, search }, (isUsed) => (field.querySelector(".pl-cross").hidden = !isUsed));
   state.on("failed", (error) => notice(say("cellsNotFetched", { reason: error.reason || error.message }), { kind: "bad" }));
+  for (const news of ["settled", "failed"]) state.on(news, () => opening.remove()); // the first cells are there
   map.begin();
   findings.soon();
   resume(state, api);

@@ -2,6 +2,7 @@
 
 import { dropPlan, listPlans, openPlan, whoAmI } from "./api.js";
 import { button, dialog, fill, h, sure } from "./dom.js";
+import { editionList } from "./editions.js";
 import { moment, onLanguage, say } from "./i18n.js";
 
 const ORDER = { open: 0, published: 1, dropped: 2 };
@@ -57,7 +58,8 @@ function newPlan() {
 async function start(root) {
   const list = h("ul", { class: "pl-plans" }, h("li", { class: "pl-empty", t: "loading" }));
   const add = button("newPlan", newPlan, { class: "primary", hidden: true });
-  fill(root, h("div", { class: "pl-plans-head" }, h("h1", { t: "plans" }), add), h("p", { class: "pl-soft", t: "plansSay" }), list);
+  const editions = editionList();
+  fill(root, h("div", { class: "pl-plans-head" }, h("h1", { t: "plans" }), add), h("p", { class: "pl-soft", t: "plansSay" }), list, editions.element, h("div", { class: "pl-notices" }));
   onLanguage(() => show(list));
   try {
     const [answer, me] = await Promise.all([listPlans(), whoAmI()]);
@@ -65,6 +67,7 @@ async function start(root) {
     add.hidden = !mayEdit;
     plans = Array.isArray(answer) ? answer : answer.plans || answer.items;
     show(list);
+    await editions.show(mayEdit);
   } catch (error) {
     fill(list, h("li", { class: "pl-bad", role: "alert" }, error.reason || error.message));
   }

@@ -7,7 +7,7 @@ import { moment, say } from "./i18n.js";
 /** What is done one after the other; the server counts each by itself. */
 const PHASES = ["proof", "cells", "incidents", "lineage"];
 const ASK_EVERY_MS = 400;
-const ENDED = ["done", "failed", "cancelled"];
+export const ENDED = ["done", "failed", "cancelled"];
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -78,16 +78,21 @@ export async function tellPublished(state, api, result) {
   state.plan = await api.read();
   state.tell("plan");
   notice(say("published"));
+  const after = dialog("published", publishedView(result), [button("close", () => after.done())]);
+}
+
+/** What was published, from when, and what it touches. */
+export function publishedView(result) {
   const from = result.valid_from && new Date(result.valid_from) > new Date() ? result.valid_from : null;
   const { duties, sign_boards: signs } = result.touched;
-  const after = dialog("published", [
+  return [
     h("p", { t: "publishedSays", tArgs: { number: result.edition_id } }),
     from ? h("p", { t: "publishedFrom", tArgs: { date: moment(from) } }) : null,
     h("p", { t: "incidentsPlaced", tArgs: { count: result.incidents_placed } }),
     duties.length ? h("details", {}, h("summary", { t: "dutiesTouched", tArgs: { count: duties.length } }), h("ul", { class: "pl-plain" }, duties.map(dutyRow))) : null,
     signs.boards.length ? h("details", {}, h("summary", { t: "boardsTouched", tArgs: { print: signs.print_again, hands: signs.change_hands } }), h("ul", { class: "pl-plain" }, signs.boards.map(boardRow))) : null,
     h("p", { class: "pl-row" }, h("a", { class: "primary", href: "/maps/staffing", t: "toMap" }), h("a", { href: "/planner", t: "plans" })),
-  ], [button("close", () => after.done())]);
+  ];
 }
 
 function dutyRow(duty) {

@@ -1,5 +1,6 @@
 /* The plan against its base, in short: asked for when the tab is opened. The whole report has a page of its own. */
 
+import { listPlans } from "./api.js";
 import { button, fill, h, leads } from "./dom.js";
 import { number, onLanguage, say } from "./i18n.js";
 import { levelName } from "./styles.js";
@@ -15,9 +16,11 @@ export class Report {
   constructor(state, api, map) {
     Object.assign(this, { state, api, map });
     this.body = h("div", {});
-    const whole = h("a", { href: `/planner/${state.plan.id}/preview`, target: "_blank", t: "wholeReport" });
-    const paper = h("a", { href: `${api.root}/preview.pdf`, target: "_blank", t: "onPaper" });
-    this.element = h("div", {}, h("div", { class: "pl-row" }, button("refresh", () => this.fetch(), { class: "pl-quiet" }), whole, paper), this.body);
+    this.against = h("select", { on: { change: () => (this.lead(), this.fetch()) } }, h("option", { value: "", t: "compareEdition" }));
+    this.whole = h("a", { target: "_blank", t: "wholeReport" });
+    this.paper = h("a", { target: "_blank", t: "onPaper" });
+    this.element = h("div", {}, h("label", { class: "pl-row" }, h("span", { class: "pl-soft", t: "compareWith" }), this.against), h("div", { class: "pl-row" }, button("refresh", () => this.fetch(), { class: "pl-quiet" }), this.whole, this.paper), this.body);
+    this.lead();
     state.on("changed", () => this.content && fill(this.body, h("p", { class: "pl-soft", t: "reportStale" })));
     state.on("changed", () => (this.content = null));
     onLanguage(() => this.show());
@@ -25,12 +28,33 @@ export class Report {
 
   opened() {
     if (!this.content) this.fetch();
+    this.listOthers();
+  }
+
+  /** The report on a page and on paper is that which is shown. */
+  lead() {
+    const query = this.against.value && `?against=${this.against.value}`;
+    this.whole.href = `/planner/${this.state.plan.id}/preview${query}`;
+    this.paper.href = `${this.api.root}/preview.pdf${query}`;
+  }
+
+  /** Other plans to compare with. */
+  async listOthers() {
+    try {
+      const { plans } = await listPlans();
+      const chosen = this.against.value;
+      const others = plans.filter(({ id, status }) => id !== this.state.plan.id && status !== "dropped");
+      fill(this.against, h("option", { value: "", t: "compareEdition" }), others.map(({ id, name }) => h("option", { value: String(id), selected: String(id) === chosen }, `${name} (${id})`)));
+      this.lead();
+    } catch {
+      // the edition is still there to compare with
+    }
   }
 
   async fetch() {
     fill(this.body, h("p", { class: "pl-soft", t: "loading" }));
     try {
-      this.content = await this.api.preview();
+      this.content = await this.api.preview(this.against.value);
       this.show();
     } catch (error) {
       fill(this.body, h("p", { class: "pl-bad", role: "alert" }, error.reason || error.message));

@@ -3,14 +3,16 @@
 import { fromPlace, readGeometry } from "./cells.js";
 import { button, dialog, fill, h, notice } from "./dom.js";
 import { area, number, say } from "./i18n.js";
+import { leadsAsked, leadsForm, leadsProposal, leadsShapes, leadsTable, leadsWish, placeLeads, showLeads } from "./leads.js";
 import { cellOf } from "./state.js";
 import { groupColor, levelName } from "./styles.js";
 
 const { Feature, geom } = window.ol;
 const USUAL_HOUSEHOLDS = 400; // of a grid: the middle of the band that the rules ask for
 
-/** Dialog for one cell; what is chosen becomes one change of the plan. */
-export function splitDialog(state, api, map, actions, feature) {
+/** Dialog for one cell; what is chosen becomes one change of the plan. `kept` are leads that were marked on the map. */
+export function splitDialog(page, feature, kept = null) {
+  const { state, api, map, actions, tools } = page;
   const level = state.levelOf(feature.get("level"));
   const below = state.levels.find((one) => one.depth === level.depth + 1);
   if (!below) {
@@ -19,7 +21,8 @@ export function splitDialog(state, api, map, actions, feature) {
   }
   const cell = cellOf(feature.getId());
   const households = (feature.get("figures") || {}).households || 0;
-  const wish = wishForm(households, level.depth + 2 <= state.leafLevel.depth);
+  const leads = kept || leadsWish(cell, state);
+  const wish = wishForm(households, level.depth + 2 <= state.leafLevel.depth, leadsForm(state, map, leads, () => toMap()), Boolean(kept));
   const results = h("div", { class: "pl-proposals" });
   const apply = button("applyProposal", () => take(), { class: "primary", disabled: true });
   const draw = button("drawForMe", () => ask(), { class: "primary" });
@@ -31,6 +34,7 @@ export function splitDialog(state, api, map, actions, feature) {
     map.clear("proposal", "trouble");
     fill(results, h("p", { class: "pl-soft", t: "drawing" }));
     try {
+      if (wish.isLeads()) return await askLeads();
       proposals = wish.isMerge() ? [merges(await api.suggestMerge({ cell, band: wish.band() }))] : (await api.split({ cell, ...wish.asked() })).alternatives;
       show(0);
     } catch (error) {
@@ -40,6 +44,27 @@ export function splitDialog(state, api, map, actions, feature) {
     } finally {
       draw.disabled = false;
     }
+    return undefined;
+  }
+
+  /** Who gets what is one proposal, with a table of its own. */
+  async function askLeads() {
+    showLeads(map, leads);
+    const [answer] = await Promise.all([api.suggestLeads(leadsAsked(leads)), map.cells.ensure(leads.level, feature.getGeometry().getExtent())]);
+    const proposal = leadsProposal(state, leads, answer);
+    proposals = [proposal];
+    chosen = 0;
+    apply.disabled = !proposal.verb;
+    fill(results, leadsTable(proposal));
+    map.show("proposal", leadsShapes(map, proposal));
+  }
+
+  /** The dialog makes way for the map, and comes back with the leads marked there. */
+  async function toMap() {
+    box.done();
+    await new Promise((resolve) => setTimeout(resolve)); // what closing clears is cleared then
+    await placeLeads(tools, map, leads);
+    splitDialog(page, feature, leads);
   }
 
   function show(at) {
@@ -61,11 +86,12 @@ export function splitDialog(state, api, map, actions, feature) {
   const box = dialog("split", [heading, h("div", { class: "pl-form" }, wish.fields, draw), results], [button("cancel", () => box.done()), apply], () => map.clear("proposal", "trouble"));
   box.classList.add("side");
   map.goTo(feature.getGeometry().getExtent(), 16, 460);
+  if (kept) showLeads(map, leads);
 }
 
 /** What the division should be like. */
-function wishForm(households, hasLeavesBelow) {
-  const by = h("select", {}, ["count", "both", "band", "small"].map((value) => h("option", { value, t: `by_${value}` })));
+function wishForm(households, hasLeavesBelow, leads, byLeads) {
+  const by = h("select", {}, ["count", "both", "band", "small", "leads"].map((value) => h("option", { value, t: `by_${value}`, selected: byLeads && value === "leads" })));
   const count = h("input", { type: "number", min: 2, max: 200, value: String(Math.max(2, Math.round(households / USUAL_HOUSEHOLDS))) });
   const low = h("input", { type: "number", min: 0, value: "300" });
   const high = h("input", { type: "number", min: 1, value: "500" });
@@ -77,17 +103,19 @@ function wishForm(households, hasLeavesBelow) {
   const fields = { by: field("divide", by), count: field("count", count), band: field("band", low, "–", high), unit: field("unit", unit), keep: field("keepLines", keep), alternatives: field("alternatives", alternatives), strict: field("strictly", strict) };
   const band = () => [Number(low.value), Number(high.value)];
   const change = () => {
+    leads.hidden = by.value !== "leads";
     fields.count.hidden = by.value !== "count" && by.value !== "both";
-    fields.band.hidden = by.value === "count";
-    fields.unit.hidden = fields.keep.hidden = fields.alternatives.hidden = fields.strict.hidden = by.value === "small";
+    fields.band.hidden = by.value === "count" || by.value === "leads";
+    fields.unit.hidden = fields.keep.hidden = fields.alternatives.hidden = fields.strict.hidden = by.value === "small" || by.value === "leads";
     if (by.value === "count") fields.strict.hidden = true; // as near as it can be
   };
   by.addEventListener("change", change);
   change();
   return {
-    fields: Object.values(fields),
+    fields: [...Object.values(fields), leads],
     band,
     isMerge: () => by.value === "small",
+    isLeads: () => by.value === "leads",
     asked: () => ({ unit: unit.value, alternatives: Number(alternatives.value) || 3, keep_lines: Number(keep.value), ...(by.value === "band" ? {} : { count: Number(count.value) }), ...(by.value === "count" ? {} : { band: band(), strict: strict.checked }) }),
   };
 }

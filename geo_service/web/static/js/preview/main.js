@@ -64,17 +64,38 @@ function head(report) {
     "header",
     { class: "pv-head" },
     h("div", {}, h("h1", {}, report.plan.name), h("p", { class: "pv-soft" }, facts.map((words, at) => [at ? " · " : null, ...words].flat(2)))),
-    h("nav", { class: "pv-actions" }, chooser(report), h("a", { href: `/planner/${plan}`, class: "pv-button" }, w("返回编制", "Back")), h("a", { href: `/v1/plans/${plan}/preview.pdf${query}`, class: "pv-button", target: "_blank", rel: "noopener" }, "PDF"), h("button", { type: "button", class: "pv-button", on: { click: () => window.print() } }, w("打印", "Print"))),
+    h("nav", { class: "pv-actions" }, opponent(report), chooser(report), h("a", { href: `/planner/${plan}`, class: "pv-button" }, w("返回编制", "Back")), h("a", { href: `/v1/plans/${plan}/preview.pdf${query}`, class: "pv-button", target: "_blank", rel: "noopener" }, "PDF"), h("button", { type: "button", class: "pv-button", on: { click: () => window.print() } }, w("打印", "Print"))),
   );
+}
+
+/** Show the report with another value in its address. */
+function turnTo(name, value) {
+  const address = new URL(window.location.href);
+  if (value) address.searchParams.set(name, value);
+  else address.searchParams.delete(name);
+  window.location.assign(address);
+}
+
+/** What the plan is compared with: its edition, or another plan. */
+function opponent(report) {
+  const english = document.documentElement.dataset.lang === "en";
+  const own = report.against.kind === "plan" ? String(report.against.id) : "";
+  const option = (value, words) => h("option", { value, selected: value === own }, words);
+  const select = h("select", { class: "pv-button pv-against", on: { change: ({ target }) => turnTo("against", target.value) } }, option("", english ? "its edition" : "所依据的版本"), own ? option(own, report.against.name) : null);
+  const list = async () => {
+    const answer = await fetch("/v1/plans", { credentials: "same-origin", headers: { accept: "application/json" } });
+    if (!answer.ok) return;
+    const { plans } = await answer.json();
+    const others = plans.filter(({ id, status }) => String(id) !== plan && String(id) !== own && status !== "dropped");
+    select.append(...others.map(({ id, name }) => option(String(id), `${name} (${id})`)));
+  };
+  list().catch(() => null); // the edition is there all the same
+  return h("label", { class: "pv-level" }, w("比较", "Against"), " ", select);
 }
 
 /** Which level is shown cell by cell, here and on the maps. */
 function chooser(report) {
-  const choose = ({ target }) => {
-    const address = new URL(window.location.href);
-    address.searchParams.set("level", target.value);
-    window.location.assign(address);
-  };
+  const choose = ({ target }) => turnTo("level", target.value);
   const english = document.documentElement.dataset.lang === "en";
   const options = report.levels.map((one) => h("option", { value: one.level, selected: one.level === report.level }, english ? one.name_en : one.name_zh));
   return h("label", { class: "pv-level" }, w("层级", "Level"), " ", h("select", { class: "pv-button", on: { change: choose } }, options));
