@@ -60,7 +60,8 @@ class Question:
         IANA zone of the days.
     apportion_by : By
     known_at : datetime or None
-        As things were known at this moment (None: now).
+        As things were known at this moment (None: now): only what was reported up to it, where it was said to
+        lie then, in the boundaries known then. What kind it is was perhaps corrected since: that is as now.
     """
 
     since: datetime

@@ -72,27 +72,28 @@ def located(
     Parameters
     ----------
     known_at
-        Only those recorded up to this moment.
+        Only those recorded up to this moment, where they were said to lie then; what kind, as is known now.
     box
         Only those within west, south, east, north in degrees.
     """
     where, values = _condition(since, until, known_at)
+    table, moments = _as_known(known_at)
     if box is not None:
         where += " and geom && st_makeenvelope(%s, %s, %s, %s, 4326)"
         values += box
     driver = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
     with driver.cursor() as cursor:
-        cursor.execute(f"select distinct category from incident where {where}", values)  # noqa: S608 - our words
+        cursor.execute(f"select distinct category from {table} where {where}", (*moments, *values))  # noqa: S608 - our words
         categories = tuple(sorted(row[0] for row in cursor.fetchall()))
         statement = f"""
             copy (
                 select st_x(geom), st_y(geom), occurred_at, number::int4
-                from incident join unnest(%s::text[]) with ordinality as known (word, number)
+                from {table} join unnest(%s::text[]) with ordinality as known (word, number)
                     on word = category
                 where geom is not null and {where}
             ) to stdout (format binary)
         """  # noqa: S608 - our words
-        with cursor.copy(statement.encode(), (list(categories), *values)) as copy:
+        with cursor.copy(statement.encode(), (*moments, list(categories), *values)) as copy:
             data = b"".join(copy)
     rows = np.frombuffer(data, _ROW, offset=_HEAD_BYTES, count=(len(data) - _HEAD_BYTES) // _ROW.itemsize)
     return Happened(
@@ -108,15 +109,16 @@ def unlocated(
 ) -> pd.DataFrame:
     """Return the incidents of a span without coordinates: at_us, category, code, level (None: not told)."""
     where, values = _condition(since, until, known_at)
+    table, moments = _as_known(known_at)
     code = "coalesce(" + ", ".join("nullif(btrim(attributes ->> %s), '')" for _ in CODE_ATTRIBUTES) + ")"
     statement = f"""
         select (extract(epoch from occurred_at) * 1000000)::int8, category, {code},
             nullif(btrim(attributes ->> %s), '')
-        from incident where geom is null and {where}
+        from {table} where geom is null and {where}
     """  # noqa: S608 - our words
     driver = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
     with driver.cursor() as cursor:
-        cursor.execute(statement.encode(), (*CODE_ATTRIBUTES, LEVEL_ATTRIBUTE, *values))
+        cursor.execute(statement.encode(), (*CODE_ATTRIBUTES, LEVEL_ATTRIBUTE, *moments, *values))
         rows = cursor.fetchall()
     frame = pd.DataFrame(rows, columns=["at_us", "category", "code", "level"])
     return frame.astype({"at_us": np.int64, "category": object, "code": object, "level": object})
@@ -126,6 +128,35 @@ def _condition(since: datetime, until: datetime, known_at: datetime | None) -> t
     if known_at is None:
         return "occurred_at >= %s and occurred_at < %s", (since, until)
     return "occurred_at >= %s and occurred_at < %s and recorded_at <= %s", (since, until, known_at)
+
+
+def _as_known(known_at: datetime | None) -> tuple[str, tuple[datetime, ...]]:
+    """Return what to read incidents from, with its values: as they are, or where they were said to lie once.
+
+    A later correction wrote into the log what it changed of a place, longitude and latitude each: the
+    first one after the moment tells what held at it. JSON's null is a place that was not known.
+    """
+    if known_at is None:
+        return "incident", ()
+    lon, lat = (
+        f"""(coalesce(
+            (
+                select details -> 'before' -> '{name}' from incident_log
+                where incident_id = incident.id and incident_log.recorded_at > %s
+                    and details -> 'before' ? '{name}'
+                order by incident_log.id limit 1
+            ),
+            to_jsonb({function}(geom))
+        ) #>> '{{}}')::float8"""  # noqa: S608 - our words
+        for name, function in (("lon", "st_x"), ("lat", "st_y"))
+    )
+    table = f"""(
+        select occurred_at, recorded_at, category, attributes, case
+            when relocated_at > %s then st_setsrid(st_makepoint({lon}, {lat}), 4326) else geom
+        end as geom
+        from incident
+    ) as known_then"""  # noqa: S608 - our words
+    return table, (known_at, known_at, known_at)
 
 
 def timeline(connection: Connection, known_at: datetime | None = None) -> list[Edition]:

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geo_service.errors import InvalidInputError, NotFoundError
-from geo_service.services import place_series
+from geo_service.services import correcting, place_series
 from geo_service.services.apportioning import PARTS, By, share_out
 from geo_service.services.figure_tables import axes_of, moment_of
-from geo_service.services.intake import take_in
+from geo_service.services.intake import incident_id, take_in
+from geo_service.services.reporting import Place
 from geo_service.services.series import Axis, Question, count_incidents
 from geo_service.services.tiling import Tilings
 from geo_service.store import ground, series
@@ -186,6 +188,33 @@ def test_what_was_not_known_yet_is_not_counted(database: Database) -> None:
     report(database, tilings, 2, 30, first=1000)
     assert ask(database, tilings, tilings.get(), known_at=then).totals()["incidents"] == 50
     assert ask(database, tilings, tilings.get()).totals()["incidents"] == 80
+
+
+@database_test
+def test_what_was_said_to_lie_elsewhere_since_is_counted_where_it_was(database: Database) -> None:
+    tilings = Tilings(database)
+    put(database, tilings, runs([1, 2], "a"))
+    at = SINCE + timedelta(days=3)
+    lon, lat = middle(0, 0)
+    row = {"source_id": "moved", "occurred_at": at, "lon": lon, "lat": lat}
+    take_in(database, tilings, pd.DataFrame([row]), source="s", who="t", live=True)
+
+    def told(**asked: Any) -> list[tuple[str, int]]:
+        rows = ask(database, tilings, tilings.get(), **asked).rows
+        return [(one.code or one.where, round(one.total)) for one in rows.itertuples() if one.total]
+
+    def now() -> datetime:
+        with database.reading() as connection:
+            return connection.exec_driver_sql("select clock_timestamp()").scalar_one()
+
+    key, me = incident_id("s", "moved"), correcting.Asked("desk")
+    moments, expected = [now()], [told()]
+    for place in (Place(*middle(1, 0)), Place(), Place(*middle(0, 0)), Place(*middle(1, 0))):
+        correcting.locate(database, tilings, key, place, me)
+        moments.append(now())
+        expected.append(told())
+    assert len({str(one) for one in expected}) == 3
+    assert [told(known_at=moment) for moment in moments] == expected
 
 
 @database_test
