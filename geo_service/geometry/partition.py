@@ -6,26 +6,23 @@ How a division comes about:
    shared out among them, so that each can be in the band (:func:`possible_counts` tells at once what can be);
 2. first drafts: METIS (Karypis and Kumar 1998) on each bank, and today's groups where there are some; each is
    mended until every group hangs together and there are as many as wanted (:mod:`.partition_drafts`);
-3. the best drafts are annealed (:mod:`.partition_flips`), and measured by other means than those that made
-   them.
+3. the best drafts are annealed, in short first and the best of them at length (:mod:`.partition_search`,
+   :mod:`.partition_flips`), and measured by other means than those that made them.
 
 The work is bounded by a number of steps, not by a clock: the same pieces, wishes and seed give the same
 answer.
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from geo_service.errors import Fault, InvalidInputError, Words
-from geo_service.geometry import partition_flips
-from geo_service.geometry.partition_drafts import metis_drafts, today
-from geo_service.geometry.partition_measure import Alternative, Band, measure, sums
-from geo_service.geometry.pieces import NO_GROUP, Floats, Int32, Ints, Pieces
+from geo_service.geometry.partition_measure import Alternative, Band, measure
+from geo_service.geometry.partition_search import Progress, Search, cut_costs, numbered
+from geo_service.geometry.pieces import Ints, Pieces
 
 __all__ = [
     "Alternative",
@@ -38,19 +35,9 @@ __all__ = [
     "split",
 ]
 
-Progress = Callable[[float], None]
-
 MAX_ALTERNATIVES = 10
 #: Bands tried, narrowest first, where only a count is asked for: so much off the mean each way.
 _WIDTHS = (0.1, 0.15, 0.2, 0.25, 0.33, 0.5)
-_OFF_LINE = 1.5  # what it costs, at along_lines = 1, to cut only where no line runs, for each group
-_OFF_TODAY = 3.0  # what it costs, at keep_lines = 1, to cut none of today's borders, for each group
-_BALANCE = 0.3
-_HOT, _COLD = 0.012, 0.001  # hotter frays the groups, and cooling takes too long; colder changes nothing more
-_STEPS_A_PIECE = 1200
-_MIN_STEPS, _MAX_STEPS = 60_000, 6_000_000  # for a run; for all runs together
-_SMALL = 5_000  # up to so many pieces one more division is made than is asked for, and the worst left out
-_STRETCHES = 8
 _MAX_PLACES = 20
 
 
@@ -229,9 +216,11 @@ def split(
     pieces = pieces.with_empty_banks_joined()
     counts = possible_counts(pieces, band)
     shares = _shares(counts, count, _checked_band(band), strict=strict)
-    return _Task(
-        pieces, counts, shares, band, _cut_costs(pieces, int(shares.sum()), keep_lines, along_lines)
-    ).solve(seed, alternatives, effort, progress)
+    bank = np.empty(len(pieces), dtype=np.int32)
+    for number, one in enumerate(counts.banks):
+        bank[one.pieces] = number
+    cost = cut_costs(pieces, int(shares.sum()), keep_lines, along_lines)
+    return Search(pieces, bank, shares, band, cost).run(seed, alternatives, effort, progress)
 
 
 def _checked_band(band: Band) -> Band:
@@ -318,136 +307,6 @@ def _shares(counts: Counts, count: int | None, band: Band, *, strict: bool) -> I
     return share
 
 
-class _Task:
-    """Pieces made ready for annealing: borders by piece, costs of cutting, targets."""
-
-    def __init__(self, pieces: Pieces, counts: Counts, shares: Ints, band: Band, cost: Floats) -> None:
-        self.pieces, self.shares, self.band = pieces, shares, band
-        self.bank = np.empty(len(pieces), dtype=np.int32)
-        for number, bank in enumerate(counts.banks):
-            self.bank[bank.pieces] = number
-        weights = np.array([bank.weight for bank in counts.banks], dtype=np.float64)
-        self.target = np.repeat(weights / shares, shares)
-        self.cost = cost
-        self.borders = pieces.borders()
-        # of one layout, writeable: for any other the kernel would be compiled once more
-        self.weight = np.array(pieces.weight, dtype=np.int64, order="C")
-        self.area_m2 = np.array(pieces.area_m2, dtype=np.float64, order="C")
-        self.perimeter_m = np.array(pieces.perimeter_m, dtype=np.float64, order="C")
-
-    def solve(
-        self, seed: int, alternatives: int, effort: float, progress: Progress | None
-    ) -> list[Alternative]:
-        """Draft, anneal the best drafts, and return the best of what came out, each once."""
-        tell = progress or (lambda _share: None)
-        tell(0.0)
-        runs = alternatives + (len(self.pieces) <= _SMALL)
-        if len(self.target) == len(self.shares):  # each bank is a group
-            runs = 1
-        found = self._drafts(seed, runs)
-        tell(0.1)
-        size = len(self.pieces) * _STEPS_A_PIECE * effort
-        steps = min(max(size, _MIN_STEPS * effort), _MAX_STEPS * effort / runs)
-        stretch = max(1, round(steps / _STRETCHES))
-        done: dict[bytes, tuple[int, float, Int32]] = {}
-        for run in range(runs):
-            group = found[run % len(found)].copy()
-            state = np.array([(seed * 1_000_003 + run + 1) % 2**64], dtype=np.uint64)
-            best = (*self._worth(group), group.copy())
-            for turn in range(_STRETCHES):
-                met = self._anneal(group, turn, stretch, state)
-                if (worth := self._worth(met)) < best[:2]:
-                    best = (*worth, met)
-                tell(0.1 + 0.9 * (run + (turn + 1) / _STRETCHES) / runs)
-            numbered = _numbered(self.pieces, best[2])
-            done.setdefault(numbered.tobytes(), (best[0], best[1], numbered))
-        ranked = sorted(done.values(), key=lambda entry: (entry[0], entry[1], entry[2].tobytes()))
-        return [measure(self.pieces, group, self.band) for _, _, group in ranked[:alternatives]]
-
-    def _drafts(self, seed: int, runs: int) -> list[Int32]:
-        """Return the best first drafts, at most one for each run; today's among them if lines are kept."""
-        count = min(max(2, 20_000 // max(1, len(self.pieces))), 2 * runs) if runs > 1 else 1
-        least = min(0.0, float(self.cost.min(initial=0.0)))
-        dear = self.cost - least + _border_shares(self.pieces, len(self.target))  # short borders are compact
-        drafts = list(islice(metis_drafts(self.pieces, self.bank, self.shares, dear, seed=seed), count))
-        drafts.sort(key=self._worth)
-        kept = today(self.pieces, self.bank, self.shares)
-        if kept is not None and least < 0.0:  # today's borders are worth keeping
-            drafts.insert(0, kept)
-        return drafts[:runs]
-
-    def _anneal(self, group: Int32, turn: int, steps: int, state: NDArray[np.uint64]) -> Int32:
-        """Go on from a division, in place, for one stretch of the cooling; return the best one met."""
-        span = (_COLD / _HOT) ** (1.0 / _STRETCHES)
-        p, b = self.pieces, self.borders
-        best, _, _ = partition_flips.anneal(
-            b.ptr,
-            b.neighbour,
-            p.border_m[b.pair].astype(np.float64, copy=False),
-            self.cost[b.pair],
-            ~p.barrier[b.pair],
-            self.weight,
-            self.area_m2,
-            self.perimeter_m,
-            group,
-            self.target,
-            self.band[0],
-            self.band[1],
-            _BALANCE,
-            _HOT * span**turn,
-            _HOT * span ** (turn + 1),
-            steps,
-            state,
-        )
-        return best
-
-    def _worth(self, group: Int32) -> tuple[int, float]:
-        """Return how many groups are out of the band, and the cost: what annealing lowers."""
-        weights, area, perimeter = sums(self.pieces, group, len(self.target))
-        shape = 1.0 - 4.0 * math.pi * area / np.maximum(perimeter**2, 1e-9)
-        off = (weights - self.target.mean()) / max(1.0, float(self.target.mean()))
-        a, b = self.pieces.pairs.T
-        cut = float(self.cost[group[a] != group[b]].sum())
-        outside = int(((weights < self.band[0]) | (weights > self.band[1])).sum())
-        return outside, float(shape.sum() + _BALANCE * (off * off).sum()) + cut
-
-
-def _cut_costs(pieces: Pieces, count: int, keep_lines: float, along_lines: float) -> Floats:
-    """Return what it costs to cut along each pair's border.
-
-    Off the lines by length; today's borders are paid back, and others charged, as much as they are to be
-    kept.
-    """
-    share = _border_shares(pieces, count)
-    a, b = pieces.current[pieces.pairs[:, 0]], pieces.current[pieces.pairs[:, 1]]
-    known = (a != NO_GROUP) & (b != NO_GROUP)
-    keep = np.where(known, np.where(a != b, -1.0, 1.0), 0.0)
-    off_line = ~(pieces.along_line | pieces.barrier)
-    cost = share * (_OFF_LINE * along_lines**2 * off_line + _OFF_TODAY * keep_lines * keep)
-    return np.asarray(cost, dtype=np.float64)
-
-
-def _border_shares(pieces: Pieces, count: int) -> Floats:
-    """Return the length of each pair's border as a share of half a hexagon's, ``count`` equal ones."""
-    hexagon_m = 1.861 * math.sqrt(float(pieces.area_m2.sum()) / count)
-    return np.asarray(pieces.border_m / max(hexagon_m, 1e-9), dtype=np.float64)
-
-
-def _numbered(pieces: Pieces, group: Int32) -> Int32:
-    """Renumber groups from the north-west: in rows as high as a group is wide, each from west to east."""
-    count = int(group.max()) + 1
-    size = np.bincount(group, pieces.area_m2 + 1e-9, minlength=count)
-    lon, lat = (
-        np.bincount(group, pieces.centroid_deg[:, axis] * (pieces.area_m2 + 1e-9), minlength=count) / size
-        for axis in (0, 1)
-    )
-    height = max(float(np.ptp(pieces.centroid_deg[:, 1])) / max(1.0, math.sqrt(count)), 1e-12)
-    row = np.floor((pieces.centroid_deg[:, 1].max() - lat) / height)
-    rank = np.empty(count, dtype=np.int32)
-    rank[np.lexsort((-lat, lon, row))] = np.arange(count, dtype=np.int32)
-    return rank[group]
-
-
 def merge_underloaded(pieces: Pieces, band: Band, *, within: ArrayLike | None = None) -> Alternative:
     """Merge neighbours until as few groups as can be are below the band: here the pieces are whole cells.
 
@@ -496,4 +355,4 @@ def merge_underloaded(pieces: Pieces, band: Band, *, within: ArrayLike | None = 
             waiting.discard(goal)
         else:
             waiting.add(goal)
-    return measure(pieces, _numbered(pieces, np.unique(group, return_inverse=True)[1].astype(np.int32)), band)
+    return measure(pieces, numbered(pieces, np.unique(group, return_inverse=True)[1].astype(np.int32)), band)
