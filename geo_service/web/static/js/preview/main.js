@@ -90,7 +90,7 @@ function opponent(report) {
     select.append(...others.map(({ id, name }) => option(String(id), `${name} (${id})`)));
   };
   list().catch(() => null); // the edition is there all the same
-  return h("label", { class: "pv-level" }, w("比较", "Against"), " ", select);
+  return h("label", { class: "pv-opponent" }, w("比较", "Against"), " ", select);
 }
 
 /** Which level is shown cell by cell, here and on the maps. */
