@@ -1,6 +1,6 @@
 """The tables of the dispatcher's desk: whose phone is whose, and what the desk has set.
 
-``0007_desk.sql`` also holds a trigger: on an incident at which nobody is at work, nobody stays sent.
+``0008_desk.sql`` also holds a trigger: on an incident at which nobody is at work, nobody stays sent.
 """
 
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Integer, Table, Text

@@ -1,10 +1,10 @@
-"""Telling others: events in the order of commits, webhooks, which land a caller sees."""
+"""The dispatcher's desk: whose phone is whose, its settings; nobody stays sent where nobody is at work."""
 
 from pathlib import Path
 
 from alembic import op
 
-revision = "0010"
+revision = "0008"
 down_revision = "0007"
 branch_labels = None
 depends_on = None

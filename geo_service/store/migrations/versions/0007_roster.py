@@ -1,11 +1,11 @@
-"""The dispatcher's desk: whose phone is whose, its settings; nobody stays sent where nobody is at work."""
+"""The roster: teams, absences and stand-ins, calendars, stations, required roles; rotas of several weeks."""
 
 from pathlib import Path
 
 from alembic import op
 
 revision = "0007"
-down_revision = "0008"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
