@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -96,7 +97,8 @@ def test_others_are_told_of_a_waiver_and_the_revision_stays(
         await stream.aclose()
         return [orjson.loads(event.partition(b"data: ")[2]) for event in (first, second)]
 
-    before, after = asyncio.run(two_events())
+    with ThreadPoolExecutor(1) as pool:  # this thread may have a loop already: that of a browser
+        before, after = pool.submit(asyncio.run, two_events()).result()
     assert before["revision"] == after["revision"] == 0
     assert before["judgement"] != after["judgement"]
     assert planner.get(f"/v1/plans/{plan['id']}").headers["etag"] == etag
