@@ -7,38 +7,19 @@ from typing import Any
 from sqlalchemy import Connection, delete, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from geo_service.errors import ConflictError, Fault, Words
+from geo_service.store import versioned
 from geo_service.store.desk_tables import desk_setting, principal_responder
 from geo_service.store.tables import responder
 
 
 def settings(connection: Connection) -> tuple[int, dict[str, Any], str, datetime | None]:
-    """Return what is set now: version, what was given, by whom, when; version 0 while nothing was."""
-    newest = select(desk_setting).order_by(desk_setting.c.version.desc()).limit(1)
-    row = connection.execute(newest).one_or_none()
-    return (row.version, row.given, row.who, row.at) if row else (0, {}, "", None)
+    """Return the desk's settings; see :func:`geo_service.store.versioned.newest`."""
+    return versioned.newest(connection, desk_setting)
 
 
 def set_settings(connection: Connection, given: Mapping[str, Any], *, after: int, who: str) -> int:
-    """Write the version that follows ``after``; returns it.
-
-    Raises
-    ------
-    ConflictError
-        Somebody has set them since.
-    """
-    row = None
-    if settings(connection)[0] == after:
-        row = connection.execute(
-            upsert(desk_setting)
-            .values(version=after + 1, given=dict(given), who=who)
-            .on_conflict_do_nothing()
-            .returning(desk_setting.c.version)
-        ).one_or_none()
-    if row is None:
-        words = Words("somebody has set this meanwhile; look again", "设置已被他人修改，请刷新后再试")
-        raise ConflictError(words, [Fault("version", words, value=after)])
-    return after + 1
+    """Set them anew; see :func:`geo_service.store.versioned.follow`."""
+    return versioned.follow(connection, desk_setting, given, after=after, who=who)
 
 
 def responder_of(connection: Connection, principal_id: int) -> int | None:

@@ -8,11 +8,11 @@ from uuid import UUID
 from sqlalchemy import Connection, Select, func, insert, literal, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from geo_service.errors import ConflictError, Fault, NotFoundError, Words
+from geo_service.errors import NotFoundError, Words
 from geo_service.staffing.clocks import WARN_SHARE
 from geo_service.staffing.escalation import OVER
 from geo_service.staffing.life import ENDED
-from geo_service.store import scopes
+from geo_service.store import scopes, versioned
 from geo_service.store.escalation_tables import escalation, escalation_line, escalation_rules
 from geo_service.store.tables import cell, level
 
@@ -232,29 +232,10 @@ def page(
 
 
 def rules(connection: Connection) -> tuple[int, dict[str, Any], str, datetime | None]:
-    """Return what is set now: version, what was given, by whom, when; version 0 while nothing was."""
-    newest = select(escalation_rules).order_by(escalation_rules.c.version.desc()).limit(1)
-    row = connection.execute(newest).one_or_none()
-    return (row.version, row.given, row.who, row.at) if row else (0, {}, "", None)
+    """Return the rules of escalation; see :func:`geo_service.store.versioned.newest`."""
+    return versioned.newest(connection, escalation_rules)
 
 
 def set_rules(connection: Connection, given: Mapping[str, Any], *, after: int, who: str) -> int:
-    """Write the version that follows ``after``; returns it.
-
-    Raises
-    ------
-    ConflictError
-        Somebody has set them since.
-    """
-    row = None
-    if rules(connection)[0] == after:
-        row = connection.execute(
-            upsert(escalation_rules)
-            .values(version=after + 1, given=dict(given), who=who)
-            .on_conflict_do_nothing()
-            .returning(escalation_rules.c.version)
-        ).one_or_none()
-    if row is None:
-        words = Words("somebody has set this meanwhile; look again", "规则已被他人修改，请刷新后再试")
-        raise ConflictError(words, [Fault("version", words, value=after)])
-    return after + 1
+    """Set them anew; see :func:`geo_service.store.versioned.follow`."""
+    return versioned.follow(connection, escalation_rules, given, after=after, who=who)
