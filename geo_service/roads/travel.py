@@ -61,7 +61,7 @@ def travel_time(
         best = kernels.nearest_labels(graph.out_ptr, graph.out_arc, node, label, bound, ring, shift)
     else:  # pragma: no cover - the same function is tested directly
         best = plain.nearest_labels(graph.out_ptr, graph.out_arc, node, label, bound)
-    return _split(best)
+    return split_labels(best)
 
 
 def nearest_k_all(
@@ -103,7 +103,7 @@ def nearest_k_all(
         best = kernels.k_nearest_labels(graph.out_ptr, graph.out_arc, node, label, k, bound, ring, shift)
     else:  # pragma: no cover - the same function is tested directly
         best = plain.k_nearest_labels(graph.out_ptr, graph.out_arc, node, label, k, bound_ms=bound)
-    return _split(best)
+    return split_labels(best)
 
 
 def bound_or_longest(bound_ms: int | None) -> int:
@@ -135,8 +135,8 @@ def _seeds(
     return node[node >= 0][order], label[order]
 
 
-def _split(label: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Take labels apart into time and owner."""
+def split_labels(label: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Take labels (``time_ms * 2**32 + owner``, -1 for none) apart into time and owner."""
     reached = label >= 0
     time_ms = np.where(reached, label >> 32, np.int64(UNREACHED)).astype(np.int32)
     return time_ms, np.where(reached, label & LOW_WORD, -1).astype(np.int32)
