@@ -86,7 +86,7 @@ def forget_arcs(
     was: NDArray[np.int64],
     count: Whole,
 ) -> Whole:
-    """Forget every label that was won by an arc which is to become slower; arcs still have their old times."""
+    """Forget every label won by an arc that is to become slower; arcs still have their old times."""
     begin = count
     for i in range(slot.size):
         e = slot[i]
@@ -149,14 +149,16 @@ def settle(
         v = spoilt[i]
         touched[n] = v
         n += 1
-        best = NONE
+        best: Whole = NONE
         for e in range(in_ptr[v], in_ptr[v + 1]):
             theirs = label[in_arc[e, 0]]
             if theirs != NONE and in_arc[e, 1] != CLOSED:
-                best = min(best, theirs + (np.int64(in_arc[e, 1]) << 32))
+                offer = theirs + (np.int64(in_arc[e, 1]) << 32)
+                best = min(best, offer)
         slot = np.int64(first[v])
         while slot >= 0:
-            best = min(best, np.int64(slot_ms[slot]) << 32 | slot >> 1)
+            offer = np.int64(slot_ms[slot]) << 32 | slot >> 1
+            best = min(best, offer)
             slot = np.int64(slot_next[slot])
         size = _offer(v, best, beyond, label, heap, size)
     for i in range(who.size):

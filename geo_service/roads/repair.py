@@ -148,7 +148,7 @@ class LiveTimes:
         side, flat = slot >= 0, slot[slot >= 0]
         new_ms = np.where(times < 0, kernels_repair.CLOSED, times).astype(np.int32)[side]
         tail = self.graph.edge_node[edges][side]
-        count = kernels_repair.forget_arcs(
+        spoilt = kernels_repair.forget_arcs(
             flat,
             new_ms,
             tail,
@@ -163,7 +163,7 @@ class LiveTimes:
         self._in_arc[self._in_of_out[flat], 1] = new_ms
         self._edge_ms[edges] = times
         self._place(on_it)
-        return self._settle(int(count), on_it, tail, flat)
+        return self._settle(int(spoilt), on_it, tail, flat)
 
     def close(self, edge: ArrayLike) -> NDArray[np.int32]:
         """Close streets in both directions; returns the nodes that may have changed."""

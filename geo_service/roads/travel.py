@@ -14,6 +14,7 @@ from geo_service.errors import Fault, InvalidInputError
 from geo_service.roads import kernels, plain
 from geo_service.roads.compiled import HAVE_NUMBA
 from geo_service.roads.graph import LONGEST_MS, UNREACHED, RoadGraph
+from geo_service.roads.kernels import NONE
 from geo_service.roads.positions import leaving
 from geo_service.roads.snap import Snaps
 
@@ -54,14 +55,28 @@ def travel_time(
     InvalidInputError
         When the bound or a delay is negative.
     """
+    return split_labels(_nearest(graph, sources, bound_ms, delay_ms))
+
+
+def nearest_labels(
+    graph: RoadGraph, sources: Snaps, *, bound_ms: int | None = None, delay_ms: ArrayLike = 0
+) -> NDArray[np.int64]:
+    """Return what :func:`travel_time` does as labels: ``time_ms * 2**32 + owner``, else the largest int64."""
+    best = _nearest(graph, sources, bound_ms, delay_ms)
+    best[best < 0] = NONE
+    return best
+
+
+def _nearest(
+    graph: RoadGraph, sources: Snaps, bound_ms: int | None, delay_ms: ArrayLike
+) -> NDArray[np.int64]:
     bound = bound_or_longest(bound_ms)
     node, label = _seeds(graph, sources, delay_ms)
     if HAVE_NUMBA:
         ring, shift = graph.queue_ring, graph.queue_shift
-        best = kernels.nearest_labels(graph.out_ptr, graph.out_arc, node, label, bound, ring, shift)
-    else:  # pragma: no cover - the same function is tested directly
-        best = plain.nearest_labels(graph.out_ptr, graph.out_arc, node, label, bound)
-    return split_labels(best)
+        return kernels.nearest_labels(graph.out_ptr, graph.out_arc, node, label, bound, ring, shift)
+    # the same function is tested directly
+    return plain.nearest_labels(graph.out_ptr, graph.out_arc, node, label, bound)  # pragma: no cover
 
 
 def nearest_k_all(
@@ -91,6 +106,21 @@ def nearest_k_all(
     InvalidInputError
         When ``k``, the bound or a delay is out of range.
     """
+    return split_labels(_k_nearest(graph, sources, k, bound_ms, delay_ms))
+
+
+def k_nearest_labels(
+    graph: RoadGraph, sources: Snaps, k: int, *, bound_ms: int | None = None, delay_ms: ArrayLike = 0
+) -> NDArray[np.int64]:
+    """Return what :func:`nearest_k_all` does as labels (n, k), the largest int64 where there are fewer."""
+    best = _k_nearest(graph, sources, k, bound_ms, delay_ms)
+    best[best < 0] = NONE
+    return best
+
+
+def _k_nearest(
+    graph: RoadGraph, sources: Snaps, k: int, bound_ms: int | None, delay_ms: ArrayLike
+) -> NDArray[np.int64]:
     if not 1 <= k <= MOST_K:
         raise InvalidInputError(
             "Too many or too few neighbours asked for.",
@@ -100,10 +130,11 @@ def nearest_k_all(
     node, label = _seeds(graph, sources, delay_ms)
     if HAVE_NUMBA:
         ring, shift = graph.queue_ring, graph.queue_shift
-        best = kernels.k_nearest_labels(graph.out_ptr, graph.out_arc, node, label, k, bound, ring, shift)
-    else:  # pragma: no cover - the same function is tested directly
-        best = plain.k_nearest_labels(graph.out_ptr, graph.out_arc, node, label, k, bound_ms=bound)
-    return split_labels(best)
+        return kernels.k_nearest_labels(graph.out_ptr, graph.out_arc, node, label, k, bound, ring, shift)
+    # the same function is tested directly
+    return plain.k_nearest_labels(  # pragma: no cover
+        graph.out_ptr, graph.out_arc, node, label, k, bound_ms=bound
+    )
 
 
 def bound_or_longest(bound_ms: int | None) -> int:
