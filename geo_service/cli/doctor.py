@@ -26,8 +26,9 @@ def command(
 ) -> None:
     """Check database, schema, disk, ports, fonts, clock; exit 1 if anything fails. Changes nothing.
 
-    With --invariants: every report once, one placement each, lives as their logs tell them, nobody sent
-    twice, what is due, events and deliveries, escalations, tracks; a line for each.
+    With --invariants: every report once, placed once and where it lies; logs whole, lives as they tell them,
+    what is due; nobody sent twice; shifts and tracks; events, deliveries, escalations; the audit's chain;
+    the constraints and triggers that keep all this. A line for each.
 
     Example: geo-service doctor --json
     """

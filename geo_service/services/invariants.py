@@ -7,6 +7,7 @@ the state machine, due moments held against the clocks, and tracks against shift
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,8 @@ from geo_service.errors import GeoServiceError
 from geo_service.services import duty_book
 from geo_service.staffing.clocks import Phase, clocks, next_due, standard_from
 from geo_service.staffing.life import Life, Move, Status, advance
+from geo_service.store import audit, positions
 from geo_service.store import invariants as store
-from geo_service.store import positions
 from geo_service.store.database import Connection, Database
 from geo_service.store.lives import Kept
 
@@ -65,14 +66,15 @@ class Finding:
 
 def examine(database: Database) -> Iterator[Finding]:
     """Look at every invariant, one after the other, each in one snapshot. Changes nothing."""
-    for rule in store.RULES:
+    for look in LOOKS:
         with database.reading() as connection:
-            looked_at, broken, examples = store.look(connection, rule)
-        yield Finding(rule.name, rule.meaning, looked_at, broken, examples)
-    with database.reading() as connection:
-        yield from _lives(connection)
-    with database.reading() as connection:
-        yield _tracks(connection)
+            yield from look(connection)
+
+
+def _ruled(rule: store.Rule, connection: Connection) -> Iterator[Finding]:
+    """Look at what SQL can say."""
+    looked_at, broken, examples = store.look(connection, rule)
+    yield Finding(rule.name, rule.meaning, looked_at, broken, examples)
 
 
 def _lives(connection: Connection) -> Iterator[Finding]:
@@ -138,7 +140,7 @@ def _due(one: Kept, _lines: Sequence[Any], row: Any, now: datetime) -> str | Non
     return None if row.next_due_at == next_due(running) else f"the next is due at {row.next_due_at}"
 
 
-def _tracks(connection: Connection) -> Finding:
+def _tracks(connection: Connection) -> Iterator[Finding]:
     """Look whether every position was measured on duty, by the roster as it stands now."""
     looked_at, broken = 0, 0
     examples: list[str] = []
@@ -162,4 +164,21 @@ def _tracks(connection: Connection) -> Finding:
             for i in np.flatnonzero(off)[: max(0, 5 - len(examples))].tolist()
         ]
     meaning = "every position was measured on duty, by the roster as it stands now"
-    return Finding("tracks in shifts", meaning, looked_at, broken, examples)
+    yield Finding("tracks in shifts", meaning, looked_at, broken, examples)
+
+
+def _audited(connection: Connection) -> Iterator[Finding]:
+    """Look whether every row of the audit follows from the one before it."""
+    first = audit.verify(connection)
+    meaning = "every row of the audit follows from the one before it"
+    examples = [] if first is None else [f"row {first} does not"]
+    yield Finding("audit chain", meaning, audit.count(connection), len(examples), examples)
+
+
+#: Every invariant, in the order in which they are told; each look gives one or several.
+LOOKS: tuple[Callable[[Connection], Iterator[Finding]], ...] = (
+    *(partial(_ruled, rule) for rule in store.RULES),
+    _lives,
+    _tracks,
+    _audited,
+)

@@ -58,14 +58,60 @@ RULES: tuple[Rule, ...] = (
         """,
     ),
     Rule(
+        "placed where it lies",
+        "what is placed in a cell lies in it (to 2 cm), and what is in none lies in no cell",
+        "select count(*) from placement join incident on incident.id = incident_id where geom is not null",
+        """
+        select incident.id || ': cell ' || placement.cell_id from placement
+        join incident on incident.id = incident_id
+        left join cell_version as version on version.cell_id = placement.cell_id and editions @> since_edition
+        where incident.geom is not null and placement.cell_id is not null
+            and not coalesce(st_dwithin(version.geom, incident.geom, 2e-7), false)
+        union all
+        select incident.id || ': lies in cell ' || version.cell_id from placement
+        join incident on incident.id = incident_id
+        join cell_version as version on editions @> since_edition and st_covers(version.geom, incident.geom)
+        where placement.cell_id is null and not st_dwithin(st_boundary(version.geom), incident.geom, 2e-7)
+        """,
+    ),
+    Rule(
         "lives begin",
         "the log of every life begins with its report, once",
         "select count(*) from incident_life",
         """
-        select incident_id || ': ' || count(line.id) || ' reports'
+        select incident_life.incident_id || ': ' || births || ' reports, the first line is ' || first
+        from incident_life
+        left join lateral (
+            select count(*) filter (where move = 'report') as births,
+                coalesce((array_agg(move order by id))[1], 'missing') as first
+            from incident_log where incident_log.incident_id = incident_life.incident_id
+        ) as lines on true
+        where births <> 1 or first <> 'report'
+        """,
+    ),
+    Rule(
+        "logs whole",
+        "a log has a line for each revision of its life, and each begins where the one before ended",
+        "select count(*) from incident_log",
+        """
+        select incident_id || ': ' || count(line.id) || ' lines, revision ' || revision
         from incident_life left join incident_log as line using (incident_id)
-        where line.move = 'report' or line.id is null
-        group by incident_id having count(line.id) <> 1
+        group by incident_id having count(line.id) <> revision + 1
+        union all
+        select incident_id || ': line ' || id || ' begins at ' || coalesce(from_status, 'nothing') from (
+            select *, lag(to_status) over (partition by incident_id order by id) as before from incident_log
+        ) as line
+        where from_status is distinct from before
+        """,
+    ),
+    Rule(
+        "logs forwards",
+        "nothing that was done is noted for a moment before the report (what was told may be older)",
+        "select count(*) from incident_log",
+        """
+        select incident_id || ': ' || move || ' at ' || at from incident_log
+        join incident_life using (incident_id)
+        where at < reported_at and move <> 'reply'
         """,
     ),
     Rule(
@@ -94,21 +140,35 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "dispatches in order",
-        "who has arrived has accepted, who is done has arrived",
+        "who has arrived has accepted, who is done has arrived, and nothing of it before he was sent",
         "select count(*) from dispatch",
         """
         select 'dispatch ' || id from dispatch where (arrived_at is not null and accepted_at is null)
             or (outcome = 'done' and arrived_at is null) or (outcome = 'declined' and arrived_at is not null)
+            or least(accepted_at, arrived_at, ended_at) < sent_at
+            or ended_at < greatest(accepted_at, arrived_at)
         """,
     ),
     Rule(
         "latest position",
-        "where somebody is last is not older than what his track holds",
+        "where somebody is last is the newest of his track, unless that has been dropped",
         "select count(*) from position_latest",
         """
-        select 'responder ' || responder_id from position_fix left join position_latest as latest
-            using (responder_id)
-        group by responder_id, latest.at having latest.at is null or max(position_fix.at) > latest.at
+        select 'responder ' || id from responder
+        join lateral (
+            select at, lon, lat from position_fix where responder_id = id order by at desc limit 1
+        ) as newest on true
+        left join position_latest as latest on latest.responder_id = id
+        where (latest.at, latest.lon, latest.lat) is distinct from (newest.at, newest.lon, newest.lat)
+        """,
+    ),
+    Rule(
+        "shifts apart",
+        "nobody is on two shifts at once",
+        "select count(*) from shift",
+        """
+        select 'responder ' || one.responder_id from shift as one join shift as other
+            on other.responder_id = one.responder_id and other.id > one.id and other.on_duty && one.on_duty
         """,
     ),
     Rule(
@@ -119,15 +179,40 @@ RULES: tuple[Rule, ...] = (
         select 'position ' || position from outbox where position is not null
         group by position having count(*) > 1
         union all select 'position ' || position from outbox, outbox_position where position > last_value
+        union all select 'incident ' || (payload ->> 'id') || ' is told twice' from outbox
+        where topic = 'incident.reported' group by payload ->> 'id' having count(*) > 1
         """,
     ),
     Rule(
         "deliveries",
-        "a delivery that is over has been tried and has a moment, one that waits has none",
+        "a delivery that is over has a moment, and was tried unless its webhook is stopped; others have none",
         "select count(*) from delivery",
         """
         select 'webhook ' || webhook_id || ' event ' || position || ': ' || state from delivery
-        where (state = 'waiting') <> (done_at is null) or (state <> 'waiting' and attempts = 0)
+        join webhook on webhook.id = webhook_id
+        where (state = 'waiting') <> (done_at is null)
+            or (attempts = 0 and (state = 'delivered' or (state = 'dead' and stopped_at is null)))
+        union all
+        select 'webhook ' || webhook_id || ' event ' || position || ' was never announced'
+        from delivery, outbox_position where position > last_value
+        """,
+    ),
+    Rule(
+        "everybody told",
+        "every event that a webhook wants is queued for it (from ten seconds after it was made)",
+        "select count(*) from webhook, outbox where stopped_at is null and position is not null",
+        """
+        select 'webhook ' || webhook.id || ' event ' || position from webhook join outbox
+            on outbox.created_at > webhook.created_at + interval '10 s' and position is not null
+        where stopped_at is null
+            and (topics = '{}' or exists (
+                select from unnest(topics) as wanted where case when right(wanted, 1) = '*'
+                    then starts_with(topic, left(wanted, -1)) else topic = wanted end
+            ))
+            and not exists (
+                select from delivery
+                where delivery.webhook_id = webhook.id and delivery.position = outbox.position
+            )
         """,
     ),
     Rule(
@@ -148,11 +233,13 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "cards once",
-        "each card of a clock is issued once in a round",
+        "each card of a clock is issued once in a round, a red one when it has run out",
         "select count(*) from escalation where kind = 'card'",
         """
         select incident_id || ' ' || phase || ' ' || colour from escalation where kind = 'card'
         group by incident_id, phase, colour, round having count(*) > 1
+        union all select incident_id || ' ' || phase || ': red at ' || issued_at || ', due at ' || due_at
+        from escalation where colour = 'red' and issued_at < due_at
         """,
     ),
     Rule(
@@ -162,6 +249,37 @@ RULES: tuple[Rule, ...] = (
         """
         select incident_id::text from breach join incident_life as life using (incident_id)
         where breach.revision > life.revision
+        """,
+    ),
+    Rule(
+        "guards",
+        "the triggers, constraints and unique indexes that keep all this are there and switched on",
+        """
+        select (select count(*) from pg_trigger) + (select count(*) from pg_constraint)
+            + (select count(*) from pg_index)
+        """,
+        """
+        select tgrelid::regclass || ': trigger ' || tgname || ' is off' from pg_trigger
+        where tgenabled not in ('O', 'A')
+        union all
+        select at || ': trigger ' || name || ' is missing' from (values
+            ('audit', 'audit_is_append_only'), ('incident_log', 'incident_log_is_append_only'),
+            ('escalation_line', 'escalation_line_is_append_only'), ('incident_life', 'nobody_stays_sent')
+        ) as wanted (at, name)
+        where not exists (select from pg_trigger where tgrelid = at::regclass and tgname = name)
+        union all
+        select conrelid::regclass || ': ' || conname || ' was never proved' from pg_constraint
+        where not convalidated
+        union all
+        select indexrelid::regclass || ' is no whole index' from pg_index
+        where not (indisvalid and indisready)
+        union all
+        select name || ' is missing' from unnest(array[
+            'ux_dispatch_responder_id_open', 'ux_dispatch_incident_id_lead',
+            'uq_incident_log_incident_id_request_key', 'ux_placement_incident_id_open',
+            'uq_escalation_incident_id_phase_colour_round', 'ex_shift_one_at_a_time', 'uq_outbox_position'
+        ]) as name
+        where to_regclass(name) is null
         """,
     ),
 )
