@@ -7,11 +7,10 @@ the same. What must not be wrong (nobody is sent twice) is the database's affair
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import IntEnum
 from typing import Any
 
 import numpy as np
@@ -20,9 +19,11 @@ from numpy.typing import NDArray
 from geo_service.errors import GeoServiceError, NotFoundError
 from geo_service.model import Mode
 from geo_service.roads.fleet import Fleet
-from geo_service.roads.graph import RoadGraph
-from geo_service.roads.snap import Snapper
 from geo_service.services import duty_book
+from geo_service.services.board_changes import Changes
+from geo_service.services.board_picture import DUTY_S, STALE_S, Streets
+from geo_service.services.board_picture import Picture as Picture  # noqa: PLC0414 - part of the board to others
+from geo_service.services.board_picture import Source as Source  # noqa: PLC0414
 from geo_service.services.desk import Desks
 from geo_service.services.duty_book import Book, Duty, DutyBooks
 from geo_service.services.ground import Ground
@@ -31,72 +32,14 @@ from geo_service.services.tiling import Tilings
 from geo_service.staffing.desk import Desk
 from geo_service.store import dispatches, positions, roads
 from geo_service.store.database import Database
-from geo_service.store.dispatches import Dispatch
 
 log = logging.getLogger("geo_service.board")
 
 POLL_S = 0.5
-#: Who is on duty, at a post, and whose position is still fresh is reckoned anew so often.
-DUTY_S = 5.0
-#: Older than this a picture is renewed before it is shown.
-STALE_S = 3.0
 #: Nobody having looked at the board for so long, it stops following.
 IDLE_S = 120.0
 #: Who is farther from any street than this is nowhere.
 MAX_STREET_M = 2000.0
-
-
-class Source(IntEnum):
-    """Whence it is known where somebody is."""
-
-    NONE = 0
-    BASE = 1
-    POST = 2
-    FIX = 3
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Streets:
-    """One mode's way through the town, and those who travel so, by row of the book."""
-
-    graph: RoadGraph
-    snapper: Snapper
-    fleet: Fleet
-
-
-@dataclass(frozen=True, eq=False)
-class Picture:
-    """Everybody at one moment. Arrays are by row of the book and do not change; the fleets move on.
-
-    Attributes
-    ----------
-    at_s : float
-        Unix seconds.
-    book : Book
-    duty : Duty
-        Who is on duty.
-    place_deg : (n, 2) float64
-        Where each is taken to be, EPSG:4326; NaN where that is not known.
-    source : (n,) int8
-        Whence that is known, see :class:`Source`.
-    fix_at_s : (n,) float64
-        When his last position was measured, NaN without one.
-    sent : mapping of int to Dispatch
-        The open dispatch of each who has one, by row.
-    streets : mapping of Mode to Streets
-    homes : Homes or None
-        Whose cell is where; None while no boundaries are in force.
-    """
-
-    at_s: float
-    book: Book
-    duty: Duty
-    place_deg: NDArray[np.float64]
-    source: NDArray[np.int8]
-    fix_at_s: NDArray[np.float64]
-    sent: Mapping[int, Dispatch]
-    streets: Mapping[Mode, Streets]
-    homes: Homes | None
 
 
 @dataclass(eq=False)
@@ -139,6 +82,7 @@ class Board:
         self._books = books
         self._desks = desks
         self.clock = clock
+        self._changes = Changes()
         self._looking = threading.Lock()
         self._held: _Held | None = None
         self._homes: Homes | None = None
@@ -164,6 +108,16 @@ class Board:
             self._follow()
         return picture
 
+    def changes(self, mark: str | None) -> dict[str, Any]:
+        """Return what changed since the answer with this mark, see :meth:`Changes.since`.
+
+        Raises
+        ------
+        ConflictError
+            No road network has been imported.
+        """
+        return self._changes.since(self.picture(), mark)
+
     def refresh(self) -> Picture:
         """Look now: this process has just changed something."""
         with self._looking:
@@ -174,6 +128,10 @@ class Board:
         if self._picture is not None:
             with suppress(GeoServiceError):
                 self.refresh()
+
+    def expire(self) -> None:
+        """Have the next question look first: the roster has just changed."""
+        self._seen_at = float("-inf")
 
     def at(self, moment: datetime) -> Picture:
         """Return a picture of another moment: by the roster alone, with everybody at his post or base."""
