@@ -10,7 +10,8 @@ Each route says it in one of three ways, as a dependency::
 
 An admin may do everything. A route that says nothing cannot be defined (:mod:`geo_service.api.routing`).
 A key for a part of the town meets no incident of another part: an address that names one (``incident_id``,
-``dispatch_id``) is not there for it.
+``dispatch_id``) is not there for it, and what it may call at all stands in
+:mod:`geo_service.api.parts_of_town`.
 
 Credentials are an API key in ``Authorization: Bearer`` or ``X-API-Key``, or the session cookie of the pages.
 A browser sends the cookie by itself, so a write that rests on it must come from our own pages.
@@ -23,6 +24,7 @@ from fastapi import Depends
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
+from geo_service.api.parts_of_town import require_open
 from geo_service.api.problems import TooManyAttemptsError
 from geo_service.api.state import AppState
 from geo_service.errors import ForbiddenError, UnauthenticatedError, Words
@@ -72,6 +74,7 @@ class Access:
                 )
             )
         if principal.scope:
+            require_open(request.method, request.scope["route"].path)
             # every address that names an incident or a dispatch, those to come as well
             await run_in_threadpool(
                 require_sight_of_path, parts.database, principal, dict(request.path_params)

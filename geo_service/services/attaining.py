@@ -296,7 +296,7 @@ def attainment_table(
     nan = float("nan")
     lonlat = [(nan if r["lon"] is None else r["lon"], nan if r["lat"] is None else r["lat"]) for r in rows]
     named = np.array([r["named_cell_id"] or -1 for r in rows], np.int64)
-    row_of = cells_of(tiling, level, np.array(lonlat, float).reshape(-1, 2), named)
+    row_of = cells_of(tiling, level, np.array(lonlat, float).reshape(-1, 2), named, scope)
     cells = tiling.cells[tiling.cells["level"] == level]
     codes, names_ = cells["code"].tolist(), cells["name"].tolist()
     counted = Counter(zip(row_of.tolist(), (r["cause"] for r in rows), strict=True))

@@ -133,6 +133,10 @@ class Board:
         """Have the next question look first: the roster has just changed."""
         self._seen_at = float("-inf")
 
+    def expire(self) -> None:
+        """Have the next question look first: the roster has just changed."""
+        self._seen_at = float("-inf")
+
     def at(self, moment: datetime) -> Picture:
         """Return a picture of another moment: by the roster alone, with everybody at his post or base."""
         with self._database.reading() as connection:

@@ -1,12 +1,13 @@
 """The dispatcher's desk as one part: who can be there soonest, sending him, and following everybody."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import numpy as np
+from numpy.typing import NDArray
 
 from geo_service.errors import ConflictError, Fault, NotFoundError, Words
 from geo_service.model import Mode
@@ -17,8 +18,9 @@ from geo_service.services.desk import Desks
 from geo_service.services.duty_book import Book, DutyBooks
 from geo_service.services.ground import Ground
 from geo_service.services.positions import PositionKeeper
+from geo_service.services.scopes import Part, refuse_others
 from geo_service.services.tiling import Tilings
-from geo_service.store import dispatches, lives
+from geo_service.store import dispatches, lives, scopes
 from geo_service.store.database import Database
 from geo_service.store.dispatches import Dispatch, Scene, Sending
 
@@ -67,8 +69,18 @@ class DispatchDesk:
         self.board = Board(self.database, self.ground, self.tilings, self.books, self.desks)
         self.positions = PositionKeeper(self.database, self.books, self.desks)
 
-    def nearest(self, lon: float, lat: float, wish: Wish, *, at: datetime | None = None) -> dict[str, Any]:
+    def nearest(
+        self,
+        lon: float,
+        lat: float,
+        wish: Wish,
+        *,
+        at: datetime | None = None,
+        part: Part | None = None,
+    ) -> dict[str, Any]:
         """Tell who can be at a place (EPSG:4326) soonest, now or by the roster at another moment.
+
+        With ``part`` only people of that part of the town are looked at.
 
         Raises
         ------
@@ -77,11 +89,13 @@ class DispatchDesk:
         """
         picture = self.board.picture() if at is None else self.board.at(at)
         scene = Scene(lon, lat, None, (), {})
-        search = Search(picture, self.desks.get(), self._question(scene, wish))
+        search = Search(self._narrowed(picture, part), self.desks.get(), self._question(scene, wish))
         return candidates.shown(search, search.answer())
 
-    def candidates(self, incident_id: UUID, wish: Wish) -> dict[str, Any]:
+    def candidates(self, incident_id: UUID, wish: Wish, *, part: Part | None = None) -> dict[str, Any]:
         """Tell who can be at an incident soonest. Who has declined to go there is passed over.
+
+        With ``part`` only people of that part of the town are looked at.
 
         Raises
         ------
@@ -90,10 +104,10 @@ class DispatchDesk:
         ConflictError
             It is not located, or there are no roads.
         """
-        search = self._search(incident_id, wish)
+        search = self._search(incident_id, wish, part)
         return candidates.shown(search, search.answer())
 
-    def route(self, incident_id: UUID, code: str) -> dict[str, Any]:
+    def route(self, incident_id: UUID, code: str, *, part: Part | None = None) -> dict[str, Any]:
         """Return somebody's way to an incident as a GeoJSON feature.
 
         Raises
@@ -105,6 +119,8 @@ class DispatchDesk:
         """
         search = self._search(incident_id, Wish())
         (row,) = candidates.rows_of(search.picture, [code])
+        if part is not None and not self._visible(search.picture, part)[row]:
+            raise NotFoundError(Words(f"there is no responder {code!r}", f"没有编号为 {code} 的人员"))
         found = search.route(row)
         if found is None:
             raise NotFoundError(
@@ -125,7 +141,7 @@ class DispatchDesk:
             },
         }
 
-    def send(self, incident_id: UUID, order: Order, *, who: str) -> list[Dispatch]:
+    def send(self, incident_id: UUID, order: Order, *, who: str, part: Part | None = None) -> list[Dispatch]:
         """Send people to an incident; see :func:`geo_service.services.dispatching.send`.
 
         Raises
@@ -136,12 +152,14 @@ class DispatchDesk:
             Somebody was faster, the incident waits for nobody, or somebody is off duty.
         InvalidInputError
             Nobody is named, or too few of a team can go.
+        ForbiddenError
+            Somebody is of another part of the town than the caller's.
         """
         if order.request_key is not None:
             with self.database.reading() as connection:
                 if lives.has_line(connection, incident_id, order.request_key):
                     return dispatches.of_incident(connection, incident_id, open_only=True)
-        people = self._people(incident_id, order)
+        people = self._people(incident_id, order, part)
         sent = dispatching.send(
             self.database,
             incident_id,
@@ -154,7 +172,15 @@ class DispatchDesk:
         self.changed()
         return sent
 
-    def hand_over(self, dispatch_id: int, order: Order, *, who: str, own: int | None = None) -> Dispatch:
+    def hand_over(
+        self,
+        dispatch_id: int,
+        order: Order,
+        *,
+        who: str,
+        own: int | None = None,
+        part: Part | None = None,
+    ) -> Dispatch:
         """Let the one in the lead of the order go in the place of another.
 
         Raises
@@ -164,7 +190,7 @@ class DispatchDesk:
         """
         with self.database.reading() as connection:
             before = dispatches.get(connection, dispatch_id)
-        (to,) = self._people(before.incident_id, order)
+        (to,) = self._people(before.incident_id, order, part)
         made = dispatching.hand_over(
             self.database,
             dispatch_id,
@@ -181,23 +207,56 @@ class DispatchDesk:
         """Look again at once: this process has just sent or released somebody."""
         self.board.look_again()
 
-    def everybody(self) -> dict[str, Any]:
-        """Tell of everybody on duty where he is, whence that is known, and what he is at."""
-        picture = self.board.picture()
-        rows = np.flatnonzero(picture.duty.on).tolist()
-        return {
-            "at": datetime.fromtimestamp(picture.at_s, UTC),
-            "people": [_standing(picture, row) for row in rows],
-        }
+    def everybody(self, part: Part | None = None) -> dict[str, Any]:
+        """Tell of everybody on duty where he is, whence that is known, and what he is at.
 
-    def _search(self, incident_id: UUID, wish: Wish) -> Search:
+        With ``part`` only of the people of that part of the town, and of who is sent there.
+        """
+        picture = self.board.picture()
+        on = picture.duty.on
+        told = picture if part is None else self._narrowed(picture, part)
+        if part is not None:
+            on = on & self._visible(picture, part)
+        people = []
+        for row in np.flatnonzero(on).tolist():
+            one = _standing(picture, row)
+            if row not in told.sent:
+                one["incident_id"] = None  # he is at work, where is not this caller's affair
+            people.append(one)
+        return {"at": datetime.fromtimestamp(picture.at_s, UTC), "people": people}
+
+    def _visible(self, picture: Picture, part: Part) -> NDArray[np.bool_]:
+        """Tell who is of a part of the town, or is sent to one of its incidents."""
+        book = picture.book
+        seen = np.zeros(len(book), np.bool_)
+        seen[book.held_row[np.isin(book.held_cell, list(part.cells))]] = True
+        seen[list(self._sent_into(picture, part))] = True
+        return seen
+
+    def _sent_into(self, picture: Picture, part: Part) -> dict[int, Dispatch]:
+        with self.database.glancing() as connection:
+            keys = list({one.incident_id for one in picture.sent.values()})
+            inside = scopes.seen(connection, part.scope, keys)
+        return {row: one for row, one in picture.sent.items() if one.incident_id in inside}
+
+    def _narrowed(self, picture: Picture, part: Part | None) -> Picture:
+        """Return a picture in which nobody else is on duty, nor who is at work in another part."""
+        if part is None:
+            return picture
+        sent = self._sent_into(picture, part)
+        on = picture.duty.on & self._visible(picture, part)
+        on[[row for row in picture.sent if row not in sent]] = False
+        return replace(picture, duty=replace(picture.duty, on=on), sent=sent)
+
+    def _search(self, incident_id: UUID, wish: Wish, part: Part | None = None) -> Search:
         with self.database.glancing() as connection:
             scene = dispatches.scene(connection, incident_id)
         if scene.lon is None or scene.lat is None:
             raise ConflictError(
                 Words("the incident has no place yet: locate it first", "事件尚未定位，请先定位")
             )
-        return Search(self.board.picture(), self.desks.get(), self._question(scene, wish))
+        picture = self._narrowed(self.board.picture(), part)
+        return Search(picture, self.desks.get(), self._question(scene, wish))
 
     def _question(self, scene: Scene, wish: Wish) -> Question:
         floor = scene.floor if wish.floor is None else wish.floor
@@ -213,8 +272,10 @@ class DispatchDesk:
             declined=scene.declined,
         )
 
-    def _people(self, incident_id: UUID, order: Order) -> list[Sending]:
+    def _people(self, incident_id: UUID, order: Order, part: Part | None = None) -> list[Sending]:
         """Return those named with what the roads say of their ways, where there are roads and a place."""
+        if part is not None:
+            self._refuse_others(order, part)
         try:
             search = self._search(incident_id, Wish())
         except ConflictError:
@@ -233,6 +294,17 @@ class DispatchDesk:
             lead = candidates.rows_of(picture, [order.lead])[0] if order.lead else None
         self._refuse_off_duty(picture.book, rows, order)
         return candidates.sendings(search, rows, lead=lead)
+
+    def _refuse_others(self, order: Order, part: Part) -> None:
+        """Refuse to send people of another part of the town; of unknown ones is told elsewhere."""
+        book = self.books.get()
+        inside = frozenset(book.held_row[np.isin(book.held_cell, list(part.cells))].tolist())
+        named = {"lead": order.lead} | {f"others[{i}]": code for i, code in enumerate(order.others)}
+        team = next((one for one in book.teams if one.code == order.team), None)
+        if team is not None:
+            named |= {"team": book.codes[row] for row in team.members if row not in inside}
+        known = {field: code for field, code in named.items() if code in book.row_of_code}
+        refuse_others((book.codes[row] for row in inside), known)
 
     def _refuse_off_duty(self, book: Book, rows: Sequence[int], order: Order) -> None:
         if order.off_duty or not rows:

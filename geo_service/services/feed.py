@@ -28,6 +28,10 @@ PAGE = 500
 IDLE_AFTER_S = 30.0
 
 
+#: Topics that concern the whole town and are heard by keys for a part of it as well.
+FOR_EVERYBODY = frozenset({"edition.published", "roster.changed"})
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """Something that happened.
@@ -133,8 +137,22 @@ def takes_topic(wanted: Sequence[str], topic: str) -> bool:
 
 
 def sees(who: Principal, event: Event) -> bool:
-    """Tell whether an event is for a caller: it concerns his part of the town, or the whole."""
-    return not who.scope or event.cells is None or bool(who.scope & event.cells)
+    """Tell whether an event is for a caller: it concerns his part of the town, or the whole.
+
+    Of what concerns the whole a key for a part hears only what names nobody and no incident.
+    """
+    if not who.scope:
+        return True
+    if event.cells is None:
+        return event.topic in FOR_EVERYBODY
+    return bool(who.scope & event.cells)
+
+
+def told(who: Principal, event: Event) -> Mapping[str, Any]:
+    """Return what a caller hears of an event that he sees: of the roster not whose entry it was."""
+    if who.scope and event.topic == "roster.changed":
+        return {"register": event.payload.get("register")}
+    return event.payload
 
 
 def _incident_of(topic: str, payload: Mapping[str, Any]) -> UUID | None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from geo_service.model import Edition
 from geo_service.services.locating import locate_closely
 from geo_service.services.ownership import OnDuty, owners_of
+from geo_service.services.scopes import Part
 from geo_service.services.tiling import Tiling
 from geo_service.store import owners, premises
 from geo_service.store.database import Connection
@@ -29,13 +30,15 @@ def details(
     as_of: datetime | None,
     known_at: datetime | None,
     on_duty: OnDuty,
+    part: Part | None = None,
 ) -> list[dict[str, Any]]:
     """Return for each point :func:`geo_service.services.locating.locate_closely` and more.
 
     ``owner`` and ``above`` (who holds the cell, or the nearest one above it that somebody holds; and those
     over it), each person ``on_duty`` now or not; ``premises``; ``gap`` with its ``fallback`` and who holds
     that; ``as_of``, ``known_at``; ``valid_until``: when the next edition is due to begin; ``valid_within``:
-    a circle inside which the cell is the same, so that a phone can go on without a line.
+    a circle inside which the cell is the same, so that a phone can go on without a line. With ``part`` nobody
+    is named who answers for a place in another part of the town.
     """
     now = datetime.now(UTC)
     moment = as_of or now
@@ -49,7 +52,8 @@ def details(
     gaps = [next(found_gaps) if key is None else None for key in cell_ids]
     fallbacks = [_id(tiling, *_fallback(gap)) for gap in gaps]
     ids = on_duty.ids(connection)
-    held = owners_of(connection, tiling, [*cell_ids, *fallbacks], moment, ids)
+    asked = [key if part is None or key in part.cells else None for key in [*cell_ids, *fallbacks]]
+    held = owners_of(connection, tiling, asked, moment, ids)
     inside = premises.holding(connection, points)
     known = {"as_of": moment, "known_at": known_at or now, "valid_until": edition.valid_to}
     out = []

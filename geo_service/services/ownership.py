@@ -22,6 +22,11 @@ class OnDuty:
         self._lock = threading.Lock()
         self._known: tuple[float, frozenset[int]] = (float("-inf"), frozenset())
 
+    def forget(self) -> None:
+        """Look again at the next question: the roster has just changed."""
+        with self._lock:
+            self._known = (float("-inf"), frozenset())
+
     def ids(self, connection: Connection) -> frozenset[int]:
         """Return the ids of the responders on duty now."""
         with self._lock:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from geo_service.errors import Fault, InvalidInputError, TooLargeError, Words
 from geo_service.services import series
+from geo_service.services.scopes import Part
 from geo_service.services.series import MAX_ROWS, OUTSIDE, UNPLACED
 from geo_service.services.tiling import Tiling
 from geo_service.staffing.clocks import Phase, standard_from
@@ -109,7 +110,7 @@ def response_table(
             raise InvalidInputError(message, [Fault("level", message)])
         tiling.at_level(level)
     found = store.read(connection, question.since, question.until, scope=scope)
-    keys = _keys(tiling, level, found, question)
+    keys = _keys(tiling, level, found, question, scope)
     group, first, n = _groups(keys, len(found.kind))
     if n > MAX_ROWS:
         message = Words(f"{n:,} rows are too many: count by fewer things", f"结果有 {n:,} 行，请少分几项")
@@ -155,12 +156,12 @@ def _paused_us(pauses: Sequence[tuple[int, int | None]], start: int, until: int)
 
 
 def _keys(
-    tiling: Tiling, level: str | None, found: Responses, question: Question
+    tiling: Tiling, level: str | None, found: Responses, question: Question, scope: Collection[int]
 ) -> dict[Axis, NDArray[np.int64]]:
     keys: dict[Axis, NDArray[np.int64]] = {}
     for axis in question.by:
         if axis is Axis.CELL:
-            keys[axis] = cells_of(tiling, str(level), found.lonlat_deg, found.cell_id)
+            keys[axis] = cells_of(tiling, str(level), found.lonlat_deg, found.cell_id, scope)
         elif axis in PERIODS:
             asked = series.Question(question.since, question.until, (series.Axis(axis.value),), question.zone)
             keys[axis] = series.period_number(found.at_us["reported"], asked)
@@ -172,9 +173,16 @@ def _keys(
 
 
 def cells_of(
-    tiling: Tiling, level: str, lonlat_deg: NDArray[np.float64], cell_id: NDArray[np.int64]
+    tiling: Tiling,
+    level: str,
+    lonlat_deg: NDArray[np.float64],
+    cell_id: NDArray[np.int64],
+    scope: Collection[int] = (),
 ) -> NDArray[np.int64]:
-    """Return the row of the level's cell in which each lies; OUTSIDE all cells, UNPLACED without a place."""
+    """Return the row of the level's cell in which each lies; OUTSIDE all cells, UNPLACED without a place.
+
+    With ``scope`` what lies in other cells now (the land was handed over since) is OUTSIDE.
+    """
     row = np.full(len(cell_id), UNPLACED)
     located = np.isfinite(lonlat_deg).all(axis=1)
     leaf, _ = tiling.index.leaf_of(lonlat_deg[located])
@@ -182,6 +190,11 @@ def cells_of(
     for key in np.unique(cell_id[~located & (cell_id >= 0)]).tolist():
         above = tiling.row_above(key, level)
         row[~located & (cell_id == key)] = above if above >= 0 else UNPLACED
+    if scope:
+        part = Part(tiling, frozenset(scope))
+        ids = tiling.cells.loc[tiling.cells["level"] == level, "id"]
+        known = np.append(ids.isin(list(part.cells | part.above)).to_numpy(), True)
+        row[~known[np.where(row >= 0, row, len(ids))]] = OUTSIDE
     return row
 
 

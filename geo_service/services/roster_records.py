@@ -20,7 +20,9 @@ from geo_service.errors import (
     Words,
 )
 from geo_service.services.roster_entries import KEYS, PARTS, Entry, Rota
+from geo_service.services.roster_scopes import RosterPart
 from geo_service.services.rostering import FIRST_WEEK
+from geo_service.services.scopes import Part
 from geo_service.staffing.roster import Shift, expand, overlaps
 from geo_service.store import audit, outbox, roster
 from geo_service.store.database import Connection, Database
@@ -71,8 +73,8 @@ class Record:
         return hashlib.sha256(orjson.dumps(self.entry, option=orjson.OPT_SORT_KEYS)).hexdigest()[:20]
 
 
-def get(connection: Connection, register: str, key: str) -> Record:
-    """Return an entry.
+def get(connection: Connection, register: str, key: str, part: Part | None = None) -> Record:
+    """Return an entry; with ``part`` only one of that part of the town.
 
     Raises
     ------
@@ -82,6 +84,8 @@ def get(connection: Connection, register: str, key: str) -> Record:
     found = _find(connection, register, key)
     if found is None:
         raise NotFoundError(Words(f"there is no {key!r} among the {register}", f"{register} 中没有 {key}"))
+    if part is not None:
+        RosterPart(connection, part).require_sight(register, key, found.entry)
     return found
 
 
@@ -94,6 +98,7 @@ def put(
     who: str,
     if_match: str | None,
     finish: Finish | None = None,
+    part: Part | None = None,
 ) -> Record:
     """Write an entry in the place of the one with its key, or as a new one where keys are codes.
 
@@ -103,6 +108,8 @@ def put(
         Tag of the entry that the caller looked at. What says the same already may be written without.
     finish : callable, optional
         Called with the record at the end of the transaction.
+    part : Part, optional
+        The part of the town to which the caller is confined.
 
     Raises
     ------
@@ -114,6 +121,8 @@ def put(
         No tag is given for an entry that would change; it has changed since.
     ConflictError
         It clashes with another entry.
+    ForbiddenError
+        It, or what it replaces, is of another part of the town.
     """
     if register in KEYS and getattr(entry, KEYS[register]) != key:
         message = Words("the code in the address and in the entry differ", "地址与内容中的编号不一致")
@@ -125,6 +134,7 @@ def put(
         before = _find(connection, register, key)
         if before is None and register not in KEYS:
             raise NotFoundError(f"there is no {key!r} among the {register}")
+        _confine(connection, part, register, [entry], before)
         check(connection, register, [(None, entry)])
         _precondition(before, entry, if_match)
         record = _write(connection, register, entry, before, who)
@@ -134,16 +144,23 @@ def put(
 
 
 def create(
-    database: Database, register: str, entry: Entry, *, who: str, finish: Finish | None = None
+    database: Database,
+    register: str,
+    entry: Entry,
+    *,
+    who: str,
+    finish: Finish | None = None,
+    part: Part | None = None,
 ) -> Record:
     """Write a new entry where keys are numbers.
 
     Raises
     ------
-    InvalidInputError, ConflictError
+    InvalidInputError, ConflictError, ForbiddenError
         As :func:`put`.
     """
     with _clashes(register, database) as connection:
+        _confine(connection, part, register, [entry])
         check(connection, register, [(None, entry)])
         record = _write(connection, register, entry, None, who)
         if finish is not None:
@@ -158,15 +175,17 @@ def create_all(
     *,
     who: str,
     finish: Callable[[Connection, list[Record]], None] | None = None,
+    part: Part | None = None,
 ) -> list[Record]:
     """Write new entries where keys are numbers, all of them or none.
 
     Raises
     ------
-    InvalidInputError, ConflictError
+    InvalidInputError, ConflictError, ForbiddenError
         As :func:`put`.
     """
     with _clashes(register, database) as connection:
+        _confine(connection, part, register, entries)
         check(connection, register, [(None, entry) for entry in entries])
         records = [_write(connection, register, entry, None, who) for entry in entries]
         if finish is not None:
@@ -174,7 +193,15 @@ def create_all(
     return records
 
 
-def remove(database: Database, register: str, key: str, *, who: str, if_match: str | None) -> None:
+def remove(
+    database: Database,
+    register: str,
+    key: str,
+    *,
+    who: str,
+    if_match: str | None,
+    part: Part | None = None,
+) -> None:
     """Take an entry away. A responder or a team retires: what they did keeps their name.
 
     Raises
@@ -183,10 +210,15 @@ def remove(database: Database, register: str, key: str, *, who: str, if_match: s
         There is none; no tag is given; it has changed since.
     ConflictError
         Something hangs on it.
+    ForbiddenError
+        It is of another part of the town, or of several.
     """
     with database.writing() as connection:
         roster.lock(connection, register, key)
         before = get(connection, register, key)
+        _confine(connection, part, register, [], before)
+        if part is not None and register == "responders":
+            RosterPart(connection, part).require_leaving(key)
         _match(before, if_match)
         if register == "calendars" and (used := roster.users_of_calendar(connection, key)):
             message = Words(
@@ -302,6 +334,19 @@ def _clash(rota: Rota, row: int | None) -> list[Fault]:
         Fault(f"lines {', '.join(str(n + 1) for n in pair)}", message, row, rota.responder)
         for pair in sorted(pairs)
     ]
+
+
+def _confine(
+    connection: Connection,
+    part: Part | None,
+    register: str,
+    entries: Sequence[Entry],
+    before: Record | None = None,
+) -> None:
+    """Refuse what lies outside of a part of the town, as it is and as it would be."""
+    if part is not None:
+        said = [entry.record() for entry in entries] + ([before.entry] if before else [])
+        RosterPart(connection, part).require(register, *said)
 
 
 def _write(connection: Connection, register: str, entry: Entry, before: Record | None, who: str) -> Record:

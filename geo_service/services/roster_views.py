@@ -35,6 +35,8 @@ class WeekFilter:
         Those who come after this, the ``next`` of the page before.
     limit : int
         So many at the most.
+    seen : frozenset of int or None
+        Only duties on these cells are told of; None: all.
     """
 
     roots: frozenset[int] | None = None
@@ -42,6 +44,7 @@ class WeekFilter:
     role: str | None = None
     after: str = ""
     limit: int = PAGE
+    seen: frozenset[int] | None = None
 
 
 def week(
@@ -81,7 +84,11 @@ def week(
             "role": row.role,
             "agency": row.agency,
             "mode": row.mode,
-            "duties": [_duty(one, cells) for one in duties.get(row.id, ()) if one.cell_id in cells.rows],
+            "duties": [
+                _duty(one, cells)
+                for one in duties.get(row.id, ())
+                if one.cell_id in (cells.rows if which.seen is None else which.seen)
+            ],
             "shifts": [shift_object(one, names, posts) for one in shifts.get(row.id, ())],
             "absences": [_absence(one, names, posts) for one in away.get(row.id, ())],
         }
@@ -161,8 +168,12 @@ def posts_over(
     return out
 
 
-def cover(connection: Connection, cells: Cells, cell_id: int, at: datetime) -> dict[str, Any]:
+def cover(
+    connection: Connection, cells: Cells, cell_id: int, at: datetime, scope: frozenset[int] = frozenset()
+) -> dict[str, Any]:
     """Return who covers a cell at a moment: its own people, those above, and the neighbours'.
+
+    With ``scope`` only the neighbours within those cells are told of.
 
     ``covered_by`` names the nearest of the three that has anybody who can be sent, None if nobody has.
     """
@@ -172,7 +183,7 @@ def cover(connection: Connection, cells: Cells, cell_id: int, at: datetime) -> d
     groups = {
         "own": cells.within(frozenset({cell_id})),
         "above": cells.above(cell_id),
-        "neighbours": cells.beside(cell_id),
+        "neighbours": [one for one in cells.beside(cell_id) if not scope or one in cells.within(scope)],
     }
     wanted = sorted({key for keys in groups.values() for key in keys})
     held: dict[int, list[Any]] = {}

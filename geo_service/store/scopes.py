@@ -93,3 +93,30 @@ def was_sent(connection: Connection, principal_id: int, key: UUID) -> bool:
         {"principal": principal_id, "key": key},
     )
     return found.first() is not None
+
+
+def people_of(connection: Connection, cells: Collection[int]) -> dict[str, int]:
+    """Return the ids by code of those who hold a role on one of some cells, now or later."""
+    rows = connection.execute(
+        text("""
+            select distinct r.code, r.id from duty d join responder r on r.id = d.responder_id
+            where d.cell_id = any(:cells) and r.retired_at is null
+                and (upper(d.held_during) is null or upper(d.held_during) > clock_timestamp())
+        """),
+        {"cells": list(cells)},
+    )
+    return {row.code: row.id for row in rows}
+
+
+def holds_elsewhere(connection: Connection, code: str, cells: Collection[int]) -> bool:
+    """Tell whether somebody holds a role on a cell that is none of some, now or later."""
+    found = connection.execute(
+        text("""
+            select from duty d join responder r on r.id = d.responder_id
+            where r.code = :code and d.cell_id <> all(:cells)
+                and (upper(d.held_during) is null or upper(d.held_during) > clock_timestamp())
+            limit 1
+        """),
+        {"code": code, "cells": list(cells)},
+    )
+    return found.first() is not None

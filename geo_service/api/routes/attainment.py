@@ -17,6 +17,7 @@ from geo_service.formats.times import DEFAULT_TIMEZONE
 from geo_service.model import Principal, Role
 from geo_service.services.attaining import attainment_table
 from geo_service.services.figure_tables import csv_text, moment_of
+from geo_service.services.scopes import part_of, without_others
 from geo_service.staffing.attainment import CAUSES_ZH
 
 router = Router(prefix="/v1", tags=["figures"])
@@ -46,12 +47,15 @@ class WorkedOut(BaseModel):
 
 
 @router.get("/incidents/{incident_id}/breach")
-def breach(state: State, _who: Reader, incident_id: UUID) -> dict[str, Any]:
+def breach(state: State, who: Reader, incident_id: UUID) -> dict[str, Any]:
     """Tell why nobody arrived in time: who could have been there, who was sent and when, what it failed by.
 
-    409 for an incident whose arrival clock is not broken, or of which no place is known.
+    409 for an incident whose arrival clock is not broken, or of which no place is known. Who of another part
+    of the town could have been there is told without his name to a key for a part of it.
     """
-    return state.attainment.of(incident_id)
+    found, part = state.attainment.of(incident_id), part_of(state.tilings, who)
+    with state.database.reading() as connection:
+        return without_others(connection, part, found)
 
 
 @router.get("/figures/attainment", responses=_BOTH, response_class=Response)

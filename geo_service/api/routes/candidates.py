@@ -18,6 +18,7 @@ from geo_service.geometry.crs import parse_datum, to_wgs84
 from geo_service.model import Mode, Principal, Role
 from geo_service.services.candidates import MOST_K
 from geo_service.services.dispatch_desk import Wish
+from geo_service.services.scopes import part_of
 
 router = Router(prefix="/v1", tags=["dispatch"])
 
@@ -90,7 +91,7 @@ class Candidates(BaseModel):
 @router.get("/incidents/{incident_id}/candidates", response_model=Candidates)
 def candidates(
     state: State,
-    _who: Desk,
+    who: Desk,
     incident_id: UUID,
     k: K = 5,
     mode: Modes = None,
@@ -103,7 +104,8 @@ def candidates(
 
     Times are those over the streets *to* the place, of each by his own mode, from his last position if it is
     fresh, else from his post or base. Without ``capability`` that of the incident's category is asked for,
-    without ``floor`` the incident's is taken. Who has declined is passed over.
+    without ``floor`` the incident's is taken. Who has declined is passed over. A key for a part of the town
+    is told of its own people only.
     """
     wish = Wish(
         k,
@@ -113,19 +115,19 @@ def candidates(
         lift,
         within_s,
     )
-    return json_answer(state.desk.candidates(incident_id, wish))
+    return json_answer(state.desk.candidates(incident_id, wish, part=part_of(state.tilings, who)))
 
 
 @router.get("/incidents/{incident_id}/candidates/{code}/route")
-def route(state: State, _who: Desk, incident_id: UUID, code: str) -> dict[str, Any]:
+def route(state: State, who: Desk, incident_id: UUID, code: str) -> dict[str, Any]:
     """Give the way of somebody to an incident, as a GeoJSON feature with its time and length."""
-    return state.desk.route(incident_id, code)
+    return state.desk.route(incident_id, code, part=part_of(state.tilings, who))
 
 
 @router.get("/nearest", response_model=Candidates)
 def nearest(
     state: State,
-    _who: Desk,
+    who: Desk,
     lon: Annotated[FiniteFloat, Query(description="Longitude, or easting in a projected CRS")],
     lat: Annotated[FiniteFloat, Query(description="Latitude, or northing")],
     crs: Annotated[str, Query(max_length=20, description="WGS84, CGCS2000, GCJ02, BD09 or EPSG:n")] = "WGS84",
@@ -143,4 +145,4 @@ def nearest(
         fault = Fault("lon", "are lon and lat swapped? give crs= for metres", value=lon)
         raise BadRequestError("the point is not on the globe", [fault])
     wish = Wish(k, frozenset(mode or ()), frozenset(capability or ()), floor, lift, within_s)
-    return json_answer(state.desk.nearest(x, y, wish, at=at))
+    return json_answer(state.desk.nearest(x, y, wish, at=at, part=part_of(state.tilings, who)))

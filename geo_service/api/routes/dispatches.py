@@ -17,6 +17,7 @@ from geo_service.errors import ConflictError
 from geo_service.model import Principal, Role
 from geo_service.services import desk, dispatching
 from geo_service.services.dispatch_desk import Order, Wish
+from geo_service.services.scopes import part_of
 from geo_service.store import dispatches as store
 
 router = Router(prefix="/v1", tags=["dispatch"])
@@ -124,7 +125,8 @@ def send(
         revision=body.revision,
         request_key=key,
     )
-    return _listed(state.desk.send(incident_id, order, who=who.name))
+    part = part_of(state.tilings, who)
+    return _listed(state.desk.send(incident_id, order, who=who.name, part=part))
 
 
 @router.get("/incidents/{incident_id}/dispatches")
@@ -197,7 +199,8 @@ def decline(
     proposed = None
     if own is None:
         try:
-            proposed = state.desk.candidates(one.incident_id, Wish(k=NEXT_K))
+            part = part_of(state.tilings, who)
+            proposed = state.desk.candidates(one.incident_id, Wish(k=NEXT_K), part=part)
         except ConflictError:  # no place, or no roads: there is nobody to propose
             proposed = None
     return Declined(dispatch=told, next=proposed)
@@ -230,7 +233,8 @@ def hand_over(
     """Let another go in his place; answers the other's dispatch."""
     own = _own(state, who)
     order = Order(lead=body.to, reason=body.reason, off_duty=body.off_duty, request_key=key)
-    return _told(state.desk.hand_over(dispatch_id, order, who=who.name, own=own))
+    part = part_of(state.tilings, who)
+    return _told(state.desk.hand_over(dispatch_id, order, who=who.name, own=own, part=part))
 
 
 @router.post("/dispatches/{dispatch_id}/cancel")

@@ -16,7 +16,7 @@ from geo_service.api.routing import Router
 from geo_service.api.state import AppState, State
 from geo_service.errors import GeoServiceError
 from geo_service.model import Principal, Role
-from geo_service.services.feed import Event, sees, takes_topic
+from geo_service.services.feed import Event, sees, takes_topic, told
 
 router = Router(prefix="/v1", tags=["events"])
 
@@ -79,10 +79,10 @@ async def _stream(
             return
         if found:
             position = found[-1].position
-            told = [event for event in found if takes_topic(topics, event.topic) and sees(who, event)]
+            heard = [one for one in found if takes_topic(topics, one.topic) and sees(who, one)]
             spoke = clock()
             # also what the caller does not see moves him on, or he would read it all again
-            yield b"".join(map(_event, told)) or f"id: {position}\n\n".encode()
+            yield b"".join(_event(who, one) for one in heard) or f"id: {position}\n\n".encode()
             continue
         if clock() - spoke > HEARTBEAT_S:
             spoke = clock()
@@ -90,8 +90,8 @@ async def _stream(
         await asyncio.sleep(LOOK_EVERY_S)
 
 
-def _event(event: Event) -> bytes:
-    return _written(event.position, event.topic, {**event.payload, "at": event.at})
+def _event(who: Principal, event: Event) -> bytes:
+    return _written(event.position, event.topic, {**told(who, event), "at": event.at})
 
 
 def _written(position: int, topic: str, data: object) -> bytes:

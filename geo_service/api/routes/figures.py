@@ -8,7 +8,7 @@ import pandas as pd
 from fastapi import Path, Query, Response
 from starlette.requests import Request
 
-from geo_service.api.access import READERS, roles
+from geo_service.api.access import INSIDER, READERS, roles
 from geo_service.api.caching import tagged
 from geo_service.api.routes.cells import LevelCode
 from geo_service.api.routes.locate import AsOf, KnownAt
@@ -20,7 +20,9 @@ from geo_service.services import cell_figures, place_series, responding
 from geo_service.services import series as counting
 from geo_service.services.apportioning import By
 from geo_service.services.figure_tables import axes_of, csv_text, moment_of, require_zone
-from geo_service.services.series import Axis, Question
+from geo_service.services.scopes import Part
+from geo_service.services.series import Axis, Counted, Question
+from geo_service.services.staffed_cells import Cells
 from geo_service.services.tiling import Tiling
 from geo_service.staffing.response import FEW
 from geo_service.store import boundaries, plan_ground
@@ -43,10 +45,11 @@ ApportionBy = Annotated[
 ]
 
 
-@router.get("/figures/incidents", responses=_BOTH, response_class=Response, dependencies=[INSIDERS])
+@router.get("/figures/incidents", responses=_BOTH, response_class=Response)
 def incidents(
     request: Request,
     state: State,
+    who: Annotated[Principal, INSIDERS],
     since: Since,
     until: Until,
     level: LevelCode,
@@ -66,7 +69,8 @@ def incidents(
 
     Incidents with coordinates are counted where they happened (``measured``). Those of which only a cell is
     known are shared out over the cells that hold its land (``apportioned``). What lies in no cell is a row
-    without a code, so that the rows add up to the whole.
+    without a code, so that the rows add up to the whole. A key for a part of the town is told of its cells
+    only, and adds up those.
     """
     question = Question(
         moment_of(since, timezone, "from"),
@@ -77,8 +81,13 @@ def incidents(
         known_at,
     )
     tiling = _tiling_of(state, cells_of, timezone, known_at)
+    part = Part(tiling, who.scope) if who.scope else None
+    own = part.require_level(level) if part else None
     with state.database.reading() as connection:
         counted = counting.count_incidents(connection, state.tilings, tiling, level, question)
+    if own is not None:
+        rows = counted.rows[counted.rows["code"].isin(own)].reset_index(drop=True)
+        counted = Counted(tiling, level, rows)
     if _wants_csv(request, form):
         return _csv(request, counted.rows, f"{tiling.edition.id}")
     body = {
@@ -149,6 +158,7 @@ def response(
 def cells(
     request: Request,
     state: State,
+    insider: Annotated[Principal | None, INSIDER],
     level: LevelCode,
     as_of: AsOf = None,
     known_at: KnownAt = None,
@@ -157,13 +167,16 @@ def cells(
     """Give area, households, residents, incidents of a year, staff on duty and workload of a level's cells.
 
     ``workload_index`` has no unit: 1 is the mean cell of the level. It weighs households (0.3), residents
-    (0.2), incidents of a year (0.4) and area (0.1), each by its ratio to the mean.
+    (0.2), incidents of a year (0.4) and area (0.1), each by its ratio to the mean. A key for a part of the
+    town is told of its cells only.
     """
     tiling = state.tilings.get(as_of, known_at)
     leaves = state.ground.land_and_people(tiling)
     with state.database.reading() as connection:
         at = as_of or boundaries.moment(connection)
         table = cell_figures.cell_table(connection, tiling, level, leaves, at)
+    if insider is not None and insider.scope:
+        table = table[table["code"].isin(Part(tiling, insider.scope).require_level(level))]
     table = table.round({"area_m2": 1, "workload_index": 4})
     for name in ("households", "residents", "incidents_year", "staff"):
         table[name] = table[name].astype(int)
@@ -179,10 +192,11 @@ def cells(
     return tagged(request, orjson.dumps(body), f"{tiling.edition.id}", "application/json")
 
 
-@router.get("/cells/{code}/series", responses=_BOTH, response_class=Response, dependencies=[INSIDERS])
+@router.get("/cells/{code}/series", responses=_BOTH, response_class=Response)
 def series(
     request: Request,
     state: State,
+    who: Annotated[Principal, INSIDERS],
     code: Annotated[str, Path(max_length=64)],
     level: LevelCode | None = None,
     since: Annotated[str | None, Query(alias="from", max_length=40, description=_SPAN_HELP)] = None,
@@ -202,6 +216,9 @@ def series(
     """
     require_zone(timezone)  # the periods are days in it, whether or not a span is given
     tiling = state.tilings.get(as_of, known_at)
+    if who.scope:
+        held = Cells(tiling)
+        held.seen(held.find(code, level), who.scope)  # 403 for a cell of another part
     with state.database.reading() as connection:
         now = boundaries.moment(connection)
         question = Question(

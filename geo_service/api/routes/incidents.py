@@ -19,6 +19,7 @@ from geo_service.errors import BadRequestError, Fault, ForbiddenError, InvalidIn
 from geo_service.model import Principal, Role
 from geo_service.services import catalogue, incident_views, reporting
 from geo_service.services.intake import take_in
+from geo_service.services.scopes import foreign, part_of
 from geo_service.store import incidents as store
 from geo_service.store import queue
 
@@ -79,6 +80,8 @@ def report(
     response.headers["Location"] = f"/v1/incidents/{done.ids[0]}"
     seen = incident_views.one(state.database, state.tilings, done.ids[0])
     told = {name: seen[name] for name in ("placement", "owner", "premises", "flags", "standing")}
+    if foreign(part_of(state.tilings, who), seen["placement"]["path"]):
+        told["owner"] = None  # he may report what he sees across the line, not read who answers there
     return Taken(id=done.ids[0], new=new, **told)
 
 

@@ -173,10 +173,11 @@ def proposed(
     with state.database.reading() as connection:
         lives.get(connection, incident_id)
         alike = queue.alike(connection, incident_id, within_m=within_m, within_s=within_s)
-        seen = scopes.seen(connection, who.scope, [one["id"] for one in alike])
+        merged = queue.duplicates_of(connection, incident_id)
+        seen = scopes.seen(connection, who.scope, [*(one["id"] for one in alike), *merged])
         return {
             "proposed": [one for one in alike if one["id"] in seen],
-            "merged": queue.duplicates_of(connection, incident_id),
+            "merged": [key for key in merged if key in seen],
         }
 
 

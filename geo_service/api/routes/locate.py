@@ -11,19 +11,20 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 from starlette.concurrency import run_in_threadpool
 
-from geo_service.api.access import roles
+from geo_service.api.access import ANYONE_KNOWN
 from geo_service.api.moments import Moment
 from geo_service.api.routing import Router
 from geo_service.api.short_cuts import short_cut
 from geo_service.api.state import AppState, State
 from geo_service.errors import BadRequestError, Fault, InvalidInputError
 from geo_service.geometry.crs import WGS84, Datum, named_datum, parse_datum, to_wgs84
-from geo_service.model import Role
+from geo_service.model import Principal
 from geo_service.services import locating
 from geo_service.services.locating_detail import details
+from geo_service.services.scopes import Part
 from geo_service.services.tiling import Tiling
 
-router = Router(prefix="/v1", tags=["locate"], dependencies=[roles(*Role)])
+router = Router(prefix="/v1", tags=["locate"], dependencies=[ANYONE_KNOWN])
 
 BATCH = 10_000
 #: With owners, premises and gaps a point takes some milliseconds.
@@ -130,6 +131,7 @@ def _plainly(state: AppState, query: bytes) -> bytes | None:
 @short_cut(_plainly)
 async def locate(
     state: State,
+    who: Annotated[Principal, ANYONE_KNOWN],
     lon: Annotated[FiniteFloat, Query(description="Longitude, or easting in a projected CRS")],
     lat: Annotated[FiniteFloat, Query(description="Latitude, or northing")],
     crs: Crs = "WGS84",
@@ -150,7 +152,7 @@ async def locate(
     _require_on_globe(x, y)
     tiling = await tiling_at(state, as_of, known_at)
     if detail:
-        asked = Asked(np.array([[x, y]]), accuracy_m, as_of, known_at)
+        asked = Asked(np.array([[x, y]]), accuracy_m, as_of, known_at, who.scope)
         (whole,) = await run_in_threadpool(_details, state, tiling, asked)
         return {**whole, "edition": tiling.edition.id, "datum": str(datum)}
     if near or accuracy_m is not None:
@@ -161,7 +163,13 @@ async def locate(
 
 
 @router.post("/locate/batch")
-def locate_batch(state: State, body: Points, as_of: AsOf = None, known_at: KnownAt = None) -> LocatedPoints:
+def locate_batch(
+    state: State,
+    who: Annotated[Principal, ANYONE_KNOWN],
+    body: Points,
+    as_of: AsOf = None,
+    known_at: KnownAt = None,
+) -> LocatedPoints:
     """Tell the leaf of each of up to 10,000 points."""
     datum = parse_datum(body.crs)
     xy = np.array(body.points, dtype=float).reshape(-1, 2)
@@ -173,7 +181,7 @@ def locate_batch(state: State, body: Points, as_of: AsOf = None, known_at: Known
             message = f"with detail at most {DETAILED} points at once"
             raise InvalidInputError(message, [Fault("points", message, value=len(xy))])
         _require_all_on_globe(lonlat_deg)
-        asked = Asked(lonlat_deg, body.accuracy_m, as_of, known_at)
+        asked = Asked(lonlat_deg, body.accuracy_m, as_of, known_at, who.scope)
         points = [Located.model_validate(one | told) for one in _details(state, tiling, asked)]
     placed = locating.assign(tiling, lonlat_deg)
     return LocatedPoints(
@@ -193,6 +201,7 @@ class Asked(NamedTuple):
     accuracy_m: float | None
     as_of: datetime | None
     known_at: datetime | None
+    scope: frozenset[int]
 
 
 def _details(state: AppState, tiling: Tiling, asked: Asked) -> list[dict[str, Any]]:
@@ -207,6 +216,7 @@ def _details(state: AppState, tiling: Tiling, asked: Asked) -> list[dict[str, An
             as_of=asked.as_of,
             known_at=asked.known_at,
             on_duty=state.on_duty,
+            part=Part(tiling, asked.scope) if asked.scope else None,
         )
 
 

@@ -16,6 +16,8 @@ from geo_service.geometry.crs import parse_datum
 from geo_service.model import Principal, Role
 from geo_service.services import desk
 from geo_service.services.positions import Fix
+from geo_service.services.scopes import part_of, refuse_others
+from geo_service.store import scopes
 
 router = Router(prefix="/v1", tags=["dispatch"])
 
@@ -86,10 +88,22 @@ def send_positions(
     if own is not None and any(one.responder not in {None, own} for one in body.fixes):
         raise ForbiddenError(Words("a worker sends his own positions only", "只能上报本人的定位"))
     fixes = [Fix(one.responder or own or "", one.at, one.lon, one.lat, one.accuracy_m) for one in body.fixes]
+    _refuse_strangers(state, who, [one.responder for one in fixes])
     taken = state.desk.positions.take(fixes, parse_datum(body.crs), who=who.name)
     if taken.arrived:
         state.desk.changed()
     return TakenFixes(**taken.as_dict())
+
+
+def _refuse_strangers(state: AppState, who: Principal, codes: list[str]) -> None:
+    """Refuse positions of people of other parts of the town; unknown ones are told of one by one."""
+    part = part_of(state.tilings, who)
+    if part is None or who.role is Role.WORKER:
+        return
+    with state.database.reading() as connection:
+        own = scopes.people_of(connection, part.cells)
+    known = state.desk.books.get().row_of_code
+    refuse_others(own, {f"fixes[{i}].responder": code for i, code in enumerate(codes) if code in known})
 
 
 def _own_code(state: AppState, who: Principal) -> str | None:
@@ -131,8 +145,11 @@ class Everybody(BaseModel):
 @router.get("/board", response_model=Everybody)
 def everybody(
     state: State,
-    _who: Annotated[Principal, roles(Role.DISPATCHER, Role.LEADER)],
+    who: Annotated[Principal, roles(Role.DISPATCHER, Role.LEADER)],
 ) -> Response:
-    """Tell of everybody on duty where he is, whence that is known, and what he is at."""
-    told: dict[str, Any] = state.desk.everybody()
+    """Tell of everybody on duty where he is, whence that is known, and what he is at.
+
+    A key for a part of the town sees its own people and who is sent there.
+    """
+    told: dict[str, Any] = state.desk.everybody(part_of(state.tilings, who))
     return json_answer(told)

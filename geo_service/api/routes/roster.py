@@ -57,7 +57,8 @@ def week(
 ) -> Response:
     """Give people with duties, shifts and leave, and posts with who stands there, over a span."""
     cells, roots = _where(state, who, cell, level)
-    which = WeekFilter(roots, q, role, after, min(limit, PAGE))
+    seen = frozenset(cells.within(who.scope)) if who.scope else None
+    which = WeekFilter(roots, q, role, after, min(limit, PAGE), seen)
     with state.database.reading() as connection:
         body = roster_views.week(connection, cells, since, to, which)
     return tagged_json(request, body, cells.tiling.edition.id)
@@ -72,11 +73,14 @@ def on_duty(
     level: LevelCode | None = None,
     at: Annotated[Moment | None, Query(description="Default: now")] = None,
 ) -> Response:
-    """Give who covers a cell at a moment: its own people, those of the cells above, the neighbours'."""
+    """Give who covers a cell at a moment: its own people, those of the cells above, the neighbours'.
+
+    A key for a part of the town is told of the neighbours inside it only.
+    """
     cells, _ = _where(state, who, code, level)
     cell_id = cells.find(code, level)
     with state.database.reading() as connection:
-        body = roster_views.cover(connection, cells, cell_id, at or datetime.now(UTC))
+        body = roster_views.cover(connection, cells, cell_id, at or datetime.now(UTC), who.scope)
     return tagged_json(request, body, cells.tiling.edition.id)
 
 

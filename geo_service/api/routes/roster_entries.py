@@ -17,12 +17,14 @@ from geo_service.api.caching import json_answer
 from geo_service.api.idempotency import OnlyOnce
 from geo_service.api.moments import Moment
 from geo_service.api.routing import Router
-from geo_service.api.state import State
+from geo_service.api.state import AppState, State
 from geo_service.errors import Fault, InvalidInputError
 from geo_service.model import Principal, Role
 from geo_service.services import roster_entries, roster_records
 from geo_service.services.roster_entries import KEYS, Entry
 from geo_service.services.roster_records import Record
+from geo_service.services.roster_scopes import RosterPart
+from geo_service.services.scopes import part_of
 from geo_service.store import audit, roster
 from geo_service.store.bulk import range_text
 
@@ -70,11 +72,14 @@ def answer(record: Record, status: int = 200) -> Response:
 
 
 def listed(
-    state: State, register: str, conditions: dict[str, Any], after: str | None, limit: int
+    state: State, who: Principal, register: str, conditions: dict[str, Any], after: str | None, limit: int
 ) -> Response:
-    """Return a page of entries; ``next`` is the key to go on after."""
+    """Return a page of the entries that the caller sees; ``next`` is the key to go on after."""
     limit = min(limit, PAGE)
+    part = part_of(state.tilings, who)
     with state.database.reading() as connection:
+        if part is not None:
+            conditions = conditions | RosterPart(connection, part).conditions(register)
         found = roster.read(connection, register, conditions, after=after, limit=limit + 1)
     shown = [Record(register, key, entry) for key, entry in found[:limit]]
     entries = [
@@ -114,20 +119,20 @@ To = Annotated[Moment | None, Query(description="Only what begins before this")]
 @router.get("/responders", responses=JSON, response_class=Response)
 def responders(
     state: State,
-    _: Reader,
+    who: Reader,
     q: Annotated[str | None, Query(max_length=64, description="Part of a name or code")] = None,
     role: Annotated[str | None, Query(max_length=64)] = None,
     after: After = None,
     limit: Limit = 100,
 ) -> Response:
     """List the people who can be sent."""
-    return listed(state, "responders", {"q": q or None, "role": role}, after, limit)
+    return listed(state, who, "responders", {"q": q or None, "role": role}, after, limit)
 
 
 @router.get("/duties", responses=JSON, response_class=Response)
 def duties(
     state: State,
-    _: Reader,
+    who: Reader,
     responder: ByResponder = None,
     cell: Annotated[str | None, Query(max_length=64, description="Only on this cell")] = None,
     at: Annotated[Moment | None, Query(description="Only what is held then")] = None,
@@ -135,19 +140,19 @@ def duties(
     limit: Limit = 100,
 ) -> Response:
     """List who holds which role on which cell, and when."""
-    return listed(state, "duties", {"responder": responder, "cell": cell, "at": at}, after, limit)
+    return listed(state, who, "duties", {"responder": responder, "cell": cell, "at": at}, after, limit)
 
 
 @router.get("/rotas", responses=JSON, response_class=Response)
-def rotas(state: State, _: Reader, after: After = None, limit: Limit = 100) -> Response:
+def rotas(state: State, who: Reader, after: After = None, limit: Limit = 100) -> Response:
     """List the weekly rotas of those who have one."""
-    return listed(state, "rotas", {"filled": True}, after, limit)
+    return listed(state, who, "rotas", {"filled": True}, after, limit)
 
 
 @router.get("/shifts", responses=JSON, response_class=Response)
 def shifts(
     state: State,
-    _: Reader,
+    who: Reader,
     responder: ByResponder = None,
     since: From = None,
     to: To = None,
@@ -155,13 +160,13 @@ def shifts(
     limit: Limit = 100,
 ) -> Response:
     """List single shifts, beside the rotas."""
-    return listed(state, "shifts", {"responder": responder, "span": span(since, to)}, after, limit)
+    return listed(state, who, "shifts", {"responder": responder, "span": span(since, to)}, after, limit)
 
 
 @router.get("/absences", responses=JSON, response_class=Response)
 def absences(
     state: State,
-    _: Reader,
+    who: Reader,
     responder: ByResponder = None,
     since: From = None,
     to: To = None,
@@ -169,40 +174,42 @@ def absences(
     limit: Limit = 100,
 ) -> Response:
     """List leave and swaps."""
-    return listed(state, "absences", {"responder": responder, "span": span(since, to)}, after, limit)
+    return listed(state, who, "absences", {"responder": responder, "span": span(since, to)}, after, limit)
 
 
 Kind = Annotated[str | None, Query(max_length=64, description="Only of this kind")]
 
 
 @router.get("/posts", responses=JSON, response_class=Response)
-def posts(state: State, _: Reader, kind: Kind = None, after: After = None, limit: Limit = 100) -> Response:
+def posts(state: State, who: Reader, kind: Kind = None, after: After = None, limit: Limit = 100) -> Response:
     """List the posts with their windows."""
-    return listed(state, "posts", {"kind": kind}, after, limit)
+    return listed(state, who, "posts", {"kind": kind}, after, limit)
 
 
 @router.get("/teams", responses=JSON, response_class=Response)
-def teams(state: State, _: Reader, after: After = None, limit: Limit = 100) -> Response:
+def teams(state: State, who: Reader, after: After = None, limit: Limit = 100) -> Response:
     """List the teams with their members."""
-    return listed(state, "teams", {}, after, limit)
+    return listed(state, who, "teams", {}, after, limit)
 
 
 @router.get("/calendars", responses=JSON, response_class=Response)
-def calendars(state: State, _: Reader, after: After = None, limit: Limit = 100) -> Response:
+def calendars(state: State, who: Reader, after: After = None, limit: Limit = 100) -> Response:
     """List the calendars with their days out of the ordinary."""
-    return listed(state, "calendars", {}, after, limit)
+    return listed(state, who, "calendars", {}, after, limit)
 
 
 @router.get("/stations", responses=JSON, response_class=Response)
-def stations(state: State, _: Reader, kind: Kind = None, after: After = None, limit: Limit = 100) -> Response:
+def stations(
+    state: State, who: Reader, kind: Kind = None, after: After = None, limit: Limit = 100
+) -> Response:
     """List the stations."""
-    return listed(state, "stations", {"kind": kind}, after, limit)
+    return listed(state, who, "stations", {"kind": kind}, after, limit)
 
 
 @router.get("/staffing-needs", responses=JSON, response_class=Response)
-def needs(state: State, _: Reader, after: After = None, limit: Limit = 100) -> Response:
+def needs(state: State, who: Reader, after: After = None, limit: Limit = 100) -> Response:
     """List the template of required roles: whom cells of a kind must have, and when."""
-    return listed(state, "needs", {}, after, limit)
+    return listed(state, who, "needs", {}, after, limit)
 
 
 # ------------------------------------------------------------------------------------------ one entry
@@ -212,9 +219,10 @@ def _add_verbs(register: str, entry: type[Entry], noun: str, writer: Any) -> Non
     """Add reading, writing and removing one entry of a register."""
     address = f"/{ADDRESSES[register]}"
 
-    def read(state: State, _: Reader, key: Key) -> Response:
+    def read(state: State, who: Reader, key: Key) -> Response:
+        part = part_of(state.tilings, who)
         with state.database.reading() as connection:
-            return answer(roster_records.get(connection, register, key))
+            return answer(roster_records.get(connection, register, key, part))
 
     def write(
         state: State,
@@ -227,9 +235,17 @@ def _add_verbs(register: str, entry: type[Entry], noun: str, writer: Any) -> Non
         return once.answer(
             state.database,
             lambda: _kept(
+                state,
                 once,
                 lambda finish: roster_records.put(
-                    state.database, register, key, body, who=who.name, if_match=if_match, finish=finish
+                    state.database,
+                    register,
+                    key,
+                    body,
+                    who=who.name,
+                    if_match=if_match,
+                    finish=finish,
+                    part=part_of(state.tilings, who),
                 ),
             ),
         )
@@ -237,16 +253,24 @@ def _add_verbs(register: str, entry: type[Entry], noun: str, writer: Any) -> Non
     def remove(
         state: State, who: Annotated[Principal, writer], key: Key, if_match: IfMatch = None
     ) -> Response:
-        roster_records.remove(state.database, register, key, who=who.name, if_match=if_match)
+        part = part_of(state.tilings, who)
+        roster_records.remove(state.database, register, key, who=who.name, if_match=if_match, part=part)
+        changed(state)
         return Response(status_code=204)
 
     def create(state: State, who: Annotated[Principal, writer], body: Any, once: OnlyOnce) -> Response:
         return once.answer(
             state.database,
             lambda: _kept(
+                state,
                 once,
                 lambda finish: roster_records.create(
-                    state.database, register, body, who=who.name, finish=finish
+                    state.database,
+                    register,
+                    body,
+                    who=who.name,
+                    finish=finish,
+                    part=part_of(state.tilings, who),
                 ),
             ),
         )
@@ -276,9 +300,18 @@ def _add_verbs(register: str, entry: type[Entry], noun: str, writer: Any) -> Non
         )
 
 
-def _kept(once: OnlyOnce, act: Callable[[roster_records.Finish], Record]) -> Response:
+def _kept(state: AppState, once: OnlyOnce, act: Callable[[roster_records.Finish], Record]) -> Response:
     """Do it, and keep the answer in the transaction of the effect."""
-    return answer(act(lambda connection, record: once.keep(connection, answer(record))))
+    done = answer(act(lambda connection, record: once.keep(connection, answer(record))))
+    changed(state)
+    return done
+
+
+def changed(state: AppState) -> None:
+    """Have the desk look at the roster again: who sends somebody next goes by what was just written."""
+    state.desk.books.forget()
+    state.desk.board.expire()
+    state.on_duty.forget()
 
 
 class Swap(Entry):
@@ -314,17 +347,20 @@ def swap(state: State, who: Writer, body: Swap, once: OnlyOnce) -> Response:
             halves,
             who=who.name,
             finish=lambda connection, found: once.keep(connection, told(found)),
+            part=part_of(state.tilings, who),
         )
+        changed(state)
         return told(records)
 
     return once.answer(state.database, act)
 
 
 @router.get("/responders/{key}/contact", responses=JSON, response_class=Response)
-def get_contact(state: State, _: Caller, key: Key) -> Response:
+def get_contact(state: State, who: Caller, key: Key) -> Response:
     """Give a responder's telephone number: to those who call him, and to nobody else."""
+    part = part_of(state.tilings, who)
     with state.database.reading() as connection:
-        roster_records.get(connection, "responders", key)
+        roster_records.get(connection, "responders", key, part)
         number = roster.contact(connection, key)
     return json_answer({"responder": key, "phone": number or ""}, headers={"Cache-Control": "no-store"})
 
@@ -332,8 +368,9 @@ def get_contact(state: State, _: Caller, key: Key) -> Response:
 @router.put("/responders/{key}/contact", responses=JSON, response_class=Response)
 def set_contact(state: State, who: Caller, key: Key, body: Contact) -> Response:
     """Write a responder's telephone number."""
+    part = part_of(state.tilings, who)
     with state.database.writing() as connection:
-        roster_records.get(connection, "responders", key)
+        roster_records.get(connection, "responders", key, part)
         roster.set_contact(connection, key, body.phone)
         # that it changed is no secret, the number is
         audit.record(connection, who.name, "roster.contact", f"responders/{key}")

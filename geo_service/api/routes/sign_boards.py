@@ -14,6 +14,7 @@ from geo_service.api.state import State
 from geo_service.model import Principal
 from geo_service.planning.sign_boards import REASON_WORDS
 from geo_service.services import sign_boards
+from geo_service.services.scopes import part_of
 from geo_service.services.sign_boards import JudgedBoard
 
 router = Router(prefix="/v1", tags=["office"])
@@ -40,11 +41,14 @@ def list_sign_boards(
 
     A board is out of date when its cell is no more, has another outline or name than was printed, when
     somebody else answers for it, or when the board stands in another cell now. ``printed_owner`` is null for
-    who shows no key of those who plan, lead or dispatch: maps may be open to everybody, names are not.
+    who shows no key of those who plan, lead or dispatch: maps may be open to everybody, names are not. A key
+    for a part of the town is told of the boards of its cells only.
     """
     tiling = state.tilings.get(at)
     with state.database.reading() as connection:
         found = sign_boards.judged(connection, tiling, at=at, cell_code=cell)
+    if (part := part_of(state.tilings, insider)) is not None:
+        found = [one for one in found if part.has(*one.board.cell)]
     chosen = [one for one in found if stale is None or bool(one.reasons) is stale]
     listed = [_object(one, names=insider is not None) for one in chosen[: min(limit, MAX_BOARDS)]]
     body: dict[str, Any] = {
