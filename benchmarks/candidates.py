@@ -182,8 +182,7 @@ def _fill(url: str, database: Database) -> Town:
 
 def _cells(lonlat_deg: NDArray[np.float64]) -> pd.DataFrame:
     """A square grid over the streets, in communities of a column each."""
-    low = np.floor(lonlat_deg.min(axis=0) * SCALE) / SCALE
-    step = np.ceil((lonlat_deg.max(axis=0) - low) / SIDE * SCALE) / SCALE
+    low, step = grid_of(lonlat_deg)
     at = [(c, r) for c in range(SIDE) for r in range(SIDE)]
     corner = [(low[0] + c * step[0], low[1] + r * step[1]) for c, r in at]
     return pd.DataFrame(
@@ -195,6 +194,12 @@ def _cells(lonlat_deg: NDArray[np.float64]) -> pd.DataFrame:
             "geometry": [shapely.box(x, y, x + step[0], y + step[1]) for x, y in corner],
         }
     )
+
+
+def grid_of(lonlat_deg: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the south-west corner of the grid and the step from cell to cell."""
+    low = np.floor(lonlat_deg.min(axis=0) * SCALE) / SCALE
+    return low, np.ceil((lonlat_deg.max(axis=0) - low) / SIDE * SCALE) / SCALE
 
 
 def _people(lonlat_deg: NDArray[np.float64], cells: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:

@@ -65,6 +65,7 @@ from geo_service.services.overview import Overview
 from geo_service.services.plan_state import Plans
 from geo_service.services.preview import Previews
 from geo_service.services.preview_views import Views
+from geo_service.services.reception import Reception
 from geo_service.services.relaying import Relay
 from geo_service.services.tiling import Tilings
 from geo_service.services.warming import warm_in_background
@@ -202,6 +203,7 @@ def make_state(settings: Settings) -> AppState:
         attainment=Attainment(database, ground, desk.desks),
         escalation=escalation,
         watcher=Watcher(escalation),
+        reception=Reception(database, tilings),
     )
 
 

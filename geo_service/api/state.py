@@ -18,6 +18,7 @@ from geo_service.services.overview import Overview
 from geo_service.services.ownership import OnDuty
 from geo_service.services.plan_state import Plans
 from geo_service.services.preview import Previews
+from geo_service.services.reception import Reception
 from geo_service.services.relaying import Relay
 from geo_service.services.tiling import Tilings
 from geo_service.services.watching import Watcher
@@ -72,6 +73,8 @@ class AppState:
         Supervision cards and whistles.
     watcher : Watcher
         Issues them, in a thread of its own.
+    reception : Reception
+        Takes in reports that come one by one.
     """
 
     settings: Settings
@@ -92,6 +95,7 @@ class AppState:
     attainment: Attainment
     escalation: Escalation
     watcher: Watcher
+    reception: Reception
     attempts: FailedAttempts = field(default_factory=FailedAttempts)
     on_duty: OnDuty = field(default_factory=OnDuty)
 

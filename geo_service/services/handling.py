@@ -25,13 +25,15 @@ AHEAD = timedelta(minutes=2)
 class Newcomer:
     """A report that has just come in, and what its standard is chosen by.
 
-    ``categories`` holds its category and those above, ``cells`` the codes of the cells it lies in.
+    ``categories`` holds its category and those above, ``cells`` the codes of the cells it lies in, ``who``
+    is who reported it.
     """
 
     id: UUID
     categories: tuple[str, ...]
     urgency: str
     cells: tuple[str, ...]
+    who: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +45,7 @@ class Standing:
     at: datetime
 
 
-def begin(
-    connection: Connection, newcomers: Sequence[Newcomer], standards: Sequence[Standard], who: str
-) -> None:
+def begin(connection: Connection, newcomers: Sequence[Newcomer], standards: Sequence[Standard]) -> None:
     """Begin the lives of reports that have just been stored, in the transaction that stored them."""
     if not newcomers:
         return
@@ -56,8 +56,9 @@ def begin(
         life = Life(Status.REPORTED, now)
         begun.append((one.id, life, standard_object(standard), clocks(life, standard, now)))
     lives.begin(connection, begun)
-    line = Line(at=now, who=who, move="report", to_status=Status.REPORTED.value)
-    lives.log(connection, {one.id: line for one in newcomers})
+    status = Status.REPORTED.value
+    lines = {one.id: Line(at=now, who=one.who, move="report", to_status=status) for one in newcomers}
+    lives.log(connection, lines)
 
 
 def standing(connection: Connection, key: UUID) -> Standing:

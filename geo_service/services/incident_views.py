@@ -1,14 +1,15 @@
 """An incident as the desk sees it: facts, place, who answers for it, how it stands, what can be done."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from geo_service.errors import NotFoundError
+from geo_service.model import Edition
 from geo_service.services import catalogue, handling
-from geo_service.services.ownership import OnDuty, owners_of
-from geo_service.services.tiling import Tiling, Tilings, in_force_at
+from geo_service.services.ownership import OnDuty, owners_at
+from geo_service.services.tiling import Tiling, Tilings
 from geo_service.staffing.clocks import clocks, standard_from
 from geo_service.staffing.life import RULES, WORDS_ZH, Move, Status, moves_from
 from geo_service.store import boundaries, incidents, lives, photos, premises
@@ -57,15 +58,10 @@ def one(database: Database, tilings: Tilings, key: UUID, on_duty: OnDuty | None 
     """
     spans = tilings.spans()  # before a connection is held: who waits for a second one may wait for himself
     with database.reading() as connection:
-        found = incidents.one(connection, key)
-        if found is None:
+        whole = _whole(connection, tilings, spans, [key], on_duty).get(key)
+        if whole is None:
             raise NotFoundError(f"there is no incident {key}")
-        edition = next((one for one in spans if one.id == found["edition"]), None)
-        if edition is None:  # put in force a moment ago
-            edition = in_force_at(boundaries.spans_in_force(connection), found["occurred_at"])
-        tiling = tilings.load(edition, connection) if edition and edition.id == found["edition"] else None
-        whole = _whole(connection, tiling, found, on_duty)
-        floor = found["floor"]
+        floor = whole["floor"]
         to_floor_s = 0.0 if floor is None else catalogue.access_time(connection).to_floor_s(floor)
         return whole | {
             "to_floor_s": to_floor_s,
@@ -74,31 +70,57 @@ def one(database: Database, tilings: Tilings, key: UUID, on_duty: OnDuty | None 
         }
 
 
+def several(database: Database, tilings: Tilings, keys: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
+    """Return incidents by id, each with its place, path, owner, standing and allowed moves."""
+    spans = tilings.spans()
+    with database.reading() as connection:
+        return _whole(connection, tilings, spans, keys, None)
+
+
 def _whole(
-    connection: Connection, tiling: Tiling | None, found: dict[str, Any], on_duty: OnDuty | None
-) -> dict[str, Any]:
-    key, moment = found["id"], found["occurred_at"]
-    cell_id = found.pop("cell_id")
-    place: dict[str, Any] = {name: found.pop(name) for name in _PLACE}
+    connection: Connection,
+    tilings: Tilings,
+    spans: list[Edition],
+    keys: Sequence[UUID],
+    on_duty: OnDuty | None,
+) -> dict[UUID, dict[str, Any]]:
+    found = incidents.several(connection, keys)
+    if any(one["edition"] not in {span.id for span in spans} for one in found.values()):
+        spans = boundaries.spans_in_force(connection)  # one was put in force a moment ago
+    edition_of = {span.id: span for span in spans}
+    tiling_of = {
+        key: tilings.load(edition_of[one["edition"]], connection) if one["edition"] in edition_of else None
+        for key, one in found.items()
+    }
+    ids = on_duty.ids(connection) if on_duty is not None else None
+    asked = [(tiling_of[key], one["cell_id"], one["occurred_at"]) for key, one in found.items()]
+    owners = owners_at(connection, asked, ids)
+    located = {key: (one["lon"], one["lat"]) for key, one in found.items() if one["lon"] is not None}
+    grounds = dict(zip(located, premises.holding(connection, list(located.values())), strict=True))
+    standings = lives.several(connection, list(found))
+    now = lives.clock(connection)
+    return {
+        key: {
+            **{name: value for name, value in one.items() if name not in {"cell_id", *_PLACE}},
+            "placement": _place(one, tiling_of[key]),
+            **owner,
+            "premises": grounds.get(key, []),
+            "standing": standing_of(standings.get(key), now),
+        }
+        for (key, one), owner in zip(found.items(), owners, strict=True)
+    }
+
+
+def _place(found: Mapping[str, Any], tiling: Tiling | None) -> dict[str, Any]:
+    place: dict[str, Any] = {name: found[name] for name in _PLACE}
+    cell_id = found["cell_id"]
     place["path"] = tiling.path_of_cell(cell_id) if tiling and cell_id is not None else []
     place["candidates"] = _candidates(tiling, found, place)
     place["runner_up_probability"] = next(
         (one["probability"] for one in place["candidates"] if one["cell_code"] == place["runner_up_code"]),
         None,
     )
-    ids = on_duty.ids(connection) if on_duty is not None else None
-    owners = (
-        owners_of(connection, tiling, [cell_id], moment, ids)[0] if tiling else {"owner": None, "above": []}
-    )
-    inside = [] if found["lon"] is None else premises.holding(connection, [(found["lon"], found["lat"])])[0]
-    standing = lives.several(connection, [key]).get(key)
-    return {
-        **found,
-        "placement": place,
-        **owners,
-        "premises": inside,
-        "standing": standing_of(standing, lives.clock(connection)),
-    }
+    return place
 
 
 def standing_of(kept: lives.Kept | None, now: datetime) -> dict[str, Any] | None:

@@ -84,30 +84,49 @@ def take_in(
     One transaction under the shared publishing lock: the edition read in it is still the one in force when
     it commits. A report in no cell, or without coordinates, is kept and flagged.
     """
-    rows = reports.drop_duplicates("source_id").reset_index(drop=True)
+    rows = reports.copy()
     rows["source"], rows["reported_by"] = source, who
-    rows["id"] = pd.Series([incident_id(source, str(key)) for key in rows["source_id"]], dtype=object)
-    # in one order: two who send the same reports crosswise wait, and do not block each other
-    rows = rows.sort_values("id", ignore_index=True)
-    for name, value in DEFAULTS.items():
-        if name not in rows:
-            rows[name] = pd.Series([value] * len(rows), dtype=object)
-    if "attributes" not in rows:
-        rows["attributes"] = pd.Series([{} for _ in range(len(rows))], dtype=object)
+    rows = named(rows)
     with database.writing() as connection:
-        boundaries.lock_for_intake(connection)
-        new = incidents.insert_new(connection, rows)
-        placed, cells = _place_new(connection, tilings, rows[new], live=live)
-        if live:
-            _begin_lives(connection, rows[new], cells, who)
-        _tell(connection, rows[new], source, live=live)
-        if len(rows) > incidents.FEW:
-            details = {"source": source, "received": len(rows), "new": int(new.sum()), "placed": placed}
+        new, placed = _write(connection, tilings, rows, live=live)
+        if len(new) > incidents.FEW:
+            details = {"source": source, "received": len(new), "new": sum(new.values()), "placed": placed}
             audit.record(connection, who, "import incidents", source, details)
-    is_new = dict(zip(rows["id"], new, strict=True))
-    ids = [incident_id(source, str(key)) for key in reports["source_id"]]
-    is_first = ~reports["source_id"].duplicated().to_numpy()
-    return Intake(ids, np.array([is_new[key] for key in ids], dtype=bool) & is_first, placed)
+    is_first = ~rows["id"].duplicated().to_numpy()
+    ids = rows["id"].tolist()
+    return Intake(ids, np.array([new[key] for key in ids], dtype=bool) & is_first, placed)
+
+
+def named(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return reports with their ids, of ``source`` and ``source_id``, and all columns that are stored."""
+    keys = zip(rows["source"], rows["source_id"], strict=True)
+    out = rows.assign(id=pd.Series([incident_id(*map(str, key)) for key in keys], dtype=object))
+    for name, value in DEFAULTS.items():
+        if name not in out:
+            out[name] = pd.Series([value] * len(out), dtype=object)
+    if "attributes" not in out:
+        out["attributes"] = pd.Series([{} for _ in range(len(out))], dtype=object)
+    return out
+
+
+def write(database: Database, tilings: Tilings, rows: pd.DataFrame, *, live: bool) -> dict[uuid.UUID, bool]:
+    """Store reports as :func:`named` gives them in one transaction; returns by id whether each was new."""
+    with database.writing() as connection:
+        return _write(connection, tilings, rows, live=live)[0]
+
+
+def _write(
+    connection: Connection, tilings: Tilings, reports: pd.DataFrame, *, live: bool
+) -> tuple[dict[uuid.UUID, bool], dict[str, int]]:
+    # in one order: two who send the same reports crosswise wait, and do not block each other
+    rows = reports.drop_duplicates("id").sort_values("id", ignore_index=True)
+    boundaries.lock_for_intake(connection)
+    new = incidents.insert_new(connection, rows)
+    placed, cells = _place_new(connection, tilings, rows[new], live=live)
+    if live:
+        _begin_lives(connection, rows[new], cells)
+    _tell(connection, rows[new], live=live)
+    return dict(zip(rows["id"], new.tolist(), strict=True)), placed
 
 
 def _place_new(
@@ -136,16 +155,15 @@ def codes_above(tiling: Tiling, cell_id: int) -> tuple[str, ...]:
     return tuple(cell["code"] for cell in tiling.path_of_cell(int(cell_id)))
 
 
-def _begin_lives(
-    connection: Connection, rows: pd.DataFrame, cells: dict[uuid.UUID, tuple[str, ...]], who: str
-) -> None:
+def _begin_lives(connection: Connection, rows: pd.DataFrame, cells: dict[uuid.UUID, tuple[str, ...]]) -> None:
     """Begin the lives of new reports, each with the standard that holds for it."""
     standards, above = standards_now(connection)
+    facts = zip(rows["id"], rows["category"], rows["urgency"], rows["reported_by"], strict=True)
     newcomers = [
-        handling.Newcomer(key, ancestors(category, above), urgency, cells.get(key, ()))
-        for key, category, urgency in zip(rows["id"], rows["category"], rows["urgency"], strict=True)
+        handling.Newcomer(key, ancestors(category, above), urgency, cells.get(key, ()), who)
+        for key, category, urgency, who in facts
     ]
-    handling.begin(connection, newcomers, standards, who)
+    handling.begin(connection, newcomers, standards)
 
 
 def standards_now(connection: Connection) -> tuple[list[Standard], dict[str, str | None]]:
@@ -178,10 +196,13 @@ def _by_edition(spans: list[Edition], rows: pd.DataFrame) -> Iterator[tuple[Edit
         yield by_id.get(int(str(edition_id))), part
 
 
-def _tell(connection: Connection, rows: pd.DataFrame, source: str, *, live: bool) -> None:
+def _tell(connection: Connection, rows: pd.DataFrame, *, live: bool) -> None:
     """Queue one event for each report, or one for a whole import of history."""
     if len(rows) > incidents.FEW and not live:
-        outbox.add(connection, "incidents.imported", {"source": source, "count": len(rows)})
+        told = {"source": rows["source"].iloc[0], "count": len(rows)}
+        outbox.add(connection, "incidents.imported", told)
         return
-    events = [{"id": str(key), "source": source} for key in rows["id"]]
+    events = [
+        {"id": str(key), "source": source} for key, source in zip(rows["id"], rows["source"], strict=True)
+    ]
     outbox.add_many(connection, "incident.reported", events)

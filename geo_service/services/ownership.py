@@ -55,18 +55,33 @@ def owners_of(
     somebody holds; and ``above``: who holds each of the cells over that, upwards. With ``on_duty`` (ids)
     each person is said to be on duty or not. None stands for no cell.
     """
-    paths = [tiling.id_path_of_cell(key) if key is not None else [] for key in cell_ids]
-    held = owners.holders(connection, {key for path in paths for key in path}, at)
-    return [_answer(tiling, path, held, on_duty) for path in paths]
+    return owners_at(connection, [(tiling, key, at) for key in cell_ids], on_duty)
+
+
+def owners_at(
+    connection: Connection,
+    asked: Sequence[tuple[Tiling | None, int | None, datetime]],
+    on_duty: frozenset[int] | None = None,
+) -> list[dict[str, Any]]:
+    """Return who answers for cells, each of its own edition and at its own moment, as :func:`owners_of`."""
+    paths = [tiling.id_path_of_cell(key) if tiling and key is not None else [] for tiling, key, _ in asked]
+    moments = [at for _, _, at in asked]
+    wanted = {(key, at) for path, at in zip(paths, moments, strict=True) for key in path}
+    held = owners.holders_at(connection, wanted) if wanted else {}
+    answers = []
+    for (tiling, _, at), path in zip(asked, paths, strict=True):
+        holders = [(key, held.get((key, at), [])) for key in path]
+        answers.append(_answer(tiling, holders, on_duty) if tiling else {"owner": None, "above": []})
+    return answers
 
 
 def _answer(
-    tiling: Tiling, path: list[int], held: dict[int, list[dict[str, Any]]], on_duty: frozenset[int] | None
+    tiling: Tiling, holders: list[tuple[int, list[dict[str, Any]]]], on_duty: frozenset[int] | None
 ) -> dict[str, Any]:
     steps = []
-    for key in path:
+    for key, held in holders:
         people = []
-        for one in held.get(key, []):
+        for one in held:
             person = {name: value for name, value in one.items() if name != "responder_id"}
             people.append(person if on_duty is None else person | {"on_duty": one["responder_id"] in on_duty})
         if people:

@@ -36,7 +36,18 @@ COLUMNS = (
 )
 
 
-#: Up to here a row is inserted by itself; above, a temporary table and COPY are worth their price.
+#: Types of those that are not text; a geometry comes as text.
+_TYPES = {
+    "id": "uuid",
+    "occurred_at": "timestamptz",
+    "accuracy_m": "float8",
+    "floor": "int",
+    "attributes": "jsonb",
+    "named_cell_id": "int",
+    "flags": "jsonb",
+}
+
+#: Up to here rows are bound to one statement; above, a temporary table and COPY are worth their price.
 FEW = 50
 
 
@@ -65,12 +76,14 @@ def _columns(incidents: pd.DataFrame) -> dict[str, Any]:
 
 
 def _insert_few(connection: Connection, columns: dict[str, Any]) -> set[UUID]:
-    rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    given = ", ".join(f"cast(:{name} as {_TYPES.get(name, 'text')}[])" for name in columns)
+    values = ", ".join("cast(geom as geometry)" if name == "geom" else name for name in columns)
     statement = text(f"""
         insert into incident ({", ".join(columns)})
-        values ({", ".join(f":{name}" for name in columns)}) on conflict do nothing returning id
+        select {values} from unnest({given}) as given ({", ".join(columns)})
+        on conflict do nothing returning id
     """)  # noqa: S608 - our own names
-    return {new for row in rows for new in connection.execute(statement, row).scalars()}
+    return set(connection.execute(statement, columns).scalars())
 
 
 def _insert_many(connection: Connection, columns: dict[str, Any]) -> set[UUID]:
@@ -183,10 +196,15 @@ def page(
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
+def several(connection: Connection, keys: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
+    """Return incidents with their places by id; those that do not exist are left out."""
+    rows = connection.execute(SHOWN.where(incident.c.id == func.any(list(keys)))).mappings()
+    return {row["id"]: dict(row) for row in rows}
+
+
 def one(connection: Connection, key: UUID) -> dict[str, Any] | None:
     """Return an incident with its place, None if there is none with this id."""
-    row = connection.execute(SHOWN.where(incident.c.id == key)).mappings().one_or_none()
-    return dict(row) if row else None
+    return several(connection, [key]).get(key)
 
 
 def by_source(connection: Connection, source: str, source_ids: Sequence[str]) -> dict[str, UUID]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, text, update
+from sqlalchemy import Connection, delete, func, insert, select, text
 
 from geo_service.store import bulk
 from geo_service.store.tables import outbox
@@ -15,7 +15,15 @@ CHANNEL = "geo_service_events"
 _MAX_NOTICE_BYTES = 7_900
 _RELAY_LOCK = 0x67656F_72656C  # any number that nothing else here locks
 _DRAW = text("select nextval('outbox_position') from generate_series(1, :count)")
-_NUMBER = update(outbox).where(outbox.c.seq == bindparam("key")).values(position=bindparam("number"))
+_NUMBER = text("""
+    update outbox set position = given.position
+    from unnest(cast(:seqs as bigint[]), cast(:positions as bigint[])) as given (seq, position)
+    where outbox.seq = given.seq
+""")
+_TELL = text(
+    "select pg_notify(:channel, words)"
+    " from unnest(cast(:words as text[])) with ordinality as given (words, number) order by number"
+)
 
 
 def add(connection: Connection, topic: str, payload: dict[str, Any]) -> None:
@@ -63,18 +71,17 @@ def announce(connection: Connection, events: Sequence[dict[str, Any]]) -> list[d
     """
     if not events:
         return []
-    drawn = connection.execute(_DRAW, {"count": len(events)}).scalars()
-    numbered = [
-        {"number": number, "key": event["seq"]} for number, event in zip(sorted(drawn), events, strict=True)
-    ]
-    connection.execute(_NUMBER, numbered)
-    for event, row in zip(events, numbered, strict=True):
-        body = {"seq": event["seq"], "position": row["number"], "topic": event["topic"]}
-        words = bulk.json_text({**body, "payload": event["payload"]})
-        if len(words.encode()) > _MAX_NOTICE_BYTES:
-            words = bulk.json_text({**body, "payload": None})
-        connection.execute(select(func.pg_notify(CHANNEL, words)))
-    return [{**event, "position": row["number"]} for event, row in zip(events, numbered, strict=True)]
+    positions = sorted(connection.execute(_DRAW, {"count": len(events)}).scalars())
+    connection.execute(_NUMBER, {"seqs": [event["seq"] for event in events], "positions": positions})
+    placed = [{**event, "position": position} for event, position in zip(events, positions, strict=True)]
+    connection.execute(_TELL, {"channel": CHANNEL, "words": [_notice(event) for event in placed]})
+    return placed
+
+
+def _notice(event: dict[str, Any]) -> str:
+    body = {name: event[name] for name in ("seq", "position", "topic", "payload")}
+    words = bulk.json_text(body)
+    return words if len(words.encode()) <= _MAX_NOTICE_BYTES else bulk.json_text({**body, "payload": None})
 
 
 def after(connection: Connection, position: int, limit: int = 500) -> list[dict[str, Any]]:

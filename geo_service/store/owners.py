@@ -4,26 +4,36 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select, text
-
-from geo_service.store.tables import duty, responder
+from sqlalchemy import Connection, text
 
 
 def holders(
     connection: Connection, cell_ids: Collection[int], at: datetime
 ) -> dict[int, list[dict[str, Any]]]:
     """Return by cell who holds a duty on it at a moment: responder_id, responder (code), name, role."""
+    return {key: held for (key, _), held in holders_at(connection, {(key, at) for key in cell_ids}).items()}
+
+
+def holders_at(
+    connection: Connection, asked: Collection[tuple[int, datetime]]
+) -> dict[tuple[int, datetime], list[dict[str, Any]]]:
+    """Return by cell and moment who holds a duty on it then, as :func:`holders`."""
+    pairs = list(asked)
     rows = connection.execute(
-        select(duty.c.cell_id, responder.c.id, responder.c.code, responder.c.name, duty.c.role)
-        .join(responder, responder.c.id == duty.c.responder_id)
-        .where(duty.c.cell_id == func.any(list(cell_ids)), duty.c.held_during.op("@>")(at))
-        .order_by(duty.c.cell_id, duty.c.role, responder.c.code.collate("C"))
+        text("""
+            select number, responder.id, responder.code, responder.name, duty.role
+            from unnest(cast(:cells as int[]), cast(:moments as timestamptz[]))
+                with ordinality as given (cell_id, at, number)
+            join duty on duty.cell_id = given.cell_id and held_during @> given.at
+            join responder on responder.id = duty.responder_id
+            order by number, duty.role, responder.code collate "C"
+        """),
+        {"cells": [key for key, _ in pairs], "moments": [at for _, at in pairs]},
     )
-    out: dict[int, list[dict[str, Any]]] = {}
-    for cell_id, key, code, name, role in rows:
-        out.setdefault(cell_id, []).append(
-            {"responder_id": key, "responder": code, "name": name, "role": role}
-        )
+    out: dict[tuple[int, datetime], list[dict[str, Any]]] = {}
+    for number, key, code, name, role in rows:
+        one = {"responder_id": key, "responder": code, "name": name, "role": role}
+        out.setdefault(pairs[number - 1], []).append(one)
     return out
 
 
