@@ -2,10 +2,10 @@
 
 import { clockTime, serverNow } from "../kit/clock.js";
 import { button, h, setText } from "../kit/dom.js";
-import { onLanguage, say } from "../kit/i18n.js";
+import { lang, onLanguage, say } from "../kit/i18n.js";
 
 export class Bar {
-  constructor(desk, alarm, zone, { report, look }) {
+  constructor(desk, alarm, zone, { report, look, cards }) {
     Object.assign(this, { desk, alarm, zone });
     this.time = h("time", { class: "ds-now" });
     this.line = h("span", { class: "ds-line", role: "status" });
@@ -13,12 +13,14 @@ export class Bar {
     this.night = h("button", { type: "button", class: "quiet ds-night", on: { click: () => this.setNight(!this.isNight) } });
     this.sound = h("button", { type: "button", class: "quiet ds-sound", on: { click: () => (alarm.mute(!alarm.isMuted), this.showSwitches()) } });
     this.look = look;
+    this.cards = h("button", { type: "button", class: "quiet ds-strip", hidden: true, tTitle: "cardsStrip", on: { click: () => cards() } });
     this.isNight = false;
     this.element = h(
       "div",
       { class: "ds-bar" },
       desk.mayAct ? h("button", { type: "button", class: "primary ds-new", on: { click: () => report() } }, h("span", { t: "newReport" }), h("kbd", {}, "N")) : h("span", { class: "ds-soft", t: "readOnly" }),
       this.duty,
+      this.cards,
       h("span", { class: "ds-push" }),
       this.line,
       this.night,
@@ -29,6 +31,8 @@ export class Bar {
     desk.on("tick", () => this.tick());
     desk.on("line", (isUp) => this.lineChanged(isUp));
     desk.on("people", () => this.showDuty());
+    desk.on("cards", () => this.showCards());
+    desk.on("red", () => this.flash());
     onLanguage(() => this.showAll());
   }
 
@@ -40,6 +44,7 @@ export class Bar {
   showAll() {
     this.showSwitches();
     this.showDuty();
+    this.showCards();
     this.tick();
   }
 
@@ -63,6 +68,27 @@ export class Bar {
     const free = people.filter((one) => one.state === "free").length;
     setText(this.duty, boardProblem ? say("boardProblem", { reason: boardProblem.reason || boardProblem.message }) : say("dutyCount", { onDuty: people.length, free }));
     this.duty.classList.toggle("ds-warn", Boolean(boardProblem));
+  }
+
+  /** How many cards and whistles wait for an answer; nothing where there are none. */
+  showCards() {
+    const { counts } = this.desk.cards;
+    const kinds = ["red", "yellow", "whistle"].filter((kind) => counts[kind]);
+    const words = JSON.stringify([counts, lang()]);
+    if (words === this.cardsShown) return;
+    this.cardsShown = words;
+    this.cards.hidden = !kinds.length;
+    this.cards.replaceChildren(
+      ...kinds.map((kind) => h("span", {}, h("i", { class: `ds-card ${kind}` }, say(`card_${kind}_short`)), h("b", {}, String(counts[kind])))),
+      ...(counts.waiting ? [h("span", { class: "ds-soft" }, say("cardsWaiting", { count: counts.waiting }))] : []),
+    );
+  }
+
+  /** A new red card shows once. */
+  flash() {
+    this.cards.classList.remove("fresh");
+    void this.cards.offsetWidth; // so that it begins anew
+    this.cards.classList.add("fresh");
   }
 
   lineChanged(isUp) {

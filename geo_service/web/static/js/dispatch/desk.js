@@ -2,11 +2,12 @@
  * What the desk knows: open incidents, who is sent, who is where. Fetched once, then kept true by events.
  *
  * Whoever wants to know of changes asks with `on`: "queue", "row" (one incident), "people", "selected", "line", "tick", "breach", "urgent",
- * "declined", "edition", "counts", "failed".
+ * "declined", "cards" (of one incident, or of all), "red", "edition", "counts", "failed".
  */
 
 import { learn, serverNow } from "../kit/clock.js";
 import { get, query } from "../kit/http.js";
+import { Cards } from "./cards.js";
 import { before, isEnded, overduePhases } from "./clocks.js";
 import { Stream } from "./stream.js";
 
@@ -24,19 +25,25 @@ export class Desk {
     this.rows = new Map(); // id → incident of the queue
     this.sent = new Map(); // id → open dispatches
     this.people = [];
+    this.byCode = new Map(); // the same by code
+    this.cards = new Cards();
     this.selected = null;
     this.listeners = new Map();
     this.touched = new Set(); // ids to read soon
     this.fresh = new Set(); // ids reported since, of which we do not know yet how urgent they are
+    this.takers = new Map(); // id → who accepted it
     this.late = new Set(); // ids that changed while the queue was read
     this.mine = new Set(readMine());
     this.overdue = new Set(); // `id/phase`, told already
     this.stream = new Stream({
       heard: (topic, payload) => this.hear(topic, payload),
-      lost: () => this.readAll(),
+      lost: () => (this.readAll(), this.readCards()),
       changed: (isUp) => {
         // before the first reading the stream must be open: what happens in between is heard then
-        if (isUp && !this.isRead) this.readAll();
+        if (isUp && !this.isRead) {
+          this.readAll();
+          this.readCards();
+        }
         this.tell("line", isUp);
       },
     });
@@ -55,7 +62,7 @@ export class Desk {
     this.stream.open();
     this.readPeople();
     setInterval(() => this.tick(), 1000);
-    setInterval(() => this.readAll(), CHECK_MS);
+    setInterval(() => (this.readAll(), this.readCards()), CHECK_MS);
     window.addEventListener("pagehide", () => this.stream.close());
   }
 
@@ -79,7 +86,8 @@ export class Desk {
     this.reading = true;
     this.touched.clear();
     try {
-      const [rows, sent] = await Promise.all([this.readQueue(), this.readSent()]);
+      const [rows, sent, { accepted_by: takers }] = await Promise.all([this.readQueue(), this.readSent(), get("/v1/desk/acceptors")]);
+      this.takers = new Map(Object.entries(takers));
       this.rows = new Map(rows.map((row) => [row.id, row]));
       this.sent = sent;
       this.isRead = true;
@@ -129,8 +137,17 @@ export class Desk {
       this.ask(`/v1/incidents/${id}`, ({ standing }) => standing?.now),
       get(`/v1/dispatches${query({ open: true, incident: id })}`),
     ]);
+    await this.readTaker(row);
     this.take(row, dispatches);
     return row;
+  }
+
+  /** Learn who accepted an incident, if somebody has since we know it. */
+  async readTaker({ id, standing }) {
+    const at = Date.parse(standing?.accepted_at);
+    if (!at || Date.parse(this.takers.get(id)?.at) === at) return;
+    const { accepted_by: takers } = await get(`/v1/desk/acceptors${query({ incident: id })}`);
+    if (takers[id]) this.takers.set(id, takers[id]);
   }
 
   /** Take in one incident as the server tells it, unless what we know is newer; `isNews` tells whoever shows it. */
@@ -145,22 +162,48 @@ export class Desk {
     this.watchOverdue();
   }
 
+  async readCards() {
+    try {
+      await this.cards.read();
+      this.tell("cards");
+    } catch (error) {
+      this.tell("failed", error);
+      if (error.isPassing) setTimeout(() => this.readCards(), 3000);
+    }
+  }
+
   async readPeople() {
     clearTimeout(this.boardTimer);
     try {
-      const board = await this.ask("/v1/board", ({ at }) => at);
-      this.people = board.people;
+      this.takePeople(await this.ask(`/v1/desk/board${query({ since: this.boardMark })}`, ({ at }) => at));
       this.boardProblem = null;
     } catch (error) {
+      this.boardMark = null; // everybody next time
       this.boardProblem = error;
     }
     this.tell("people");
     this.boardTimer = setTimeout(() => this.readPeople(), document.hidden ? 4 * BOARD_MS : BOARD_MS);
   }
 
+  /** Take in everybody, or what changed: who is at something else, who is elsewhere, who has left. */
+  takePeople({ at, mark, whole, people, moved, gone }) {
+    const now = Date.parse(at);
+    const heardAt = (age) => (age === null ? null : now - 1000 * age);
+    if (whole) this.byCode = new Map();
+    for (const one of people) this.byCode.set(one.responder, { ...one, heardAt: heardAt(one.fix_age_s) });
+    for (const [code, lon, lat, source, age] of moved) Object.assign(this.byCode.get(code) || {}, { lon, lat, source, heardAt: heardAt(age) });
+    for (const code of gone) this.byCode.delete(code);
+    if (whole || people.length || gone.length) this.people = [...this.byCode.values()];
+    this.boardMark = mark;
+  }
+
   // -------------------------------------------------------------------------------------------- events
 
   hear(topic, payload) {
+    if (topic.startsWith("escalation.")) {
+      this.hearCard(topic, payload);
+      return;
+    }
     if (topic === "incidents.imported") this.readAll();
     else if (topic === "edition.published") this.tell("edition");
     else this.touch(payload.incident_id || payload.id);
@@ -169,8 +212,15 @@ export class Desk {
     if (payload.outcome === "declined") this.tell("declined", { row: this.rows.get(payload.incident_id), name: this.nameOf(payload.responder), reason: payload.reason });
   }
 
+  /** A card is issued, somebody is called or has acknowledged: the incident itself is as it was. */
+  hearCard(topic, payload) {
+    this.cards.hear(payload);
+    this.tell("cards", payload.incident_id);
+    if (topic === "escalation.issued" && payload.colour === "red") this.tell("red", { row: this.rows.get(payload.incident_id), phase: payload.phase, wasTold: this.overdue.has(`${payload.incident_id}/${payload.phase}`) });
+  }
+
   nameOf(code) {
-    return this.people.find((one) => one.responder === code)?.name || code;
+    return this.byCode.get(code)?.name || code;
   }
 
   peopleSoon() {
@@ -218,7 +268,12 @@ export class Desk {
   }
 
   isMine(row) {
-    return this.mine.has(row.id) || row.reported_by === this.me.name || (this.sent.get(row.id) || []).some((one) => one.sent_by === this.me.name);
+    return this.mine.has(row.id) || row.reported_by === this.me.name || this.takerOf(row) === this.me.name || (this.sent.get(row.id) || []).some((one) => one.sent_by === this.me.name);
+  }
+
+  /** Who has accepted an incident; "" while nobody has. */
+  takerOf(row) {
+    return (row.standing?.accepted_at && this.takers.get(row.id)?.who) || "";
   }
 
   /** Open incidents in order. */

@@ -2,11 +2,12 @@
 
 import { clockTime } from "../kit/clock.js";
 import { button, drawing, fill, h } from "../kit/dom.js";
-import { get, newKey, post } from "../kit/http.js";
+import { get, newKey, post, query } from "../kit/http.js";
 import { either, onLanguage, say, sayCode } from "../kit/i18n.js";
 import { aboutPhotos, logLines } from "./about.js";
 import { correctDialog, moveDialog, replyDialog } from "./acts.js";
-import { Clocks } from "./clocks.js";
+import { Clocks, isEnded } from "./clocks.js";
+import { Escalations } from "./escalation.js";
 import { People } from "./people.js";
 import { PlacePicker } from "./place.js";
 import { isUnlocated, placeOf } from "./queue.js";
@@ -25,15 +26,17 @@ export class IncidentPanel {
     this.head = h("header", { class: "ds-in-head" });
     this.banner = h("div", { class: "ds-banner", role: "alert", hidden: true });
     this.flags = h("div", { class: "ds-flags" });
+    this.escalations = new Escalations(desk, catalogue, { act: (...given) => this.act(...given), cellName: (level, code) => this.nameOfCell({ level, cell_code: code }) });
     this.place = h("section", { class: "ds-part" });
     this.people = new People(desk, map, catalogue, (...given) => this.act(...given));
     this.likes = h("section", { class: "ds-part" });
     this.more = h("section", { class: "ds-part" });
     this.foot = h("footer", { class: "ds-moves" });
-    this.body = h("div", { class: "ds-in-body", tabindex: "-1" }, this.banner, this.flags, this.place, this.people.element, this.likes, this.more);
+    this.body = h("div", { class: "ds-in-body", tabindex: "-1" }, this.banner, this.flags, this.escalations.element, this.place, this.people.element, this.likes, this.more);
     this.element = h("article", { class: "ds-incident", hidden: true, tTitle: "incident" }, this.head, this.clocks.element, this.body, this.foot);
     desk.on("selected", ({ id }) => this.open(id));
     desk.on("row", (id) => id === this.id && this.soon());
+    desk.on("cards", (id) => id && id === this.id && this.soon());
     desk.on("tick", (now) => this.clocks.tick(now));
     onLanguage(() => this.incident && this.show());
   }
@@ -74,14 +77,15 @@ export class IncidentPanel {
     if (!id) return;
     const root = `/v1/incidents/${id}`;
     try {
-      const [incident, { log }, { dispatches }, likes] = await Promise.all([
+      const [incident, { log }, { dispatches }, likes, { escalations }] = await Promise.all([
         this.desk.ask(root, ({ standing }) => standing?.now),
         get(`${root}/log`),
         get(`${root}/dispatches`),
         get(`${root}/duplicates`),
+        get(`/v1/escalations${query({ incident: id, limit: 50 })}`),
       ]);
       if (id !== this.id) return;
-      Object.assign(this, { incident, log, dispatches, alike: likes });
+      Object.assign(this, { incident, log, dispatches, escalated: escalations, alike: likes });
       this.desk.take(incident, null, { isNews: false });
       this.show();
     } catch (error) {
@@ -100,6 +104,7 @@ export class IncidentPanel {
     this.showHead();
     this.clocks.show(standing);
     this.showFlags();
+    this.escalations.show(incident, this.escalated);
     this.showPlace();
     this.people.show(incident, this.dispatches);
     this.showLikes();
@@ -166,7 +171,7 @@ export class IncidentPanel {
     const picking = this.picker;
     fill(
       this.place,
-      h("h3", {}, say("placeAndOwner"), this.desk.mayAct && incident.standing && !picking && !isUnlocated(row) && h("button", { type: "button", class: "quiet", t: "moveIt", on: { click: () => this.pick() } })),
+      h("h3", {}, h("span", {}, say("placeAndOwner")), this.mayWhistle && h("button", { type: "button", class: "quiet ds-push ds-blow", t: "blow", on: { click: () => this.escalations.blow() } }), this.desk.mayAct && incident.standing && !picking && !isUnlocated(row) && h("button", { type: "button", class: "quiet", t: "moveIt", on: { click: () => this.pick() } })),
       h("p", { class: placement.path.length ? "ds-path" : "ds-path none" }, placement.path.map((cell) => cell.name || cell.code).join(" › ") || say(isUnlocated(row) ? "noPlaceYet" : "inNoCell")),
       placement.cell_code && h("p", { class: "ds-soft" }, [placement.cell_code, sayCode("how", placement.how)].join(" · ")),
       this.doubtful(placement),
@@ -175,6 +180,12 @@ export class IncidentPanel {
       isUnlocated(row) && this.desk.mayAct && !this.picker && this.makePicker(),
       this.picker && h("div", { class: "ds-relocate" }, this.picker.element, h("div", { class: "ds-row" }, button("locateHere", () => this.relocate(), { class: "primary" }), !isUnlocated(row) && button("cancel", () => (this.closePicker(), this.showPlace())))),
     );
+  }
+
+  /** Whether somebody above can be called: the incident goes on and lies in a cell. */
+  get mayWhistle() {
+    const { standing, placement } = this.incident;
+    return this.escalations.mayAct && !isEnded(standing) && placement.path.length > 0 && !this.picker;
   }
 
   doubtful(placement) {

@@ -1,6 +1,7 @@
 /* The desk: everything is put together here. */
 
 import { addWords, either, say, sayCode } from "../kit/i18n.js";
+import { serverNow } from "../kit/clock.js";
 import { fill, h } from "../kit/dom.js";
 import { get } from "../kit/http.js";
 import { Alarm } from "./alarm.js";
@@ -57,7 +58,7 @@ async function start(root) {
     report.open(place);
     arrangeSide();
   };
-  const bar = new Bar(desk, alarm, ground.zone, { report: () => openReport(), look: (look) => map.setLook(look) });
+  const bar = new Bar(desk, alarm, ground.zone, { report: () => openReport(), look: (look) => map.setLook(look), cards: () => queue.choose("cards") });
   bar.signOf = (kind) => signOf(kind, map.look);
   side.append(incident.element, report.element);
   columns.append(queue.element, field, side);
@@ -87,9 +88,9 @@ async function start(root) {
     if (report.isOpen || incident.picker) return ""; // a place is being chosen
     const row = id && desk.rows.get(id);
     if (row) return `${catalogue.nameOf(row.category)} · ${either(row.standing.status_zh, sayCode("status", row.standing.status))} · ${placeOf(row)}`;
-    const person = code && desk.people.find((one) => one.responder === code);
+    const person = code && desk.byCode.get(code);
     if (!person) return "";
-    const seen = person.source === "fix" ? say("fixAge", { seconds: person.fix_age_s }) : say(`source_${person.source}`);
+    const seen = person.source === "fix" ? say("fixAge", { seconds: Math.max(0, Math.round((serverNow() - person.heardAt) / 1000)) }) : say(`source_${person.source}`);
     return [person.name, sayCode("role", person.role), sayCode("state", person.state), seen].join(" · ");
   };
 
@@ -103,6 +104,11 @@ async function start(root) {
     const [{ row, phase }] = found;
     const more = found.length > 1 ? say("andMore", { count: found.length - 1 }) : "";
     notice(shelf, say("breached", { what: catalogue.nameOf(row.category), phase: say(`phase_${phase}`), place: placeOf(row) }) + more, { kind: "bad", act: { words: say("showIt"), do: () => desk.select(row.id) } });
+  });
+  desk.on("red", ({ row, phase, wasTold }) => {
+    if (wasTold || !row) return; // the clock that ran out has been told a moment ago
+    alarm.play("breach");
+    notice(shelf, say("redCard", { what: catalogue.nameOf(row.category), phase: say(`phase_${phase}`), place: placeOf(row) }), { kind: "bad", act: { words: say("showIt"), do: () => desk.select(row.id) } });
   });
   desk.on("declined", ({ row, name, reason }) => {
     alarm.play("news");

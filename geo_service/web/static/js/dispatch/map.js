@@ -94,7 +94,7 @@ export class DeskMap {
       lon: one.lon,
       lat: one.lat,
     }));
-    const chosen = this.considered && this.desk.people.find((one) => one.responder === this.considered);
+    const chosen = this.considered && this.desk.byCode.get(this.considered);
     if (chosen) rows.push({ id: chosen.responder, kind: "chosen", lon: chosen.lon, lat: chosen.lat });
     this.people.show(rows);
   }

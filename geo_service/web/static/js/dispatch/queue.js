@@ -7,6 +7,7 @@
 import { clockTime, serverNow } from "../kit/clock.js";
 import { drawing, h, setText } from "../kit/dom.js";
 import { either, onLanguage, say, sayCode } from "../kit/i18n.js";
+import { cardSigns } from "./cards.js";
 import { Clocks, worst } from "./clocks.js";
 import { URGENCY_SHAPES } from "./signs.js";
 
@@ -15,6 +16,7 @@ const FILTERS = {
   open: () => true,
   overdue: (row, desk, now) => worst(row.standing, now) === "overdue",
   soon: (row, desk, now) => worst(row.standing, now) === "soon",
+  cards: (row, desk) => desk.cards.of(row.id).length > 0,
   unlocated: (row) => isUnlocated(row),
   mine: (row, desk) => desk.isMine(row),
 };
@@ -49,6 +51,7 @@ export class Queue {
     });
     this.list.addEventListener("scroll", () => this.tickSeen(), { passive: true });
     desk.on("queue", () => this.soon());
+    desk.on("cards", () => this.soon());
     desk.on("selected", ({ id }) => {
       this.mark(id);
       this.items.get(id)?.element.scrollIntoView({ block: "nearest" }); // chosen on the map, it is shown here as well
@@ -124,7 +127,8 @@ export class Queue {
     if (!this.items.has(row.id)) this.items.set(row.id, new Item(row.id));
     const item = this.items.get(row.id);
     const sent = this.desk.sent.get(row.id) || [];
-    if (item.fresh !== row || item.sent !== sent) item.show(row, sent, this.catalogue);
+    const cards = this.desk.cards.of(row.id);
+    if (item.fresh !== row || item.sent !== sent || item.cards !== cards) item.show(row, { sent, cards, taker: this.desk.takerOf(row) }, this.catalogue);
     return item;
   }
 
@@ -186,6 +190,7 @@ class Item {
   constructor(id) {
     this.clocks = new Clocks("small");
     this.urgency = h("span", { class: "ds-urgency" });
+    this.signs = h("span", { class: "ds-row-cards" });
     this.title = h("b", { class: "ds-row-title" });
     this.status = h("span", { class: "ds-status" });
     this.at = h("time", {});
@@ -194,15 +199,14 @@ class Item {
     this.element = h(
       "li",
       { id: `row-${id}`, role: "option", data: { id }, "aria-selected": "false" },
-      h("span", { class: "ds-row-head" }, this.urgency, this.title, this.status, this.at),
+      h("span", { class: "ds-row-head" }, this.urgency, this.title, this.signs, this.status, this.at),
       h("span", { class: "ds-row-middle" }, this.place, this.who),
       this.clocks.element,
     );
   }
 
-  show(row, sent, catalogue) {
-    this.fresh = row;
-    this.sent = sent;
+  show(row, { sent, cards, taker }, catalogue) {
+    Object.assign(this, { fresh: row, sent, cards });
     const { zone } = document.getElementById("desk").dataset;
     this.urgency.className = `ds-urgency ${row.urgency}`;
     this.urgency.replaceChildren(drawing(URGENCY_SHAPES[row.urgency] || URGENCY_SHAPES.normal, { filled: true }));
@@ -213,7 +217,8 @@ class Item {
     setText(this.at, clockTime(row.standing.reported_at, zone));
     setText(this.place, placeOf(row));
     this.place.classList.toggle("unknown", isUnlocated(row));
-    setText(this.who, sent.map((one) => `${one.name}${say("colon")}${sayCode("sent", one.state)}`).join("  "));
+    this.signs.replaceChildren(...cardSigns(cards));
+    setText(this.who, sent.length ? sent.map((one) => `${one.name}${say("colon")}${sayCode("sent", one.state)}`).join("  ") : taker && say("takenBy", { who: taker }));
     this.clocks.show(row.standing);
     this.tick();
   }

@@ -6,8 +6,8 @@
  */
 
 const AGAIN_MS = [1000, 2000, 4000, 8000];
-const TOPICS = ["incident.*", "incidents.*", "dispatch.*", "edition.published"];
-const NAMES = ["incident.reported", "incident.moved", "incidents.imported", "dispatch.sent", "dispatch.accepted", "dispatch.arrived", "dispatch.ended", "edition.published"];
+const TOPICS = ["incident.*", "incidents.*", "dispatch.*", "escalation.*", "edition.published"];
+const NAMES = ["incident.reported", "incident.moved", "incidents.imported", "dispatch.sent", "dispatch.accepted", "dispatch.arrived", "dispatch.ended", ...["issued", "called", "acknowledged", "arrived", "answered", "lifted"].map((what) => `escalation.${what}`), "edition.published"];
 
 export class Stream {
   /** `heard(topic, payload)` for each event, `lost()` when older ones are gone, `changed(isUp)` of the line. */
