@@ -24,6 +24,7 @@ from geo_service.demo.names import (
     village_names,
 )
 from geo_service.demo.network import build_network, find_crossings
+from geo_service.demo.premises import make_premises
 from geo_service.demo.roster import DemoRoster, make_roster
 from geo_service.demo.sign_boards import make_sign_boards
 from geo_service.demo.sites import Line, make_mesh
@@ -70,6 +71,8 @@ class DemoCounty:
         The strip of land nobody owns.
     sign_boards : GeoDataFrame
         Points: id, cell_code, kind, name, owner, role.
+    premises : GeoDataFrame
+        Campuses, offices and factories: code, name, kind, responsible_unit; each within one leaf.
     """
 
     levels: tuple[Level, ...]
@@ -87,6 +90,7 @@ class DemoCounty:
     incidents: pd.DataFrame
     gap: shapely.Geometry
     sign_boards: gpd.GeoDataFrame
+    premises: gpd.GeoDataFrame
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,7 +359,8 @@ def _assemble(
     barriers = _barriers(land)
     middle = _middles(frame, demand)
     responders = people.make_responders(rng, frame, middle)
-    posts = people.make_posts(_schools(frame, demand), responders)
+    schools = _schools(frame, demand)
+    posts = people.make_posts(schools, responders)
     attraction = {"flats": 1.0, "shophouse": 2.6, "public": 9.0, "factory": 5.0, "farmhouse": 0.55}
     draw = np.array([attraction[u] for u in demand["use"]]) * (1.0 + demand["households"].to_numpy()) ** 0.5
     points = shapely.get_coordinates(demand["centroid"].to_numpy())
@@ -376,6 +381,7 @@ def _assemble(
         incidents=make_incidents(rng, spec.n_incidents, points, draw, gap),
         gap=gap,
         sign_boards=make_sign_boards(rng, frame, network, responders, middle),
+        premises=make_premises(frame, demand, schools),
     )
 
 

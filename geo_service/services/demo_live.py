@@ -1,7 +1,8 @@
 """The demo, live: reports come in, people on duty walk the streets, accept, arrive and get things done.
 
 Everything goes in by the same doors as in earnest: reports by the intake, positions by their keeper, answers
-by dispatching. Only the people and the callers are made up, from a seed.
+by dispatching. Only the people and the callers are made up, from a seed. Some callers read a coordinate off a
+Chinese map and pass it on as WGS84, some call from the grounds of a school or a factory, some say no place.
 """
 
 from collections.abc import Callable
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geo_service.errors import ConflictError, NotFoundError
-from geo_service.geometry.crs import WGS84
+from geo_service.geometry.crs import BD09, GCJ02, WGS84, from_wgs84
 from geo_service.roads.graph import RoadGraph
 from geo_service.services import catalogue, dispatching, reporting
 from geo_service.services.board import Picture
@@ -23,10 +24,11 @@ from geo_service.services.ground import Ground
 from geo_service.services.intake import take_in
 from geo_service.services.positions import Fix
 from geo_service.services.reporting import Place, Report
+from geo_service.services.suspecting import Given, suspicions
 from geo_service.services.tiling import Tilings
 from geo_service.store import desk as links
-from geo_service.store import dispatches, ground
-from geo_service.store.database import Database
+from geo_service.store import dispatches, ground, premises
+from geo_service.store.database import Connection, Database
 from geo_service.store.dispatches import Dispatch
 
 WHO = "demo"
@@ -35,6 +37,10 @@ STEP_S = 5.0
 #: Of the people on duty so many in a hundred have a phone that tells its position.
 WITH_PHONE = 85
 URGENCIES = ("low", "normal", "normal", "normal", "urgent", "urgent", "critical")
+#: Of a hundred reports so many have no place, a misread one, one on premises.
+UNLOCATED, MISREAD, ON_PREMISES = 8, 10, 10
+#: Buildings that are looked at for places that a misread datum makes impossible.
+LOOKED_AT = 300
 NOTES = ("现场已清理", "已劝离，秩序正常", "已通知维修，设置了警示", "核实无误，已处置")
 
 
@@ -107,17 +113,24 @@ class LiveDemo:
         self.tilings = Tilings(self.database)
         self.desk = DispatchDesk(self.database, self.tilings, Ground(self.database))
         with self.database.reading() as connection:
-            self.buildings = ground.demand(connection)["source_id"].tolist()
+            points = ground.demand(connection)
+            self.buildings = points["source_id"].tolist()
             rows = catalogue.categories(connection)
+            places_deg = points[["lon", "lat"]].to_numpy(np.float64)
+            held = premises.holding(connection, [(float(lon), float(lat)) for lon, lat in places_deg])
+            self.on_premises = [key for key, units in zip(self.buildings, held, strict=True) if units]
+            self.misread = self._misread(connection, places_deg)
         above = {row["parent_code"] for row in rows}
         self.categories = [row["code"] for row in rows if row["code"] not in above]
 
     def report(self, count: int = 1) -> int:
-        """Let so many reports come in, one in twelve without a place; returns how many were new."""
-        made = [self._report() for _ in range(count)]
-        rows = reporting.strictly(reporting.prepare(self.database, self.tilings, made))
+        """Let so many reports come in; returns how many were new."""
+        return sum(self._take_in(self._report()) for _ in range(count))  # callers come one by one
+
+    def _take_in(self, report: Report) -> bool:
+        rows = reporting.strictly(reporting.prepare(self.database, self.tilings, [report]))
         done = take_in(self.database, self.tilings, rows, source="demo-live", who=WHO, live=True)
-        return sum(bool(new) for new in done.new)
+        return bool(done.new[0])
 
     def step(self, seconds: float = STEP_S) -> int:
         """Let everybody go on for so long; returns how many positions were sent."""
@@ -153,15 +166,40 @@ class LiveDemo:
 
     def _report(self) -> Report:
         rng = self.rng
-        place = Place() if rng.random() < 1 / 12 else Place(building=str(rng.choice(self.buildings)))
+        place, floor = self._place()
         return Report(
             source_id=str(uuid4()),
             occurred_at=datetime.now(UTC),
             place=place,
+            floor=floor,
             category=str(rng.choice(self.categories)),
             urgency=str(rng.choice(URGENCIES)),
             channel=str(rng.choice(("call", "hotline", "web"))),
         )
+
+    def _place(self) -> tuple[Place, int | None]:
+        """Return where a caller says it is, and on which floor if he says so."""
+        draw = float(self.rng.random()) * 100
+        if draw < UNLOCATED:
+            return Place(), None
+        if self.misread and draw < UNLOCATED + MISREAD:
+            x, y = self.misread[int(self.rng.integers(len(self.misread)))]
+            return Place(x, y), 1  # he is in a building: a point far from any is suspect
+        if self.on_premises and draw < UNLOCATED + MISREAD + ON_PREMISES:
+            return Place(building=str(self.rng.choice(self.on_premises))), None
+        return Place(building=str(self.rng.choice(self.buildings))), None
+
+    def _misread(self, connection: Connection, places_deg: NDArray[np.float64]) -> list[tuple[float, float]]:
+        """Return coordinates of buildings in a Chinese datum that cannot be meant as WGS84."""
+        chosen = self.rng.permutation(len(places_deg))[:LOOKED_AT]
+        datum_of = np.arange(len(chosen)) % 3 == 0  # most maps show GCJ-02, some BD-09
+        xy = np.where(
+            datum_of[:, None], from_wgs84(places_deg[chosen], BD09), from_wgs84(places_deg[chosen], GCJ02)
+        )
+        given = [Given(float(x), float(y), WGS84, speaks_of_building=True) for x, y in xy]
+        tiling = self.tilings.get()
+        found = suspicions(connection, given, [tiling] * len(given))
+        return [(round(one.x, 6), round(one.y, 6)) for one, flags in zip(given, found, strict=True) if flags]
 
     def _go(
         self, picture: Picture, row: int, sent: Dispatch | None, seconds: float

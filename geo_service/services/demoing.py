@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 import shapely
 
+from geo_service.formats.premises import PremisesTable
 from geo_service.formats.sign_boards import SignBoardTable
 from geo_service.model import Edition
 from geo_service.services.coverage import STANDARD_LIMIT_S, STANDARD_MODE, CoverageRun, run_coverage
@@ -16,6 +17,7 @@ from geo_service.services.drafting import draft_whole
 from geo_service.services.ground import Ground
 from geo_service.services.importing import Say, silent
 from geo_service.services.intake import take_in
+from geo_service.services.premises import import_premises
 from geo_service.services.publishing import publish
 from geo_service.services.sign_board_import import import_sign_boards
 from geo_service.services.tiling import Tilings
@@ -74,6 +76,7 @@ def load_demo(database: Database, size: Size, say: Say = silent) -> None:
         _store_staff(connection, county)
         store_roster(connection, county, boundaries.moment(connection))
     _import_sign_boards(database, tilings, county)
+    _import_premises(database, county)
     # at least twenty steps, so that the bar of a small town moves too
     chunk = min(CHUNK, -(-len(county.incidents) // STEPS) or 1)
     for start in range(0, len(county.incidents), chunk):
@@ -143,6 +146,12 @@ def _demand(county: "DemoCounty") -> pd.DataFrame:
             "attributes": [{"floors": int(floors)} for floors in buildings["floors"]],
         }
     )
+
+
+def _import_premises(database: Database, county: "DemoCounty") -> None:
+    rows = county.premises.assign(attributes=[{} for _ in range(len(county.premises))])
+    rows = rows.set_geometry([shapely.multipolygons([ground]) for ground in rows.geometry], crs="EPSG:4326")
+    import_premises(database, PremisesTable(rows, ()), who=WHO, commit=True)
 
 
 def _import_sign_boards(database: Database, tilings: Tilings, county: "DemoCounty") -> None:

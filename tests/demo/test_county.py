@@ -105,6 +105,21 @@ def test_buildings_are_whole_and_people_add_up(town):
             assert table[column].sum() == town.demand[column].sum()
 
 
+def test_premises_lie_each_within_one_leaf_and_hold_whole_buildings(town):
+    grounds = town.premises
+    assert {"campus", "office", "factory"} <= set(grounds["kind"])
+    assert grounds["code"].is_unique
+    assert (grounds["responsible_unit"] != "").all()
+    shapes = grounds.geometry.to_numpy()
+    assert shapely.is_valid(shapes).all()
+    leaf_of, ground = shapely.STRtree(leaves(town).geometry.to_numpy()).query(shapes, predicate="within")
+    assert len(set(leaf_of.tolist())) == len(ground) == len(grounds)
+    first, second = shapely.STRtree(shapes).query(shapes, predicate="intersects")
+    assert (first == second).all()
+    held = shapely.STRtree(town.demand.geometry.to_numpy()).query(shapes, predicate="contains")[0]
+    assert len(set(held.tolist())) == len(grounds)
+
+
 def test_no_building_stands_on_water_road_or_another_building(town):
     footprints = town.demand.geometry.to_numpy()
     tree = shapely.STRtree(footprints)

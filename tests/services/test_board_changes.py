@@ -62,8 +62,14 @@ def later(picture: Picture, rng: np.random.Generator, seconds: float) -> Picture
         place_deg[row] += rng.normal(0, 1e-3, 2)
         source[row], fix_at_s[row] = Source.FIX, picture.at_s
     on = np.where(rng.random(PEOPLE) < 0.15, ~picture.duty.on, picture.duty.on)
-    changed = {"place_deg": place_deg, "source": source, "fix_at_s": fix_at_s}
-    return replace(picture, at_s=picture.at_s + seconds, duty=replace(picture.duty, on=on), **changed)
+    return replace(
+        picture,
+        at_s=picture.at_s + seconds,
+        duty=replace(picture.duty, on=on),
+        place_deg=place_deg,
+        source=source,
+        fix_at_s=fix_at_s,
+    )
 
 
 def test_followers_of_two_processes_know_what_everybody_is_told(desk: DispatchDesk) -> None:

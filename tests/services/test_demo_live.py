@@ -49,6 +49,18 @@ def test_reports_come_in_with_their_lives(demo: LiveDemo) -> None:
         assert queue.counts(connection)["open"] == before + 12
 
 
+def test_some_callers_read_a_chinese_map_some_say_no_place(demo: LiveDemo) -> None:
+    assert demo.misread
+    demo.report(40)
+    with demo.database.reading() as connection:
+        rows = queue.page(connection, "open", limit=500)
+    flagged = [flag for row in rows for flag in row["flags"] if flag["flag"] == "datum"]
+    assert {flag["guess"] for flag in flagged} <= {"GCJ02", "BD09"}
+    assert flagged
+    assert any(row["lon"] is None for row in rows)
+    assert any(row["building"] in set(demo.on_premises) for row in rows)
+
+
 def test_whoever_is_sent_goes_there(demo: LiveDemo) -> None:
     demo.step()
     demo.report(6)
