@@ -126,7 +126,8 @@ class Search:
         """Return how long certain people need, whatever they are at; without those who cannot come at all."""
         mask = np.zeros(len(self.picture.book), np.bool_)
         mask[list(rows)] = True
-        return {one.row: one.travel_ms for one in self._people(mask, _MEMBERS, None)}
+        # no more than there are: who looks for another goes over the whole town
+        return {one.row: one.travel_ms for one in self._people(mask, min(_MEMBERS, int(mask.sum())), None)}
 
     def route(self, row: int) -> Route | None:
         """Return somebody's way to the place; None when there is none or it is not known where he is."""
