@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from geo_service.errors import UnavailableError
+from geo_service.errors import GeoServiceError
 from geo_service.services import positions, webhooks
 from geo_service.store import outbox
 from geo_service.store import webhooks as webhook_store
@@ -20,6 +20,7 @@ from geo_service.store.database import Database
 log = logging.getLogger("geo_service.relay")
 
 INTERVAL_S = 0.25
+RETRY_AFTER_S = 2.0
 KEEP_S = 7 * 24 * 3600
 
 
@@ -51,7 +52,8 @@ def relay(database: Database, *, stop: Callable[[], bool], said: Callable[[str],
     """Announce events until ``stop()`` says so; returns how many were announced.
 
     Each event is marked in the transaction that announces it: what was written while no relay ran comes
-    first, and of several relays one announces it. A database that does not answer is waited for.
+    first, and of several relays one announces it. No trouble ends this: a database that does not answer is
+    waited for.
     """
     count, dropped_at = 0, 0.0
     while not stop():
@@ -64,9 +66,13 @@ def relay(database: Database, *, stop: Callable[[], bool], said: Callable[[str],
                     webhook_store.drop_before(connection, webhooks.KEEP)
                 positions.sweep(database)
                 dropped_at = time.monotonic()
-        except UnavailableError as error:
-            said(f"the database does not answer, trying again: {error.detail}")
-            time.sleep(2)
+        except GeoServiceError as error:
+            said(f"events wait, trying again: {error.detail}")
+            time.sleep(RETRY_AFTER_S)
+            continue
+        except Exception:
+            log.exception("events wait, trying again")  # who would announce them if this ended?
+            time.sleep(RETRY_AFTER_S)
             continue
         if not events:
             time.sleep(INTERVAL_S)

@@ -10,13 +10,13 @@ import hashlib
 import hmac
 import logging
 import secrets
+import socket
 import threading
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import timedelta
-from http.client import HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -28,13 +28,16 @@ from geo_service.store.database import Connection, Database
 log = logging.getLogger("geo_service.webhooks")
 
 LOOK_EVERY_S = 1.0
+#: A receiver has so long for its answer, from the first byte sent to the last one read.
 TIMEOUT_S = 10.0
 #: Sent in one go to a webhook before others have their turn.
 BATCH = 20
-#: A process that was killed while it sent is waited for so long.
-LEASE = timedelta(seconds=2 * TIMEOUT_S * BATCH)
+#: A process that was killed while it sent is waited for so long; who sends holds on with every message.
+LEASE = timedelta(seconds=3 * TIMEOUT_S)
 #: Seconds until the next attempt, after the first, the second ... failure; then it is given up.
 BACK_OFF_S = (5, 30, 120, 600, 1800, 3600, 7200, 14400, 28800, 43200)
+#: A receiver that fails is left in peace: after one message, two, or more that it did not take.
+REST_S = (5, 30, 120)
 THREADS = 4
 KEEP = timedelta(days=30)
 SECRET_PREFIX = "whsec_"  # noqa: S105 - a prefix, no secret
@@ -100,7 +103,7 @@ def signature(secret: str, message_id: str, timestamp: str, body: bytes) -> str:
 
 
 class Sender:
-    """Sends what is due, in a few threads: one receiver that hangs does not keep the others waiting."""
+    """Sends what is due, in a few threads: receivers that hang do not keep the others waiting."""
 
     def __init__(self, database: Database, *, threads: int = THREADS) -> None:
         self._database = database
@@ -130,6 +133,9 @@ class Sender:
             except GeoServiceError as error:  # the database is away: nothing is lost
                 log.warning("webhooks wait: %s", error.detail)
                 busy = False
+            except Exception:
+                log.exception("webhooks wait")  # the thread goes on: the next message may do better
+                busy = False
             if not busy:
                 self._stop.wait(LOOK_EVERY_S)
 
@@ -137,26 +143,36 @@ class Sender:
 def send_some(database: Database, *, stopping: Callable[[], bool] = lambda: False) -> bool:
     """Send what is due to one webhook; returns False when nothing was due anywhere.
 
-    A failure ends the turn: the receiver is left in peace until the next attempt.
+    A failure ends the turn, and the receiver is left in peace for a while, whatever else is due: however many
+    receivers hang, and however much waits for them, there are threads for the others.
     """
     with database.writing() as connection:
         hook = webhooks.claim(connection, LEASE)
         if hook is None:
             return False
         waiting = webhooks.due(connection, hook["id"], BATCH)
+    failed = False
     try:
         for one in waiting:
-            if stopping() or not _send(database, hook, one):
+            failed = not stopping() and not _send(database, hook, one)
+            if failed or stopping():
                 break
     finally:
         with database.writing() as connection:
-            webhooks.release(connection, hook["id"])
+            rest_s = _rest_s(webhooks.failing(connection, hook["id"], len(REST_S))) if failed else 0
+            webhooks.release(connection, hook["id"], timedelta(seconds=rest_s))
     return True
+
+
+def _rest_s(failing: int) -> int:
+    """Return how long a receiver is left in peace that did not take so many messages."""
+    return REST_S[min(failing, len(REST_S)) - 1] if failing and REST_S else 0
 
 
 def _send(database: Database, hook: dict[str, Any], one: dict[str, Any]) -> bool:
     taken, answer = _post(hook["url"], hook["secret"], one["position"], one["body"].encode())
     with database.writing() as connection:
+        webhooks.hold(connection, hook["id"], LEASE)
         if taken:
             webhooks.arrived(connection, hook["id"], one["position"], answer)
         else:
@@ -166,19 +182,12 @@ def _send(database: Database, hook: dict[str, Any], one: dict[str, Any]) -> bool
     return taken
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A receiver that sends us elsewhere is not followed: the secret's holder is at the address given."""
-
-    def redirect_request(self, *_: Any) -> None:
-        """Follow nothing."""
-
-
-#: No proxy from the environment: the address is meant as it stands.
-_OPENER = urllib.request.build_opener(_NoRedirect, urllib.request.ProxyHandler({}))
-
-
 def _post(url: str, secret: str, position: int, body: bytes) -> tuple[bool, str]:
-    """Post a message; returns whether it was taken, and what was said."""
+    """Post a message; returns whether it was taken, and what was said.
+
+    A receiver that sends us elsewhere is not followed: the secret's holder is at the address given. No proxy
+    of the environment is asked either: the address is meant as it stands.
+    """
     message_id, timestamp = f"evt_{position}", str(int(time.time()))
     headers = {
         "Content-Type": "application/json",
@@ -187,13 +196,49 @@ def _post(url: str, secret: str, position: int, body: bytes) -> tuple[bool, str]
         "webhook-timestamp": timestamp,
         "webhook-signature": signature(secret, message_id, timestamp, body),
     }
-    request = urllib.request.Request(url, body, headers, method="POST")  # noqa: S310 - http(s) only, see subscribe
     try:
-        with _OPENER.open(request, timeout=TIMEOUT_S) as answer:
-            return True, str(answer.status)
-    except urllib.error.HTTPError as error:
-        with error:
-            return False, str(error.code)
+        status = _exchange(url, body, headers)
     except (OSError, HTTPException, ValueError) as error:
-        reason = getattr(error, "reason", error)
-        return False, f"no answer: {type(reason).__name__}"[:200]
+        return False, f"no answer: {type(error).__name__}"[:200]
+    return 200 <= status < 300, str(status)
+
+
+def _exchange(url: str, body: bytes, headers: dict[str, str]) -> int:
+    """Post a message and return the status of the answer, within :data:`TIMEOUT_S` in all."""
+    parts = urlsplit(url)
+    kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+    connection = kind(parts.hostname or "", parts.port, timeout=TIMEOUT_S)
+    try:
+        connection.connect()
+        with _cut_after(TIMEOUT_S, connection.sock):
+            target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+            connection.request("POST", target, body, headers)
+            return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+@contextmanager
+def _cut_after(seconds: float, line: socket.socket) -> Iterator[None]:
+    """Cut a line that is still in use after so long.
+
+    A socket's own timeout begins anew with every byte: who sends one now and then would hold us for ever.
+    """
+    is_cut = threading.Event()
+
+    def cut() -> None:
+        is_cut.set()
+        with suppress(OSError):  # it is closed just now
+            socket.socket.shutdown(line, socket.SHUT_RDWR)  # beneath TLS, which would want to say goodbye
+
+    timer = threading.Timer(seconds, cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except (OSError, HTTPException):
+        if is_cut.is_set():
+            raise TimeoutError from None
+        raise
+    finally:
+        timer.cancel()

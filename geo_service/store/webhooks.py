@@ -78,22 +78,28 @@ def queue(connection: Connection, deliveries: Sequence[dict[str, Any]]) -> None:
         connection.execute(insert(delivery), rows)
 
 
+#: Longer than a webhook is held or left in peace: a moment farther off was written before a clock went back.
+_LONGEST = timedelta(minutes=10)
+#: What was never tried is due whatever the clock says.
+_DUE = "(attempts = 0 or next_at <= clock_timestamp())"
+_FREE = "not (busy_until > clock_timestamp() and busy_until < clock_timestamp() + :longest)"
+
+
 def claim(connection: Connection, lease: timedelta) -> dict[str, Any] | None:
     """Take a webhook for which something is due and to which nobody else sends; None when there is none."""
     row = (
         connection.execute(
-            text("""
+            text(f"""
             update webhook set busy_until = clock_timestamp() + :lease
             where id = (
                 select webhook.id from webhook
                 join delivery on webhook_id = webhook.id and state = 'waiting'
-                where stopped_at is null and busy_until <= clock_timestamp()
-                  and next_at <= clock_timestamp()
+                where stopped_at is null and {_FREE} and {_DUE}
                 order by next_at limit 1 for update of webhook skip locked
-            ) and busy_until <= clock_timestamp()
+            ) and {_FREE}
             returning id, url, secret
-        """),
-            {"lease": lease},
+        """),  # noqa: S608 - our own words
+            {"lease": lease, "longest": _LONGEST},
         )
         .mappings()
         .one_or_none()
@@ -108,7 +114,7 @@ def due(connection: Connection, key: int, limit: int) -> list[dict[str, Any]]:
         .where(
             delivery.c.webhook_id == key,
             delivery.c.state == "waiting",
-            delivery.c.next_at <= func.clock_timestamp(),
+            text(_DUE),
         )
         .order_by(delivery.c.position)
         .limit(limit)
@@ -129,9 +135,27 @@ def failed(connection: Connection, key: int, position: int, answer: str, again_i
         _set(connection, key, position, answer=answer, next_at=func.clock_timestamp() + again_in)
 
 
-def release(connection: Connection, key: int) -> None:
-    """Let others send to a webhook."""
-    connection.execute(update(webhook).where(webhook.c.id == key).values(busy_until=func.clock_timestamp()))
+def failing(connection: Connection, key: int, most: int) -> int:
+    """Count the messages that a webhook has been sent in vain and is to be sent again, up to a number."""
+    tried = select(delivery.c.position).where(
+        delivery.c.webhook_id == key, delivery.c.state == "waiting", delivery.c.attempts > 0
+    )
+    count: int = connection.execute(
+        select(func.count()).select_from(tried.limit(most).subquery())
+    ).scalar_one()
+    return count
+
+
+def hold(connection: Connection, key: int, lease: timedelta) -> None:
+    """Go on sending to a webhook that was claimed."""
+    connection.execute(
+        update(webhook).where(webhook.c.id == key).values(busy_until=func.clock_timestamp() + lease)
+    )
+
+
+def release(connection: Connection, key: int, rest: timedelta = timedelta()) -> None:
+    """Let others send to a webhook, after a rest."""
+    hold(connection, key, rest)
 
 
 def deliveries(connection: Connection, key: int, state: str | None, limit: int) -> list[dict[str, Any]]:

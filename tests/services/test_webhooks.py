@@ -4,13 +4,16 @@ import base64
 import hashlib
 import hmac
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from geo_service.errors import InvalidInputError
 from geo_service.services import webhooks
@@ -120,6 +123,7 @@ def test_what_is_not_taken_is_tried_again_under_the_same_id(
     database: Database, receiver: Callable[..., Receiver], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(webhooks, "BACK_OFF_S", (0, 0, 0))
+    monkeypatch.setattr(webhooks, "REST_S", ())
     ear = receiver(lambda count: 503 if count <= 2 else 200)
     key, _ = hook(database, ear.url)
     tell(database, 1, 2)
@@ -136,6 +140,7 @@ def test_what_is_never_taken_is_given_up_and_can_be_sent_again(
     database: Database, receiver: Callable[..., Receiver], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(webhooks, "BACK_OFF_S", (0,))
+    monkeypatch.setattr(webhooks, "REST_S", ())
     ear = receiver(lambda count: 302 if count <= 2 else 200)  # a receiver elsewhere is not followed
     key, _ = hook(database, ear.url)
     tell(database, 1)
@@ -169,6 +174,67 @@ def test_a_receiver_that_hangs_does_not_keep_the_others_waiting(
     finally:
         release.set()
         sender.stop()
+
+
+@pytest.mark.usefixtures("relay")
+def test_more_receivers_that_hang_than_there_are_threads(
+    database: Database, receiver: Callable[..., Receiver], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is left in peace after a failure, although more is due for it."""
+    monkeypatch.setattr(webhooks, "TIMEOUT_S", 0.2)
+    release = threading.Event()
+    slow = [receiver(lambda _: 200 + release.wait(30)) for _ in range(3)]
+    quick = receiver()
+    for number, one in enumerate(slow):
+        hook(database, one.url, f"slow {number}")
+    key, _ = hook(database, quick.url, "quick")
+    sender = webhooks.Sender(database, threads=2)
+    sender.start()
+    try:
+        tell(database, *range(10))
+        until(lambda: [state for state, _, _ in states(database, key)] == ["delivered"] * 10)
+        assert quick.numbers == list(range(10))
+        assert max(len(one.heard) for one in slow) <= 2
+    finally:
+        release.set()
+        sender.stop()
+
+
+def test_an_answer_that_drips_is_cut_off(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhooks, "TIMEOUT_S", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip() -> None:
+            line, _ = server.accept()
+            with line, suppress(OSError):
+                for letter in "HTTP/1.1 200 " + "o" * 1000:
+                    line.sendall(letter.encode())
+                    time.sleep(0.1)
+
+        dripping = threading.Thread(target=drip)
+        dripping.start()
+        key, _ = hook(database, f"http://127.0.0.1:{server.getsockname()[1]}/hook")
+        with database.writing() as connection:
+            store.queue(connection, [{"webhook_id": key, "position": 1, "topic": "t", "body": {}}])
+        began = time.monotonic()
+        assert webhooks.send_some(database)
+        assert time.monotonic() - began < 10
+        dripping.join(30)
+    assert states(database, key) == [("waiting", 1, "no answer: TimeoutError")]
+
+
+def test_a_clock_that_was_set_back_holds_nothing_up(
+    database: Database, receiver: Callable[..., Receiver]
+) -> None:
+    """What was written an hour ago by the clock of then lies an hour ahead by the clock of now."""
+    ear = receiver()
+    key, _ = hook(database, ear.url)
+    with database.writing() as connection:
+        store.queue(connection, [{"webhook_id": key, "position": 1, "topic": "t", "body": {"number": 1}}])
+        connection.execute(text("update webhook set busy_until = busy_until + interval '1 hour'"))
+        connection.execute(text("update delivery set next_at = next_at + interval '1 hour'"))
+    assert webhooks.send_some(database)
+    assert states(database, key) == [("delivered", 1, "204")]
 
 
 def test_nobody_there(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
