@@ -56,10 +56,12 @@ class Raster:
         at: NDArray[np.int64] = y * self.shape[1] + x
         return at
 
-    def polygons(self, field: NDArray[np.float64]) -> shapely.MultiPolygon:
-        """Trace the zero line of a field and return what lies on its negative side."""
+    def polygons(
+        self, field: NDArray[np.float64], *, smallest_cells: float = SMALLEST_CELLS
+    ) -> shapely.MultiPolygon:
+        """Trace the zero line of a field and return what lies on its negative side, without specks."""
         rings = [ring * self.cell_m for ring in _zero_rings(field)]
-        smallest_m2 = SMALLEST_CELLS * self.cell_m**2
+        smallest_m2 = smallest_cells * self.cell_m**2
         sizes = [_signed_area(ring) for ring in rings]
         drawn = [i for i, size in enumerate(sizes) if abs(size) >= smallest_m2]
         shells = [shapely.LinearRing(self.lonlat_deg(rings[i])) for i in drawn if sizes[i] > 0]

@@ -1,8 +1,10 @@
 """The ground held in memory: the road graphs by mode, and the demand snapped to them."""
 
 import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -20,6 +22,11 @@ from geo_service.store.database import Connection, Database
 
 #: Demand farther than this from any street is not reached by anybody, whatever the time.
 MAX_ACCESS_M = 500.0
+
+#: What others make of roads and demand and keep here: points and their doors, graphs at other speeds.
+KEPT = 32
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -80,6 +87,7 @@ class Ground:
         self._demand: dict[Any, Demand] = {}
         self._people: dict[Any, pd.DataFrame] = {}
         self._snaps: dict[Mode, Snaps] = {}
+        self._kept: OrderedDict[Hashable, Any] = OrderedDict()
 
     def roads(self, mode: Mode) -> tuple[int, bytes, RoadGraph, Snapper]:
         """Return id and fingerprint of the network in use, its graph for a mode and the snapper over it.
@@ -145,6 +153,20 @@ class Ground:
             if mode not in self._snaps:  # cleared whenever roads or demand change
                 self._snaps[mode] = snapper.snap(demand.lonlat_deg, MAX_ACCESS_M)
             return Travel(network_id, mark, graph, snapper, demand, self._snaps[mode])
+
+    def keep(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Return what was made under a key, or make it; the :data:`KEPT` used last stay.
+
+        The key names everything that it is made from: a network, the demand, an edition.
+        """
+        with self._lock:
+            if key not in self._kept:
+                self._kept[key] = make()
+                while len(self._kept) > KEPT:
+                    self._kept.popitem(last=False)
+            self._kept.move_to_end(key)
+            made: T = self._kept[key]
+            return made
 
 
 def _land_and_people(tiling: Tiling, points: pd.DataFrame) -> pd.DataFrame:

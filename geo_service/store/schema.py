@@ -1,8 +1,10 @@
 """All tables of the program: importing the files that hold them puts them into one metadata."""
 
 from geo_service.store import (
+    coverage_tables,
     desk_tables,
     dispatch_tables,
+    duplicate_tables,
     escalation_tables,
     intake_tables,
     job_tables,
@@ -25,6 +27,8 @@ FILES = (
     live_tables,
     intake_tables,
     escalation_tables,
+    coverage_tables,
+    duplicate_tables,
 )
 
 metadata = tables.metadata

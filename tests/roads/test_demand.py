@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geo_service.model import Mode
+from geo_service.roads.changes import at_pace
 from geo_service.roads.demand import Doors, k_nearest_at, merged, nearest_at
 from geo_service.roads.graph import UNREACHED
 from geo_service.roads.kernels import NONE
@@ -49,7 +49,8 @@ def test_only_points_behind_what_changed_need_another_look(data: st.DataObject) 
 @given(st.data())
 def test_mixed_modes_are_the_nearest_of_all(data: st.DataObject) -> None:
     network = data.draw(networks())
-    car, foot = graph_of(network, Mode.CAR), graph_of(network, Mode.WALK)
+    car = graph_of(network)
+    foot = at_pace(car, np.full(len(network.edge_id), 300))
     sources, demand = data.draw(places_on(car, most=6)), data.draw(places_on(car))
     drives = np.array([data.draw(st.booleans()) for _ in range(len(sources))], bool)
     k, parts = 3, []
