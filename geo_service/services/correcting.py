@@ -135,7 +135,7 @@ def reply(
         kept = _agreed(connection, key, asked)
         if kept is None:
             return handling.standing(connection, key)
-        now = lives.clock(connection)
+        now = lives.present(connection, key)
         moment = now if at is None else min(at, now)
         is_outcome = kept.life.status in OUTCOMES
         details = {"channel": channel, "outcome": is_outcome}
@@ -216,7 +216,7 @@ def _write(
     }
     if standard.code != kept.standard["code"]:
         details["standard"] = {"before": kept.standard["code"], "after": standard.code}
-    now = lives.clock(connection)
+    now = lives.present(connection, kept.incident_id)
     line = _line(kept, move, now, asked, details)
     return handling.write(connection, replace(kept, standard=standard_object(standard)), line, now)
 

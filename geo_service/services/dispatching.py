@@ -70,7 +70,7 @@ def send(
         if kept.life.status is Status.REPORTED:
             handling.move_in(connection, incident_id, Move.ACCEPT, who=who, revision=revision)
             revision = None
-        at = lives.clock(connection)
+        at = lives.present(connection, incident_id)
         sent = _insert(connection, incident_id, people, at=at, by=who)
         details = {"sent": [one.responder for one in sent], "lead": _lead_code(sent)}
         if kept.life.status in _UNDER_WAY:
@@ -110,7 +110,7 @@ def accept(
         kept, one, is_done = _open(connection, dispatch_id, own, request_key)
         if is_done or one.accepted_at is not None:
             return one
-        one = dispatches.change(connection, one.id, {"accepted_at": lives.clock(connection)})
+        one = dispatches.change(connection, one.id, {"accepted_at": _present(connection, one)})
         _note(connection, kept, "dispatch.accept", who=who, details=_of(one), request_key=request_key)
         _tell(connection, "dispatch.accepted", one, who)
         return one
@@ -128,7 +128,8 @@ def arrive(
 ) -> Dispatch:
     """Note that he has come there: the incident is arrived at when the one in the lead is.
 
-    A moment before the incident's last move is taken for that one, one to come for the present.
+    A moment before he was sent, or before the incident's last move, is taken for that one, one to come for
+    the present.
 
     Raises
     ------
@@ -139,7 +140,7 @@ def arrive(
         kept, one, is_done = _open(connection, dispatch_id, own, request_key)
         if is_done or one.arrived_at is not None:
             return one
-        moment = _clamp(kept, at, lives.clock(connection))
+        moment = _clamp(kept, one, at, _present(connection, one))
         values = {"arrived_at": moment, "accepted_at": one.accepted_at or moment}
         one = dispatches.change(connection, one.id, values)
         details = {**_of(one), "by": by}
@@ -288,7 +289,7 @@ def hand_over(
             return _successor(connection, one)
         _end(connection, one, "handed_over", who=who, reason=reason)
         instead = Sending(to.responder_id, one.lead, to.travel_s, to.mode, to.from_deg)
-        (other,) = _insert(connection, one.incident_id, [instead], at=lives.clock(connection), by=who)
+        (other,) = _insert(connection, one.incident_id, [instead], at=_present(connection, one), by=who)
         details = {**_of(one), "to": other.responder, "to_dispatch": other.id}
         _note(
             connection,
@@ -390,7 +391,7 @@ def _insert(
 
 def _end(connection: Connection, one: Dispatch, outcome: str, *, who: str, reason: str) -> Dispatch:
     """End a dispatch and tell of it."""
-    values = {"ended_at": lives.clock(connection), "outcome": outcome, "reason": reason.strip()}
+    values = {"ended_at": _present(connection, one), "outcome": outcome, "reason": reason.strip()}
     ended = dispatches.change(connection, one.id, values)
     _tell(connection, "dispatch.ended", ended, who)
     return ended
@@ -407,7 +408,7 @@ def _note(
     request_key: str | None,
 ) -> None:
     """Enter into the incident's log what is no move of its life."""
-    status, now = kept.life.status.value, lives.clock(connection)
+    status, now = kept.life.status.value, lives.present(connection, kept.incident_id)
     line = Line(now, who, verb, status, status, reason.strip(), details, request_key)
     handling.write(connection, kept, line, now)
 
@@ -439,10 +440,16 @@ def _successor(connection: Connection, one: Dispatch) -> Dispatch:
     return next((x for x in later if x.lead == one.lead), one)
 
 
-def _clamp(kept: Kept, at: datetime | None, now: datetime) -> datetime:
-    """Return a moment between the last move and now, the former if the clock was set back."""
+def _present(connection: Connection, one: Dispatch) -> datetime:
+    """Return the present, later than all that is noted of a dispatch, also if the clock was set back."""
+    noted = [moment for moment in (one.accepted_at, one.arrived_at) if moment is not None]
+    return max(lives.present(connection, one.incident_id), one.sent_at, *noted)
+
+
+def _clamp(kept: Kept, one: Dispatch, at: datetime | None, now: datetime) -> datetime:
+    """Return a moment between the last move, or when he was sent, and now."""
     last = kept.life.last_at or kept.life.reported_at
-    return max(min(at or now, now), last)
+    return max(min(at or now, now), last, one.sent_at)
 
 
 def _check_people(people: Sequence[Sending], *, has_lead: bool) -> None:

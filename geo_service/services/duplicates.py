@@ -38,10 +38,9 @@ def merge(database: Database, key: UUID, of: UUID, asked: Asked) -> Standing:
             return handling.standing(connection, key)
         _refuse_chain(connection, both[key], both[of])
         _refuse_older(both[key], asked)
-        now = lives.clock(connection)
         reason = asked.reason.strip() or f"duplicate of {of}"
         kept = both[key]
-        moment = max(now, kept.life.last_at or now)
+        moment = lives.present(connection, key)
         after = replace(kept, life=advance(kept.life, Move.VOID, moment, reason=reason), duplicate_of=of)
         details = {"duplicate_of": str(of)}
         done = _write(connection, kept, after, replace(asked, reason=reason), move="void", details=details)
@@ -73,7 +72,7 @@ def unmerge(database: Database, key: UUID, asked: Asked) -> Standing:
             raise ConflictError(Words("somebody has changed this just now", "刚刚有人改动过，请刷新"))
         _refuse_older(kept, asked)
         reason = asked.reason.strip() or "no duplicate after all"
-        moment = max(lives.clock(connection), kept.life.last_at or kept.life.reported_at)
+        moment = lives.present(connection, key)
         after = replace(kept, life=advance(kept.life, Move.REOPEN, moment, reason=reason), duplicate_of=None)
         details = {"no_duplicate_of": str(of)}
         done = _write(connection, kept, after, replace(asked, reason=reason), move="reopen", details=details)
@@ -132,6 +131,6 @@ def _write(
 
 def _tell(connection: Connection, kept: Kept, move: str, asked: Asked, details: dict[str, Any]) -> None:
     """Write into the log of the incident that stays."""
-    now, status = lives.clock(connection), kept.life.status.value
+    now, status = lives.present(connection, kept.incident_id), kept.life.status.value
     line = Line(now, asked.who, move, status, status, asked.reason.strip(), details)
     handling.write(connection, kept, line, now)

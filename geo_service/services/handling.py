@@ -130,7 +130,7 @@ def move_in(
 ) -> Standing:
     """Carry out one move within a transaction; as :func:`move`."""
     kept = lives.get(connection, key, lock=True)
-    now = lives.clock(connection)
+    now = lives.present(connection, key)
     if request_key is not None and lives.has_line(connection, key, request_key):
         return _standing(kept, now)
     if revision is not None and revision != kept.revision:

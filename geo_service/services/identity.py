@@ -207,7 +207,8 @@ class Gatekeeper:
     def recall(self, credential: Credential) -> Principal | None:
         """Recognise without asking the database; None means: look it up."""
         known = self._remembered.get(credential.slot)
-        if known is None or known.until < self._clock():
+        # a clock that was set back leaves more than that: a key revoked meanwhile must not live so long
+        if known is None or not 0 <= known.until - self._clock() <= self._cache_s:
             return None
         return known.principal if self._holds(credential, known.digest) else None
 

@@ -137,6 +137,19 @@ def clock(connection: Connection) -> datetime:
     return now
 
 
+def present(connection: Connection, key: UUID) -> datetime:
+    """Return the database's time, or that of an incident's latest line if the clock was set back since.
+
+    So what happens now is never noted for a moment before what has happened already.
+    """
+    latest = "(select max(at) from incident_log where incident_id = :key)"
+    now: datetime = connection.execute(
+        text(f"select greatest(clock_timestamp(), {latest})"),
+        {"key": key},
+    ).scalar_one()
+    return now
+
+
 _MOMENTS = (
     "reported_at",
     "accepted_at",

@@ -23,7 +23,7 @@ CREATE FUNCTION release_dispatches() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     WITH released AS (
         UPDATE dispatch
-        SET ended_at = clock_timestamp(),
+        SET ended_at = greatest(clock_timestamp(), sent_at, accepted_at, arrived_at), -- also if it was set back
             outcome = CASE WHEN NEW.status IN ('handled', 'closed') AND arrived_at IS NOT NULL
                 THEN 'done' ELSE 'cancelled' END,
             reason = 'the incident is ' || NEW.status
