@@ -8,7 +8,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -88,6 +87,7 @@ class Board:
         self._homes: Homes | None = None
         self._picture: Picture | None = None
         self._seen_at = float("-inf")
+        self._changed = self._seen_changed = 0
         self._asked_at = float("-inf")
         self._closing = threading.Event()
         self._follower: threading.Thread | None = None
@@ -101,9 +101,10 @@ class Board:
             No road network has been imported.
         """
         self._asked_at = time.monotonic()
-        picture = self._picture
-        if picture is None or time.monotonic() - self._seen_at > STALE_S:
-            picture = self.refresh()
+        picture = self._at_hand()
+        if picture is None:
+            with self._looking:
+                picture = self._at_hand() or self._look()
         if self._follower is None or not self._follower.is_alive():
             self._follow()
         return picture
@@ -119,23 +120,18 @@ class Board:
         return self._changes.since(self.picture(), mark)
 
     def refresh(self) -> Picture:
-        """Look now: this process has just changed something."""
+        """Look now."""
         with self._looking:
             return self._look()
 
-    def look_again(self) -> None:
-        """Look now if anybody has looked before; trouble is left to whoever asks next."""
-        if self._picture is not None:
-            with suppress(GeoServiceError):
-                self.refresh()
-
     def expire(self) -> None:
-        """Have the next question look first: the roster has just changed."""
-        self._seen_at = float("-inf")
+        """Have the next question look first: this process has just sent somebody, or changed the roster."""
+        self._changed += 1
 
-    def expire(self) -> None:
-        """Have the next question look first: the roster has just changed."""
-        self._seen_at = float("-inf")
+    def _at_hand(self) -> Picture | None:
+        """Return the last picture unless it is old, or this process has changed something since."""
+        is_fresh = self._seen_changed == self._changed and time.monotonic() - self._seen_at <= STALE_S
+        return self._picture if is_fresh else None
 
     def at(self, moment: datetime) -> Picture:
         """Return a picture of another moment: by the roster alone, with everybody at his post or base."""
@@ -182,6 +178,7 @@ class Board:
                 log.exception("the board stands still")  # who asks meets the same trouble, and is told
 
     def _look(self) -> Picture:
+        changed = self._changed
         book, desk = self._books.get(), self._desks.get()
         with self._database.glancing() as connection:
             horizon = positions.horizon(connection)  # before the snapshot that is read next
@@ -212,7 +209,7 @@ class Board:
             held.streets,
             self._homes_of(book, desk),
         )
-        self._seen_at = time.monotonic()
+        self._seen_at, self._seen_changed = time.monotonic(), changed
         return self._picture
 
     def _start(self, book: Book) -> _Held:

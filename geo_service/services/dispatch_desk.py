@@ -204,8 +204,8 @@ class DispatchDesk:
         return made
 
     def changed(self) -> None:
-        """Look again at once: this process has just sent or released somebody."""
-        self.board.look_again()
+        """Have the next question look first: this process has just sent or released somebody."""
+        self.board.expire()
 
     def everybody(self, part: Part | None = None) -> dict[str, Any]:
         """Tell of everybody on duty where he is, whence that is known, and what he is at.
@@ -302,7 +302,7 @@ class DispatchDesk:
         named = {"lead": order.lead} | {f"others[{i}]": code for i, code in enumerate(order.others)}
         team = next((one for one in book.teams if one.code == order.team), None)
         if team is not None:
-            named |= {"team": book.codes[row] for row in team.members if row not in inside}
+            named["team"] = next((book.codes[row] for row in team.members if row not in inside), None)
         known = {field: code for field, code in named.items() if code in book.row_of_code}
         refuse_others((book.codes[row] for row in inside), known)
 
