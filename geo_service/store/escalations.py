@@ -1,6 +1,6 @@
 """Escalations: cards and whistles, each with its lines; the rules; what the watcher finds due."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -135,6 +135,51 @@ def add(connection: Connection, values: Mapping[str, Any]) -> int | None:
     return key
 
 
+def add_cards(connection: Connection, cards: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Issue cards; returns those that were not there already."""
+    if not cards:
+        return []
+    statement = upsert(escalation).on_conflict_do_nothing().returning(escalation.c.id)
+    return sorted(connection.execute(statement, list(cards)).scalars())
+
+
+def call(connection: Connection, calls: Sequence[Mapping[str, Any]]) -> None:
+    """Note which rung is called: id, rung, cell_id, climbs_at of each."""
+    connection.execute(
+        text("""
+            update escalation set stage = 'called', rung = given.rung, cell_id = given.cell_id,
+                climbs_at = given.climbs_at
+            from unnest(cast(:id as bigint[]), cast(:rung as smallint[]), cast(:cell_id as int[]),
+                cast(:climbs_at as timestamptz[])) as given (id, rung, cell_id, climbs_at)
+            where escalation.id = given.id
+        """),
+        {name: [one[name] for one in calls] for name in ("id", "rung", "cell_id", "climbs_at")},
+    )
+
+
+def stop_climbing(connection: Connection, keys: Sequence[int]) -> None:
+    """Let escalations stand as they are: nobody is left to be called."""
+    if keys:
+        found = escalation.c.id == func.any(list(keys))
+        connection.execute(update(escalation).where(found).values(climbs_at=None))
+
+
+def lift(connection: Connection, keys: Sequence[int]) -> list[int]:
+    """Lift escalations that are not over; returns which, in order."""
+    if not keys:
+        return []
+    found = connection.execute(
+        select(escalation.c.id)
+        .where(escalation.c.id == func.any(list(keys)), escalation.c.stage.not_in(_OVER))
+        .order_by(escalation.c.id)
+        .with_for_update()
+    )
+    open_now = list(found.scalars())
+    still = escalation.c.id == func.any(open_now)
+    connection.execute(update(escalation).where(still).values(stage="lifted", climbs_at=None))
+    return open_now
+
+
 def change(connection: Connection, key: int, values: Mapping[str, Any]) -> None:
     """Set columns of an escalation."""
     connection.execute(update(escalation).where(escalation.c.id == key).values(**values))
@@ -143,6 +188,12 @@ def change(connection: Connection, key: int, values: Mapping[str, Any]) -> None:
 def write_line(connection: Connection, key: int, values: Mapping[str, Any]) -> None:
     """Add a line."""
     connection.execute(insert(escalation_line).values(escalation_id=key, **values))
+
+
+def write_lines(connection: Connection, lines: Sequence[Mapping[str, Any]]) -> None:
+    """Add lines with the same columns, ``escalation_id`` among them."""
+    if lines:
+        connection.execute(insert(escalation_line), list(lines))
 
 
 def has_line(connection: Connection, key: int, request_key: str) -> bool:
@@ -184,6 +235,12 @@ def get(connection: Connection, key: int, *, lock: bool = False) -> dict[str, An
     if row is None:
         raise NotFoundError(Words(f"there is no escalation {key}", f"没有编号为 {key} 的督办"))
     return dict(row)
+
+
+def several(connection: Connection, keys: Collection[int]) -> list[dict[str, Any]]:
+    """Return escalations in order of their ids, as :func:`get`."""
+    query = _shown().where(escalation.c.id == func.any(list(keys))).order_by(escalation.c.id)
+    return [dict(row) for row in connection.execute(query).mappings()] if keys else []
 
 
 def lines(connection: Connection, keys: Collection[int]) -> dict[int, list[dict[str, Any]]]:

@@ -1,0 +1,85 @@
+"""Issuing: what the watcher finds due is issued, lifted and called, a batch in one transaction."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from geo_service.errors import Words
+from geo_service.services.calling import WATCHER, climb, tell
+from geo_service.services.ownership import OnDuty
+from geo_service.services.tiling import Tilings
+from geo_service.staffing.escalation import Rules, Stage, rung_objects
+from geo_service.store import escalations, lives
+from geo_service.store.database import Connection, Database
+
+#: Dealt with in one transaction.
+BATCH = 100
+
+_WHY = {
+    "met": Words("the clock was met", "时限已满足"),
+    "ended": Words("the incident has ended", "事件已结束"),
+    "red": Words("a red card has followed", "已升级为红牌"),
+}
+
+
+def look(database: Database, tilings: Tilings, on_duty: OnDuty) -> int:
+    """Issue, climb and lift what is due, a batch; returns how much that was.
+
+    Whichever process looks first does it, the others find nothing to do; unique constraints hold even if the
+    lock did not. A process that is killed takes its transaction with it.
+    """
+    with database.reading() as connection:
+        rules = Rules.from_mapping(escalations.rules(connection)[1])
+        colours = [(phase.value, colour.value) for (phase, colour), rungs in rules.cards.items() if rungs]
+        now = lives.clock(connection)
+        if not (
+            escalations.due_cards(connection, now, colours, 1)
+            or escalations.baseless(connection, 1)
+            or escalations.any_climbs(connection, now)
+        ):
+            return 0
+    with database.writing() as connection:
+        if not escalations.lock_watch(connection):
+            return 0
+        now = lives.clock(connection)
+        due = escalations.due_cards(connection, now, colours, BATCH)
+        issued = _issue(connection, rules, due, now)
+        climb(connection, tilings, on_duty, issued, now)
+        lifted = _lift(connection, escalations.baseless(connection, BATCH), now)
+        climbing = escalations.climbing(connection, now, BATCH)
+        climb(connection, tilings, on_duty, climbing, now)
+        return len(issued) + lifted + len(climbing)
+
+
+def _issue(
+    connection: Connection, rules: Rules, due: Sequence[Mapping[str, Any]], now: datetime
+) -> list[dict[str, Any]]:
+    ladder = {(phase.value, colour.value): rungs for (phase, colour), rungs in rules.cards.items()}
+    rows = [
+        {
+            **card,
+            "kind": "card",
+            "issued_at": now,
+            "issued_by": WATCHER,
+            "stage": Stage.CALLED.value,
+            "rungs": rung_objects(ladder[card["phase"], card["colour"]]),
+            "request_s": rules.request_s,
+            "rung": -1,
+        }
+        for card in due
+    ]
+    keys = escalations.add_cards(connection, rows)
+    line = {"at": now, "who": WATCHER, "what": "issue"}
+    escalations.write_lines(connection, [{"escalation_id": key, **line} for key in keys])
+    tell(connection, "escalation.issued", keys, WATCHER)
+    return escalations.several(connection, keys)
+
+
+def _lift(connection: Connection, baseless: Sequence[Mapping[str, Any]], now: datetime) -> int:
+    why = {one["id"]: one["why"] for one in baseless}
+    keys = escalations.lift(connection, list(why))
+    line = {"at": now, "who": WATCHER, "what": "lift"}
+    lines = [{"escalation_id": key, "words": _WHY[why[key]].zh, **line} for key in keys]
+    escalations.write_lines(connection, lines)
+    tell(connection, "escalation.lifted", keys, WATCHER, {key: {"why": why[key]} for key in keys})
+    return len(baseless)
