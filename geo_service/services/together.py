@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from geo_service.errors import UnavailableError
+
 Asked = TypeVar("Asked")
 Told = TypeVar("Told")
 
@@ -32,7 +34,8 @@ class Together(Generic[Asked, Told]):
     work : callable
         Takes what several callers ask, gives an answer for each in the same order. An exception among the
         answers is raised to the caller whose it is. If ``work`` itself raises, everything is done anew one by
-        one, so that nobody fails for another's sake; it must have left no trace of the lot.
+        one, so that nobody fails for another's sake (unless the database is away: then for all); it must have
+        left no trace of the lot.
     most : int
         Callers in a lot.
     """
@@ -80,8 +83,10 @@ class Together(Generic[Asked, Told]):
         try:
             answers = self._work([one.asked for one in lot])
         except Exception as error:  # noqa: BLE001 - raised to whose it is
-            if len(lot) == 1:
-                lot[0].error = error
+            # who is away is away for each of them: nobody waits for the others to find that out in turn
+            if len(lot) == 1 or isinstance(error, UnavailableError):
+                for one in lot:
+                    one.error = error
                 return
             for one in lot:
                 self._do([one])

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import pytest
 
-from geo_service.errors import InvalidInputError
+from geo_service.errors import InvalidInputError, UnavailableError
 from geo_service.services.together import Together
 
 
@@ -143,3 +143,33 @@ def test_others_of_a_lot_go_on_without_a_leader_whose_thread_ends():
         assert not thread.is_alive()
     ended = first[0][0]  # whose thread led
     assert sorted(out) == [2 * x for x in range(1, 6) if x != ended]
+
+
+def test_who_is_away_is_not_asked_again_for_each():
+    lots = []
+    gate = threading.Event()
+
+    def work(lot):
+        lots.append(len(lot))
+        gate.wait(10)
+        raise UnavailableError("the database does not answer")
+
+    call = Together(work, 50)
+    out = []
+
+    def ask():
+        try:
+            call(0)
+        except UnavailableError as error:
+            out.append(error)
+
+    threads = [threading.Thread(target=ask) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    while len(call._waiting) < 9:
+        time.sleep(0.001)
+    gate.set()
+    for thread in threads:
+        thread.join(10)
+    assert len(out) == 10
+    assert lots == [1, 9]
