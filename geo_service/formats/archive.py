@@ -89,6 +89,9 @@ class Archive:
 
     def _check_entry(self, info: zipfile.ZipInfo) -> None:
         name = _name(info)
+        if not name:  # a name that begins with a zero byte is read as none
+            self._faults.add("zip-path", "", "an entry of the zip has no name")
+            return
         for kind, wrong, message in _ENTRY_RULES:
             if wrong(info, name, self._limits):
                 self._faults.add(kind, name, message.format(ratio=self._limits.zip_ratio))

@@ -99,6 +99,12 @@ def test_an_entry_that_stands_twice() -> None:
     assert "twice" in messages(faults)
 
 
+def test_an_entry_without_a_name() -> None:
+    archive, faults = opened(zipped(("a.txt", b"1")).replace(b"a.txt", b"\0.txt"))
+    assert not archive.ok
+    assert "no name" in messages(faults)
+
+
 def test_all_that_is_wrong_is_listed() -> None:
     _archive, faults = opened(zipped(("../x", b"\0" * 20 * MIB), ("/y", b"")))
     assert faults.kinds == {"zip-path", "zip-bomb"}
