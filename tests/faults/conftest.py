@@ -16,6 +16,8 @@ from geo_service.model import Role
 from geo_service.services import identity
 from geo_service.store.database import Database
 
+pytest.register_assert_rewrite("tests.faults.desk", "tests.faults.program")
+
 START_S = 200
 
 
