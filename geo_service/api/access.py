@@ -20,6 +20,7 @@ A browser sends the cookie by itself, so a write that rests on it must come from
 from typing import Any
 from urllib.parse import urlsplit
 
+from anyio import to_thread
 from fastapi import Depends
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -152,7 +153,7 @@ async def _look_up(request: Request, parts: AppState, credential: Credential) ->
     address = client_address(request)
     if not parts.gate.has_met(credential):
         refuse_busy_guesser(parts, address)
-    principal = await run_in_threadpool(parts.gate.look_up, credential)
+    principal = await to_thread.run_sync(parts.gate.look_up, credential, limiter=parts.front_threads)
     if principal is None:
         parts.attempts.failed(address)
     return principal

@@ -117,6 +117,9 @@ ROUTERS = (
     problem_pages.router,
 )
 
+#: Connections for reading, and for writing, at the front door.
+FRONT_POOL = 3
+
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Put the application together; without ``settings`` they are read from the environment.
@@ -142,6 +145,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             state.desk.board.close()
             state.jobs.stop()
             state.database.close()
+            state.front.close()
 
     app = FastAPI(
         title="geo_service",
@@ -172,21 +176,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 def make_state(settings: Settings) -> AppState:
     """Make the parts that the routes use."""
-    database = Database.connect(
-        settings.external_url or Cluster(settings.home, binaries_folder=settings.postgres_bin).url(),
-        read_size=settings.read_pool_size,
-        write_size=settings.write_pool_size,
-        statement_timeout_ms=settings.statement_timeout_ms,
-        pool_timeout_s=settings.pool_timeout_s,
-    )
-    gate = Gatekeeper(database, session_secret(settings.home))
-    tilings, ground = Tilings(database), Ground(database)
+    database = _connect(settings, "geo_service", settings.read_pool_size, settings.write_pool_size)
+    front = _connect(settings, "geo_service front", FRONT_POOL, FRONT_POOL)
+    gate = Gatekeeper(front, session_secret(settings.home))
+    tilings, ground = Tilings(front), Ground(database)
     held_plans = Plans(database, tilings)
     escalation = Escalation(database, tilings)
     desk = DispatchDesk(database, tilings, ground)
     return AppState(
         settings,
         database,
+        front,
         tilings,
         ground,
         Mapper(database, ground),
@@ -203,7 +203,18 @@ def make_state(settings: Settings) -> AppState:
         attainment=Attainment(database, ground, desk.desks),
         escalation=escalation,
         watcher=Watcher(escalation),
-        reception=Reception(database, tilings),
+        reception=Reception(front, tilings),
+    )
+
+
+def _connect(settings: Settings, name: str, read_size: int, write_size: int) -> Database:
+    return Database.connect(
+        settings.external_url or Cluster(settings.home, binaries_folder=settings.postgres_bin).url(),
+        read_size=read_size,
+        write_size=write_size,
+        statement_timeout_ms=settings.statement_timeout_ms,
+        pool_timeout_s=settings.pool_timeout_s,
+        application=name,
     )
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Annotated
 
+from anyio import CapacityLimiter
 from fastapi import Depends, Request
 
 from geo_service.api.attempts import FailedAttempts
@@ -26,6 +27,9 @@ from geo_service.services.webhooks import Sender
 from geo_service.settings import Settings
 from geo_service.store.database import Database
 
+#: As many as all other requests share.
+FRONT_THREADS = 40
+
 
 @dataclass(slots=True)
 class AppState:
@@ -37,6 +41,10 @@ class AppState:
         As read at the start.
     database : Database
         The pools.
+    front : Database
+        Pools for nothing but reports, who calls, and what is in force: see :mod:`geo_service.api.front`.
+    front_threads : CapacityLimiter
+        The threads of the front door.
     tilings : Tilings
         Editions held in memory.
     ground : Ground
@@ -79,6 +87,7 @@ class AppState:
 
     settings: Settings
     database: Database
+    front: Database
     tilings: Tilings
     ground: Ground
     mapper: Mapper
@@ -96,6 +105,7 @@ class AppState:
     escalation: Escalation
     watcher: Watcher
     reception: Reception
+    front_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(FRONT_THREADS))
     attempts: FailedAttempts = field(default_factory=FailedAttempts)
     on_duty: OnDuty = field(default_factory=OnDuty)
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 
 from geo_service.api.access import roles
+from geo_service.api.front import at_front
 from geo_service.api.moments import Moment
 from geo_service.api.reports import Key, Report
 from geo_service.api.routing import Router
@@ -54,6 +55,7 @@ class Taken(BaseModel):
 
 
 @router.post("/incidents", status_code=201, responses={200: {"model": Taken, "description": "Known already"}})
+@at_front
 def report(
     state: State,
     body: Report,
@@ -73,12 +75,12 @@ def report(
             "a report needs an id, so that sending it twice does not double it",
             [Fault("source_id", "give the source's own id, or the header Idempotency-Key")],
         )
-    rows = reporting.strictly(reporting.prepare(state.database, state.tilings, [body.made(source_id)]))
-    done = take_in(state.database, state.tilings, rows, source=who.name, who=who.name, live=True)
+    rows = reporting.strictly(reporting.prepare(state.front, state.tilings, [body.made(source_id)]))
+    done = take_in(state.front, state.tilings, rows, source=who.name, who=who.name, live=True)
     new = bool(done.new[0])
     response.status_code = 201 if new else 200
     response.headers["Location"] = f"/v1/incidents/{done.ids[0]}"
-    seen = incident_views.one(state.database, state.tilings, done.ids[0])
+    seen = incident_views.one(state.front, state.tilings, done.ids[0])
     told = {name: seen[name] for name in ("placement", "owner", "premises", "flags", "standing")}
     if foreign(part_of(state.tilings, who), seen["placement"]["path"]):
         told["owner"] = None  # he may report what he sees across the line, not read who answers there
@@ -86,6 +88,7 @@ def report(
 
 
 @router.post("/incidents/batch")
+@at_front
 def report_many(
     state: State, body: Reports, who: Annotated[Principal, roles(Role.DISPATCHER, Role.DEVICE)]
 ) -> dict[str, Any]:
@@ -103,9 +106,9 @@ def report_many(
         raise InvalidInputError("every report of a batch needs an id", missing)
     reports = [one.made(one.source_id or "") for one in body.reports]
     prefixes = [f"reports[{i}]." for i in range(len(reports))]
-    prepared = reporting.prepare(state.database, state.tilings, reports, prefixes=prefixes)
+    prepared = reporting.prepare(state.front, state.tilings, reports, prefixes=prefixes)
     rows = reporting.strictly(prepared)
-    done = take_in(state.database, state.tilings, rows, source=source, who=who.name, live=True)
+    done = take_in(state.front, state.tilings, rows, source=source, who=who.name, live=True)
     return done.as_dict() | {"ids": [str(key) for key in done.ids]}
 
 

@@ -6,10 +6,10 @@ from typing import Annotated, Any
 import orjson
 from fastapi import File, Form, Query, Response, UploadFile
 from pydantic import ValidationError
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from geo_service.api.access import roles
+from geo_service.api.front import run_at_front
 from geo_service.api.problems import validation_problem
 from geo_service.api.reports import Key, Report
 from geo_service.api.routes.incidents import source_of
@@ -45,11 +45,11 @@ async def report_stream(
     whole stream may be sent again. The last line of the answer has the counts.
     """
     intake = LineIntake(
-        state.database, state.tilings, source=source_of(who, source), who=who.name, read=read_line
+        state.front, state.tilings, source=source_of(who, source), who=who.name, read=read_line
     )
     answers: list[bytes] = []
     async for lines in _chunks(request.stream()):
-        answers += [orjson.dumps(one) for one in await run_in_threadpool(intake.take, lines)]
+        answers += [orjson.dumps(one) for one in await run_at_front(state, intake.take, lines)]
     answers.append(orjson.dumps(intake.tally.as_dict()))
     return Response(b"\n".join(answers) + b"\n", media_type=NDJSON)
 

@@ -12,11 +12,11 @@ from uuid import UUID
 
 from fastapi import Query, Response
 from pydantic import ValidationError
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.requests import Request
 
 from geo_service.api.access import PUBLIC, client_address, refuse_busy_guesser
+from geo_service.api.front import run_at_front
 from geo_service.api.reports import Report
 from geo_service.api.routing import Router
 from geo_service.api.state import AppState, State
@@ -170,12 +170,12 @@ async def report(request: Request, state: State, kind: str) -> Response:
         who = _who(request, state, given.get("api_key", ""), _REPORTERS)
         made = _report(given, request.headers.get("idempotency-key", "") or uuid.uuid4().hex)
         _require_service(state, made.category)
-        rows = reporting.strictly(reporting.prepare(state.database, state.tilings, [made]))
-        done = take_in(state.database, state.tilings, rows, source=who.name, who=who.name, live=True)
+        rows = reporting.strictly(reporting.prepare(state.front, state.tilings, [made]))
+        done = take_in(state.front, state.tilings, rows, source=who.name, who=who.name, live=True)
         answer = {"service_request_id": str(done.ids[0]), "service_notice": "", "account_id": ""}
         return shape.write([answer], 201)
 
-    return await run_in_threadpool(_answered, kind, "service_requests", "request", act)
+    return await run_at_front(state, _answered, kind, "service_requests", "request", act)
 
 
 # ----------------------------------------------------------------------------------------------- pieces

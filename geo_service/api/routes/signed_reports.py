@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 from fastapi import Header, Path, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from geo_service.api.access import PUBLIC, client_address, refuse_busy_guesser, roles
+from geo_service.api.front import run_at_front
 from geo_service.api.reports import Channel
 from geo_service.api.routes.intake_many import read_report
 from geo_service.api.routing import Router
@@ -112,7 +112,7 @@ async def signed_reports(
     """
     refuse_busy_guesser(state, client_address(request))
     body = await request.body()
-    kept = await run_in_threadpool(_secret, state, name)
+    kept = await run_at_front(state, _secret, state, name)
     try:
         signing.verify(
             kept[0] if kept else signing.new_secret(),
@@ -127,11 +127,11 @@ async def signed_reports(
         raise
     given = _reports(await request.json(), webhook_id)
     channel = kept[1] if kept else "sensor"
-    return await run_in_threadpool(_take_in, state, f"webhook {name}", channel, given)
+    return await run_at_front(state, _take_in, state, f"webhook {name}", channel, given)
 
 
 def _secret(state: AppState, name: str) -> tuple[bytes, str] | None:
-    with state.database.reading() as connection:
+    with state.front.reading() as connection:
         return store.secret_of(connection, name)
 
 
@@ -162,6 +162,7 @@ def _take_in(state: AppState, source: str, channel: str, given: list[dict[str, A
     if faults:
         raise InvalidInputError("the message does not fit; each fault is listed", faults)
     prefixes = [f"reports[{i}]." for i in range(len(reports))]
-    rows = reporting.strictly(reporting.prepare(state.database, state.tilings, reports, prefixes=prefixes))
-    done = take_in(state.database, state.tilings, rows, source=source, who=source, live=True)
+    prepared = reporting.prepare(state.front, state.tilings, reports, prefixes=prefixes)
+    rows = reporting.strictly(prepared)
+    done = take_in(state.front, state.tilings, rows, source=source, who=source, live=True)
     return done.as_dict() | {"ids": [str(key) for key in done.ids]}
