@@ -75,16 +75,14 @@ def report(
             "a report needs an id, so that sending it twice does not double it",
             [Fault("source_id", "give the source's own id, or the header Idempotency-Key")],
         )
-    rows = reporting.strictly(reporting.prepare(state.front, state.tilings, [body.made(source_id)]))
-    done = take_in(state.front, state.tilings, rows, source=who.name, who=who.name, live=True)
-    new = bool(done.new[0])
-    response.status_code = 201 if new else 200
-    response.headers["Location"] = f"/v1/incidents/{done.ids[0]}"
-    seen = incident_views.one(state.front, state.tilings, done.ids[0])
+    done = state.reception.receive(body.made(source_id), who.name)
+    response.status_code = 201 if done.new else 200
+    response.headers["Location"] = f"/v1/incidents/{done.id}"
+    seen = done.seen
     told = {name: seen[name] for name in ("placement", "owner", "premises", "flags", "standing")}
     if foreign(part_of(state.tilings, who), seen["placement"]["path"]):
         told["owner"] = None  # he may report what he sees across the line, not read who answers there
-    return Taken(id=done.ids[0], new=new, **told)
+    return Taken(id=done.id, new=done.new, **told)
 
 
 @router.post("/incidents/batch")
