@@ -117,8 +117,8 @@ ROUTERS = (
     problem_pages.router,
 )
 
-#: Connections for reading, and for writing, at the front door.
-FRONT_POOL = 3
+#: Connections for reading, and for writing, at the front door, and how long to wait for one: reports go fast.
+FRONT_POOL, FRONT_WAIT_S = 4, 5.0
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -176,8 +176,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 def make_state(settings: Settings) -> AppState:
     """Make the parts that the routes use."""
-    database = _connect(settings, "geo_service", settings.read_pool_size, settings.write_pool_size)
-    front = _connect(settings, "geo_service front", FRONT_POOL, FRONT_POOL)
+    pools = settings.read_pool_size, settings.write_pool_size
+    database = _connect(settings, "geo_service", pools, settings.pool_timeout_s)
+    front = _connect(settings, "geo_service front", (FRONT_POOL, FRONT_POOL), FRONT_WAIT_S)
     gate = Gatekeeper(front, session_secret(settings.home))
     tilings, ground = Tilings(front), Ground(database)
     held_plans = Plans(database, tilings)
@@ -207,13 +208,13 @@ def make_state(settings: Settings) -> AppState:
     )
 
 
-def _connect(settings: Settings, name: str, read_size: int, write_size: int) -> Database:
+def _connect(settings: Settings, name: str, pools: tuple[int, int], wait_s: float) -> Database:
     return Database.connect(
         settings.external_url or Cluster(settings.home, binaries_folder=settings.postgres_bin).url(),
-        read_size=read_size,
-        write_size=write_size,
+        read_size=pools[0],
+        write_size=pools[1],
         statement_timeout_ms=settings.statement_timeout_ms,
-        pool_timeout_s=settings.pool_timeout_s,
+        pool_timeout_s=wait_s,
         application=name,
     )
 
