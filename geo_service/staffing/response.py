@@ -53,14 +53,30 @@ def summarise(group: NDArray[np.int64], values: NDArray[np.float64], n_groups: i
     """
     known = np.isfinite(values)
     group, values = group[known], values[known]
-    order = np.lexsort((values, group))
-    values = values[order]
     n = np.bincount(group, minlength=n_groups).astype(np.int64)
     start = np.cumsum(n) - n
-    total = np.bincount(group[order], weights=values, minlength=n_groups)
+    total = np.bincount(group, weights=values, minlength=n_groups)
+    values = _within_groups(group, values)
     with np.errstate(invalid="ignore"):
         mean = np.where(n > 0, total / np.maximum(n, 1), np.nan)
     return Summary(n, mean, _quantile(values, start, n, 0.5), _quantile(values, start, n, 0.9))
+
+
+def _within_groups(group: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return values in order of group and value.
+
+    Durations are whole microseconds: group and value fit one integer for millions of groups, and integers are
+    sorted several times as fast as pairs.
+    """
+    micros = np.rint(values * 1e6)
+    low, high = micros.min(initial=0.0), micros.max(initial=0.0)
+    span = int(high - low) + 1
+    whole = (micros / 1e6 == values).all()
+    if not whole or (int(group.max(initial=0)) + 1) * span >= 2**62:
+        return values[np.lexsort((values, group))]
+    key = group * span + (micros - low).astype(np.int64)
+    key.sort()
+    return (key % span + low) / 1e6  # type: ignore[no-any-return]
 
 
 def _quantile(

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
@@ -17,11 +17,14 @@ from geo_service.store.dispatch_tables import incident_life
 from geo_service.store.tables import incident
 
 _HEAD_BYTES = 19  # signature, flags and the length of an extension that there is not
+#: Of a line of the copy: one field, its length, and the head of the array that it holds.
+_LINE = np.dtype([(name, ">i4") for name in ("bytes", "dimensions", "nulls", "kind", "count", "first")])
 #: PostgreSQL counts moments from 2000 on.
 _YEAR_2000_US = 946_684_800_000_000
 MOMENTS = ("reported", "accepted", "dispatched", "arrived", "handled", "closed")
-#: Read in one go: in one snapshot all the same.
-SLICE = timedelta(days=31)
+#: So many are read in one go: more would run into the time limit of a statement, and each go reads all of the
+#: incidents' table once. In one snapshot all the same.
+AT_ONCE = 1_000_000
 DUES = ("arrive", "handle", "close")
 _FIELDS = (
     ("id", "V16"),
@@ -33,11 +36,13 @@ _FIELDS = (
     ("cell_id", ">i4"),
     ("paused", ">i2"),
 )
-#: A row in binary form: how many fields, and before each how many bytes it has.
+#: An element of the array, a record in binary form: how many bytes and fields, and before each its type and
+#: how many bytes it has.
 _ROW = np.dtype(
     [
-        ("fields", ">i2"),
-        *(pair for name, form in _FIELDS for pair in ((f"{name}_bytes", ">i4"), (name, form))),
+        ("bytes", ">i4"),
+        ("fields", ">i4"),
+        *(pair for name, form in _FIELDS for pair in ((f"{name}_head", "V8"), (name, form))),
     ]
 )
 
@@ -88,11 +93,11 @@ def read(
     driver = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
     parts = []
     with driver.cursor() as cursor:
-        for start, end in _slices(since, until):
-            data = _stream(cursor, where, values | {"since": start, "until": end})
-            count = (len(data) - _HEAD_BYTES) // _ROW.itemsize
-            parts.append(np.frombuffer(data, _ROW, offset=_HEAD_BYTES, count=count))
-    rows = np.concatenate(parts)
+        cursor.execute(_COUNT, {"since": since, "until": until})
+        (count,) = cursor.fetchone() or (0,)
+        for start, end in _slices(since, until, 1 + count // AT_ONCE):
+            parts += _rows(_stream(cursor, where, values | {"since": start, "until": end}))
+    rows = np.concatenate(parts or [np.zeros(0, _ROW)])
     _, example, kind = np.unique(rows["kind"], return_index=True, return_inverse=True)
     paused = np.flatnonzero(rows["paused"])
     return Responses(
@@ -107,12 +112,12 @@ def read(
     )
 
 
-def _slices(since: datetime, until: datetime) -> list[tuple[datetime, datetime]]:
-    """Cut a span, so that no statement runs into its time limit; at most 60 slices however long the span."""
-    step = max(SLICE, (until - since) / 60)
-    cuts = [since]
-    while cuts[-1] + step < until:
-        cuts.append(cuts[-1] + step)
+_COUNT = "select count(*) from incident_life where reported_at >= %(since)s and reported_at < %(until)s"
+
+
+def _slices(since: datetime, until: datetime, count: int) -> list[tuple[datetime, datetime]]:
+    """Cut a span into equal ones."""
+    cuts = [since + (until - since) * i / count for i in range(count)]
     return list(zip(cuts, [*cuts[1:], until], strict=True))
 
 
@@ -140,28 +145,42 @@ def _pauses(connection: Connection, keys: list[UUID]) -> list[list[tuple[int, in
 
 
 def _stream(cursor: psycopg.Cursor[Any], where: str, values: dict[str, Any]) -> bytes:
-    """Copy the rows; what words and standard a row has is told by a hash, which is looked up afterwards."""
+    """Copy the rows, those of a day in one array: each row for itself costs the reader more than all else.
+
+    What words and standard a row has is told by a hash, which is looked up afterwards.
+    """
     moments = ", ".join(
         [f"coalesce(life.{name}_at, '-infinity')" for name in MOMENTS]
         + [f"coalesce(life.{name}_due_at, '-infinity')" for name in DUES]
     )
     statement = f"""
-        copy (
-            select incident.id,
+        copy (select array_agg(one) from (
+            select date_trunc('day', life.reported_at) as day, row(incident.id,
                 coalesce(extensions.st_x(geom), 'NaN'), coalesce(extensions.st_y(geom), 'NaN'),
                 {moments},
                 hashtextextended(
                     category || chr(31) || channel || chr(31) || urgency,
                     jsonb_hash_extended(life.standard, 0)
                 ),
-                coalesce(named_cell_id, -1), (life.pauses <> '{{}}')::int::int2
+                coalesce(named_cell_id, -1), (life.pauses <> '{{}}')::int::int2) as one
             from incident_life as life join incident on incident.id = life.incident_id
             where {where}
-        ) to stdout (format binary)
+        ) as lives group by day) to stdout (format binary)
     """  # noqa: S608 - our own words
     cursor.execute("select set_config('work_mem', '128MB', true)")
     with cursor.copy(statement.encode(), values) as copy:
         return b"".join(copy)
+
+
+def _rows(data: bytes) -> list[NDArray[Any]]:
+    """Return the arrays of a copy in binary form."""
+    found, at = [], _HEAD_BYTES
+    while int.from_bytes(data[at : at + 2], "big", signed=True) == 1:
+        (head,) = np.frombuffer(data, _LINE, offset=at + 2, count=1)
+        at += 2 + _LINE.itemsize
+        found.append(np.frombuffer(data, _ROW, offset=at, count=int(head["count"])))
+        at += int(head["bytes"]) + 4 - _LINE.itemsize
+    return found
 
 
 def _moments(column_: NDArray[Any]) -> NDArray[np.int64]:

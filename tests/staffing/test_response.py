@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from geo_service.staffing.clocks import FIVE_SIX_SEVEN, Phase, State, clocks
 from geo_service.staffing.life import Life, Status
-from geo_service.staffing.response import NEVER, met, seconds_between, summarise
+from geo_service.staffing.response import NEVER, _within_groups, met, seconds_between, summarise
 
 T0 = datetime(2026, 3, 2, 8, tzinfo=UTC)
 
@@ -31,6 +31,18 @@ def test_as_pandas_says(rows: list[tuple[int, float | None]]) -> None:
     ):
         np.testing.assert_allclose(ours, theirs.reindex(range(6)).to_numpy(dtype=float), rtol=1e-9, atol=1e-9)
     np.testing.assert_array_equal(told.n, by.count().reindex(range(6), fill_value=0))
+
+
+@given(
+    rows=st.lists(st.tuples(st.integers(0, 4), st.integers(0, 10**12)), max_size=60),
+    n_groups=st.sampled_from([5, 2**30]),
+)
+def test_whole_microseconds_are_sorted_as_pairs_are(rows: list[tuple[int, int]], n_groups: int) -> None:
+    """The quick way, and where group and value do not fit one integer the plain one."""
+    group = np.array([one[0] * (n_groups // 5) for one in rows], np.int64)
+    values = np.array([one[1] for one in rows], np.float64) / 1e6
+    want = values[np.lexsort((values, group))]
+    np.testing.assert_array_equal(_within_groups(group, values), want)
 
 
 @given(reached=st.one_of(st.none(), st.integers(0, 900)), now=st.integers(0, 900))
