@@ -237,8 +237,9 @@ def _cut_after(seconds: float, line: socket.socket) -> Iterator[None]:
     try:
         yield
     except (OSError, HTTPException):
-        if is_cut.is_set():
-            raise TimeoutError from None
-        raise
+        if not is_cut.is_set():
+            raise
     finally:
         timer.cancel()
+    if is_cut.is_set():  # half a line may look like an answer
+        raise TimeoutError

@@ -167,10 +167,11 @@ def deliveries(connection: Connection, key: int, state: str | None, limit: int) 
 
 
 def retry(connection: Connection, key: int) -> int:
-    """Have what was given up sent again; returns how many."""
+    """Have what was given up sent again, at once; returns how many."""
     alive = select(webhook.c.id).where(webhook.c.id == key, webhook.c.stopped_at.is_(None))
     if connection.execute(alive).first() is None:
         raise NotFoundError(f"there is no webhook {key}, or it is stopped")
+    release(connection, key)
     return connection.execute(
         update(delivery)
         .where(delivery.c.webhook_id == key, delivery.c.state == "dead")

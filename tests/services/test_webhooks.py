@@ -200,15 +200,19 @@ def test_more_receivers_that_hang_than_there_are_threads(
         sender.stop()
 
 
-def test_an_answer_that_drips_is_cut_off(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("at_once", ["", "HTTP/1.1 200 O", "HTTP/1.1 200 OK\r\nX: "])
+def test_an_answer_that_drips_is_cut_off(
+    database: Database, monkeypatch: pytest.MonkeyPatch, at_once: str
+) -> None:
     monkeypatch.setattr(webhooks, "TIMEOUT_S", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def drip() -> None:
             line, _ = server.accept()
             with line, suppress(OSError):
-                for letter in "HTTP/1.1 200 " + "o" * 1000:
-                    line.sendall(letter.encode())
+                line.sendall(at_once.encode())
+                while True:
+                    line.sendall(b"H")
                     time.sleep(0.1)
 
         dripping = threading.Thread(target=drip)
