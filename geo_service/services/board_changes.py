@@ -4,6 +4,7 @@ import secrets
 import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,9 @@ from geo_service.services.board_picture import DUTY_S, STALE_S, Picture, Source
 #: again what happened shortly before.
 APART_S = DUTY_S + 5.0
 STATES = ("free", "pinned", "sent", "accepted", "arrived")
+_SOURCES = [one.name.lower() for one in Source]
+
+Place = tuple[float | None, float | None, str, int | None]
 
 
 class Changes:
@@ -48,13 +52,17 @@ class Changes:
             changed = self._state_us > (-1 if after_us is None else after_us)
             moved = (self._place_us > after_us) & ~changed if after_us is not None else np.zeros_like(changed)
         on, codes = now.duty.on, now.book.codes
+        movers = np.flatnonzero(moved & on)
         gone = np.flatnonzero(changed & ~on).tolist() if after_us is not None else []
         return {
             "at": datetime.fromtimestamp(now.at_s, UTC),
             "mark": f"{self._process}-{round(now.at_s * 1e6)}",
             "whole": after_us is None,
-            "people": [_standing(seen, row) for row in np.flatnonzero(changed & on).tolist()],
-            "moved": [[codes[row], *_place(seen, row)] for row in np.flatnonzero(moved & on).tolist()],
+            "people": _standings(seen, np.flatnonzero(changed & on)),
+            "moved": [
+                (codes[row], *place)
+                for row, place in zip(movers.tolist(), _places(seen, movers), strict=True)
+            ],
             "gone": [codes[row] for row in gone],
         }
 
@@ -129,30 +137,38 @@ class _Seen:
         return differs
 
 
-def _place(seen: _Seen, row: int) -> tuple[float | None, float | None, str, int | None]:
-    """Return where somebody is taken to be (lon, lat; EPSG:4326), whence that is known, and how old it is."""
+def _places(seen: _Seen, rows: NDArray[np.int64]) -> list[Place]:
+    """Return where people are taken to be: lon, lat (EPSG:4326), whence that is known, its age in seconds."""
     picture = seen.picture
-    source = Source(int(picture.source[row]))
-    lon, lat = (None, None) if source is Source.NONE else np.round(picture.place_deg[row], 7).tolist()
-    fix_at_s = float(picture.fix_at_s[row])
-    age_s = None if np.isnan(fix_at_s) else max(0, round(picture.at_s - fix_at_s))
-    return lon, lat, source.name.lower(), age_s
+    age_s = np.maximum(0, np.round(picture.at_s - picture.fix_at_s[rows]))
+    known = [None if isnan(one) else int(one) for one in age_s.tolist()]
+    return [
+        (None, None, _SOURCES[source], age) if source == Source.NONE else (lon, lat, _SOURCES[source], age)
+        for (lon, lat), source, age in zip(
+            np.round(picture.place_deg[rows], 7).tolist(), picture.source[rows].tolist(), known, strict=True
+        )
+    ]
 
 
-def _standing(seen: _Seen, row: int) -> dict[str, Any]:
+def _standings(seen: _Seen, rows: NDArray[np.int64]) -> list[dict[str, Any]]:
     picture, book = seen.picture, seen.picture.book
-    sent = picture.sent.get(row)
-    lon, lat, source, age_s = _place(seen, row)
-    return {
-        "responder": book.codes[row],
-        "name": book.names[row],
-        "role": book.roles[row],
-        "mode": book.modes[row].value,
-        "state": STATES[seen.state[row]],
-        "incident_id": sent.incident_id if sent else None,
-        "lon": lon,
-        "lat": lat,
-        "source": source,
-        "fix_age_s": age_s,
-        "shift_left_s": max(0, round(float(picture.duty.ends_s[row]) - picture.at_s)),
-    }
+    left_s = np.maximum(0, np.round(picture.duty.ends_s[rows] - picture.at_s)).astype(np.int64).tolist()
+    people = []
+    for row, (lon, lat, source, age_s), left in zip(rows.tolist(), _places(seen, rows), left_s, strict=True):
+        sent = picture.sent.get(row)
+        people.append(
+            {
+                "responder": book.codes[row],
+                "name": book.names[row],
+                "role": book.roles[row],
+                "mode": book.modes[row].value,
+                "state": STATES[seen.state[row]],
+                "incident_id": sent.incident_id if sent else None,
+                "lon": lon,
+                "lat": lat,
+                "source": source,
+                "fix_age_s": age_s,
+                "shift_left_s": left,
+            }
+        )
+    return people

@@ -48,8 +48,9 @@ def dispatch_page(ground: DeskGround, lang: Lang = "zh") -> str:
     return page(title, content, current="/dispatch", kind="dispatch", lang=lang, head=head)
 
 
-def worker_page(lang: Lang = "zh") -> str:
+def worker_page(zone: str, lang: Lang = "zh") -> str:
     """Document for ``/worker``: the own cell, tasks and sign boards, for a phone."""
     style = f'<link rel="stylesheet" href="{html.escape(static_url("css/worker.css"))}">'
     title = "网格员 Field work · geo_service"
-    return page(title, filled("worker.html"), current="/worker", kind="worker", lang=lang, head=style)
+    content = filled("worker.html", {"zone": zone})
+    return page(title, content, current="/worker", kind="worker", lang=lang, head=style)

@@ -43,9 +43,11 @@ def dispatch(state: State, lang: Lang = "zh") -> HTMLResponse:
 
 
 @router.get("/worker", dependencies=[roles(Role.WORKER)])
-def worker(lang: Lang = "zh") -> HTMLResponse:
+def worker(state: State, lang: Lang = "zh") -> HTMLResponse:
     """Show the worker's own work."""
-    return HTMLResponse(worker_page(lang), headers=_PAGE)
+    with state.database.reading() as connection:
+        zone = town_zone(connection).key
+    return HTMLResponse(worker_page(zone, lang), headers=_PAGE)
 
 
 @router.get("/worker-sw.js", dependencies=[PUBLIC])

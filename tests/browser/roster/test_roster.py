@@ -1,7 +1,9 @@
 """The roster in a real browser: a week is read, searched and changed, by click and by keyboard."""
 
+import csv
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -221,3 +223,43 @@ def test_words_follow_the_switch(opened: Open, lang: str) -> None:
             assert not chinese.search(page.locator(part).first.inner_text())
     else:
         expect(page.locator(".ro-alarms h2")).to_contain_text("告警")
+
+
+def test_the_week_is_taken_out_as_a_file(opened: Open, api: httpx.Client, tmp_path: Path) -> None:
+    page = opened(week=WEEK, role="police")
+    with page.expect_download() as made:
+        page.get_by_role("button", name="导出").click()
+    made.value.save_as(tmp_path / "week.csv")
+    assert made.value.suggested_filename == f"roster-{WEEK}.csv"
+    with (tmp_path / "week.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    police = {one["code"] for one in people(api, "police")}
+    assert {one["编号"] for one in rows} <= police
+    query = {**WHOLE, "role": "police", "limit": 500}
+    week = api.get("/v1/roster", params=query).raise_for_status().json()["people"]
+    assert len(rows) == sum(len(one["shifts"]) for one in week)
+
+
+def test_shifts_from_a_file_are_looked_at_before_they_are_written(
+    opened: Open, api: httpx.Client, tmp_path: Path
+) -> None:
+    code = people(api, "grid_worker")[1]["code"]
+    file = tmp_path / "shifts.csv"
+    file.write_text(f"responder_id,start,end\n{code},2027-03-13 09:00,2027-03-13 12:00\n", encoding="utf-8")
+    page = opened(Role.PLANNER, week=WEEK)
+    with page.expect_file_chooser() as choosing:
+        page.get_by_role("button", name="导入").click()
+    choosing.value.set_files(file)
+    expect(page.locator(".ro-dialog")).to_contain_text("尚未写入")
+    assert not [one for one in week_of(api, code)["shifts"] if one["start"].startswith("2027-03-13T01")]
+    page.get_by_role("button", name="写入").click()
+    expect(page.locator(".ro-dialog")).to_have_count(0)
+    expect(page.locator(".ro-toast")).to_have_text("已保存")
+    assert [one for one in week_of(api, code)["shifts"] if one["start"].startswith("2027-03-13")]
+
+
+def test_alarms_come_up_by_themselves(opened: Open) -> None:
+    page = opened(week=WEEK)
+    with page.expect_response(lambda answer: "/v1/alarms" in answer.url, timeout=25_000):
+        pass
+    settled(page)

@@ -43,7 +43,7 @@ export class Escalations {
     const acts = this.mayAct ? this.buttons(one) : [];
     const summary = [
       h("span", { class: "ds-escalation-head" }, cardSign(one), h("b", {}, this.titleOf(one)), h("span", { class: "ds-status" }, either(one.stage_zh, say(`stage_${one.stage}`))), h("span", { class: "ds-climb", data: { at: one.climbs_at || "", says: this.climbWords(one) } })),
-      h("span", { class: "ds-escalation-called" }, h("span", {}, last ? say("calledAt", { cell: this.cellName(last.level, last.cell_code) }) : "", last && namesOf(last.people)), acts[0]),
+      h("span", { class: "ds-escalation-called" }, h("span", {}, last ? say("calledAt", { cell: this.cellName(last.level, last.cell_code) }) : say("climbNobody"), last && namesOf(last.people)), acts[0]),
     ];
     const content = [
       one.words && h("p", {}, `“${one.words}”`),
@@ -83,7 +83,7 @@ export class Escalations {
   }
 
   climbWords(one) {
-    if (!one.climbs_at) return one.called.length ? "climbTop" : "climbNobody";
+    if (!one.climbs_at) return one.called.length ? "climbTop" : ""; // nobody to call: the line below says so
     return isWaiting(one) && one.kind === "card" ? "climbNext" : "climbAnswer";
   }
 
@@ -94,7 +94,7 @@ export class Escalations {
       const { at, says } = node.dataset;
       const left = at ? (Date.parse(at) - serverNow()) / 1000 : 0;
       const isLate = says === "climbAnswer" && left < 0;
-      setText(node, isLate ? say("climbAnswerLate", { span: span(left) }) : say(says, { span: span(Math.max(0, left)) }));
+      setText(node, isLate ? say("climbAnswerLate", { span: span(left) }) : says && say(says, { span: span(Math.max(0, left)) }));
       node.classList.toggle("late", isLate);
     }
   }

@@ -32,6 +32,7 @@ export class People {
     this.incident = null;
     this.answer = null;
     this.isAsking = false; // more people are asked for, though somebody goes already
+    this.isListed = false;
     this.pinned = null;
     this.ways = new Map();
     this.map.showWay(null);

@@ -64,6 +64,22 @@ export async function cells(level) {
 
 export const levels = async () => (await get("/v1/status")).levels || [];
 
+/** A file of shifts: looked at, or written. */
+export async function importShifts(file, zone, commit) {
+  const form = new FormData();
+  form.append("file", file, file.name);
+  form.append("timezone", zone);
+  let response;
+  try {
+    response = await fetch(`/v1/imports/shifts?commit=${commit}`, { method: "POST", body: form, credentials: "same-origin", headers: { accept: "application/json" } });
+  } catch {
+    throw new Refusal(0, { detail: say("offline") });
+  }
+  const content = await response.json().catch(() => ({ detail: `${response.status} ${response.statusText}` }));
+  if (!response.ok) throw new Refusal(response.status, content);
+  return content;
+}
+
 const once = () => ({ "idempotency-key": crypto.randomUUID() });
 const entry = (register, key) => `/v1/${register}/${encodeURIComponent(key)}`;
 

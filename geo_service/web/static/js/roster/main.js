@@ -2,6 +2,7 @@
 
 import * as api from "./api.js";
 import { button, h, roleWords, say, select } from "./dom.js";
+import { bringIn, takeOut } from "./files.js";
 import { openRota } from "./rota.js";
 import { openDay, openPost } from "./sheet.js";
 import { alarmList, emptyPosts, vacancyList } from "./side.js";
@@ -10,7 +11,7 @@ import { dayInFocus, focusDay, nowLine, table } from "./week.js";
 
 const root = document.getElementById("roster");
 const ROLES = ["grid_worker", "grid_lead", "police", "night_patrol", "property", "owners_committee", "volunteer"];
-const ALARMS_EVERY_MS = 60000;
+const ALARMS_EVERY_MS = 15000;
 const state = {
   monday: mondayOf(dayOf(Date.now())), cell: "", level: "", q: "", role: "", mayEdit: false, zone: ZONE,
   week: { people: [], posts: [], next: null }, lack: null, found: { alarms: [] }, places: [], calendars: [], posts: [],
@@ -25,6 +26,7 @@ async function start() {
   try {
     const [me, levels] = await Promise.all([api.whoAmI(), api.levels()]);
     state.mayEdit = ["dispatcher", "leader", "admin"].includes(me.role);
+    state.mayImport = ["planner", "admin"].includes(me.role);
     const upper = levels.slice(0, -1);
     const lists = await Promise.all(upper.map((one) => api.cells(one.code)));
     state.places = upper.flatMap((one, i) => lists[i].map((cell) => ({ level: one.code, words: one, code: cell.code, name: cell.name })));
@@ -37,6 +39,7 @@ async function start() {
   }
   root.removeAttribute("aria-busy");
   setInterval(refreshAlarms, ALARMS_EVERY_MS);
+  document.addEventListener("visibilitychange", refreshAlarms);
 }
 
 /** A whole county is too much for a first look: the first township is shown. */
@@ -79,6 +82,8 @@ function frame() {
       h("h1", { class: "ro-title" }),
       where, role, search,
       state.mayEdit ? null : h("span", { class: "ro-readonly" }, say("readOnly")),
+      button(say("takeOut"), () => takeOut(state, { ...query(), q: state.q, role: state.role }), { class: "ro-take-out", title: say("takeOutSays") }),
+      state.mayImport ? button(say("bringIn"), () => bringIn(state, refresh), { class: "ro-bring-in", title: say("bringInSays") }) : null,
       legend()),
     h("div", { class: "ro-columns" },
       h("section", { class: "ro-main", "aria-label": say("rota") }),
@@ -158,7 +163,7 @@ async function refreshAlarms() {
     state.found = await api.alarms({ cell: state.cell, level: query().level });
     drawSide();
   } catch {
-    // the next minute tries again; the week says so when it is asked for
+    // the next time tries again; the week says so when it is asked for
   }
 }
 

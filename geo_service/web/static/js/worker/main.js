@@ -12,7 +12,7 @@ import { WORDS } from "./words.js";
 addWords(WORDS);
 
 const LOOK_MS = 8000;
-const ZONE = "Asia/Shanghai";
+const ZONE = document.getElementById("worker").dataset.zone; // the town's, wherever the phone says it is
 const STEPS = { accept: "accepted", arrive: "arrived", done: "done", decline: "declined" };
 const recall = (name) => JSON.parse(window.GeoService.recall(`worker.${name}`) || "null");
 const remember = (name, value) => window.GeoService.remember(`worker.${name}`, JSON.stringify(value));
