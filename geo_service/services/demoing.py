@@ -149,7 +149,8 @@ def _demand(county: "DemoCounty") -> pd.DataFrame:
 
 
 def _import_premises(database: Database, county: "DemoCounty") -> None:
-    rows = county.premises.assign(attributes=[{} for _ in range(len(county.premises))])
+    always = pd.to_datetime([None] * len(county.premises), utc=True)
+    rows = county.premises.assign(attributes=[{} for _ in always], valid_from=always, valid_until=always)
     rows = rows.set_geometry([shapely.multipolygons([ground]) for ground in rows.geometry], crs="EPSG:4326")
     import_premises(database, PremisesTable(rows, ()), who=WHO, commit=True)
 

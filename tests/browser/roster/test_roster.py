@@ -226,7 +226,9 @@ def test_words_follow_the_switch(opened: Open, lang: str) -> None:
 
 
 def test_the_week_is_taken_out_as_a_file(opened: Open, api: httpx.Client, tmp_path: Path) -> None:
-    page = opened(week=WEEK, role="police")
+    page = opened(week=WEEK)
+    page.get_by_label("角色").select_option("police")
+    settled(page)
     with page.expect_download() as made:
         page.get_by_role("button", name="导出").click()
     made.value.save_as(tmp_path / "week.csv")
