@@ -149,7 +149,7 @@ def _demand(county: "DemoCounty") -> pd.DataFrame:
 
 
 def _import_premises(database: Database, county: "DemoCounty") -> None:
-    always = pd.to_datetime([None] * len(county.premises), utc=True)
+    always = pd.Series(pd.NaT, index=county.premises.index, dtype="datetime64[ns, UTC]")
     rows = county.premises.assign(attributes=[{} for _ in always], valid_from=always, valid_until=always)
     rows = rows.set_geometry([shapely.multipolygons([ground]) for ground in rows.geometry], crs="EPSG:4326")
     import_premises(database, PremisesTable(rows, ()), who=WHO, commit=True)
