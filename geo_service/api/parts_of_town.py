@@ -112,6 +112,7 @@ ALIKE: Mapping[str, str] = _every(
             "GET /maps/shapes/{edition}/{level}.json",
         ],
         "one share of the whole town, that names no cell": ["GET /v1/coverage"],
+        "how far one comes over the streets": ["GET /v1/isochrones"],
         "who takes a report must find any address; premises are on public maps": [
             "GET /v1/addresses",
             "GET /v1/premises",
@@ -141,6 +142,22 @@ ALIKE: Mapping[str, str] = _every(
 #: Routes that take keys for the whole town only.
 WHOLE_TOWN: Mapping[str, str] = _every(
     {
+        "who covers what, and how much of the whole town is covered": [
+            *(
+                f"GET /v1/coverage/{part}"
+                for part in (
+                    "reading",
+                    "reading/cells",
+                    "readings/{reading_id}",
+                    "week",
+                    "blind-spots",
+                    "sole",
+                    "truth",
+                )
+            ),
+            "POST /v1/coverage/what-if",
+            "POST /v1/coverage/paces",
+        ],
         "a plan is of the whole town": [
             "GET /planner",
             "GET /planner/{plan_id}",

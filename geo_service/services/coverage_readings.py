@@ -194,7 +194,8 @@ def answer(database: Database, held: Ground, setting: Setting) -> Reading:
                 keep=READINGS_KEPT,
             )
     else:
-        reading_id, summary, columns = known["id"], known["summary"], known["columns"]
+        reading_id, columns = known["id"], known["columns"]
+        summary = _summary(setting, columns)  # the database does not keep the order of its words
     return Reading(reading_id, question, setting.fingerprint, setting.inputs, summary, pd.DataFrame(columns))
 
 
