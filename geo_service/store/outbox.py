@@ -11,6 +11,9 @@ from geo_service.store.tables import outbox
 #: Channel of ``LISTEN``: its payload is one event as JSON.
 CHANNEL = "geo_service_events"
 
+#: Events announced in one transaction.
+LOT = 500
+
 #: PostgreSQL takes less than 8,000 bytes in a notification.
 _MAX_NOTICE_BYTES = 7_900
 _RELAY_LOCK = 0x67656F_72656C  # any number that nothing else here locks
@@ -37,7 +40,7 @@ def add_many(connection: Connection, topic: str, payloads: Sequence[dict[str, An
         connection.execute(insert(outbox), [{"topic": topic, "payload": one} for one in payloads])
 
 
-def waiting(connection: Connection, limit: int = 500) -> list[dict[str, Any]]:
+def waiting(connection: Connection, limit: int = LOT) -> list[dict[str, Any]]:
     """Return events not announced yet, of transactions before which none is still open, in order of commits.
 
     ``seq`` alone would exchange events: a number is drawn before the commit, and a slow transaction commits
