@@ -29,6 +29,7 @@ COMMANDS = {
     "code-schemes": "geo_service.cli.code_schemes",
     "categories": "geo_service.cli.categories",
     "standards": "geo_service.cli.standards",
+    "duplicate-rule": "geo_service.cli.duplicate_rule",
     "history": "geo_service.cli.history",
     "figures": "geo_service.cli.figures",
     "export": "geo_service.cli.export",

@@ -55,6 +55,7 @@ from geo_service.api.state import AppState
 from geo_service.services import job_kinds
 from geo_service.services.attaining import Attainment
 from geo_service.services.dispatch_desk import DispatchDesk
+from geo_service.services.duplicates import RuleKeeper
 from geo_service.services.escalating import Escalation
 from geo_service.services.feed import Feed
 from geo_service.services.ground import Ground
@@ -203,7 +204,7 @@ def make_state(settings: Settings) -> AppState:
         desk=desk,
         attainment=Attainment(database, ground, desk.desks),
         escalation=escalation,
-        watcher=Watcher(escalation),
+        watcher=Watcher(escalation, RuleKeeper(database)),
         reception=Reception(front, tilings),
     )
 

@@ -11,6 +11,7 @@ from geo_service.formats.export import write_vector
 from geo_service.formats.roster_tables import LAYOUTS, layout_of, write_entries
 from geo_service.geometry.crs import parse_datum
 from geo_service.services.exporting import boundary_frame
+from geo_service.services.premises import export_premises
 from geo_service.services.roster_files import export_entries
 from geo_service.services.sign_boards import frame_of, judged
 from geo_service.services.tiling import Tilings
@@ -69,6 +70,23 @@ def sign_boards(
         say("writing", None)
         write_vector(frame, out, datum=parse_datum(crs), encoding=encoding, layer="sign_boards")
     common.talk.print(f"wrote {len(frame)} sign boards to {out}", markup=False)
+
+
+@app.command()
+def premises(
+    out: Annotated[Path, typer.Option(help=".geojson, .gpkg, .fgb, .kml, .csv, or .zip for a Shapefile.")],
+    crs: Annotated[str, typer.Option(help="Datum: WGS84, CGCS2000, GCJ02, BD09 or EPSG:n.")] = "WGS84",
+) -> None:
+    """Write the premises (单位责任区), past and to come as well, as `import premises` takes them back.
+
+    Example: geo-service export premises --out premises.geojson
+    """
+    common.out_file(out)
+    with common.open_database() as database:
+        with database.reading() as connection:
+            frame = export_premises(connection)
+        write_vector(frame, out, datum=parse_datum(crs), layer="premises")
+    common.talk.print(f"wrote {len(frame)} premises to {out}", markup=False)
 
 
 @app.command()

@@ -27,6 +27,8 @@ _COLUMNS = (
     "floor",
     "address",
 )
+#: Where something happened, other than by coordinates.
+_PLACES = ("building", "cell_code", "cell_level")
 _FLOOR = re.compile(r"(?P<below>-|B|地下|负)?(?P<number>\d{1,3})\s*(层|楼|F)?", re.IGNORECASE)
 _ACCURACY_MAX_M = 100_000.0
 _CHANNEL = "import"
@@ -93,6 +95,7 @@ def read_incidents(
     *,
     timezone: str = DEFAULT_TIMEZONE,
     time_format: str | None = None,
+    places: bool = False,
     **how: Unpack[TableOptions],
 ) -> IncidentTable:
     """Read incidents from CSV or xlsx.
@@ -105,6 +108,9 @@ def read_incidents(
         IANA zone of times written without one.
     time_format : str or None
         A strptime pattern of the times; found out when None.
+    places : bool
+        Read ``building``, ``cell_code`` and ``cell_level`` as well (text, ``""`` where empty), and do without
+        coordinates. Otherwise such columns are attributes.
     **how
         See :class:`~geo_service.formats.reading.TableOptions`. Columns: ``id``, ``occurred_at``, ``lon``,
         ``lat``, ``category``, ``urgency``, ``channel``, ``accuracy_m``, ``floor``, ``address``.
@@ -122,15 +128,15 @@ def read_incidents(
         No such file; larger than the limits.
     """
     table = open_table(source, "The incident file", **how)
-    columns = table.columns(_COLUMNS, Purpose.INCIDENTS)
-    columns.require("id", "occurred_at", "lon", "lat")
+    columns = table.columns((*_COLUMNS, *(_PLACES if places else ())), Purpose.INCIDENTS)
+    columns.require("id", "occurred_at", *(() if places else ("lon", "lat")))
     frame = pd.DataFrame({"row": columns.rows, "id": columns.identity("id").to_numpy()})
     columns.text("occurred_at", required=True)
     frame["occurred_at"] = columns.moments("occurred_at", timezone, time_format).array
     lonlat = columns.lonlat_deg(table.datum)
     frame["lon"], frame["lat"] = lonlat[:, 0], lonlat[:, 1]
     frame["located"] = np.asarray(np.isfinite(lonlat).all(axis=1), dtype=np.bool_)
-    for name in ("category", "address"):
+    for name in ("category", "address", *(_PLACES if places else ())):
         frame[name] = columns.text(name).to_numpy()
     frame["urgency"] = _urgencies(columns)
     frame["channel"] = columns.text("channel").replace("", _CHANNEL).to_numpy()

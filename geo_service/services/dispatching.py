@@ -13,6 +13,7 @@ from uuid import UUID
 
 from geo_service.errors import ConflictError, Fault, ForbiddenError, InvalidInputError, NotFoundError, Words
 from geo_service.services import handling
+from geo_service.services.naming import incident_words
 from geo_service.services.rostering import town_zone
 from geo_service.staffing.life import Move, Status
 from geo_service.store import dispatches, lives, outbox
@@ -486,9 +487,10 @@ def _somebody_was_faster(connection: Connection, held: Sequence[Dispatch]) -> Co
     faults = []
     for one in held:
         at = f"{one.sent_at.astimezone(zone):%Y-%m-%d %H:%M:%S}"
+        where = incident_words(connection, one.incident_id)
         words = Words(
-            f"{one.sent_by} sent {one.name} ({one.responder}) to incident {one.incident_id} at {at}",
-            f"{one.sent_by} 已于 {at} 将 {one.name}（{one.responder}）派往事件 {one.incident_id}",
+            f"{one.sent_by} sent {one.name} ({one.responder}) at {at} to {where}",
+            f"{one.sent_by} 已于 {at} 将 {one.name}（{one.responder}）派往{where.zh}",
         )
         faults.append(Fault("lead" if one.lead else "others", words, value=one.responder))
     first = faults[0].message if faults else Words("somebody was faster", "已被他人派出")

@@ -1,24 +1,128 @@
-"""Duplicates: the same thing reported twice is proposed by the service and merged by a person only."""
+"""Duplicates: the same thing reported twice is proposed, and merged by a person or by a rule that one set.
 
-from dataclasses import replace
+The rule is kept in versions and off until somebody sets it. What it merges names its version and whoever set
+it in both logs, and is undone like any merge; a report that somebody has touched it leaves alone.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from geo_service.errors import ConflictError, Fault, InvalidInputError, Words
-from geo_service.services import handling
+from geo_service.errors import ConflictError, Fault, GeoServiceError, InvalidInputError, NotFoundError, Words
+from geo_service.services import catalogue, handling
 from geo_service.services.correcting import Asked
 from geo_service.services.handling import Standing
+from geo_service.services.naming import incident_words
+from geo_service.staffing.duplicates import DuplicateRule
 from geo_service.staffing.life import Move, advance
-from geo_service.store import lives, queue
+from geo_service.store import audit, lives, queue
+from geo_service.store import duplicates as store
 from geo_service.store.database import Connection, Database
 from geo_service.store.lives import Kept, Line
 
+log = logging.getLogger("geo_service.duplicates")
+
 WITHIN_M = 100.0
 WITHIN_S = 2 * 3600
+#: Merged by the rule at a time.
+BATCH = 50
 
 
-def merge(database: Database, key: UUID, of: UUID, asked: Asked) -> Standing:
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """The rule of one version; version 0 is what the program comes with: nothing is merged."""
+
+    version: int
+    rule: DuplicateRule
+    who: str
+    at: datetime | None
+
+
+def read_rule(connection: Connection) -> RuleSet:
+    """Return the rule that holds now."""
+    version, given, who, at = store.rule(connection)
+    return RuleSet(version, DuplicateRule.from_mapping(given), who, at)
+
+
+def set_rule(database: Database, given: Mapping[str, Any], *, after: int, who: str) -> RuleSet:
+    """Set the rule: what is left out is as the program has it. It holds for what is reported from now on.
+
+    Raises
+    ------
+    InvalidInputError
+        Each fault names the value.
+    ConflictError
+        Somebody set it since version ``after``.
+    """
+    rule = DuplicateRule.from_mapping(given)
+    with database.writing() as connection:
+        known = {row["code"] for row in catalogue.categories(connection)}
+        if unknown := sorted(set(rule.categories) - known):
+            words = Words("there is no such category", "没有这个类别")
+            raise InvalidInputError(words, [Fault("categories", words, value=code) for code in unknown])
+        version = store.set_rule(connection, rule.as_mapping(), after=after, who=who)
+        audit.record(connection, who, "duplicates.rule", f"duplicate rule {version}", rule.as_mapping())
+        return read_rule(connection)
+
+
+def merge_by_rule(database: Database) -> int:
+    """Merge what the rule says repeats an earlier report; returns how many were.
+
+    Any number of processes may do it at once: each merge locks both lives and looks at them again.
+    """
+    with database.reading() as connection:
+        found = read_rule(connection)
+        if not found.rule.enabled or found.at is None:
+            return 0
+        rule = found.rule
+        codes = {code for top in rule.categories for code in catalogue.below(connection, top)}
+        pairs = store.pairs(
+            connection,
+            since=found.at,
+            within_m=rule.within_m,
+            within_s=rule.within_s,
+            channels=rule.channels,
+            categories=sorted(codes) if rule.categories else None,
+            limit=BATCH,
+        )
+    told = {"rule_version": found.version, "rule_set_by": found.who, "rule_set_at": found.at.isoformat()}
+    done = 0
+    for one in pairs:
+        reason = f"rule {found.version} for duplicates, set by {found.who}"
+        asked = Asked(f"rule {found.version} ({found.who})", reason, revision=0)
+        apart = {"distance_m": round(one.distance_m, 1), "apart_s": round(float(one.apart_s), 1)}
+        try:
+            merge(database, one.id, one.of, asked, more=told | apart)
+        except (ConflictError, NotFoundError):  # somebody has done something with one of them meanwhile
+            continue
+        done += 1
+    return done
+
+
+class RuleKeeper:
+    """Applies the rule again and again, as the watcher asks it to."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def look(self) -> int:
+        """Merge what is due; trouble is told to the log, and the next look tries again."""
+        try:
+            return merge_by_rule(self._database)
+        except GeoServiceError as error:
+            log.warning("duplicates are not merged: %s", error.detail)
+            return 0
+
+
+def merge(
+    database: Database, key: UUID, of: UUID, asked: Asked, *, more: Mapping[str, Any] | None = None
+) -> Standing:
     """Merge an incident into the one that it repeats: it is void, and points there.
+
+    ``more`` goes into the lines of both logs.
 
     Raises
     ------
@@ -42,9 +146,9 @@ def merge(database: Database, key: UUID, of: UUID, asked: Asked) -> Standing:
         kept = both[key]
         moment = lives.present(connection, key)
         after = replace(kept, life=advance(kept.life, Move.VOID, moment, reason=reason), duplicate_of=of)
-        details = {"duplicate_of": str(of)}
+        details = {"duplicate_of": str(of)} | dict(more or {})
         done = _write(connection, kept, after, replace(asked, reason=reason), move="void", details=details)
-        _tell(connection, both[of], "merge", asked, {"duplicate": str(key)})
+        _tell(connection, both[of], "merge", asked, {"duplicate": str(key)} | dict(more or {}))
         return done
 
 
@@ -100,9 +204,10 @@ def _refuse_older(kept: Kept, asked: Asked) -> None:
 
 def _refuse_chain(connection: Connection, kept: Kept, of: Kept) -> None:
     if of.duplicate_of is not None:
+        first = incident_words(connection, of.duplicate_of)
         message = Words(
-            f"that one is itself a duplicate of {of.duplicate_of}: name that",
-            f"对方本身已并入 {of.duplicate_of}：请并入那一件",
+            f"that one is itself a duplicate of {first}: name that",
+            f"对方本身已并入{first.zh}：请并入那一件",
         )
         raise ConflictError(message, [Fault("of", message, value=str(of.incident_id))])
     if others := queue.duplicates_of(connection, kept.incident_id):

@@ -96,7 +96,8 @@ def _whole(
     asked = [(tiling_of[key], one["cell_id"], one["occurred_at"]) for key, one in found.items()]
     owners = owners_at(connection, asked, ids)
     located = {key: (one["lon"], one["lat"]) for key, one in found.items() if one["lon"] is not None}
-    grounds = dict(zip(located, premises.holding(connection, list(located.values())), strict=True))
+    moments = [found[key]["occurred_at"] for key in located]
+    grounds = dict(zip(located, premises.holding(connection, list(located.values()), moments), strict=True))
     standings = lives.several(connection, list(found))
     now = lives.clock(connection)
     return {

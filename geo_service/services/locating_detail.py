@@ -6,14 +6,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
+import shapely
 from numpy.typing import NDArray
 
+from geo_service.geometry.inside import inner_shape
 from geo_service.model import Edition
 from geo_service.services.locating import locate_closely
 from geo_service.services.ownership import OnDuty, owners_of
 from geo_service.services.scopes import Part
 from geo_service.services.tiling import Tiling
-from geo_service.store import owners, premises
+from geo_service.store import owners, premises, validity
 from geo_service.store.database import Connection
 
 #: A point may be off its place by this much after it was put on the lattice.
@@ -31,6 +33,7 @@ def details(
     known_at: datetime | None,
     on_duty: OnDuty,
     part: Part | None = None,
+    shapes: bool = False,
 ) -> list[dict[str, Any]]:
     """Return for each point :func:`geo_service.services.locating.locate_closely` and more.
 
@@ -38,7 +41,8 @@ def details(
     over it), each person ``on_duty`` now or not; ``premises``; ``gap`` with its ``fallback`` and who holds
     that; ``as_of``, ``known_at``; ``valid_until``: when the next edition is due to begin; ``valid_within``:
     a circle inside which the cell is the same, so that a phone can go on without a line. With ``part`` nobody
-    is named who answers for a place in another part of the town.
+    is named who answers for a place in another part of the town. With ``shapes`` it is a GeoJSON polygon
+    inside which the cell (or gap) and the premises are the same; None on and beside borders.
     """
     now = datetime.now(UTC)
     moment = as_of or now
@@ -54,14 +58,24 @@ def details(
     ids = on_duty.ids(connection)
     asked = [key if part is None or key in part.cells else None for key in [*cell_ids, *fallbacks]]
     held = owners_of(connection, tiling, asked, moment, ids)
-    inside = premises.holding(connection, points)
-    known = {"as_of": moment, "known_at": known_at or now, "valid_until": edition.valid_to}
+    inside = premises.holding(connection, points, [as_of] * len(points))
+    ends = (edition.valid_to, validity.next_change_of_premises(connection, moment))
+    known = {
+        "as_of": moment,
+        "known_at": known_at or now,
+        "valid_until": min((one for one in ends if one is not None), default=None),
+    }
     out = []
     for i, one in enumerate(near):
         gap = gaps[i]
         whole = one | held[i] | {"premises": inside[i]} | known
         whole["gap"] = None if gap is None else gap | {"fallback_owner": held[len(near) + i]["owner"]}
-        whole["valid_within"] = _circle(points[i], one)
+        if shapes:
+            codes = [ground["code"] for ground in inside[i]]
+            land = _land(connection, tiling, one, gap)
+            whole["valid_within"] = _shape(connection, land, points[i], codes, as_of)
+        else:
+            whole["valid_within"] = _circle(points[i], one)
         if one.get("candidates"):
             likely = {cell["cell_code"]: cell["probability"] for cell in one["candidates"]}
             whole["runner_up_probability"] = likely.get(one["runner_up_code"], 0.0)
@@ -77,6 +91,30 @@ def _fallback(gap: dict[str, Any] | None) -> tuple[str | None, str | None]:
     if gap is None or gap["fallback"] is None:
         return None, None
     return gap["fallback"]["level"], gap["fallback"]["cell_code"]
+
+
+def _land(connection: Connection, tiling: Tiling, near: dict[str, Any], gap: dict[str, Any] | None) -> Any:
+    """Return the land of the leaf or gap of a point; None outside both: nothing says how far it goes."""
+    if near["cell_code"] is not None:
+        at = int(np.flatnonzero(tiling.leaf_codes == near["cell_code"])[0])
+        return tiling.cells["geom"].to_numpy()[tiling.leaves[at]]
+    return validity.outline_of_gap(connection, gap["id"]) if gap is not None else None
+
+
+def _shape(
+    connection: Connection,
+    land: Any,
+    point: tuple[float, float],
+    premises_codes: Sequence[str],
+    as_of: datetime | None,
+) -> dict[str, Any] | None:
+    """Return the part of some land in which the premises are these, as a GeoJSON polygon."""
+    if land is None:
+        return None
+    for code, outline in validity.premises_around(connection, land.bounds, as_of):
+        land = land.intersection(outline) if code in premises_codes else land.difference(outline)
+    found = inner_shape(land, point)
+    return None if found is None else dict(shapely.geometry.mapping(found))
 
 
 def _circle(point: tuple[float, float], near: dict[str, Any]) -> dict[str, Any] | None:

@@ -1,18 +1,25 @@
 """Taking in premises from files, and taking them out again."""
 
+from datetime import datetime
+
+import geopandas as gpd
+import pandas as pd
+
 from geo_service.formats.premises import PremisesTable
 from geo_service.services.importing import ImportReport
 from geo_service.store import audit, outbox
 from geo_service.store import premises as store
-from geo_service.store.database import Database
+from geo_service.store.database import Connection, Database
 
 
 def import_premises(database: Database, table: PremisesTable, *, who: str, commit: bool) -> ImportReport:
-    """Add premises or correct them by code; those that the file does not name stay."""
+    """Add premises or correct them by code and beginning; those that the file does not name stay."""
     rows = table.frame
     with database.reading() as connection:
-        known = store.codes(connection)
-    there = int(rows["code"].isin(list(known)).sum())
+        known = store.known(connection)
+    begins = rows["valid_from"] if "valid_from" in rows else [None] * len(rows)
+    keys = [(code, None if pd.isna(at) else at) for code, at in zip(rows["code"], begins, strict=True)]
+    there = sum(key in known for key in keys)
     counts = {"rows": len(rows), "new": len(rows) - there, "corrected": there}
     if commit:
         with database.writing() as connection:
@@ -22,8 +29,27 @@ def import_premises(database: Database, table: PremisesTable, *, who: str, commi
     return ImportReport("premises", commit, counts, table.notes)
 
 
-def remove(database: Database, code: str, *, who: str) -> None:
-    """Take premises out of the register.
+def export_premises(connection: Connection) -> gpd.GeoDataFrame:
+    """Return all premises, past and to come as well, under the names by which an import takes them back."""
+    rows = store.every(connection)
+    return gpd.GeoDataFrame(
+        {
+            "premises_code": [row["code"] for row in rows],
+            "premises_name": [row["name"] for row in rows],
+            "premises_kind": [row["kind"] for row in rows],
+            "responsible_unit": [row["responsible_unit"] for row in rows],
+            **{
+                name: [row[name].isoformat() if row[name] else None for row in rows]
+                for name in ("valid_from", "valid_until")
+            },
+        },
+        geometry=[row["shape"] for row in rows],
+        crs=4326,
+    )
+
+
+def remove(database: Database, code: str, *, who: str, at: datetime | None = None) -> None:
+    """Take premises out of the register from a moment on, now by default; what was before is kept.
 
     Raises
     ------
@@ -31,5 +57,5 @@ def remove(database: Database, code: str, *, who: str) -> None:
         There are none of this code.
     """
     with database.writing() as connection:
-        store.remove(connection, code)
-        audit.record(connection, who, "premises.remove", code, {})
+        store.end(connection, code, at)
+        audit.record(connection, who, "premises.remove", code, {"at": at.isoformat()} if at else {})

@@ -1,4 +1,4 @@
-"""The watcher: a thread in each serving process that issues cards and calls the next when nobody answers.
+"""The watcher: a thread in each process that issues cards, calls the next, and merges duplicates by rule.
 
 Any number of processes may watch: each look is one transaction under one lock, and what was issued cannot be
 issued again. All moments are the database's: the clocks of machines do not matter, and one set back waits.
@@ -8,6 +8,7 @@ import logging
 import threading
 
 from geo_service.errors import GeoServiceError
+from geo_service.services.duplicates import RuleKeeper
 from geo_service.services.escalating import Escalation
 
 log = logging.getLogger("geo_service.watch")
@@ -19,8 +20,9 @@ LOOK_EVERY_S = 2.0
 class Watcher:
     """Looks again and again, in a thread of its own."""
 
-    def __init__(self, escalation: Escalation) -> None:
+    def __init__(self, escalation: Escalation, duplicates: RuleKeeper) -> None:
         self._escalation = escalation
+        self._duplicates = duplicates
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -39,7 +41,8 @@ class Watcher:
     def _run(self) -> None:
         while not self._stop.is_set():
             try:
-                if self._escalation.look():
+                merged = self._duplicates.look()  # first: who repeats another is not watched
+                if self._escalation.look() + merged:
                     continue  # there may be more
             except GeoServiceError as error:
                 log.warning("nobody watches the clocks: %s", error.detail)

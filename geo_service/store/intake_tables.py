@@ -14,7 +14,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, TSTZRANGE, ExcludeConstraint
 
 from geo_service.store.tables import demand_point, geometry_column, metadata, moment_column
 
@@ -22,7 +22,8 @@ premises = Table(
     # a campus, a factory, a compound: a unit answers for what happens on its own ground
     "premises",
     metadata,
-    Column("code", Text, primary_key=True),
+    Column("id", Integer, Identity(always=True), primary_key=True),
+    Column("code", Text, nullable=False),
     Column("name", Text, nullable=False),
     Column("kind", Text, nullable=False, server_default=""),
     # the unit, never a person
@@ -30,6 +31,10 @@ premises = Table(
     geometry_column("MULTIPOLYGON"),
     Column("attributes", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
     moment_column("recorded_at", now=True),
+    # one ground of a code at a time: what was before is kept
+    Column("valid_during", TSTZRANGE, nullable=False, server_default=text("tstzrange(null, null)")),
+    ExcludeConstraint(("code", "="), ("valid_during", "&&"), name="ex_premises_one_at_a_time", using="gist"),
+    CheckConstraint("not isempty(valid_during)", name="valid_for_a_while"),
     CheckConstraint("length(code) between 1 and 64", name="code_has_a_length"),
     CheckConstraint("not extensions.st_isempty(geom)", name="shape_not_empty"),
     Index("ix_premises_geom", "geom", postgresql_using="gist"),

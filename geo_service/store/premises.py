@@ -5,8 +5,19 @@ from datetime import datetime
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection, delete, func, select, text
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    DateTime,
+    Select,
+    bindparam,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.dialects.postgresql import Range
 
 from geo_service.errors import NotFoundError, Words
 from geo_service.store import bulk
@@ -16,79 +27,152 @@ _FACTS = (premises.c.code, premises.c.name, premises.c.kind, premises.c.responsi
 
 
 def put(connection: Connection, rows: pd.DataFrame) -> tuple[int, int]:
-    """Add premises or correct them by code; returns how many were new, and how many were there.
+    """Add premises or correct them by code and beginning; returns how many were new, and how many there.
 
-    Columns: code, name, kind, responsible_unit, attributes, geometry (shapely, multipolygons).
+    What holds at the beginning of new ones of the same code ends there. Columns: code, name, kind,
+    responsible_unit, attributes, geometry (shapely, multipolygons), and where these are known valid_from and
+    valid_until (NaT: always).
+
+    Raises
+    ------
+    ConflictError
+        Premises of the same code begin before these end.
     """
     new = 0
     shapes = bulk.ewkb_hex(rows["geometry"])
-    facts = ("code", "name", "kind", "responsible_unit", "attributes")
-    for row, shape in zip(rows[list(facts)].to_dict("records"), shapes, strict=True):
-        values = {**row, "geom": shape}
-        change = {name: value for name, value in values.items() if name != "code"}
-        statement = upsert(premises).values(values)
-        done = connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=["code"], set_={**change, "recorded_at": func.clock_timestamp()}
-            ).returning(text("(xmax = 0)"))
-        )
-        new += bool(done.scalar_one())
+    facts = rows[["code", "name", "kind", "responsible_unit", "attributes"]].to_dict("records")
+    for row, begin, end, shape in zip(facts, *_terms(rows), shapes, strict=True):
+        connection.execute(_END_BEFORE, {"code": row["code"], "begin": begin})
+        term = Range(begin, end)
+        change = {**row, "geom": shape, "valid_during": term, "recorded_at": func.clock_timestamp()}
+        same = premises.c.code == row["code"], func.lower(premises.c.valid_during).is_not_distinct_from(begin)
+        if connection.execute(update(premises).where(*same).values(change)).rowcount == 0:
+            connection.execute(insert(premises).values(change))
+            new += 1
     return new, len(rows) - new
 
 
-def codes(connection: Connection) -> set[str]:
-    """Return the codes of all premises."""
-    return set(connection.execute(select(premises.c.code)).scalars())
+#: What holds at a moment and began before it ends there.
+_END_BEFORE = text("""
+    update premises set valid_during = tstzrange(lower(valid_during), :begin), recorded_at = clock_timestamp()
+    where code = :code and valid_during @> cast(:begin as timestamptz)
+        and lower(valid_during) is distinct from :begin
+""")
 
 
-def remove(connection: Connection, code: str) -> None:
-    """Take premises out of the register.
+def _terms(rows: pd.DataFrame) -> tuple[list[datetime | None], list[datetime | None]]:
+    """Return since when and until when each row holds."""
+    named = (rows[name] if name in rows else [None] * len(rows) for name in ("valid_from", "valid_until"))
+    begin, end = ([None if pd.isna(one) else pd.Timestamp(one).to_pydatetime() for one in c] for c in named)
+    return begin, end
+
+
+def known(connection: Connection) -> set[tuple[str, datetime | None]]:
+    """Return code and beginning of all premises."""
+    rows = connection.execute(select(premises.c.code, func.lower(premises.c.valid_during)))
+    return {(code, begin) for code, begin in rows}
+
+
+def end(connection: Connection, code: str, at: datetime | None = None) -> None:
+    """Take premises out of the register from a moment on (now by default); what was before is kept.
 
     Raises
     ------
     NotFoundError
-        There are none of this code.
+        There are none of this code then or later.
     """
-    if connection.execute(delete(premises).where(premises.c.code == code)).rowcount == 0:
+    values = {"code": code, "at": at}
+    later = connection.execute(
+        text("""
+            delete from premises
+            where code = :code and lower(valid_during) >= coalesce(:at, transaction_timestamp())
+        """).bindparams(bindparam("at", type_=DateTime(timezone=True))),
+        values,
+    )
+    ended = connection.execute(
+        text("""
+            update premises set recorded_at = clock_timestamp(), valid_during =
+                tstzrange(lower(valid_during), coalesce(:at, transaction_timestamp()))
+            where code = :code and valid_during @> coalesce(:at, transaction_timestamp())
+        """).bindparams(bindparam("at", type_=DateTime(timezone=True))),
+        values,
+    )
+    if later.rowcount + ended.rowcount == 0:
         raise NotFoundError(Words(f"there are no premises {code}", f"没有编号为 {code} 的单位"))
 
 
-def page(connection: Connection, *, limit: int, after: str | None = None) -> list[dict[str, Any]]:
-    """Return premises in order of code with their shapes (``shape``, shapely); at most ``limit``."""
-    query = select(*_FACTS, premises.c.attributes, func.ST_AsBinary(premises.c.geom).label("shape"))
+def page(
+    connection: Connection, *, limit: int, after: str | None = None, at: datetime | None = None
+) -> list[dict[str, Any]]:
+    """Return premises of a moment (now) in order of code with their shapes (``shape``, shapely)."""
+    query = _SHOWN.where(_at(at))
     if after is not None:
         query = query.where(premises.c.code.collate("C") > after)
-    rows = connection.execute(query.order_by(premises.c.code.collate("C")).limit(limit)).mappings().all()
+    return _with_shapes(connection, query.limit(limit))
+
+
+def every(connection: Connection) -> list[dict[str, Any]]:
+    """Return all premises, past and to come as well, in order of code and beginning, with their shapes."""
+    return _with_shapes(connection, _SHOWN)
+
+
+_SHOWN = select(
+    *_FACTS,
+    func.lower(premises.c.valid_during).label("valid_from"),
+    func.upper(premises.c.valid_during).label("valid_until"),
+    premises.c.attributes,
+    func.ST_AsBinary(premises.c.geom).label("shape"),
+).order_by(premises.c.code.collate("C"), func.lower(premises.c.valid_during).nulls_first())
+
+
+def _with_shapes(connection: Connection, query: Select[Any]) -> list[dict[str, Any]]:
+    rows = connection.execute(query).mappings().all()
     shapes = bulk.from_wkb([bytes(row["shape"]) for row in rows])
     return [{**row, "shape": shape} for row, shape in zip(rows, shapes, strict=True)]
 
 
+def _at(at: datetime | None) -> ColumnElement[bool]:
+    return premises.c.valid_during.op("@>")(func.clock_timestamp() if at is None else at)
+
+
 def outlines(connection: Connection) -> list[tuple[str, Any]]:
-    """Return name and outline (shapely MultiPolygon, EPSG:4326) of all premises, in order of code."""
+    """Return name and outline (shapely MultiPolygon, EPSG:4326) of the premises of now, in order of code."""
     rows = connection.execute(
-        select(premises.c.name, func.ST_AsBinary(premises.c.geom)).order_by(premises.c.code.collate("C"))
+        select(premises.c.name, func.ST_AsBinary(premises.c.geom))
+        .where(_at(None))
+        .order_by(premises.c.code.collate("C"))
     ).all()
     shapes = bulk.from_wkb([bytes(row[1]) for row in rows])
     return [(row[0], shape) for row, shape in zip(rows, shapes, strict=True)]
 
 
 def version(connection: Connection) -> tuple[int, datetime | None]:
-    """Return a cheap mark that changes whenever premises are added, corrected or taken out."""
-    row = connection.execute(select(func.count(), func.max(premises.c.recorded_at))).one()
+    """Return a cheap mark that changes whenever premises are added, corrected, taken out, begin or end."""
+    count = func.count().filter(_at(None))
+    row = connection.execute(select(count, func.max(premises.c.recorded_at))).one()
     return int(row[0]), row[1]
 
 
-def holding(connection: Connection, points: Sequence[tuple[float, float]]) -> list[list[dict[str, Any]]]:
-    """Return for each point (lon, lat) the premises it lies in, the smallest first."""
+def holding(
+    connection: Connection,
+    points: Sequence[tuple[float, float]],
+    moments: Sequence[datetime | None] | None = None,
+) -> list[list[dict[str, Any]]]:
+    """Return for each point (lon, lat) the premises it lies in at its moment (now), the smallest first."""
     rows = connection.execute(
         text("""
             select number, code, name, kind, responsible_unit
-            from unnest(cast(:lon as float8[]), cast(:lat as float8[]))
-                with ordinality as given (lon, lat, number)
+            from unnest(cast(:lon as float8[]), cast(:lat as float8[]), cast(:at as timestamptz[]))
+                with ordinality as given (lon, lat, at, number)
             join premises on st_intersects(geom, st_setsrid(st_makepoint(lon, lat), 4326))
+                and valid_during @> coalesce(given.at, clock_timestamp())
             order by number, st_area(geom), code collate "C"
         """),
-        {"lon": [point[0] for point in points], "lat": [point[1] for point in points]},
+        {
+            "lon": [point[0] for point in points],
+            "lat": [point[1] for point in points],
+            "at": list(moments) if moments is not None else [None] * len(points),
+        },
     )
     out: list[list[dict[str, Any]]] = [[] for _ in points]
     for row in rows.mappings():

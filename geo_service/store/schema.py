@@ -4,6 +4,7 @@ from geo_service.store import (
     coverage_tables,
     desk_tables,
     dispatch_tables,
+    duplicate_tables,
     escalation_tables,
     intake_tables,
     job_tables,
@@ -27,6 +28,7 @@ FILES = (
     intake_tables,
     escalation_tables,
     coverage_tables,
+    duplicate_tables,
 )
 
 metadata = tables.metadata

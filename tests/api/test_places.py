@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -149,6 +150,81 @@ def test_premises_answer_for_their_ground(desk: TestClient, admin_key: str) -> N
     }
     refused = desk.post("/v1/imports/premises", files={"file": ("p.geojson", json.dumps(bow))}, headers=admin)
     assert refused.status_code == 422
+
+
+def test_premises_hold_for_their_term_and_come_back_from_their_own_list(
+    desk: TestClient, admin_key: str
+) -> None:
+    admin = {"Authorization": f"Bearer {admin_key}", "X-API-Key": ""}
+    ground = shapely.geometry.mapping(shapely.Point(middle(2, 0)).buffer(0.001))
+
+    def bring(name: str, **term: str) -> dict[str, Any]:
+        said = {"code": "F1", "name": name, **term}
+        feature = {"type": "Feature", "geometry": ground, "properties": said}
+        content = json.dumps({"type": "FeatureCollection", "features": [feature]})
+        files = {"file": ("p.geojson", content)}
+        answer = desk.post("/v1/imports/premises?commit=true", files=files, headers=admin)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def names(moment: datetime) -> list[str]:
+        query = at(2) | {"detail": True, "as_of": moment.isoformat()}
+        return [one["name"] for one in desk.get("/v1/locate", params=query).json()["premises"]]
+
+    change = NOW + timedelta(days=10)
+    bring("old mill")
+    assert bring("new mill", valid_from=change.isoformat())["new"] == 1
+    assert names(NOW) == ["old mill"]
+    assert names(change - timedelta(seconds=1)) == ["old mill"]
+    assert names(change) == names(change + timedelta(days=900)) == ["new mill"]
+    told = desk.get("/v1/locate", params=at(2) | {"detail": True}).json()
+    assert datetime.fromisoformat(told["valid_until"]) == change
+    assert bring("new mills", valid_from=change.isoformat())["corrected"] == 1
+    # what the list gives can be imported again, and changes nothing
+    listed = desk.get("/v1/premises", params={"at": (change + timedelta(days=1)).isoformat()})
+    one = next(each for each in listed.json()["features"] if each["properties"]["code"] == "F1")
+    assert datetime.fromisoformat(one["properties"]["valid_from"]) == change
+    again = {"file": ("again.geojson", listed.content)}
+    assert desk.post("/v1/imports/premises", files=again, headers=admin).json()["new"] == 0
+    # a moment before the beginning of what is there, without an end, is refused
+    gone = (change + timedelta(days=5)).isoformat()
+    assert desk.delete("/v1/premises/F1", params={"at": gone}, headers=admin).status_code == 204
+    assert names(change + timedelta(days=4)) == ["new mills"]
+    assert names(change + timedelta(days=6)) == []
+    assert desk.delete("/v1/premises/F1", headers=admin).status_code == 204
+    assert names(NOW - timedelta(days=1)) == ["old mill"]
+    assert names(NOW + timedelta(days=1)) == names(change + timedelta(days=4)) == []
+
+
+def test_a_table_may_name_buildings_and_cells(desk: TestClient) -> None:
+    lon, lat = middle(2, 0.4)
+    lines = [
+        "id,occurred_at,lon,lat,building,cell_code,cell_level,category",
+        f"q1,2026-11-20 08:01,{lon},{lat},,west,,0104",
+        "q2,2026-11-20 08:02,,,b1,,,0104",
+        "q3,2026-11-20 08:03,,,安居路1号,,,0104",
+        "q4,2026-11-20 08:04,,,,east,,0104",
+        "q5,2026-11-20 08:05,,,,east,grid,0104",
+        "q6,2026-11-20 08:06,,,,,,0104",
+    ]
+
+    def send(rows: list[str]) -> Any:
+        return desk.post("/v1/incidents/table", files={"file": ("t.csv", "\n".join(rows).encode())})
+
+    done = send(lines)
+    assert done.status_code == 200, done.text
+    assert done.json()["new"] == 6
+    rows = desk.get("/v1/incidents?limit=1000").json()["incidents"]
+    found = {one["source_id"]: one for one in rows if one["source_id"].startswith("q")}
+    codes = [found[f"q{i}"]["cell_code"] for i in range(1, 7)]
+    assert codes == ["east", "west", "west", "east", "east", None]
+    assert [found[f"q{i}"]["how"] for i in (2, 4)] == ["inside", "by_cell"]
+    wrong = [lines[0], "r1,2026-11-20 08:01,,,no such house,,,", "r2,2026-11-20 08:01,,,,nowhere,,",
+             "r3,2026-11-20 08:01,,,,east,town,"]  # fmt: skip
+    refused = send(wrong)
+    assert refused.status_code == 422
+    faults = [(fault["field"], fault["row"]) for fault in refused.json()["errors"]]
+    assert faults == [("building", 1), ("cell_code", 2), ("cell_code", 3)]
 
 
 @pytest.mark.parametrize(

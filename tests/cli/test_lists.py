@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from geo_service.cli import categories, standards
+from geo_service.cli import categories, duplicate_rule, standards
 from geo_service.cli.lists import toml_of
 from geo_service.errors import InvalidInputError, NotFoundError
 
@@ -34,6 +34,21 @@ def test_what_is_shown_sets_the_same_again(command, tmp_path: Path):
         as_json.write_text(command(app, "show", "--json").stdout, encoding="utf-8")
         assert command(app, "set", str(as_json)).exit_code == 0
         assert f"Example: geo-service {name}" in command(app, "show", "--help").stdout
+
+
+def test_the_rule_for_duplicates_is_set_by_somebody_and_switched_off(command, tmp_path: Path):
+    assert command(duplicate_rule.app, "show").stdout.startswith("version 0: off")
+    file = tmp_path / "rule.json"
+    file.write_text('{"enabled": true, "channels": ["sensor", "web"], "within_m": 30}', encoding="utf-8")
+    done = command(duplicate_rule.app, "set", str(file), "--who", "张三")
+    assert done.exit_code == 0, done.exception
+    assert "version 1: on, set " in done.stdout
+    assert "by 张三" in done.stdout
+    file.write_text(command(duplicate_rule.app, "show", "--json").stdout, encoding="utf-8")
+    assert command(duplicate_rule.app, "set", str(file)).exit_code == 0
+    assert "version 3: off" in command(duplicate_rule.app, "off").stdout
+    file.write_text('{"within_m": 5000}', encoding="utf-8")
+    assert isinstance(command(duplicate_rule.app, "set", str(file)).exception, InvalidInputError)
 
 
 def test_what_is_wrong_is_named(command, tmp_path: Path):

@@ -1,5 +1,6 @@
 """The town's own lists: categories, response standards, access times in buildings."""
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import Header, Response
@@ -12,7 +13,7 @@ from geo_service.api.reports import Urgency
 from geo_service.api.routing import Router
 from geo_service.api.state import State
 from geo_service.model import Principal, Role
-from geo_service.services import catalogue
+from geo_service.services import catalogue, duplicates
 from geo_service.staffing.clocks import LONGEST_S
 from geo_service.staffing.floors import access_time_object
 
@@ -144,6 +145,49 @@ def set_access_time(
     """Set how long people take from the street to a floor, by stairs and by lift."""
     done = catalogue.set_access_time(state.database, body.model_dump(), who=who.name, if_match=if_match)
     return _told(request, None, done)
+
+
+class DuplicateRuleGiven(BaseModel):
+    """A rule that follows a version; what is left out is as the program has it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: int = Field(ge=0, le=2**31 - 2, description="The version looked at; refused if outdated")
+    rule: dict[str, Any] = Field(
+        description="enabled, within_m, within_s, channels, categories (with all below them)"
+    )
+
+
+class DuplicateRuleTold(BaseModel):
+    """The rule in force; version 0 is what the program comes with: nothing is merged."""
+
+    version: int
+    rule: dict[str, Any]
+    set_by: str
+    set_at: datetime | None
+
+
+@router.get("/duplicate-rule", dependencies=[ANYONE_KNOWN])
+def duplicate_rule(state: State) -> DuplicateRuleTold:
+    """Tell by which rule a report is merged into an earlier one without a person looking."""
+    with state.database.reading() as connection:
+        return _rule(duplicates.read_rule(connection))
+
+
+@router.put("/duplicate-rule")
+def set_duplicate_rule(state: State, who: Lead, body: DuplicateRuleGiven) -> DuplicateRuleTold:
+    """Set the rule for duplicates. It holds for what is reported from now on; `enabled: false` ends it.
+
+    What it merges names the version and whoever set it in the log of both incidents, and is undone as any
+    merge: then the rule leaves that report alone.
+    """
+    return _rule(duplicates.set_rule(state.database, body.rule, after=body.version, who=who.name))
+
+
+def _rule(found: duplicates.RuleSet) -> DuplicateRuleTold:
+    return DuplicateRuleTold(
+        version=found.version, rule=found.rule.as_mapping(), set_by=found.who, set_at=found.at
+    )
 
 
 def _told(request: Request, name: str | None, value: Any) -> Response:

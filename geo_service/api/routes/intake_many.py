@@ -18,7 +18,7 @@ from geo_service.api.state import State
 from geo_service.errors import BadRequestError, Fault, InvalidInputError
 from geo_service.formats.incidents import read_incidents
 from geo_service.model import Principal, Role
-from geo_service.services import reporting
+from geo_service.services import reporting, table_places
 from geo_service.services.intake import take_in
 from geo_service.services.streaming import CHUNK, LineIntake
 
@@ -65,17 +65,22 @@ def report_table(
 ) -> dict[str, Any]:
     """Report the incidents of a table: id, occurred_at, lon, lat, category, urgency, channel, floor, address.
 
+    Where a row has no coordinates, ``building`` (its id, or its address word for word) or ``cell_code`` (with
+    ``cell_level`` where levels share codes) says where it was; without any it waits to be located.
+
     Somebody will go there: they get lives with clocks (history goes in by ``/v1/imports/incidents``). All are
     stored or none; a row is known by its id, so the same table again changes nothing.
     """
     content = file.file.read()
     if not content:
         raise InvalidInputError("the file is empty", [Fault("file", "choose a file with content")])
-    frame = read_incidents(content, crs=crs, timezone=timezone).frame
-    reports, faults = reporting.from_table(frame)
+    frame = read_incidents(content, crs=crs, timezone=timezone, places=True).frame
+    reports, faults = table_places.from_table(state.database, frame)
     if faults:
         raise InvalidInputError(f"{len(faults)} fault(s) in the table", faults)
-    rows = reporting.strictly(reporting.prepare(state.database, state.tilings, reports))
+    prefixes = [f"rows[{row}]." for row in frame["row"]]
+    prepared = reporting.prepare(state.database, state.tilings, reports, prefixes=prefixes)
+    rows = reporting.strictly(prepared)
     name = source_of(who, source)
     return take_in(state.database, state.tilings, rows, source=name, who=who.name, live=True).as_dict()
 

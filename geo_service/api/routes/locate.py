@@ -2,7 +2,7 @@
 
 import re
 from datetime import datetime
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 import orjson
@@ -36,6 +36,10 @@ PLAIN_QUERY = re.compile(rb"lon=" + _DEGREES + rb"&lat=" + _DEGREES)
 AsOf = Annotated[Moment | None, Query(description="Boundaries in force at this moment (default: now)")]
 KnownAt = Annotated[Moment | None, Query(description="... as they were known at this moment (default: now)")]
 Crs = Annotated[str, Query(max_length=20, description="WGS84, CGCS2000, GCJ02, BD09 or EPSG:n")]
+
+
+#: How it is said where an answer holds.
+Within = Literal["circle", "shape"]
 
 
 class Cell(BaseModel):
@@ -78,8 +82,9 @@ class Located(BaseModel):
     as_of: datetime | None = None
     known_at: datetime | None = None
     valid_until: datetime | None = Field(None, description="When the next edition is due to begin")
-    valid_within: dict[str, float] | None = Field(
-        None, description="A circle inside which the cell is the same: lon, lat, radius_m"
+    valid_within: dict[str, Any] | None = Field(
+        None,
+        description="Where the answer is the same: a circle (lon, lat, radius_m), or a GeoJSON polygon",
     )
 
 
@@ -93,6 +98,7 @@ class Points(BaseModel):
     accuracy_m: Annotated[float, Field(gt=0, le=10_000, allow_inf_nan=False)] | None = Field(
         None, description="With detail: the radius that holds each true place with a probability of 68 %"
     )
+    valid_within: Within = "circle"
     detail: bool = Field(False, description=f"The whole answer for each point, at most {DETAILED}")
 
 
@@ -142,6 +148,10 @@ async def locate(
     detail: Annotated[
         bool, Query(description="Also owner and who is on duty, premises, gap, and how long this holds")
     ] = False,
+    valid_within: Annotated[
+        Within,
+        Query(description="With detail: a circle, or the shape in which cell and premises are the same"),
+    ] = "circle",
 ) -> dict[str, Any]:
     """Tell the cell of a point at every level; with ``detail`` everything that is known of the place."""
     if (datum := named_datum(crs)) is not None:
@@ -152,7 +162,7 @@ async def locate(
     _require_on_globe(x, y)
     tiling = await tiling_at(state, as_of, known_at)
     if detail:
-        asked = Asked(np.array([[x, y]]), accuracy_m, as_of, known_at, who.scope)
+        asked = Asked(np.array([[x, y]]), accuracy_m, as_of, known_at, who.scope, valid_within == "shape")
         (whole,) = await run_in_threadpool(_details, state, tiling, asked)
         return {**whole, "edition": tiling.edition.id, "datum": str(datum)}
     if near or accuracy_m is not None:
@@ -181,7 +191,7 @@ def locate_batch(
             message = f"with detail at most {DETAILED} points at once"
             raise InvalidInputError(message, [Fault("points", message, value=len(xy))])
         _require_all_on_globe(lonlat_deg)
-        asked = Asked(lonlat_deg, body.accuracy_m, as_of, known_at, who.scope)
+        asked = Asked(lonlat_deg, body.accuracy_m, as_of, known_at, who.scope, body.valid_within == "shape")
         points = [Located.model_validate(one | told) for one in _details(state, tiling, asked)]
     placed = locating.assign(tiling, lonlat_deg)
     return LocatedPoints(
@@ -202,6 +212,7 @@ class Asked(NamedTuple):
     as_of: datetime | None
     known_at: datetime | None
     scope: frozenset[int]
+    shapes: bool
 
 
 def _details(state: AppState, tiling: Tiling, asked: Asked) -> list[dict[str, Any]]:
@@ -217,6 +228,7 @@ def _details(state: AppState, tiling: Tiling, asked: Asked) -> list[dict[str, An
             known_at=asked.known_at,
             on_duty=state.on_duty,
             part=Part(tiling, asked.scope) if asked.scope else None,
+            shapes=asked.shapes,
         )
 
 

@@ -1,5 +1,6 @@
 """Places that reports name: addresses of buildings, and premises for which a unit answers itself."""
 
+from datetime import datetime
 from typing import Annotated, Any
 
 import geopandas as gpd
@@ -8,6 +9,7 @@ from fastapi.params import Depends
 from starlette.requests import Request
 
 from geo_service.api.access import READERS, roles
+from geo_service.api.moments import Moment
 from geo_service.api.routing import Router
 from geo_service.api.state import State
 from geo_service.errors import BadRequestError, Fault, InvalidInputError
@@ -62,14 +64,18 @@ def list_premises(
     state: State,
     limit: Annotated[int, Query(ge=1, description=f"At most {PAGE}")] = 100,
     after: Annotated[str | None, Query(max_length=64, description="Code of the last one seen")] = None,
+    at: Annotated[Moment | None, Query(description="Those of this moment (default: now)")] = None,
 ) -> Response:
-    """List premises as GeoJSON, in order of code; ``next`` leads to the next page."""
+    """List premises as GeoJSON, in order of code; ``next`` leads to the next page.
+
+    A page can be imported again: ``valid_from`` and ``valid_until`` (null: always) say when each holds.
+    """
     size = min(limit, PAGE)
     with state.database.reading() as connection:
-        rows = premises.page(connection, limit=size, after=after)
-    names = ("code", "name", "kind", "responsible_unit")
+        rows = premises.page(connection, limit=size, after=after, at=at)
+    names = ("code", "name", "kind", "responsible_unit", "valid_from", "valid_until")
     frame = gpd.GeoDataFrame(
-        {name: [row[name] for row in rows] for name in names},
+        {name: [_plain(row[name]) for row in rows] for name in names},
         geometry=[row["shape"] for row in rows],
         crs=4326,
     )
@@ -78,6 +84,10 @@ def list_premises(
         query = request.url.include_query_params(after=rows[-1]["code"]).query
         following = f"{request.url.path}?{query}"
     return Response(geojson_bytes(frame, members={"next": following}), media_type=GEOJSON)
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
 
 
 @router.post("/imports/premises", tags=["imports"])
@@ -91,7 +101,11 @@ def import_premises(
         bool, Query(description="Write it; without this only the differences are told")
     ] = False,
 ) -> dict[str, Any]:
-    """Import premises (单位责任区): premises_code, premises_name, premises_kind, responsible_unit."""
+    """Import premises (单位责任区): premises_code, premises_name, premises_kind, responsible_unit.
+
+    ``valid_from`` and ``valid_until`` say since when and until when; what held under the same code ends where
+    this begins. A row of the same code and beginning is corrected.
+    """
     content = file.file.read()
     if not content:
         raise InvalidInputError("the file is empty", [Fault("file", "choose a file with content")])
@@ -100,7 +114,12 @@ def import_premises(
 
 
 @router.delete("/premises/{code}", status_code=204, response_class=Response)
-def remove_premises(state: State, who: Planner, code: Code) -> Response:
-    """Take premises out of the register."""
-    service.remove(state.database, code, who=who.name)
+def remove_premises(
+    state: State,
+    who: Planner,
+    code: Code,
+    at: Annotated[Moment | None, Query(description="From this moment on (default: now)")] = None,
+) -> Response:
+    """Take premises out of the register; for the time before they stay."""
+    service.remove(state.database, code, who=who.name, at=at)
     return Response(status_code=204)
