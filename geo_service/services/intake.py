@@ -100,12 +100,13 @@ def take_in(
 def named(rows: pd.DataFrame) -> pd.DataFrame:
     """Return reports with their ids, of ``source`` and ``source_id``, and all columns that are stored."""
     keys = zip(rows["source"], rows["source_id"], strict=True)
-    out = rows.assign(id=pd.Series([incident_id(*map(str, key)) for key in keys], dtype=object))
+    at = rows.index  # of a part of a table it does not begin with 0
+    out = rows.assign(id=pd.Series([incident_id(*map(str, key)) for key in keys], index=at, dtype=object))
     for name, value in DEFAULTS.items():
         if name not in out:
-            out[name] = pd.Series([value] * len(out), dtype=object)
+            out[name] = pd.Series([value] * len(out), index=at, dtype=object)
     if "attributes" not in out:
-        out["attributes"] = pd.Series([{} for _ in range(len(out))], dtype=object)
+        out["attributes"] = pd.Series([{} for _ in range(len(out))], index=at, dtype=object)
     return out
 
 

@@ -70,6 +70,7 @@ def _columns(incidents: pd.DataFrame) -> dict[str, Any]:
     columns["floor"] = _nullable(incidents["floor"], int)
     columns["attributes"] = [bulk.json_text(value) for value in incidents["attributes"]]
     columns["named_cell_id"] = _nullable(incidents["named_cell_id"], int)
+    columns["building"] = _nullable(incidents["building"], str)
     columns["flags"] = [bulk.json_text(list(value)) for value in incidents["flags"]]
     columns["geom"] = bulk.points_ewkb_hex(incidents[["lon", "lat"]].to_numpy(dtype=float))
     return columns

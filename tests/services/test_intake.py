@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from geo_service.services.drafting import BoundaryImport, draft_import
-from geo_service.services.intake import take_in
+from geo_service.services.intake import incident_id, named, take_in
 from geo_service.services.publishing import publish
 from geo_service.services.tiling import Tilings
 from geo_service.store import audit, boundaries
@@ -168,3 +168,12 @@ def test_the_same_reports_crosswise_and_at_once_are_taken_in_once(
 
 def rows_of(database: Database, name: str) -> int:
     return int(rows(database, f"select count(*) from {name}")[0][0])
+
+
+def test_a_part_of_a_table_is_named_whole() -> None:
+    """Rows keep the numbers of the table that they are a part of."""
+    rows = pd.DataFrame({"source": "s", "source_id": ["a", "b"]}, index=[7, 8])
+    made = named(rows)
+    assert made["flags"].tolist() == [(), ()]
+    assert made["attributes"].tolist() == [{}, {}]
+    assert made["id"].tolist() == [incident_id("s", "a"), incident_id("s", "b")]
