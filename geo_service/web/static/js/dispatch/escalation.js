@@ -79,7 +79,7 @@ export class Escalations {
   }
 
   people(people) {
-    return dutyFirst(people).map((one) => h("span", { class: one.on_duty ? "ds-holder on" : "ds-holder" }, `${one.name}（${sayCode("role", one.role)}）`, h("i", {}, say(one.on_duty ? "onDuty" : "offDuty")), " "));
+    return dutyFirst(people).flatMap((one) => [h("span", { class: one.on_duty ? "ds-holder on" : "ds-holder" }, `${one.name}（${sayCode("role", one.role)}）`, h("i", {}, say(one.on_duty ? "onDuty" : "offDuty"))), document.createTextNode(" ")]);
   }
 
   climbWords(one) {

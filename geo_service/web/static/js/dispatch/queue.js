@@ -212,6 +212,7 @@ class Item {
     this.urgency.replaceChildren(drawing(URGENCY_SHAPES[row.urgency] || URGENCY_SHAPES.normal, { filled: true }));
     this.urgency.title = sayCode("urgency", row.urgency);
     setText(this.title, catalogue.nameOf(row.category));
+    this.title.title = this.title.textContent; // in English it may be too long
     this.status.className = `ds-status ${row.standing.status}`;
     setText(this.status, either(row.standing.status_zh, sayCode("status", row.standing.status)));
     setText(this.at, clockTime(row.standing.reported_at, zone));

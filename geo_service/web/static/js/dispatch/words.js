@@ -256,7 +256,7 @@ export const WORDS = {
   climbAnswerLate: ["反馈超时 {span}", "answer {span} late"],
   climbTop: ["已呼叫到最高一级", "nobody above is left to call"],
   climbNobody: ["没有可呼叫的责任人", "nobody can be called"],
-  do_acknowledge: ["接收", "Acknowledged"],
+  do_acknowledge: ["接收", "Heard"],
   do_arrive: ["报到", "Has come"],
   do_answer: ["反馈", "Answer"],
   whoItIs: ["谁", "Who"],
