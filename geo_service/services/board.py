@@ -187,6 +187,8 @@ class Board:
             held = self._held
             if held is None or held.book is not book or in_use is None or held.network_id != in_use[0]:
                 held = None
+            elif held.since is not None and horizon < held.since:
+                held = None  # the database's clock was set back: what came since is not after the last look
             fixes = positions.since(connection, held.since if held else None)
             open_now = dispatches.open_now(connection)
         if held is None:

@@ -257,6 +257,14 @@ def test_whence_it_is_known_where_somebody_is(town: Town) -> None:
     assert "驻地" in base["no_fix_base"]["zh"]
 
 
+def test_after_the_clock_of_the_database_was_set_back_people_still_move(town: Town) -> None:
+    town.people(*({"code": code, "at": desk_town.corner(i, 0)} for i, code in enumerate("ab")))
+    assert codes(town.ask(desk_town.corner(5, 0)))[0] == "b"
+    town.board._held.since += timedelta(hours=1)  # as if the last look had been at a later hour
+    town.move({"a": desk_town.corner(5, 0)}, ago_s=1)
+    assert codes(town.ask(desk_town.corner(5, 0)))[0] == "a"
+
+
 def test_who_stands_at_a_post_is_passed_over_and_who_must_go_there_soon_has_a_shortfall(town: Town) -> None:
     people = [{"code": code, "at": desk_town.corner(i, 0)} for i, code in enumerate("abc", 1)]
     ids = town.people(*people)
