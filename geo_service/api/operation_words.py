@@ -145,8 +145,6 @@ _CHINESE = {
     "POST /v1/escalations/{escalation_id}/acknowledge": "接收",
     "POST /v1/escalations/{escalation_id}/arrive": "报到",
     "POST /v1/escalations/{escalation_id}/answer": "反馈",
-    "GET /v1/desk/board": "在岗态势的变化",
-    "GET /v1/desk/acceptors": "受理人",
     "GET /v1/duplicate-rule": "重复事件合并规则",
     "PUT /v1/duplicate-rule": "修改重复事件合并规则",
     "GET /v1/desk/settings": "值守设置",

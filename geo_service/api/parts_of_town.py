@@ -42,8 +42,6 @@ NARROWED: Mapping[str, str] = _every(
             "GET /v1/incidents/{incident_id}/candidates/{code}/route",
             "GET /v1/nearest",
             "GET /v1/board",
-            "GET /v1/desk/board",
-            "GET /v1/desk/acceptors",
             "POST /v1/positions",
             "GET /v1/incidents/{incident_id}/dispatches",
             "POST /v1/incidents/{incident_id}/dispatches",

@@ -207,16 +207,10 @@ class DispatchDesk:
         """Have the next question look first: this process has just sent or released somebody."""
         self.board.expire()
 
-    def everybody(self, part: Part | None = None) -> dict[str, Any]:
-        """Tell of everybody on duty where he is, whence that is known, and what he is at.
-
-        With ``part`` only of the people of that part of the town, and of who is sent there.
-        """
+    def people_of(self, part: Part) -> dict[str, Any]:
+        """Tell of the people of a part of the town, and of who is sent there, as the board tells of all."""
         picture = self.board.picture()
-        on = picture.duty.on
-        told = picture if part is None else self._narrowed(picture, part)
-        if part is not None:
-            on = on & self._visible(picture, part)
+        told, on = self._narrowed(picture, part), picture.duty.on & self._visible(picture, part)
         people = []
         for row in np.flatnonzero(on).tolist():
             one = _standing(picture, row)

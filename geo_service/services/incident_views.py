@@ -99,6 +99,7 @@ def _whole(
     moments = [found[key]["occurred_at"] for key in located]
     grounds = dict(zip(located, premises.holding(connection, list(located.values()), moments), strict=True))
     standings = lives.several(connection, list(found))
+    accepted = lives.accepted_by(connection, list(found))
     now = lives.clock(connection)
     return {
         key: {
@@ -107,6 +108,7 @@ def _whole(
             **owner,
             "premises": grounds.get(key, []),
             "standing": standing_of(standings.get(key), now),
+            "accepted_by": accepted.get(key),
         }
         for (key, one), owner in zip(found.items(), owners, strict=True)
     }
@@ -140,13 +142,14 @@ def with_moves(standing: handling.Standing) -> dict[str, Any]:
 
 
 def in_queue(connection: Connection, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return rows of the queue with how each incident stands."""
+    """Return rows of the queue with how each incident stands, and who accepted it."""
     kept = lives.several(connection, [row["id"] for row in rows])
+    accepted = lives.accepted_by(connection, list(kept))
     now = lives.clock(connection)
     hidden = {"rank", "due", "cell_id", "attributes"}
     return [
         {name: value for name, value in row.items() if name not in hidden}
-        | {"standing": standing_of(kept.get(row["id"]), now)}
+        | {"standing": standing_of(kept.get(row["id"]), now), "accepted_by": accepted.get(row["id"])}
         for row in rows
     ]
 

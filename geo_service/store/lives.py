@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import Range
 
 from geo_service.errors import NotFoundError
 from geo_service.staffing.clocks import Clock, Phase, next_due
-from geo_service.staffing.life import Life, Pause, Status
+from geo_service.staffing.life import Life, Move, Pause, Status
 from geo_service.store.dispatch_tables import incident_life, incident_log
 
 
@@ -110,6 +110,22 @@ def log(connection: Connection, lines: Mapping[UUID, Line]) -> None:
         for key, line in lines.items()
     ]
     connection.execute(insert(incident_log), rows)
+
+
+def accepted_by(connection: Connection, keys: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
+    """Return by incident who accepted it last, and when: who, at; those not accepted are left out."""
+    rows = connection.execute(
+        select(incident_log.c.incident_id, incident_log.c.who, incident_log.c.at)
+        .join(incident_life, incident_life.c.incident_id == incident_log.c.incident_id)
+        .where(
+            incident_log.c.incident_id == func.any(list(keys)),
+            incident_log.c.move == Move.ACCEPT.value,
+            incident_life.c.accepted_at.is_not(None),
+        )
+        .distinct(incident_log.c.incident_id)
+        .order_by(incident_log.c.incident_id, incident_log.c.id.desc())
+    )
+    return {row[0]: {"who": row[1], "at": row[2]} for row in rows}
 
 
 def has_line(connection: Connection, key: UUID, request_key: str) -> bool:

@@ -1,9 +1,9 @@
 """Positions of those on duty: phones and gateways send them in batches; the desk sees where everybody is."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import Response
+from fastapi import Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from geo_service.api.access import roles
@@ -135,21 +135,31 @@ class Standing(BaseModel):
     shift_left_s: int
 
 
-class Everybody(BaseModel):
-    """Everybody on duty at a moment."""
+class BoardNow(BaseModel):
+    """The board at a moment, or what changed on it."""
 
     at: datetime
-    people: list[Standing]
+    mark: str = Field(description="For `since` of the next question")
+    whole: bool = Field(description="Everybody is told: forget all others")
+    people: list[Standing] = Field(description="All, or those who are new or at something else")
+    moved: list[tuple[str, float | None, float | None, str, int | None]] = Field(
+        description="Elsewhere, or heard of again: code, lon, lat (EPSG:4326), source, age of the position"
+    )
+    gone: list[str] = Field(description="Codes of those who are off duty now")
 
 
-@router.get("/board", response_model=Everybody)
-def everybody(
+@router.get("/board", response_model=BoardNow)
+def board(
     state: State,
     who: Annotated[Principal, roles(Role.DISPATCHER, Role.LEADER)],
+    since: Annotated[str | None, Query(max_length=40, description="`mark` of the answer before")] = None,
 ) -> Response:
     """Tell of everybody on duty where he is, whence that is known, and what he is at.
 
-    A key for a part of the town sees its own people and who is sent there.
+    With ``since`` only what changed since that answer, unless it is too old: then ``whole`` is true. A key
+    for a part of the town sees its own people and who is sent there, always whole.
     """
-    told: dict[str, Any] = state.desk.everybody(part_of(state.tilings, who))
-    return json_answer(told)
+    part = part_of(state.tilings, who)
+    if part is None:
+        return json_answer(state.desk.board.changes(since))
+    return json_answer({**state.desk.people_of(part), "mark": "", "whole": True, "moved": [], "gone": []})

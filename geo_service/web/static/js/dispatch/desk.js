@@ -31,7 +31,6 @@ export class Desk {
     this.listeners = new Map();
     this.touched = new Set(); // ids to read soon
     this.fresh = new Set(); // ids reported since, of which we do not know yet how urgent they are
-    this.takers = new Map(); // id → who accepted it
     this.late = new Set(); // ids that changed while the queue was read
     this.mine = new Set(readMine());
     this.overdue = new Set(); // `id/phase`, told already
@@ -86,8 +85,7 @@ export class Desk {
     this.reading = true;
     this.touched.clear();
     try {
-      const [rows, sent, { accepted_by: takers }] = await Promise.all([this.readQueue(), this.readSent(), get("/v1/desk/acceptors")]);
-      this.takers = new Map(Object.entries(takers));
+      const [rows, sent] = await Promise.all([this.readQueue(), this.readSent()]);
       this.rows = new Map(rows.map((row) => [row.id, row]));
       this.sent = sent;
       this.isRead = true;
@@ -137,17 +135,8 @@ export class Desk {
       this.ask(`/v1/incidents/${id}`, ({ standing }) => standing?.now),
       get(`/v1/dispatches${query({ open: true, incident: id })}`),
     ]);
-    await this.readTaker(row);
     this.take(row, dispatches);
     return row;
-  }
-
-  /** Learn who accepted an incident, if somebody has since we know it. */
-  async readTaker({ id, standing }) {
-    const at = Date.parse(standing?.accepted_at);
-    if (!at || Date.parse(this.takers.get(id)?.at) === at) return;
-    const { accepted_by: takers } = await get(`/v1/desk/acceptors${query({ incident: id })}`);
-    if (takers[id]) this.takers.set(id, takers[id]);
   }
 
   /** Take in one incident as the server tells it, unless what we know is newer; `isNews` tells whoever shows it. */
@@ -175,7 +164,7 @@ export class Desk {
   async readPeople() {
     clearTimeout(this.boardTimer);
     try {
-      this.takePeople(await this.ask(`/v1/desk/board${query({ since: this.boardMark })}`, ({ at }) => at));
+      this.takePeople(await this.ask(`/v1/board${query({ since: this.boardMark })}`, ({ at }) => at));
       this.boardProblem = null;
     } catch (error) {
       this.boardMark = null; // everybody next time
@@ -273,7 +262,7 @@ export class Desk {
 
   /** Who has accepted an incident; "" while nobody has. */
   takerOf(row) {
-    return (row.standing?.accepted_at && this.takers.get(row.id)?.who) || "";
+    return row.accepted_by?.who || "";
   }
 
   /** Open incidents in order. */
