@@ -24,6 +24,7 @@ TAGS = (
         "排班：人员、任职、班次、岗位、队伍、请假换班、缺岗告警。 People, shifts, posts, vacancies.",
     ),
     ("coverage", "到场覆盖：在岗力量限时内能到达的住户比例。 What is reached in time by those on duty."),
+    ("siting", "选址：新增站点、岗位放在哪里，各增加多少覆盖。 Where to put stations and posts."),
     ("maps", "地图页面及其数据。 The map pages, and the shapes, figures and tiles that they fetch."),
     ("imports", "文件导入：先看差异，再提交。 Files: look at the differences first, then commit."),
     (
@@ -153,6 +154,9 @@ _CHINESE = {
     "PUT /v1/desk/keys/{key_id}": "关联密钥与人员",
     "GET /v1/coverage": "覆盖率",
     "GET /v1/coverage/cells": "各网格覆盖率",
+    "POST /v1/siting": "选址计算",
+    "GET /v1/siting": "选址记录",
+    "GET /v1/siting/{run_id}": "选址结果",
     "GET /v1/coverage/reading": "覆盖详情",
     "GET /v1/coverage/reading/cells": "各网格覆盖详情",
     "GET /v1/coverage/readings/{reading_id}": "解释一次覆盖计算",

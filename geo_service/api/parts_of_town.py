@@ -141,6 +141,11 @@ ALIKE: Mapping[str, str] = _every(
 #: Routes that take keys for the whole town only.
 WHOLE_TOWN: Mapping[str, str] = _every(
     {
+        "sites are sought for the whole town": [
+            "GET /v1/siting",
+            "GET /v1/siting/{run_id}",
+            "POST /v1/siting",
+        ],
         "who covers what, and how much of the whole town is covered": [
             *(
                 f"GET /v1/coverage/{part}"

@@ -1,27 +1,31 @@
-"""What jobs there are: publishing a plan, restoring an edition, importing boundaries."""
+"""What jobs there are: publishing a plan, restoring an edition, importing boundaries, finding sites."""
 
 from collections.abc import Mapping
 from datetime import datetime
 
+from geo_service.services.ground import Ground
 from geo_service.services.importing import ImportReport
 from geo_service.services.jobs import Run, Work
 from geo_service.services.plan_publishing import publish_plan, restore_edition
 from geo_service.services.plan_state import Plans
 from geo_service.services.publishing import Published
+from geo_service.services.siting import go_on
 from geo_service.services.uploads import BoundaryUpload
 from geo_service.store.database import Connection
 
 PUBLISH_PLAN = "publish_plan"
 RESTORE_EDITION = "restore_edition"
 IMPORT_BOUNDARIES = "import_boundaries"
+FIND_SITES = "find_sites"
 
 
-def kinds(store: Plans) -> Mapping[str, Work]:
+def kinds(store: Plans, ground: Ground) -> Mapping[str, Work]:
     """Return what to do for a job of each kind."""
     return {
         PUBLISH_PLAN: lambda run: _publish(store, run),
         RESTORE_EDITION: lambda run: _restore(store, run),
         IMPORT_BOUNDARIES: lambda run: _import(store, run),
+        FIND_SITES: lambda run: _find_sites(store, ground, run),
     }
 
 
@@ -60,6 +64,17 @@ def _import(store: Plans, run: Run) -> None:
 
     BoundaryUpload.of(run.arguments).take_in(
         store.database, store.tilings, run.content, who=run.who, commit=True, progress=run.step, finish=end
+    )
+
+
+def _find_sites(store: Plans, ground: Ground, run: Run) -> None:
+    go_on(
+        store.database,
+        ground,
+        store.tilings.get(),
+        run.arguments["siting"],
+        say=run.step,
+        finish=run.finish,
     )
 
 

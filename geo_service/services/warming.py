@@ -11,6 +11,7 @@ from geo_service.roads.warm import warm_up as warm_up_roads
 from geo_service.services.ground import Ground
 from geo_service.services.mapping import Mapper
 from geo_service.services.tiling import Tilings
+from geo_service.staffing.siting import warm_up as warm_up_siting
 
 log = logging.getLogger("geo_service.warming")
 
@@ -32,6 +33,7 @@ def _warm(tilings: Tilings, ground: Ground, mapper: Mapper) -> None:
         ground.land_and_people(tiling)
         warm_up_roads()
         ground.travel(tiling, Mode.EBIKE)
+        warm_up_siting()  # last: it takes longest the first time, and is asked for least
     except GeoServiceError as error:
         log.info("not everything is there yet: %s", error.detail)  # nothing imported so far
     except Exception:

@@ -264,13 +264,20 @@ def _cover_all(ways: Ways, wish: Wish, budget: Budget, _seed: int) -> Iterator[C
     possible = np.diff(covers.indptr)
     need = np.where(counted, np.minimum(possible, wish.depth), 0).astype(np.int32)
     beyond = float(ways.weight[possible < wish.depth].sum())
+    stands, most = int(ways.must.sum()), ways.n_may if wish.count is None else wish.count
+    new, least = 0, 0
     for found in fewest(CoverAll(covers, need, state), budget):
-        stands = int(ways.must.sum())
-        if wish.count is not None and found.bound - stands > wish.count:
-            raise _too_few(wish.count, found.bound - stands)
-        yield Choice(
-            _new(ways, found.is_open), found.count - stands, found.bound - stands, found.is_proved, beyond
+        new, least = found.count - stands, found.bound - stands
+        if least > most:
+            raise _too_few(most, least)
+        if new <= most:
+            yield Choice(_new(ways, found.is_open), new, least, found.is_proved, beyond)
+    if new > most:
+        message = Words(
+            f"possible with ≥ {new}; whether fewer can do, but not fewer than {least}, takes longer to say",
+            f"{new} 个可以做到；{least} 个以下做不到，其间需要更长时间计算",
         )
+        raise InvalidInputError(message, [Fault("count", message, value=most)])
 
 
 def _too_few(count: int, least: int) -> InvalidInputError:

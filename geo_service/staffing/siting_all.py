@@ -265,15 +265,17 @@ class CentreModel:
     def by_far_ends(self) -> NDArray[np.bool_]:
         """Return a choice made by opening, each time, the nearest site to who is farthest."""
         choice = self.state > 0
+        if not self.time_ms.shape[1]:
+            choice[np.flatnonzero(self.state == 0)[: self.n_open - int(choice.sum())]] = True
+            return choice
         ways = np.sort(self.time_ms[choice], axis=0)
         for _ in range(self.n_open - int(choice.sum())):
+            left = np.flatnonzero((self.state == 0) & ~choice)
             if len(ways) < self.need:
-                middle = np.where(self.state == 0, self.time_ms.max(axis=1), np.iinfo(np.int32).max)
-                site = int(np.argmin(np.where(choice, np.iinfo(np.int32).max, middle)))
+                site = int(left[np.argmin(self.time_ms[left].max(axis=1))])
             else:
                 far = int(np.argmax(ways[self.need - 1]))
-                open_to = (self.state == 0) & ~choice
-                site = int(np.argmin(np.where(open_to, self.time_ms[:, far], np.iinfo(np.int32).max)))
+                site = int(left[np.argmin(self.time_ms[left, far])])
             choice[site] = True
             ways = np.sort(np.concatenate([ways, self.time_ms[[site]]]), axis=0)[: self.need]
         return choice

@@ -110,6 +110,8 @@ def search(model: Model, budget: Budget, seed: int = 0) -> Iterator[Found]:
     rng = np.random.default_rng(seed)
     found = model.first_choice()
     yield found
+    if budget.is_spent():
+        return
     for _ in shake(model, found, budget.part(FIRST_SHAKES_S), rng):
         yield found
     for _ in prove(model, found, budget):

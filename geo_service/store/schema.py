@@ -12,6 +12,7 @@ from geo_service.store import (
     office_tables,
     plan_tables,
     roster_tables,
+    siting_tables,
     tables,
 )
 
@@ -29,6 +30,7 @@ FILES = (
     escalation_tables,
     coverage_tables,
     duplicate_tables,
+    siting_tables,
 )
 
 metadata = tables.metadata
