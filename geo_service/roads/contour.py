@@ -96,7 +96,8 @@ def _assemble(shells: list[shapely.LinearRing], holes: list[shapely.LinearRing])
 def _signed_area(ring: NDArray[np.float64]) -> float:
     """Area within a ring of points, positive when it runs counter-clockwise."""
     x, y = ring.T
-    return float(np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y) / 2)
+    inner = np.dot(x[:-1], y[1:]) - np.dot(x[1:], y[:-1])
+    return float(inner + x[-1] * y[0] - x[0] * y[-1]) / 2
 
 
 def _zero_rings(field: NDArray[np.float64]) -> list[NDArray[np.float64]]:

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from geo_service.errors import Fault, InvalidInputError
 from geo_service.roads.contour import Raster
 from geo_service.roads.graph import UNREACHED, RoadGraph
+from geo_service.roads.kernels_contour import lower_by_discs
 from geo_service.roads.reach import demand_time_ms
 from geo_service.roads.snap import Snaps
 from geo_service.roads.travel import travel_time
@@ -105,10 +106,32 @@ def _samples(
     edge = np.repeat(edges, steps).astype(np.int32)
     within = np.arange(len(edge)) - np.repeat(np.cumsum(steps) - steps, steps)
     fraction = within / np.repeat(np.maximum(steps - 1, 1), steps)
-    points = Snaps.on_edges(graph, edge, fraction)
+    points = _along(graph, edges, edge, fraction)
     at_ms, _ = demand_time_ms(graph, points, time_ms, owner, sources, delay_ms=delay_ms)
     reached = at_ms <= limit_ms
     return (points.lonlat_deg[reached], at_ms[reached]) if reached.any() else None
+
+
+def _along(
+    graph: RoadGraph, edges: NDArray[np.intp], edge: NDArray[np.int32], fraction: NDArray[np.float64]
+) -> Snaps:
+    """Return places on edges, ``edge`` being ascending and of ``edges``: one look-up for all of them."""
+    corners, owner = shapely.get_coordinates(graph.network.edge_shape[edges], return_index=True)
+    length = np.hypot(*np.diff(corners, axis=0, prepend=corners[:1]).T)
+    length[np.diff(owner, prepend=-1) > 0] = 0.0
+    run = np.cumsum(length)
+    first = np.searchsorted(owner, np.arange(len(edges)))
+    last = np.append(first[1:], len(owner)) - 1
+    whole = np.maximum(run[last] - run[first], 1e-300)
+    # edge by edge on one line: the number of the edge and the share of it, a gap between two edges
+    at = 2.0 * owner + (run - run[first][owner]) / whole[owner]
+    wanted = 2.0 * np.searchsorted(edges, edge) + fraction
+    lonlat_deg = np.stack(
+        [np.interp(wanted, at, corners[:, 0]), np.interp(wanted, at, corners[:, 1])], axis=1
+    )
+    n = len(edge)
+    no_walk = np.zeros(n, np.int32)
+    return Snaps(edge, fraction, np.zeros(n), no_walk, graph.edge_main[edge], lonlat_deg)
 
 
 def _distance_to_discs(
@@ -124,12 +147,10 @@ def _distance_to_discs(
     at that height. ``where`` names each raster point once and keeps off the border of the raster.
     """
     reach = int(np.ceil(most_m / cell_m)) + 2
-    field = np.full(shape[0] * shape[1], 2.0 * cell_m)
-    for dy in range(-reach, reach + 1):
-        for dx in range(-reach, reach + 1):
-            away = float(np.hypot(dx, dy)) * cell_m
-            if away > most_m + 2 * cell_m:
-                continue
-            there = where + (dy * shape[1] + dx)
-            field[there] = np.minimum(field[there], away - radius_m)
-    return field.reshape(shape)
+    x, y = np.meshgrid(np.arange(-reach, reach + 1), np.arange(-reach, reach + 1))
+    step = np.stack([x.ravel(), y.ravel()], axis=1).astype(np.int64)
+    away_m = np.hypot(*step.T) * cell_m
+    near = away_m <= most_m + 2 * cell_m
+    field = np.full(shape, 2.0 * cell_m)
+    lower_by_discs(where % shape[1], where // shape[1], radius_m, step[near], away_m[near], field)
+    return field

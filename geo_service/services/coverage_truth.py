@@ -120,11 +120,9 @@ def _taken_apart(held: Ground, mode: Mode, rows: list[Any], zone: ZoneInfo) -> A
 def _edge_work_ms(
     edge_ms: NDArray[np.int32], edges: NDArray[np.int32], start: Snaps, goal: Snaps
 ) -> NDArray[np.float64]:
-    """Return about how long each edge of a way takes: whole ones but the first and the last."""
+    """Return about how long each edge of a way takes: all of it, but of the first and the last a part."""
     work: NDArray[np.float64] = np.maximum(edge_ms[edges].max(axis=1), 0).astype(np.float64)
-    if len(edges) == 1:
-        work *= abs(float(goal.fraction[0]) - float(start.fraction[0]))
-    elif len(edges):
+    if len(edges) > 1:
         work[0] *= max(float(start.fraction[0]), 1 - float(start.fraction[0])) / 1.5
         work[-1] *= max(float(goal.fraction[0]), 1 - float(goal.fraction[0])) / 1.5
     return work

@@ -66,7 +66,7 @@ def test_a_reading_and_its_cells_say_the_same(ask: Callable[..., dict], planner:
     assert explained["changed_since"] == []
     assert planner.get("/v1/coverage/readings/2000000").status_code == 404
     assert planner.get("/v1/coverage/reading", params={"at": NOON, "pace": "none"}).status_code == 404
-    assert planner.get("/v1/coverage/reading", params={"at": NOON, "rain": 0}).status_code == 422
+    assert planner.get("/v1/coverage/reading", params={"at": NOON, "rain": 0}).status_code == 400
 
 
 def test_a_week_has_168_hours_and_so_have_its_cells(ask: Callable[..., dict]) -> None:
@@ -79,17 +79,21 @@ def test_a_week_has_168_hours_and_so_have_its_cells(ask: Callable[..., dict]) ->
 
 
 def test_what_if_changes_nothing_but_the_answer(planner: TestClient, ask: Callable[..., dict]) -> None:
-    sole = ask("coverage/sole", at=NOON)
+    sole = ask("coverage/sole", at=NIGHT, limit_s=90)
     code = sole["people"][0]["code"]
-    lost = ask("coverage/sole", at=NOON, code=code)
+    lost = ask("coverage/sole", at=NIGHT, limit_s=90, code=code)
     body = {"remove": [code]}
-    told = planner.post("/v1/coverage/what-if", params={"at": NOON, "level": "grid"}, json=body).json()
+    told = planner.post(
+        "/v1/coverage/what-if", params={"at": NIGHT, "limit_s": 90, "level": "grid"}, json=body
+    ).json()
     before, after = (told[side]["measures"]["households"]["covered"] for side in ("before", "after"))
     assert before - after == lost["households"] == sole["people"][0]["households"]
     assert -sum(cell["households_gained"] for cell in told["cells"]) == lost["households"]
-    assert ask("coverage/reading", at=NOON)["measures"]["households"]["covered"] == before
+    assert ask("coverage/reading", at=NIGHT, limit_s=90)["measures"]["households"]["covered"] == before
     for wrong, status in (({}, 422), ({"remove": ["nobody"]}, 422), ({"x": 1}, 422)):
-        answer = planner.post("/v1/coverage/what-if", params={"at": NOON, "level": "grid"}, json=wrong)
+        answer = planner.post(
+            "/v1/coverage/what-if", params={"at": NIGHT, "limit_s": 90, "level": "grid"}, json=wrong
+        )
         assert answer.status_code == status, answer.text
 
 
