@@ -1,10 +1,5 @@
 """A town of the module's own, and serving processes upon it that can be killed and started again."""
 
-import os
-import signal
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +10,7 @@ import pytest
 from geo_service.model import Role
 from geo_service.services import identity
 from geo_service.store.database import Database
+from tests.forked import ForkedService, environment_of
 
 pytest.register_assert_rewrite("tests.faults.desk", "tests.faults.program")
 
@@ -30,26 +26,9 @@ class Serving:
     """
 
     def __init__(self, url: str, key: str, home: Path) -> None:
-        with socket.socket() as listener:
-            listener.bind(("127.0.0.1", 0))
-            # asyncio does not on sockets it is given
-            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            listener.listen(64)
-            code = (
-                "import uvicorn; uvicorn.run('geo_service.api.app:create_app', factory=True, "
-                f"fd={listener.fileno()}, log_level='warning', access_log=False, timeout_graceful_shutdown=1)"
-            )
-            environment = {name: value for name, value in os.environ.items() if "GEO_SERVICE_" not in name}
-            environment |= {"GEO_SERVICE_DATABASE_URL": url, "GEO_SERVICE_HOME": str(home)}
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", code],
-                pass_fds=[listener.fileno()],
-                env=environment,
-                cwd=Path(__file__).parents[2],
-            )
-            address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        self._service = ForkedService("geo_service.api.app:create_app", environment_of(url, home))
         headers = {"Authorization": f"Bearer {key}"}
-        self.client = httpx.Client(base_url=address, headers=headers, timeout=120)
+        self.client = httpx.Client(base_url=self._service.address, headers=headers, timeout=120)
         self._wait()
 
     def _wait(self) -> None:
@@ -67,19 +46,16 @@ class Serving:
     @property
     def runs(self) -> bool:
         """Whether the process is alive."""
-        return self._process.poll() is None
+        return self._service.runs
 
     def kill(self) -> None:
         """Kill it as the kernel does when memory runs out: it can put nothing in order."""
-        self._process.send_signal(signal.SIGKILL)
-        self._process.wait(20)
+        self._service.kill()
         self.client.close()
 
     def end(self) -> None:
         """Stop it, if it still runs."""
-        if self.runs:
-            self._process.terminate()
-            self._process.wait(20)
+        self._service.end()
         self.client.close()
 
 
