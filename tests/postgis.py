@@ -7,7 +7,7 @@ stops it.
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -76,6 +76,45 @@ class TestServer:
         finally:
             self.cluster.drop_database(name)
 
+    def made_once(self, what: str, make: Callable[[Database], None], template: str | None = None) -> str:
+        """Return the name of a database that this run makes once, whichever of its processes comes first.
+
+        Nobody may connect to it: it is there to be copied. It goes when the run has ended.
+
+        Parameters
+        ----------
+        what : str
+            What it holds, in letters.
+        make : callable
+            Fills it.
+        template : str, optional
+            What it begins as; an empty one, migrated, if None.
+        """
+        name = f"test_{_pid_of_run()}_{what}"
+        with (
+            _locked(HOME / f"{what}.lock"),
+            psycopg.connect(self.cluster.url("postgres"), autocommit=True) as connection,
+        ):
+            if not connection.execute("select 1 from pg_database where datname = %s", [name]).fetchone():
+                making = f"{name}_making"
+                self.cluster.drop_database(making)  # of a process that was killed over it
+                url = self.cluster.create_database(making, template or self._template)
+                database = Database.connect(url, read_size=2, write_size=2)
+                try:
+                    make(database)
+                finally:
+                    database.close()
+                connection.execute(f'alter database "{making}" rename to "{name}"')
+        return name
+
+    def clear(self) -> None:
+        """Remove what this run made once."""
+        with psycopg.connect(self.cluster.url("postgres"), autocommit=True) as connection:
+            names = [row[0] for row in connection.execute("select datname from pg_database")]
+        for name in names:
+            if name.startswith(f"test_{_pid_of_run()}_"):
+                self.cluster.drop_database(name)
+
     @contextmanager
     def fresh(self) -> Iterator[Database]:
         """Give a new, migrated, empty database; it is dropped afterwards."""
@@ -105,7 +144,8 @@ def postgis() -> Iterator[TestServer]:
         try:
             fcntl.flock(in_use, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            return  # another run is still at it
+            return  # another process or run is still at it
+        server.clear()
         cluster.stop()
 
 
@@ -131,6 +171,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "postgis" in getattr(item, "fixturenames", ()):
             item.add_marker("postgis")
+
+
+@contextmanager
+def _locked(file: Path) -> Iterator[None]:
+    with file.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _pid_of_run() -> int:
+    """Return the process that runs the tests, or that gives them out to those that do."""
+    return os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
 
 
 def _digest_of_migrations() -> str:

@@ -1,10 +1,9 @@
-"""The demo town in a database, made once for a session; tests that use it only read."""
+"""The demo town in a database, made once for a run; tests that use it only read."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from sqlalchemy.engine import make_url
 
 from geo_service.demo.county import DemoCounty, generate
 from geo_service.services import demoing
@@ -28,27 +27,24 @@ def drawn_once(town: DemoCounty) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def loaded_town(postgis: TestServer, drawn_town: DemoCounty) -> Iterator[str]:
+def loaded_town(postgis: TestServer, request: pytest.FixtureRequest) -> str:
     """Name of a database that holds the demo town. Nobody connects to it: it is copied."""
-    with postgis.fresh_url() as url:
-        database = Database.connect(url, read_size=2, write_size=2)
-        try:
-            with drawn_once(drawn_town):
-                demoing.load_demo(database, "town")
-        finally:
-            database.close()
-        yield str(make_url(url).database)
+
+    def load(database: Database) -> None:
+        with drawn_once(request.getfixturevalue("drawn_town")):
+            demoing.load_demo(database, "town")
+
+    return postgis.made_once("town", load)
 
 
 @pytest.fixture(scope="session")
 def town_url(postgis: TestServer, loaded_town: str) -> Iterator[str]:
     """Address of a database that holds the demo town and its first coverage. Only read it."""
-    with postgis.fresh_url(loaded_town) as url:
-        database = Database.connect(url, read_size=2, write_size=2)
-        try:
-            demoing.show_coverage(database)
-        finally:
-            database.close()
+
+    def cover(database: Database) -> None:
+        demoing.show_coverage(database)
+
+    with postgis.fresh_url(postgis.made_once("covered", cover, loaded_town)) as url:
         yield url
 
 

@@ -17,9 +17,9 @@ from geo_service.demo.frame import UNIT_DEG
 from geo_service.demo.spec import COUNTY
 
 
-@pytest.fixture(scope="module")
-def town() -> DemoCounty:
-    return generate("town")
+@pytest.fixture
+def town(drawn_town: DemoCounty) -> DemoCounty:
+    return drawn_town
 
 
 def leaves(demo):

@@ -9,7 +9,6 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geo_service.demo import generate
 from geo_service.errors import Fault, InvalidInputError, Words
 from geo_service.geometry import rules
 from geo_service.geometry.codes import GB_12_3, FreeCode
@@ -453,8 +452,8 @@ def test_a_cell_is_written_as_level_and_code():
 
 
 @pytest.fixture(scope="module")
-def town():
-    return demo_scene(generate("town"))
+def town(drawn_town):
+    return demo_scene(drawn_town)
 
 
 def test_the_demo_town_breaks_few_rules_and_those_it_is_made_to_break(town):
