@@ -15,15 +15,16 @@ import httpx
 
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 400
-#: Compiled once for all processes that a run starts, wherever the run itself keeps its own.
+#: What is compiled once for all processes that a run starts, where the run itself keeps nothing compiled.
 PYCACHE = ROOT / ".local" / "test" / "pycache"
 
 
 def environment(given: Mapping[str, str]) -> dict[str, str]:
     """Return an environment in which the program knows these settings and no others of ours."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GEO_SERVICE_")}
-    kept.pop("PYTHONDONTWRITEBYTECODE", None)
-    return kept | {"PYTHONPYCACHEPREFIX": str(PYCACHE), **given}
+    if kept.pop("PYTHONDONTWRITEBYTECODE", None):
+        kept["PYTHONPYCACHEPREFIX"] = str(PYCACHE)
+    return kept | given
 
 
 def run(*words: str, settings: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
