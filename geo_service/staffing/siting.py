@@ -13,6 +13,7 @@ worst; Beasley: A note on solving large p-median problems (1985), for the bounds
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
@@ -392,8 +393,10 @@ def warm_up() -> None:
     """Have every kernel compiled: twenty seconds the first time on a machine, then half a second."""
     time_ms = np.array([[0, 5, 9], [5, 0, 4], [9, 4, 0], [7, 7, 7]], np.int32)
     ways = Ways(time_ms, np.ones(3), np.zeros(4, np.bool_), np.ones(4, np.bool_))
-    spent = Budget(lambda: 0.0, 0.0)
+    looks = count()
     for goal in Goal:
-        for depth in (1,) if goal is Goal.LEAST_MEAN else (1, 2):
-            for _ in choose(ways, Wish(goal, 2, 4, depth), spent):
-                pass
+        wish = Wish(goal, None if goal is Goal.COVER_ALL else 2, 4)
+        for _ in choose(ways, wish, Budget(lambda: float(next(looks)), next(looks) + 20.0)):
+            pass
+    every = CoverAll(within(time_ms, 4, ways.may), np.ones(3, np.int32), ways.state)
+    every.look_for(every.greedy(), 2, Budget(lambda: 1.0, 0.0))

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from scipy.sparse.csgraph import floyd_warshall
 
 from geo_service.errors import InvalidInputError, Words
+from geo_service.roads.compiled import HAVE_NUMBA
 from geo_service.roads.graph import UNREACHED
+from geo_service.staffing import siting_kernels
 from geo_service.staffing.siting import (
     FAR_MS,
     Choice,
@@ -22,6 +24,7 @@ from geo_service.staffing.siting import (
     choose,
     gains,
     through_the_week,
+    warm_up,
 )
 from geo_service.staffing.siting_budget import Budget
 
@@ -143,6 +146,14 @@ def test_at_a_spent_budget_there_is_an_answer_and_no_word_of_proof() -> None:
         assert len(found.sites)
         assert found.is_optimal == (found.gap == 0)  # a relaxation may prove it all the same
         assert not found.is_optimal or goal in {Goal.COVER_ALL, Goal.LEAST_WORST}
+
+
+def test_warming_up_asks_every_kernel() -> None:
+    warm_up()
+    called = ("open_greedily", "swap_covers", "covered", "cover_dual", "cover_with")
+    called += ("open_cheapest", "substitute", "median_dual")
+    if HAVE_NUMBA:
+        assert [name for name in called if not getattr(siting_kernels, name).signatures] == []
 
 
 def test_who_cancels_is_heard() -> None:
