@@ -4,11 +4,17 @@ import numpy as np
 import shapely
 
 from geo_service.model import Mode
+from geo_service.roads import kernels_demand
+from geo_service.roads.demand import Doors, k_nearest_at, nearest_at
 from geo_service.roads.fleet import Fleet
-from geo_service.roads.graph import build_graph
+from geo_service.roads.graph import RoadGraph, build_graph
+from geo_service.roads.isochrone import isochrone
+from geo_service.roads.kernels_timed import HOURS
 from geo_service.roads.network import Access, RoadNetwork
-from geo_service.roads.snap import Snapper
-from geo_service.roads.travel import nearest_k_all, travel_time
+from geo_service.roads.repair import LiveTimes
+from geo_service.roads.snap import Snapper, Snaps
+from geo_service.roads.timed import TimedGraph, k_nearest_timed, k_nearest_timed_at
+from geo_service.roads.travel import k_nearest_labels, nearest_k_all, nearest_labels, travel_time
 
 
 def warm_up() -> None:
@@ -24,6 +30,24 @@ def warm_up() -> None:
     fleet = Fleet(graph, 2)
     fleet.move([0, 1], here)
     fleet.nearest(here.take([0]), 1)
+    _warm_coverage(graph, here)
+
+
+def _warm_coverage(graph: RoadGraph, here: Snaps) -> None:
+    """Ask what coverage asks: labels of places, sums of cells, repairs, speeds by hour, outlines."""
+    doors = Doors.of(graph, here)
+    within = k_nearest_at(doors, k_nearest_labels(graph, here, 2), here)
+    nearest = nearest_at(doors, nearest_labels(graph, here), here)
+    ptr, point, weight = np.array([0, 2]), np.arange(2), np.ones(2)
+    kernels_demand.sums_within(ptr, point, weight, within, 1000, np.empty((1, 2)))
+    kernels_demand.medians_ms(np.arange(1), ptr, point, weight, nearest, np.empty(1))
+    live = LiveTimes(graph, 2)
+    live.move([0, 1], here)
+    live.close([0])
+    group, rate = np.zeros(1, np.int16), np.full((1, HOURS), 1000, np.int64)
+    timed = TimedGraph(graph, group, rate)
+    k_nearest_timed_at(timed, here, k_nearest_timed(timed, here, 0, 2), here, 0)
+    isochrone(graph, here.take([0]), [1000])
 
 
 def _one_street() -> RoadNetwork:
