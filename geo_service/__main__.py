@@ -20,6 +20,7 @@ COMMANDS = {
     "import": "geo_service.cli.imports",
     "assign": "geo_service.cli.assign",
     "coverage": "geo_service.cli.coverage",
+    "patrol": "geo_service.cli.patrol",
     "site": "geo_service.cli.siting",
     "map": "geo_service.cli.maps",
     "check": "geo_service.cli.check",

@@ -162,6 +162,11 @@ WHOLE_TOWN: Mapping[str, str] = _every(
             "POST /v1/coverage/what-if",
             "POST /v1/coverage/paces",
         ],
+        "patrols are compared over the whole town": [
+            "GET /v1/patrol/cells",
+            "GET /v1/patrol/against-incidents",
+            "PUT /v1/patrol/days/{day}",
+        ],
         "a plan is of the whole town": [
             "GET /planner",
             "GET /planner/{plan_id}",

@@ -8,7 +8,7 @@ import typer
 
 from geo_service.cli import common
 from geo_service.errors import BadRequestError, Fault
-from geo_service.services import patrol
+from geo_service.services import patrol, patrol_demo
 from geo_service.services.ground import Ground
 from geo_service.services.tiling import Tilings
 
@@ -84,6 +84,22 @@ def against_incidents(
         common.print_json({**summary, "cells_compared": told.n_cells, "cells": patrol.rows_of(frame)})
     else:
         _print(frame.sort_values(["lift", "incidents"], ascending=False))
+
+
+@app.command()
+def demo(
+    days: Annotated[int, typer.Option(min=1, max=60, help="Days that end with the last report.")] = 7,
+    people: Annotated[int, typer.Option(min=1, help="At most so many walk each day.")] = 400,
+) -> None:
+    """Make up patrols of the demo's workers and count them, so that the figures show something.
+
+    Example: geo-service patrol demo --days 7
+    """
+    with common.progress("walking the streets") as say, common.open_database() as database:
+        say("walking", None)
+        parts = (database, Ground(database), Tilings(database))
+        done = patrol_demo.patrol_demo(*parts, days=days, most_people=people)
+    _print(pd.DataFrame([one.as_dict() for one in done], columns=["day", "new", "fixes", "matched"]))
 
 
 def _day(value: str, field: str) -> date:

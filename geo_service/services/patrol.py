@@ -65,13 +65,24 @@ def count_day(database: Database, ground: Ground, tilings: Tilings, day: date, *
         zone = town_zone(connection)
         start, end = _bounds(day, zone)
         fixes = store.fixes_between(connection, start, end)
-        known = store.fingerprint(connection, day)
     if fixes.empty:
         raise NotFoundError(
             Words(f"there are no tracks of {day} to count", f"{day} 没有可统计的轨迹"),
             [Fault("day", "tracks are kept for a set number of days; figures counted before that stay")],
         )
     tiling = tilings.get(datetime.combine(day, time(12), zone))
+    return count_fixes(database, ground, tiling, day, fixes, who=who)
+
+
+def count_fixes(
+    database: Database, ground: Ground, tiling: Tiling, day: date, fixes: pd.DataFrame, *, who: str
+) -> Counted:
+    """Count the fixes of a day and keep the figures, unless they were counted from the same already.
+
+    Columns of ``fixes``: those of :func:`geo_service.store.patrol.fixes_between`, in its order.
+    """
+    with database.reading() as connection:
+        known = store.fingerprint(connection, day)
     _, network_mark, graph, _ = ground.roads(Mode.WALK)
     mark = _mark(fixes, network_mark, tiling)
     if mark == known:

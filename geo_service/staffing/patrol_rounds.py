@@ -5,8 +5,8 @@ in one week are one visit (可联合综合查); one that falls due soon after co
 already is not visited again (已覆盖无需查), and the exempt are left in peace.
 
 Tours are made by route first, cluster second (J. E. Beasley, *Route first - cluster second methods for
-vehicle routing*, Omega 11, 1983): one tour through all places, cut into days as evenly as can be, then improved by
-moving and exchanging places while the longest day becomes shorter.
+vehicle routing*, Omega 11, 1983): one tour through all places, cut into days as evenly as can be, then
+improved by moving and exchanging places while the longest day becomes shorter.
 """
 
 from collections.abc import Mapping, Sequence

@@ -101,3 +101,9 @@ def incidents_by_cell(connection: Connection, start: datetime, end: datetime) ->
         {"start": start, "end": end},
     )
     return {int(row[0]): int(row[1]) for row in rows}
+
+
+def last_incident(connection: Connection) -> datetime | None:
+    """Return when the last incident happened, None without any."""
+    found: datetime | None = connection.execute(text("select max(occurred_at) from incident")).scalar()
+    return found

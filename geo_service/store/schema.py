@@ -10,6 +10,7 @@ from geo_service.store import (
     job_tables,
     live_tables,
     office_tables,
+    patrol_tables,
     plan_tables,
     roster_tables,
     siting_tables,
@@ -31,6 +32,7 @@ FILES = (
     coverage_tables,
     duplicate_tables,
     siting_tables,
+    patrol_tables,
 )
 
 metadata = tables.metadata

@@ -1,0 +1,105 @@
+"""Patrols of a day: counted from tracks, kept when the tracks are gone, and nothing of a person in them."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
+import pytest
+from sqlalchemy import text
+
+from geo_service.errors import InvalidInputError, NotFoundError
+from geo_service.services import patrol
+from geo_service.services.ground import Ground
+from geo_service.services.tiling import Tilings
+from geo_service.store import positions
+from geo_service.store.database import Database
+from geo_service.store.positions import Fixes
+from tests.services import desk_town
+
+pytestmark = pytest.mark.postgis
+DAY = date(2026, 3, 4)
+NOON = datetime(2026, 3, 4, 4, tzinfo=UTC)  # in China
+
+
+@pytest.fixture
+def walked(database: Database) -> tuple[Tilings, Ground]:
+    """Walk the street along the south of two cells, once there and once back, and stand in the second."""
+    tilings = desk_town.build(database)
+    ids = desk_town.employ(database, [{"code": "w", "at": desk_town.corner(0, 0), "mode": "walk"}])
+    there = np.linspace(0.0, 2.0, 61)
+    column = np.concatenate([there, there[::-1][1:]])
+    _keep(database, ids["w"], [desk_town.corner(x, 0.01) for x in column.tolist()], every_s=20)
+    return tilings, Ground(database)
+
+
+def _keep(database: Database, who: int, places: list[tuple[float, float]], every_s: float) -> None:
+    at = [NOON + timedelta(seconds=i * every_s) for i in range(len(places))]
+    lon, lat = (list(column) for column in zip(*places, strict=True))
+    with database.writing() as connection:
+        positions.make_days(connection, {moment.date() for moment in at})
+        positions.add(connection, Fixes([who] * len(at), at, lon, lat, [5.0] * len(at)))
+
+
+def _figures(database: Database, tilings: Tilings, level: str) -> dict[str, dict[str, object]]:
+    with database.reading() as connection:
+        frame, days = patrol.cell_figures(connection, tilings.get(), level, DAY, DAY)
+    assert [one["day"] for one in days] == [DAY]
+    return {row["code"]: row for row in patrol.rows_of(frame)}
+
+
+def test_a_walk_is_counted_by_cell_and_stays_when_the_track_is_gone(
+    database: Database, walked: tuple[Tilings, Ground]
+) -> None:
+    tilings, ground = walked
+    counted = patrol.count_day(database, ground, tilings, DAY, who="t")
+    assert (counted.fixes, counted.matched, counted.new) == (121, 121, True)
+    assert not patrol.count_day(database, ground, tilings, DAY, who="t").new
+    cells = _figures(database, tilings, "grid")
+    for code in ("c00r00", "c01r00"):
+        assert cells[code]["patrolled_m"] == pytest.approx(800, abs=30)
+        assert cells[code]["walked_m"] == pytest.approx(1600, abs=60)
+    assert cells["c00r00"]["person_times"] == 2
+    assert sum(float(str(row["hours"])) for row in cells.values()) == pytest.approx(120 * 20 / 3600, abs=0.01)
+    assert cells["c03r03"]["share"] == 0.0
+    row = _figures(database, tilings, "community")["row00"]
+    assert row["patrolled_m"] == pytest.approx(
+        sum(float(str(c["patrolled_m"])) for c in cells.values()), abs=1
+    )
+    with database.writing() as connection:
+        positions.drop_days(connection, date(2027, 1, 1))
+    assert _figures(database, tilings, "grid") == cells
+    with pytest.raises(NotFoundError, match="no tracks"):
+        patrol.count_day(database, ground, tilings, DAY, who="t")
+
+
+def test_days_that_are_over_are_counted_and_incidents_compared(
+    database: Database, walked: tuple[Tilings, Ground]
+) -> None:
+    tilings, ground = walked
+    done = patrol.count_due(database, ground, tilings, who="t", now=NOON + timedelta(days=2))
+    assert [(one.day, one.new) for one in done] == [(DAY, True)]
+    assert patrol.count_due(database, ground, tilings, who="t", now=NOON) == []
+    desk_town.report(database, tilings, "i", desk_town.corner(4.5, 2.5), occurred_at=NOON)
+    with database.reading() as connection:
+        frame, told = patrol.against_incidents(connection, tilings.get(), "grid", DAY, DAY)
+    assert (told.n_incidents, told.n_cells) == (1, 24)
+    assert told.rho is not None
+    assert told.rho < 0
+    blind = frame.set_index("code").loc["c04r02"]
+    assert blind.lift == np.inf
+    assert blind.incidents == 1
+
+
+def test_nobody_is_named_in_what_is_kept(database: Database) -> None:
+    with database.reading() as connection:
+        names = connection.execute(
+            text("select column_name from information_schema.columns where table_name like 'patrol%'")
+        ).scalars()
+        assert not {name for name in names if "responder" in name or "person_id" in name}
+
+
+def test_spans_that_make_no_sense_are_refused(database: Database) -> None:
+    tilings = desk_town.build(database)
+    with database.reading() as connection, pytest.raises(InvalidInputError):
+        patrol.cell_figures(connection, tilings.get(), "grid", DAY, DAY - timedelta(days=1))
+    with database.reading() as connection, pytest.raises(NotFoundError):
+        patrol.cell_figures(connection, tilings.get(), "nothing", DAY, DAY)
