@@ -42,6 +42,7 @@ QUERIES: dict[str, dict[str, Any]] = {
     "/v1/figures/cells": {"level": "grid"},
     "/v1/figures/incidents": {**SPAN, "level": "grid", "by": "category"},
     "/v1/figures/response": {**SPAN, "level": "grid", "by": "cell"},
+    "/v1/isochrones": {"place": ",".join(map(str, middle(1, 1))), "minutes": "20"},
     "/v1/locate": {"lon": middle(1, 1)[0], "lat": middle(1, 1)[1], "detail": "true"},
     "/v1/nearest": {"lon": middle(1, 1)[0], "lat": middle(1, 1)[1], "k": 20},
     "/v1/incidents/{incident_id}/candidates": {"k": 20},
