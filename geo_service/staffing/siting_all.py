@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from geo_service.staffing import siting_exact as exact
-from geo_service.staffing import siting_kernels as kernels
+from geo_service.staffing import siting_kernels_all as kernels
 from geo_service.staffing.siting_budget import Budget
 from geo_service.staffing.siting_lists import Lists, hardest, within
 from geo_service.staffing.siting_search import FIRST_TURN_S, TURN_GROWTH

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geo_service.staffing import siting_exact as exact
-from geo_service.staffing import siting_kernels as kernels
+from geo_service.staffing import siting_kernels_median as kernels
 from geo_service.staffing.siting_search import Found
 
 Floats = NDArray[np.float64]
