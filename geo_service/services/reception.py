@@ -55,7 +55,10 @@ class Reception:
         seen = incident_views.several(self._database, self._tilings, list(done)) if done else {}
         answers: list[Received | Exception] = []
         for key, wrong in zip(rows["id"], faults, strict=True):
-            answers.append(_refused(wrong) if wrong else Received(key, done[key], seen[key]))
+            if wrong:
+                answers.append(_refused(wrong))
+                continue
+            answers.append(Received(key, done[key], seen[key]))
             done[key] = False  # a second one with the same id repeats the first
         return answers
 

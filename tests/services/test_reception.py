@@ -88,6 +88,14 @@ def test_the_same_report_from_several_lines_at_once_is_new_once(database: Databa
     assert rows(database, "select count(*) from incident") == [(1,)]
 
 
+def test_a_sound_report_after_a_wrong_one_with_its_id_is_new(reception: Reception):
+    late = datetime.now(UTC) + timedelta(days=3)
+    wrong = report("one", middle(0, 0), occurred_at=late), "desk"
+    first, second, third = reception._receive([wrong, *[(report("one", middle(0, 0)), "desk")] * 2])
+    assert isinstance(first, InvalidInputError)
+    assert (second.new, third.new) == (True, False)
+
+
 def test_the_same_id_from_two_sources_is_two_incidents(database: Database, reception: Reception):
     answers = at_once(reception, [(report("one", middle(0, 0)), who) for who in ("a", "b")])
     assert all(one.new for one in answers)
