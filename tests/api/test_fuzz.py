@@ -1,5 +1,6 @@
 """Whatever the description allows, and much that it forbids, is sent to every operation."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,12 +27,15 @@ from geo_service.settings import Settings
 from geo_service.store.database import Database
 from tests.api.conftest import BASE
 
-EXAMPLES = 8
+#: Other ones are drawn in each run. With ``HYPOTHESIS_PROFILE=thorough``, for a night, there are many.
+EXAMPLES = 50 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 4
 #: Readings of a service that holds nothing; the same readings of the demo town have the full number.
-EXAMPLES_OF_NOTHING = 4
+EXAMPLES_OF_NOTHING = EXAMPLES // 2
+LONG_AT_NIGHT = pytest.mark.timeout(300 * max(1, EXAMPLES // 4))
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
 
+@LONG_AT_NIGHT
 @pytest.mark.parametrize("mode", list(GenerationMode))
 def test_no_request_breaks_an_operation(app: FastAPI, admin_key: str, mode: GenerationMode):
     schema = schemathesis.openapi.from_dict(app.openapi())
@@ -118,6 +122,7 @@ def town_key(town: Database) -> str:
     return identity.issue(town, "fuzz", Role.ADMIN, by="test")[1]
 
 
+@LONG_AT_NIGHT
 @pytest.mark.parametrize("mode", list(GenerationMode))
 def test_no_reading_of_the_town_breaks(town_app: FastAPI, town_key: str, mode: GenerationMode):
     schema = schemathesis.openapi.from_dict(town_app.openapi())
