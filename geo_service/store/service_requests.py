@@ -1,6 +1,6 @@
 """Incidents as Open311 (GeoReport v2) tells them: service requests."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from geo_service.staffing.life import ENDED
 from geo_service.store.dispatch_tables import category, incident_life
+from geo_service.store.scopes import placed_within
 from geo_service.store.tables import incident
 
 Status = Literal["open", "closed"]
@@ -20,6 +21,7 @@ def find(
     *,
     reported_by: str | None,
     limit: int,
+    scope: Collection[int] = (),
     keys: Sequence[UUID] | None = None,
     codes: Sequence[str] | None = None,
     since: datetime | None = None,
@@ -28,8 +30,8 @@ def find(
 ) -> list[dict[str, Any]]:
     """Return service requests, the newest first; at most ``limit``.
 
-    ``reported_by`` confines to what one key brought in, None to nothing. ``since`` is in,
-    ``until`` is not.
+    ``reported_by`` confines to what one key brought in, None to nothing; ``scope`` to a part of the town
+    (ids of its cells). ``since`` is in, ``until`` is not.
     """
     ended = incident_life.c.status.in_(sorted(one.value for one in ENDED))
     state: ColumnElement[str] = case((ended, "closed"), else_="open")
@@ -55,6 +57,7 @@ def find(
     )
     conditions: list[ColumnElement[bool] | None] = [
         incident.c.reported_by == reported_by if reported_by is not None else None,
+        placed_within(incident.c.id, scope) if scope else None,
         incident.c.id == func.any(list(keys)) if keys is not None else None,
         incident.c.category == func.any(cast(list(codes), ARRAY(Text))) if codes is not None else None,
         incident.c.recorded_at >= since if since is not None else None,

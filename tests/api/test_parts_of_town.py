@@ -238,6 +238,45 @@ def test_nothing_of_another_part_comes_back(
         check(route, refused.text.replace(other.address(pattern), ""), town, of_refusal=True)
 
 
+#: Routes that look the key up themselves, since their refusals have a shape of their own.
+LOOKED_UP_INSIDE = [
+    "/open311/v2/requests.{kind}",
+    "/open311/v2/requests/{key}.{kind}",
+    "/open311/v2/tokens/{token}.{kind}",
+]
+
+
+def test_every_route_that_looks_the_key_up_itself_is_walked() -> None:
+    """Of the public routes those that take a key in the query; what answers nobody in particular does not."""
+    taking = {
+        route.path
+        for router in ROUTERS
+        for route in router.routes
+        if "GET" in route.methods and route.access.public
+        if any(one.name == "api_key" for one in route.dependant.query_params)
+    }
+    assert taking == set(LOOKED_UP_INSIDE)
+
+
+@pytest.mark.parametrize("pattern", LOOKED_UP_INSIDE)
+@pytest.mark.parametrize("kind", ["json", "xml"])
+def test_nothing_of_another_part_comes_back_where_the_key_is_looked_up_inside(
+    pattern: str, kind: str, town: dict[str, Any], client: TestClient
+) -> None:
+    def ask(part: Part, key: str) -> Any:
+        names = {"kind": kind, "key": part.ids["incident"], "token": part.ids["incident"]}
+        return client.get(pattern.format(**names), params={"api_key": key} if key else {})
+
+    key = town["keys"][Role.LEADER]
+    answer = ask(town["own"], key)
+    assert answer.status_code == 200, answer.text
+    assert str(town["own"].ids["incident"]) in answer.text
+    check(pattern, answer.text, town)
+    if "{key}" in pattern or "{token}" in pattern:
+        assert ask(town["other"], key).status_code == 404
+    assert ask(town["own"], "").status_code == 403
+
+
 def check(route: str, body: str, town: dict[str, Any], *, of_refusal: bool = False) -> None:
     """Fail where a text names a person, an incident or, if it is no list of boundaries, a cell elsewhere."""
     foreign = [str(town["other"].ids[name]) for name in ("incident", "sent", "photo")]

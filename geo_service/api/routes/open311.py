@@ -35,7 +35,6 @@ from geo_service.services import catalogue, reporting
 from geo_service.services.identity import read_key
 from geo_service.services.intake import take_in
 from geo_service.store import service_requests as store
-from geo_service.store.incidents import one as incident_of
 
 router = Router(prefix="/open311/v2", tags=["incidents"], include_in_schema=False)
 
@@ -118,6 +117,7 @@ def requests(
                 connection,
                 reported_by=None if who.role in _READERS else who.name,
                 limit=MOST,
+                scope=who.scope,
                 keys=ids,
                 codes=service_code.split(",") if service_code else None,
                 since=since,
@@ -136,25 +136,20 @@ def one_request(
     """Tell how one service request stands."""
 
     def act(shape: Shape) -> Response:
-        who = _who(request, state, api_key)
-        with state.database.reading() as connection:
-            own = None if who.role in _READERS else who.name
-            rows = store.find(connection, reported_by=own, limit=1, keys=[_uuid(key)])
-        if not rows:
-            raise NotFoundError("there is no such service request")
-        return shape.write([_request(rows[0])])
+        row = _seen(state, _who(request, state, api_key), key)
+        return shape.write([_request(row)])
 
     return _answered(kind, "service_requests", "request", act)
 
 
 @router.get("/tokens/{token}.{kind}", dependencies=[PUBLIC])
-def token(state: State, token: str, kind: str, _jurisdiction: Jurisdiction = "") -> Response:
+def token(
+    request: Request, state: State, token: str, kind: str, _jurisdiction: Jurisdiction = "", api_key: str = ""
+) -> Response:
     """Return the id for a token: they are the same, because reports are stored at once."""
 
     def act(shape: Shape) -> Response:
-        with state.database.reading() as connection:
-            if incident_of(connection, _uuid(token)) is None:
-                raise NotFoundError("there is no such token")
+        _seen(state, _who(request, state, api_key), token)
         return shape.write([{"service_request_id": token, "token": token}])
 
     return _answered(kind, "service_requests", "request", act)
@@ -215,6 +210,16 @@ def _who(
     if who.role not in takes:
         raise ForbiddenError("this key may not do that")
     return who
+
+
+def _seen(state: AppState, who: Principal, key: str) -> dict[str, Any]:
+    """Return a service request; what the caller may not see is not there."""
+    own = None if who.role in _READERS else who.name
+    with state.database.reading() as connection:
+        rows = store.find(connection, reported_by=own, limit=1, scope=who.scope, keys=[_uuid(key)])
+    if not rows:
+        raise NotFoundError("there is no such service request")
+    return rows[0]
 
 
 def _services(state: AppState) -> list[dict[str, Any]]:
