@@ -8,6 +8,7 @@ import { post } from "../kit/http.js";
 
 const SEND_MS = 10000;
 const MOST_KEPT = 360; // an hour at one each ten seconds
+const EXACTLY = { enableHighAccuracy: true, timeout: 30000 };
 
 export class Position {
   /** `changed()` whenever something is to be shown anew. */
@@ -15,6 +16,7 @@ export class Position {
     this.changed = changed;
     this.kept = [];
     this.last = null;
+    this.lastAt = -Infinity;
     this.isOn = false;
     this.problem = "";
     this.sentAt = null;
@@ -32,7 +34,7 @@ export class Position {
     if (!this.isOnDuty) return this.fail("offDuty");
     this.isOn = true;
     this.problem = "";
-    this.watch = navigator.geolocation.watchPosition((found) => this.take(found), (error) => this.fail(error.code === 1 ? "refused" : "unavailable"), { enableHighAccuracy: true, maximumAge: 5000, timeout: 30000 });
+    this.watch = navigator.geolocation.watchPosition((found) => this.take(found), (error) => this.refuse(error), { ...EXACTLY, maximumAge: 5000 });
     this.changed();
     return undefined;
   }
@@ -50,12 +52,19 @@ export class Position {
     this.changed();
   }
 
-  take({ coords }) {
+  refuse({ code }) {
+    this.fail(code === 1 ? "refused" : "unavailable");
+  }
+
+  /** Keep a position with the moment at which it was measured, by the server's clock; the same again is nothing new. */
+  take({ coords, timestamp }) {
+    if (!(timestamp > this.lastAt)) return;
     const first = !this.last;
+    this.lastAt = timestamp;
     const accuracy = Math.max(1, Math.round(coords.accuracy * 10) / 10);
     this.last = { lon: coords.longitude, lat: coords.latitude, accuracy_m: accuracy };
     this.problem = "";
-    const at = new Date(serverNow()).toISOString();
+    const at = new Date(Math.min(timestamp, Date.now()) + serverNow() - Date.now()).toISOString();
     const newest = this.kept[this.kept.length - 1];
     const fix = { at, lon: Number(coords.longitude.toFixed(7)), lat: Number(coords.latitude.toFixed(7)), accuracy_m: accuracy };
     // several within one sending: the latest tells it
@@ -66,11 +75,31 @@ export class Position {
     this.changed();
   }
 
+  /** Who stands still is not told of: measure again, and never say a former place as a new one. */
+  measure() {
+    if (this.measuring) return;
+    const then = (act) => (given) => {
+      this.measuring = false;
+      if (this.isOn) act(given);
+    };
+    this.measuring = true;
+    navigator.geolocation.getCurrentPosition(
+      then((found) => {
+        this.take(found);
+        if (this.kept.length) this.send();
+      }),
+      then((error) => this.refuse(error)),
+      { ...EXACTLY, maximumAge: 0 },
+    );
+  }
+
   /** Send what was taken; stays in hand where the line is dead. */
   async send() {
     if (!this.isOn || this.sending) return;
-    if (!this.kept.length && this.last) this.take({ coords: { longitude: this.last.lon, latitude: this.last.lat, accuracy: this.last.accuracy_m } });
-    if (!this.kept.length) return;
+    if (!this.kept.length) {
+      if (this.last) this.measure();
+      return;
+    }
     this.sending = true;
     const batch = this.kept.slice();
     try {

@@ -1,0 +1,103 @@
+"""What the worker's page says of positions, and keeps of files: the scripts themselves, run in Node."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from geo_service.web import assets
+
+pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="needs Node")
+
+
+def run(folder: Path, script: str) -> Any:
+    """Run a script beside the page's own, and return what it printed last."""
+    shutil.copytree(assets.STATIC_DIR / "js", folder / "js")
+    (folder / "package.json").write_text('{"type": "module"}', encoding="utf-8")
+    (folder / "run.js").write_text(script, encoding="utf-8")
+    command = ["node", "run.js"]
+    done = subprocess.run(command, check=False, cwd=folder, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+#: A phone whose clock is an hour behind the server's, and which hears of places as the test says.
+PHONE = """
+let now = Date.parse("2026-11-22T09:00:00Z");
+Date.now = () => now;
+globalThis.setInterval = () => 0;
+const sent = [], asked = [];
+globalThis.document = { documentElement: { dataset: { lang: "zh" } }, addEventListener: () => {} };
+globalThis.window = globalThis;
+globalThis.fetch = async (address, { body }) => {
+  sent.push(...JSON.parse(body).fixes);
+  return new Response('{"arrived": [], "refused": []}', { headers: { "Content-Type": "application/json" } });
+};
+let heard, trouble;
+const geolocation = {
+  watchPosition: (take, fail) => ([heard, trouble] = [take, fail], 1),
+  getCurrentPosition: (...given) => asked.push(given),
+  clearWatch: () => {},
+};
+Object.defineProperty(globalThis, "navigator", { value: { geolocation, onLine: true }, configurable: true });
+const { learn } = await import("./js/kit/clock.js");
+const { Position } = await import("./js/worker/position.js");
+learn("2026-11-22T10:00:00Z", now, now);
+const settled = () => new Promise((then) => setImmediate(() => setImmediate(then)));
+const at = (timestamp, lon = 121) => ({ timestamp, coords: { longitude: lon, latitude: 31, accuracy: 5 } });
+const own = new Position(() => {});
+own.setDuty(true);
+own.start();
+"""
+
+
+def test_a_position_is_of_the_moment_at_which_it_was_measured(tmp_path: Path) -> None:
+    told = run(
+        tmp_path,
+        PHONE
+        + """
+heard(at(now - 20 * 60000)); // measured twenty minutes ago
+await settled();
+for (let i = 0; i < 30; i++) {
+  trouble({ code: 3 });
+  now += 10000;
+  await own.send();
+}
+console.log(JSON.stringify([sent, asked.length, asked[0][2], own.problem]));
+""",
+    )
+    sent, asked, how, problem = told
+    assert [one["at"] for one in sent] == ["2026-11-22T09:40:00.000Z"]  # by the server's clock, and said once
+    assert asked == 1  # one measuring at a time
+    assert how["maximumAge"] == 0
+    assert problem == "unavailable"
+
+
+def test_who_stands_still_is_measured_anew(tmp_path: Path) -> None:
+    sent, kept = run(
+        tmp_path,
+        PHONE
+        + """
+heard(at(now));
+await settled();
+now += 10000;
+await own.send();
+asked.pop()[0](at(now));
+await settled();
+now += 10000;
+await own.send();
+asked.pop()[0](at(now - 10000)); // the same place again is no new one
+await settled();
+now += 10000;
+await own.send();
+own.stop();
+asked.pop()[0](at(now, 122)); // nobody wants to know it any more
+await settled();
+console.log(JSON.stringify([sent, own.kept]));
+""",
+    )
+    assert [one["at"] for one in sent] == ["2026-11-22T10:00:00.000Z", "2026-11-22T10:00:10.000Z"]
+    assert kept == []
