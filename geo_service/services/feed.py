@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from geo_service.errors import UnavailableError
-from geo_service.model import Principal
+from geo_service.model import Principal, Role
 from geo_service.services.tiling import Tilings
 from geo_service.store import outbox, placements
 from geo_service.store.database import Database
@@ -30,6 +30,15 @@ IDLE_AFTER_S = 30.0
 
 #: Topics that concern the whole town and are heard by keys for a part of it as well.
 FOR_EVERYBODY = frozenset({"edition.published", "roster.changed"})
+#: What a role hears whose routes do not show everything: topics that begin so. Who is called, who is sent and
+#: why he does not go is for those who may ask for it.
+HEARD: Mapping[Role, tuple[str, ...]] = {
+    Role.PLANNER: ("incident.", "incidents.", "edition.", "imported.", "roster."),
+    Role.DEVICE: ("incident.",),
+    Role.WORKER: (),
+}
+#: What a device hears of an incident: how it stands, in no one's words.
+_TO_DEVICES = ("id", "source", "move", "status", "revision")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +146,12 @@ def takes_topic(wanted: Sequence[str], topic: str) -> bool:
 
 
 def sees(who: Principal, event: Event) -> bool:
-    """Tell whether an event is for a caller: it concerns his part of the town, or the whole.
+    """Tell whether an event is for a caller: for his role, and of his part of the town or of the whole.
 
     Of what concerns the whole a key for a part hears only what names nobody and no incident.
     """
+    if who.role in HEARD and not event.topic.startswith(HEARD[who.role]):
+        return False
     if not who.scope:
         return True
     if event.cells is None:
@@ -149,7 +160,12 @@ def sees(who: Principal, event: Event) -> bool:
 
 
 def told(who: Principal, event: Event) -> Mapping[str, Any]:
-    """Return what a caller hears of an event that he sees: of the roster not whose entry it was."""
+    """Return what a caller hears of an event that he sees.
+
+    For a part of the town: of the roster not whose entry it was. A device: how the incident stands, no more.
+    """
+    if who.role is Role.DEVICE:
+        return {name: event.payload[name] for name in _TO_DEVICES if name in event.payload}
     if who.scope and event.topic == "roster.changed":
         return {"register": event.payload.get("register")}
     return event.payload

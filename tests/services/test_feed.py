@@ -11,7 +11,7 @@ import pytest
 from geo_service.model import Principal, Role
 from geo_service.services import feed as module
 from geo_service.services.drafting import BoundaryImport, draft_import
-from geo_service.services.feed import Event, Feed, sees, takes_topic
+from geo_service.services.feed import Event, Feed, sees, takes_topic, told
 from geo_service.services.intake import take_in
 from geo_service.services.publishing import publish
 from geo_service.services.relaying import Relay
@@ -116,6 +116,33 @@ def test_an_event_of_an_incident_is_for_those_who_see_its_cell(database: Databas
     assert (published.topic, published.cells) == ("edition.published", None)
     assert [sees(who, reported) for who in (west, east, everywhere)] == [True, False, True]
     assert [sees(who, published) for who in (west, east, everywhere)] == [True, True, True]
+
+
+@pytest.mark.parametrize(
+    ("topic", "heard_by"),
+    [
+        ("incident.moved", {Role.PLANNER, Role.DEVICE}),
+        ("incident.reported", {Role.PLANNER, Role.DEVICE}),
+        ("incidents.imported", {Role.PLANNER}),
+        ("edition.published", {Role.PLANNER}),
+        ("roster.changed", {Role.PLANNER}),
+        ("dispatch.ended", set()),
+        ("escalation.called", set()),
+        ("what.comes.tomorrow", set()),
+    ],
+)
+def test_a_role_hears_what_its_routes_show(topic: str, heard_by: set[Role]) -> None:
+    event = Event(1, topic, {}, "", None)
+    desk = {Role.ADMIN, Role.DISPATCHER, Role.LEADER}
+    assert {role for role in Role if sees(Principal(1, "x", role), event)} == heard_by | desk
+
+
+def test_a_device_hears_how_an_incident_stands_and_no_words() -> None:
+    payload = {"id": "1", "move": "return", "status": "returned", "revision": 3, "reason": "Li is away"}
+    event = Event(1, "incident.moved", payload, "", None)
+    heard = {role: told(Principal(1, "x", role), event) for role in (Role.DEVICE, Role.DISPATCHER)}
+    assert heard[Role.DEVICE] == {name: payload[name] for name in ("id", "move", "status", "revision")}
+    assert heard[Role.DISPATCHER] == payload
 
 
 def test_topics() -> None:

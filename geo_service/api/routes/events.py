@@ -48,7 +48,8 @@ async def events(
     Each has ``id:`` (its position), ``event:`` (its topic) and ``data:`` (JSON). None is left out: a stream
     that was broken goes on where it stood when it is opened with ``Last-Event-ID`` (browsers do). The event
     ``reset`` says that older ones are no longer kept: read everything anew. A caller whose key is for a part
-    of the town hears of that part.
+    of the town hears of that part; planners hear nothing of dispatches and escalations, devices only how
+    incidents stand.
     """
     first, last = await run_in_threadpool(state.feed.reach)
     wanted = int(last_event_id) if last_event_id and last_event_id.isdecimal() else after
