@@ -48,8 +48,12 @@ class StrictRequest(Request):
         return self._json
 
     async def form(self, **limits: Any) -> FormData:  # type: ignore[override]  # it is only ever awaited
-        """Read the body as a form; texts and file names without NUL."""
-        form = await super().form(**limits)
+        """Read the body as a form; texts and file names without NUL, in an encoding that there is."""
+        try:
+            form = await super().form(**limits)
+        except (UnicodeError, LookupError):
+            message = "the body is not text in the encoding that it names: send UTF-8"
+            raise RefusalError(BadRequestError(message, [Fault("", message)])) from None
         for name, value in form.multi_items():
             text = value.filename or "" if isinstance(value, UploadFile) else value
             if "\0" in name or "\0" in text:

@@ -17,6 +17,8 @@ from geo_service.formats.limits import Limits
 
 _WORKBOOK = "xl/workbook.xml"
 _ENTRIES = 1_000  # an xlsx has a dozen parts, with pictures some hundred
+#: What openpyxl raises over a file that is not what it says.
+_DAMAGE = (LookupError, ValueError, TypeError, SyntaxError, zipfile.BadZipFile, OSError)
 _DIGITS_KEPT = 1e15  # Excel keeps 15 digits of a number
 
 
@@ -52,7 +54,7 @@ def xlsx_rows(
 def _open(data: bytes, faults: FaultList) -> openpyxl.Workbook | None:
     try:
         return openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
-    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, TypeError, SyntaxError, OSError):
+    except (InvalidFileException, *_DAMAGE):
         faults.add("format", "", "the xlsx file is damaged")
         return None
 
@@ -62,9 +64,20 @@ def _plain_xml(archive: Archive, faults: FaultList) -> bool:
     before = len(faults)
     for name in archive.names:
         content = archive.read(name)
-        if content is not None and name.endswith((".xml", ".rels")) and b"<!" in content[:4096]:
+        if content is not None and _declares(content):  # whatever its name: another part may refer to it
             faults.add("format", name, "the XML declares a document type or entities, which is not taken")
     return len(faults) == before
+
+
+_DECLARATIONS = tuple(
+    word.encode(encoding)
+    for word in ("<!DOCTYPE", "<!ENTITY")
+    for encoding in ("utf-8", "utf-16-le", "utf-16-be")
+)
+
+
+def _declares(content: bytes) -> bool:
+    return any(word in content for word in _DECLARATIONS)
 
 
 MAX_EMPTY_ROWS = 10_000
@@ -87,7 +100,7 @@ def _rows(worksheet: Any, faults: FaultList, limits: Limits) -> Iterator[tuple[i
                 )
                 faults.add("format", "", message, row=number)
                 return
-    except (KeyError, ValueError, TypeError, SyntaxError, zipfile.BadZipFile, OSError):
+    except _DAMAGE:
         faults.add("format", "", "the sheet is damaged")
 
 

@@ -1,7 +1,7 @@
 """Figures as tables: spans as people write them, and rows as CSV."""
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
 import pandas as pd
@@ -11,6 +11,8 @@ from geo_service.services.series import Axis
 
 _DAY = re.compile(r"(?P<year>\d{4})(-(?P<month>\d{2})(-(?P<day>\d{2}))?)?")
 _FIRST_YEAR, _LAST_YEAR = 1970, 2200
+#: The database takes no offset from here on, ISO 8601 does.
+_TOO_WIDE = timedelta(hours=16)
 
 
 def require_zone(zone: str) -> None:
@@ -54,9 +56,12 @@ def _read(text: str, zone: str) -> datetime | None:
             year, month, day = (int(found[name] or 1) for name in ("year", "month", "day"))
             return datetime(year, month, day, tzinfo=ZoneInfo(zone))
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        offset = moment.utcoffset()
+        if offset is not None and abs(offset) >= _TOO_WIDE:
+            return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return moment if moment.tzinfo is not None else None
+    return moment if offset is not None else None
 
 
 def axes_of(text: str | None) -> tuple[Axis, ...]:

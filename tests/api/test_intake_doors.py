@@ -81,6 +81,13 @@ def test_a_long_stream_is_taken_in_chunks(desk: TestClient) -> None:
     assert [one["line"] for one in told[:-1]] == list(range(1, 1204))
 
 
+def test_of_too_many_lines_the_last_are_not_read(desk: TestClient, monkeypatch) -> None:
+    monkeypatch.setattr("geo_service.api.routes.intake_many.MAX_LINES", 1000)
+    told = stream(desk, [b""] * 999 + [body("last read")] + [body("not read"), b"", body("nor this")])
+    assert told[0]["line"] == 1000
+    assert told[-1] == {"received": 1000, "new": 1, "repeated": 0, "refused": 0, "not_read": 3}
+
+
 def test_a_line_without_end_and_too_large_a_stream_are_refused(desk: TestClient) -> None:
     headers = {"Content-Type": "application/x-ndjson"}
     assert desk.post("/v1/incidents/stream", content=b"x" * 50_000, headers=headers).status_code == 400
@@ -170,6 +177,14 @@ def test_a_signed_report_is_taken_in_once(client: TestClient, source, service_da
     batch = json.dumps({"type": "x", "data": {"reports": [body("w1"), body("w2", 1)]}}).encode()
     done = client.post(source["address"], content=batch, headers=signed(source, batch, "m2"))
     assert done.json()["new"] == 2
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[" * 40, b"\xff", b"NaN"])
+def test_what_is_signed_and_no_report_is_refused(client: TestClient, source, content: bytes) -> None:
+    client.app.state.parts.attempts.__init__()
+    refused = client.post(source["address"], content=content, headers=signed(source, content, "no report"))
+    assert refused.status_code in {400, 422}, refused.text
+    assert refused.headers["content-type"] == "application/problem+json"
 
 
 @pytest.mark.parametrize("wrong", ["body", "secret", "old", "early", "no headers", "name", "id"])
@@ -356,3 +371,11 @@ def test_huge_batches_are_refused_and_nothing_is_stored(desk: TestClient, servic
     fields = [fault["field"] for fault in refused.json()["errors"]]
     assert fields == ["reports[1].lon", "reports[2].occurred_at"]
     assert count(service_database) == before
+
+
+@pytest.mark.parametrize("charset", ["undefined", "punycode", "no-such", "utf-16"])
+def test_a_form_in_an_encoding_that_is_none_is_refused(desk: TestClient, charset: str) -> None:
+    content = b'--x\r\nContent-Disposition: form-data; name="description"\r\n\r\n\xff\xd8\r\n--x--\r\n'
+    kind = {"Content-Type": f"multipart/form-data; boundary=x; charset={charset}"}
+    for address in ("/open311/v2/requests.json", "/v1/incidents/table"):
+        assert 400 <= desk.post(address, content=content, headers=kind).status_code < 500

@@ -144,7 +144,10 @@ def test_xlsx_bombs_and_entities() -> None:
     assert "packed size" in one_fault_of(read_table, bomb).message
     entity = b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]>'
     body = parts[sheet].split(b"?>", 1)[-1] if parts[sheet].startswith(b"<?xml") else parts[sheet]
-    assert "entities" in one_fault_of(read_table, zipped(*(parts | {sheet: entity + body}).items())).message
+    for hidden in (entity + body, entity[:21] + b" " * 5_000 + entity[21:] + body):
+        assert "entities" in one_fault_of(read_table, zipped(*(parts | {sheet: hidden}).items())).message
+    wide = (entity + body).decode().replace("?>", ' encoding="utf-16"?>', 1).encode("utf-16")
+    assert "entities" in one_fault_of(read_table, zipped(*(parts | {sheet: wide}).items())).message
     damaged = zipped(*(parts | {sheet: parts[sheet][:-30]}).items())
     assert "damaged" in faults_of(read_table, damaged)[0].message
 

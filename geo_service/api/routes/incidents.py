@@ -16,7 +16,7 @@ from geo_service.api.moments import Moment
 from geo_service.api.reports import Key, Report
 from geo_service.api.routing import Router
 from geo_service.api.state import AppState, State
-from geo_service.errors import BadRequestError, Fault, ForbiddenError, InvalidInputError, NotFoundError
+from geo_service.errors import BadRequestError, Fault, ForbiddenError, InvalidInputError, NotFoundError, Words
 from geo_service.model import Principal, Role
 from geo_service.services import catalogue, incident_views, reporting
 from geo_service.services.intake import take_in
@@ -111,9 +111,17 @@ def report_many(
 
 
 def source_of(who: Principal, named: str | None) -> str:
-    """Return under whose name reports are kept: a device reports as itself."""
-    if named is not None and named != who.name and who.role is Role.DEVICE:
-        raise ForbiddenError(f"a device reports as itself: leave source out, or write {who.name!r}")
+    """Return under whose name reports are kept: a device reports as itself, and who sees a part of the town.
+
+    Whoever named another could take that one's ids, and learn of his incidents.
+    """
+    if named is not None and named != who.name and (who.role is Role.DEVICE or who.scope):
+        raise ForbiddenError(
+            Words(
+                f"this key reports as itself: leave source out, or write {who.name!r}",
+                f"该密钥只能以自身名义上报：请去掉 source，或写 {who.name}",
+            )
+        )
     return named or who.name
 
 

@@ -27,6 +27,8 @@ router = Router(prefix="/v1/incidents", tags=["incidents"])
 Sender = Annotated[Principal, roles(Role.DISPATCHER, Role.DEVICE)]
 NDJSON = "application/x-ndjson"
 MAX_LINE_BYTES = 20_000
+#: Lines in a stream, blank ones too: each that is refused is answered, and costs as much as one that is taken.
+MAX_LINES = 50_000
 _ANSWER: dict[int | str, dict[str, Any]] = {
     200: {"content": {NDJSON: {}}, "description": "A line for each line, and the counts in the last"}
 }
@@ -39,18 +41,24 @@ async def report_stream(
     who: Sender,
     source: Annotated[Key | None, Query(description="Another source than the caller: for gateways")] = None,
 ) -> Response:
-    """Report incidents as NDJSON, a report on each line, up to 20 MB; each is as in ``POST /v1/incidents``.
+    """Report incidents as NDJSON, a report on each line, up to 50,000 lines and 20 MB.
 
-    Every line is taken or refused by itself. What is answered with an id is stored; after a broken line the
-    whole stream may be sent again. The last line of the answer has the counts.
+    Each is as in ``POST /v1/incidents``, and is taken or refused by itself. What is answered with an id is
+    stored; after a broken line the whole stream may be sent again. The last line of the answer has the
+    counts and, of too long a stream, ``not_read``: how many of the last lines are to be sent anew.
     """
     intake = LineIntake(
         state.front, state.tilings, source=source_of(who, source), who=who.name, read=read_line
     )
     answers: list[bytes] = []
+    not_read = 0
     async for lines in _chunks(request.stream()):
+        if intake.tally.received >= MAX_LINES:
+            not_read += len(lines)
+            continue
         answers += [orjson.dumps(one) for one in await run_at_front(state, intake.take, lines)]
-    answers.append(orjson.dumps(intake.tally.as_dict()))
+    counts = intake.tally.as_dict() | ({"not_read": not_read} if not_read else {})
+    answers.append(orjson.dumps(counts))
     return Response(b"\n".join(answers) + b"\n", media_type=NDJSON)
 
 

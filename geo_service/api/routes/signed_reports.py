@@ -4,6 +4,7 @@ import time
 from datetime import datetime
 from typing import Annotated, Any
 
+import orjson
 from fastapi import Header, Path, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from starlette.requests import Request
@@ -125,7 +126,11 @@ async def signed_reports(
     except UnauthenticatedError:
         state.attempts.failed(client_address(request))
         raise
-    given = _reports(await request.json(), webhook_id)
+    try:
+        given = _reports(await request.json(), webhook_id)
+    except orjson.JSONDecodeError as error:
+        message = f"the body is no JSON: {error.msg}"
+        raise InvalidInputError(message, [Fault("", message)]) from None
     channel = kept[1] if kept else "sensor"
     return await run_at_front(state, _take_in, state, f"webhook {name}", channel, given)
 
