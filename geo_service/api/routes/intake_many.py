@@ -27,7 +27,7 @@ router = Router(prefix="/v1/incidents", tags=["incidents"])
 Sender = Annotated[Principal, roles(Role.DISPATCHER, Role.DEVICE)]
 NDJSON = "application/x-ndjson"
 MAX_LINE_BYTES = 20_000
-#: Lines in a stream, blank ones too: each that is refused is answered, and costs as much as one that is taken.
+#: Lines in a stream, blank ones too: one that is refused costs as much as one that is taken.
 MAX_LINES = 50_000
 _ANSWER: dict[int | str, dict[str, Any]] = {
     200: {"content": {NDJSON: {}}, "description": "A line for each line, and the counts in the last"}
