@@ -12,7 +12,7 @@ from uuid import UUID
 
 import numpy as np
 
-from geo_service.errors import ConflictError, Fault, InvalidInputError, NotFoundError, Words
+from geo_service.errors import Fault, InvalidInputError, NotFoundError, Words
 from geo_service.services import handling, reporting
 from geo_service.services.handling import Standing
 from geo_service.services.intake import ancestors, codes_above, standards_now
@@ -149,12 +149,7 @@ def _agreed(connection: Connection, key: UUID, asked: Asked) -> Kept | None:
     kept = lives.get(connection, key, lock=True)
     if asked.request_key is not None and lives.has_line(connection, key, asked.request_key):
         return None
-    if asked.revision is not None and asked.revision != kept.revision:
-        message = Words(
-            f"the incident has moved on: it is at revision {kept.revision} and {kept.life.status}",
-            f"该事件已有变化：现为第 {kept.revision} 次修订",
-        )
-        raise ConflictError(message, [Fault("revision", message, value=asked.revision)])
+    handling.require_revision(kept, asked.revision)
     return kept
 
 

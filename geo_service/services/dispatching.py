@@ -75,7 +75,7 @@ def send(
         sent = _insert(connection, incident_id, people, at=at, by=who)
         details = {"sent": [one.responder for one in sent], "lead": _lead_code(sent)}
         if kept.life.status in _UNDER_WAY:
-            _refuse_older(kept, revision)
+            handling.require_revision(kept, revision)
             _note(connection, kept, "send", who=who, reason=reason, details=details, request_key=request_key)
         else:
             handling.move_in(
@@ -206,7 +206,7 @@ def decline(
 def cancel(
     database: Database, dispatch_id: int, *, who: str, reason: str = "", request_key: str | None = None
 ) -> Dispatch:
-    """Call somebody back. Of several, another takes the lead; otherwise the incident waits again.
+    """Call somebody back, also from the place. Of several, another takes the lead; otherwise it waits again.
 
     Raises
     ------
@@ -359,10 +359,7 @@ def _leave(
     ended = _end(connection, one, outcome, who=who, reason=reason)
     details = {**_of(ended), "outcome": outcome}
     others = dispatches.of_incident(connection, one.incident_id, open_only=True)
-    if one.lead and others:
-        next_lead = dispatches.change(connection, others[0].id, {"lead": True})
-        details["lead"] = next_lead.responder
-    elif one.lead and kept.life.status is Status.DISPATCHED:
+    if not others and kept.life.status in _UNDER_WAY:
         handling.move_in(
             connection,
             one.incident_id,
@@ -373,7 +370,13 @@ def _leave(
             request_key=request_key,
         )
         return ended
+    heir = dispatches.change(connection, others[0].id, {"lead": True}) if one.lead and others else None
+    if heir is not None:
+        details["lead"] = heir.responder
     _note(connection, kept, verb, who=who, reason=reason, details=details, request_key=request_key)
+    if heir is not None and heir.arrived_at is not None and kept.life.status is Status.DISPATCHED:
+        at = max(heir.arrived_at, kept.life.last_at or heir.arrived_at)
+        handling.move_in(connection, one.incident_id, Move.ARRIVE, who=who, at=at, details=_of(heir))
     return ended
 
 
@@ -464,15 +467,6 @@ def _check_people(people: Sequence[Sending], *, has_lead: bool) -> None:
         faults.append(Fault("others", Words("name each person once", "同一人员不能重复")))
     if faults:
         raise InvalidInputError(Words("nobody can be sent like this", "无法派单"), faults)
-
-
-def _refuse_older(kept: Kept, revision: int | None) -> None:
-    if revision is not None and revision != kept.revision:
-        words = Words(
-            f"the incident has moved on: it is at revision {kept.revision} and {kept.life.status}",
-            f"事件已有变动（版本 {kept.revision}），请刷新后再定",
-        )
-        raise ConflictError(words, [Fault("revision", words, value=revision)])
 
 
 def _require_reason(reason: str) -> None:

@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from geo_service.errors import ConflictError, Fault, InvalidInputError
+from geo_service.errors import ConflictError, Fault, InvalidInputError, Words
 from geo_service.staffing.clocks import Clock, Standard, choose, clocks, standard_from, standard_object
-from geo_service.staffing.life import Life, Move, Status, advance
+from geo_service.staffing.life import WORDS_ZH, Life, Move, Status, advance
 from geo_service.store import lives, outbox
 from geo_service.store.database import Connection, Database
 from geo_service.store.lives import Kept, Line
@@ -133,9 +133,7 @@ def move_in(
     now = lives.present(connection, key)
     if request_key is not None and lives.has_line(connection, key, request_key):
         return _standing(kept, now)
-    if revision is not None and revision != kept.revision:
-        words = f"the incident has moved on: it is at revision {kept.revision} and {kept.life.status}"
-        raise ConflictError(words, [Fault("revision", "look at it again and decide anew", value=revision)])
+    require_revision(kept, revision)
     moment = _moment(kept.life, at, now)
     after = replace(kept, life=advance(kept.life, what, moment, reason=reason))
     line = Line(
@@ -149,6 +147,23 @@ def move_in(
         request_key=request_key,
     )
     return write(connection, after, line, now)
+
+
+def require_revision(kept: Kept, revision: int | None) -> None:
+    """Raise unless an incident is at the revision on which the caller decided (None: on whichever it is).
+
+    Raises
+    ------
+    ConflictError
+        It has moved on.
+    """
+    if revision is not None and revision != kept.revision:
+        status = kept.life.status
+        words = Words(
+            f"the incident has moved on: it is at revision {kept.revision} and {status}",
+            f"事件已有变动：现为第 {kept.revision} 次修订，{WORDS_ZH[status]}；请刷新后再定",
+        )
+        raise ConflictError(words, [Fault("revision", words, value=revision)])
 
 
 def write(connection: Connection, kept: Kept, line: Line, now: datetime) -> Standing:

@@ -95,7 +95,8 @@ _UNDER_WAY = frozenset({Status.ACCEPTED, Status.DISPATCHED, Status.ARRIVED})
 RULES: Mapping[Move, Rule] = {
     Move.ACCEPT: Rule(frozenset({Status.REPORTED}), Status.ACCEPTED),
     Move.DISPATCH: Rule(frozenset({Status.ACCEPTED}), Status.DISPATCHED),
-    Move.RECALL: Rule(frozenset({Status.DISPATCHED}), Status.ACCEPTED),
+    # from arrived: who was there is called away, and somebody else has to come
+    Move.RECALL: Rule(frozenset({Status.DISPATCHED, Status.ARRIVED}), Status.ACCEPTED),
     Move.ARRIVE: Rule(frozenset({Status.DISPATCHED}), Status.ARRIVED),
     # from accepted: settled from the desk, nobody had to go
     Move.HANDLE: Rule(frozenset({Status.ARRIVED, Status.ACCEPTED}), Status.HANDLED),

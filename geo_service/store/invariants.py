@@ -139,6 +139,28 @@ RULES: tuple[Rule, ...] = (
         """,
     ),
     Rule(
+        "nobody waits unseen",
+        "an incident that is dispatched or arrived has somebody sent, or was moved since the last one left",
+        "select count(*) from incident_life where status in ('dispatched', 'arrived')",
+        """
+        select incident_id || ': ' || status || ', the last one left at ' || max(ended_at)
+        from incident_life join dispatch using (incident_id)
+        where status in ('dispatched', 'arrived')
+        group by incident_id having bool_and(ended_at is not null) and max(ended_at) > last_at
+            -- whom a suspension freed did not leave, whenever it is said to have been
+            and (array_agg(dispatch.reason order by ended_at desc, id desc))[1] not like 'the incident is %'
+        """,
+    ),
+    Rule(
+        "lead arrived",
+        "where the lead is at the place, the incident is arrived at",
+        "select count(*) from dispatch where ended_at is null and lead",
+        """
+        select incident_id || ': dispatch ' || id from dispatch join incident_life using (incident_id)
+        where ended_at is null and lead and dispatch.arrived_at is not null and status = 'dispatched'
+        """,
+    ),
+    Rule(
         "dispatches in order",
         "who has arrived has accepted, who is done has arrived, and nothing of it before he was sent",
         "select count(*) from dispatch",

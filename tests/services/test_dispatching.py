@@ -224,6 +224,48 @@ def test_of_several_another_takes_the_lead(database: Database, tilings: Tilings,
     assert topics(database)[-1] == "dispatch.ended:done"  # the helper, released by the database
 
 
+def two(database: Database, key: UUID, ids: dict[str, int]) -> list[Dispatch]:
+    """Send one in the lead and one who helps."""
+    people = [Sending(ids["w1"], lead=True), Sending(ids["w2"], lead=False)]
+    return sorted(dispatching.send(database, key, people, who="desk"), key=lambda one: not one.lead)
+
+
+def leave(database: Database, one: Dispatch, how: str) -> None:
+    if how == "decline":
+        dispatching.decline(database, one.id, who="w1", reason="flat tyre")
+    else:
+        dispatching.cancel(database, one.id, who="desk", reason="needed elsewhere")
+
+
+@pytest.mark.parametrize("how", ["decline", "cancel"])
+def test_who_is_there_and_takes_the_lead_has_arrived(
+    database: Database, tilings: Tilings, ids: dict[str, int], how: str
+) -> None:
+    key = report(database, tilings)
+    lead, helper = two(database, key, ids)
+    there = dispatching.arrive(database, helper.id, who="w2").arrived_at
+    leave(database, lead, how)
+    assert status(database, key) is Status.ARRIVED
+    with database.reading() as connection:
+        assert handling.standing(connection, key).kept.life.arrived_at == there
+    dispatching.done(database, helper.id, who="w2")
+    assert status(database, key) is Status.HANDLED
+
+
+def test_when_the_last_is_called_back_from_the_place_the_incident_waits_again(
+    database: Database, tilings: Tilings, ids: dict[str, int]
+) -> None:
+    key = report(database, tilings)
+    lead, helper = two(database, key, ids)
+    dispatching.arrive(database, lead.id, who="w1")
+    leave(database, lead, "cancel")
+    assert status(database, key) is Status.ARRIVED  # one is still on his way
+    leave(database, helper, "decline")
+    assert status(database, key) is Status.ACCEPTED
+    go(database, key, ids["w3"])
+    assert status(database, key) is Status.DISPATCHED
+
+
 def test_handing_over_keeps_the_incident_where_it_is(
     database: Database, tilings: Tilings, ids: dict[str, int]
 ) -> None:
@@ -385,8 +427,10 @@ class Desk(RuleBasedStateMachine):
                 assert sum(lead for _, _, lead in mine) == 1
             if mine:
                 assert now in {Status.DISPATCHED, Status.ARRIVED}
-            if now is Status.DISPATCHED:
+            if now in {Status.DISPATCHED, Status.ARRIVED}:
                 assert mine
+            if now is Status.DISPATCHED:
+                assert not any(one.lead and one.arrived_at for one in open_of(self.database, key))
 
 
 def test_any_order_of_steps(database: Database, town: tuple[Database, Tilings, dict[str, int]]) -> None:

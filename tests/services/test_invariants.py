@@ -165,6 +165,14 @@ DAMAGES: list[tuple[str, str]] = [
     ("sent somewhere", "update incident_life set status = 'accepted' where status = 'dispatched'"),
     ("sent somewhere", "update dispatch set lead = false where ended_at is null"),
     (
+        "nobody waits unseen",
+        "update dispatch set ended_at = clock_timestamp(), outcome = 'cancelled' where ended_at is null",
+    ),
+    (
+        "lead arrived",
+        "update dispatch set accepted_at = sent_at, arrived_at = clock_timestamp() where ended_at is null",
+    ),
+    (
         "sent once",
         """
         drop index ux_dispatch_responder_id_open; insert into dispatch
