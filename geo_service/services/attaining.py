@@ -32,6 +32,7 @@ from geo_service.services.tiling import Tiling
 from geo_service.staffing.attainment import CAUSES_ZH, UNATTAINABLE, Cause, Options, Sent, Verdict, judge
 from geo_service.staffing.clocks import Clock, State, clocks, standard_from
 from geo_service.store import breaches, dispatches, lives
+from geo_service.store import duty_book as store
 from geo_service.store.database import Connection, Database
 from geo_service.store.dispatches import Dispatch, Scene
 
@@ -41,6 +42,8 @@ MAX_STREET_M = 2000.0
 MOST = 64
 #: A book of duty is written for a day around its first question.
 BOOK = timedelta(hours=36)
+#: From so long before that question on.
+EARLIER = timedelta(hours=1)
 #: Worked out in one transaction.
 BATCH = 50
 
@@ -70,6 +73,7 @@ class Attainment:
         self._ground = ground
         self._desks = desks
         self._book: Book | None = None
+        self._mark: str | None = None
         self._streets: dict[Mode, _Streets] = {}
         self._network_id = -1
         self._working = threading.Lock()  # the fleets are moved from case to case
@@ -85,12 +89,13 @@ class Attainment:
             Its arrival clock is not broken, or it has no place.
         """
         with self._database.reading() as connection:
-            kept = lives.get(connection, key)
-            found = breaches.known(connection, key)
-            if found is not None and found["revision"] == kept.revision:
-                return shown(found)
-            with self._working:
-                found = self._work_out(connection, key)
+            known = _known(connection, key)
+        if known is not None:
+            return shown(known)
+        # who waits his turn must hold no connection meanwhile: the others need them
+        with self._working, self._database.reading() as connection:
+            self._look(connection)
+            found = _known(connection, key) or self._work_out(connection, key)
         with self._database.writing() as connection:
             breaches.save(connection, [found])
         return shown(found)
@@ -106,7 +111,8 @@ class Attainment:
         done = 0
         for first in range(0, len(chosen), BATCH):
             found = []
-            with self._database.reading() as connection, self._working:
+            with self._working, self._database.reading() as connection:
+                self._look(connection)
                 for key in chosen[first : first + BATCH]:
                     try:
                         found.append(self._work_out(connection, key))
@@ -226,8 +232,22 @@ class Attainment:
     def _book_of(self, connection: Connection, at: datetime) -> Book:
         book = self._book
         if book is None or not book.covers(at.timestamp()):
-            self._book = book = duty_book.write(connection, at, back=timedelta(hours=1), ahead=BOOK)
+            # the people of its first moment: who left later is among them
+            self._book = book = duty_book.write(connection, at - EARLIER, back=timedelta(), ahead=BOOK)
         return book
+
+    def _look(self, connection: Connection) -> None:
+        """Forget the book when the roster changed. The first thing in a snapshot, and never within a case."""
+        mark = store.change_mark(connection)
+        if mark != self._mark:
+            self._book, self._mark = None, mark
+
+
+def _known(connection: Connection, key: UUID) -> dict[str, Any] | None:
+    """Return what was worked out of an incident as it stands now; None if that is still to be done."""
+    kept = lives.get(connection, key)
+    found = breaches.known(connection, key)
+    return found if found is not None and found["revision"] == kept.revision else None
 
 
 def _require_breach(clock: Clock, scene: Scene) -> tuple[datetime, datetime]:

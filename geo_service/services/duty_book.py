@@ -245,7 +245,7 @@ class Book:
 
 def write(connection: Connection, at: datetime, *, back: timedelta = BACK, ahead: timedelta = AHEAD) -> Book:
     """Write the book about a moment."""
-    people = store.responders(connection)
+    people = store.responders(connection, at)
     row_of_id = {int(key): row for row, key in enumerate(people["id"])}
     shifts = rostering.shifts_between(connection, at - back, at + ahead)
     held = [(row_of_id[one[0]], one[1]) for one in store.held_cells(connection, at) if one[0] in row_of_id]

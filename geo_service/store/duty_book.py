@@ -1,11 +1,11 @@
 """What the book of duty is made from, and the sign by which it is seen that something changed."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection, func, or_, select, text
+from sqlalchemy import Connection, and_, func, or_, select, text
 
 from geo_service.store.roster_tables import team, team_member
 from geo_service.store.tables import duty, post, responder
@@ -24,6 +24,7 @@ _WATCHED = (
     "calendar",
     "calendar_day",
 )
+_NOW = timedelta(minutes=1)
 
 
 def change_mark(connection: Connection) -> str:
@@ -38,8 +39,13 @@ def change_mark(connection: Connection) -> str:
     return mark
 
 
-def responders(connection: Connection) -> pd.DataFrame:
-    """Return the responders still with us, by code: id, code, name, role, mode, capabilities, lon, lat."""
+def responders(connection: Connection, at: datetime) -> pd.DataFrame:
+    """Return the responders of a moment, by code: id, code, name, role, mode, capabilities, lon, lat.
+
+    These are all who are still with us, and of a moment that is past also who left since. A moment within
+    :data:`_NOW` counts as now: the database's clock may be ahead of the caller's.
+    """
+    left_since = and_(responder.c.retired_at > at, func.clock_timestamp() - _NOW > at)
     columns = ["id", "code", "name", "role", "mode", "capabilities", "lon", "lat"]
     rows = connection.execute(
         select(
@@ -52,7 +58,7 @@ def responders(connection: Connection) -> pd.DataFrame:
             func.ST_X(responder.c.geom),
             func.ST_Y(responder.c.geom),
         )
-        .where(responder.c.retired_at.is_(None))
+        .where(or_(responder.c.retired_at.is_(None), left_since))
         .order_by(responder.c.code.collate("C"))
     )
     return pd.DataFrame(rows.all(), columns=columns).astype({"lon": float, "lat": float})

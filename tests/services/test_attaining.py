@@ -1,5 +1,6 @@
 """Breaches in a town of known streets: who could have been there, and what it failed by."""
 
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -184,6 +185,79 @@ def test_nobody_on_duty(
                 text("update shift set on_duty = tstzrange(:a, :b) where id = :key"),
                 {"a": span.lower, "b": span.upper, "key": key},
             )
+
+
+def test_a_changed_roster_is_read_anew(
+    database: Database, town: tuple[Database, Tilings, dict[str, int]], attainment: Attainment
+) -> None:
+    assert attainment.of(breach(town))["cause"] == "not_sent"
+    with database.writing() as connection:
+        kept = connection.exec_driver_sql("select id, on_duty from shift").all()
+        connection.exec_driver_sql("update shift set on_duty = tstzrange('2020-01-01Z', '2020-01-02Z')")
+        connection.exec_driver_sql("select pg_stat_force_next_flush()")
+    try:
+        assert attainment.of(breach(town))["cause"] == "nobody_on_duty"
+    finally:
+        with database.writing() as connection:
+            for key, span in kept:
+                connection.execute(
+                    text("update shift set on_duty = tstzrange(:a, :b) where id = :key"),
+                    {"a": span.lower, "b": span.upper, "key": key},
+                )
+
+
+def test_who_left_since_could_have_been_there(
+    database: Database, town: tuple[Database, Tilings, dict[str, int]], attainment: Attainment
+) -> None:
+    with database.writing() as connection:
+        connection.exec_driver_sql(
+            "update responder set retired_at = clock_timestamp() where code in ('near', 'other')"
+        )
+    try:
+        found = attainment.of(breach(town))
+    finally:
+        with database.writing() as connection:
+            connection.exec_driver_sql("update responder set retired_at = null")
+    assert found["best"]["responder"] in {"near", "other"}
+
+
+class Door:
+    """A lock that tells how many came to it."""
+
+    def __init__(self) -> None:
+        self.lock, self.came = threading.Lock(), threading.Semaphore(0)
+
+    def __enter__(self) -> None:
+        self.came.release()
+        self.lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.lock.release()
+
+
+def test_who_waits_his_turn_holds_no_connection(
+    database: Database, town: tuple[Database, Tilings, dict[str, int]]
+) -> None:
+    key = breach(town)
+    small = Database.connect(database.read.url, read_size=2, write_size=1, pool_timeout_s=0.2)
+    attainment = Attainment(small, Ground(small), Desks(small))
+    attainment._working = door = Door()  # type: ignore[assignment]
+    span = START - timedelta(minutes=1), START + timedelta(minutes=1)
+    waiting = [
+        threading.Thread(target=attainment.of, args=(key,)),
+        threading.Thread(target=attainment.work_out, args=span),
+    ]
+    try:
+        with door.lock:
+            for thread in waiting:
+                thread.start()
+                assert door.came.acquire(timeout=30)
+            with small.reading() as first, small.reading() as second:
+                assert first is not second
+        for thread in waiting:
+            thread.join(60)
+    finally:
+        small.close()
 
 
 def test_what_is_no_breach(
