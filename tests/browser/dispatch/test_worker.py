@@ -93,15 +93,29 @@ def test_what_is_done_without_a_line_is_sent_once_when_there_is_one(
     line.cut()
     task.get_by_role("button", name="接单").click()
     expect(page.locator(".wk-waiting")).to_contain_text("待发送 1 项")
-    expect(task.locator(".wk-state")).to_have_text("待发送")
+    expect(task.locator(".wk-state")).to_have_text("已接单（待发送）")
     task.get_by_role("button", name="我已到场").click()
     expect(page.locator(".wk-waiting")).to_contain_text("待发送 2 项")
+    expect(task.locator(".wk-clock")).to_contain_text("处置")
+    task.get_by_role("button", name="处置完毕").click()
+    page.locator(".gs-dialog textarea").fill("已疏通")
+    page.locator(".gs-dialog .wk-file").set_input_files(
+        FilePayload(name="a.png", mimeType="image/png", buffer=PICTURE)
+    )
+    expect(page.locator(".wk-previews img")).to_be_visible()
+    page.get_by_role("button", name="提交").click()
+    expect(task.locator(".wk-state")).to_have_text("处置完毕（待发送）")
+    expect(task.locator(".wk-clock")).to_be_hidden()
+    expect(task).to_contain_text("已疏通")
+    expect(task).to_contain_text("照片 1 张，待发送")
+    expect(task.get_by_role("button")).to_have_count(0)
     assert api.get(f"/v1/dispatches/{sent['id']}").json()["state"] == "sent"
     line.mend()
     expect(page.locator(".wk-waiting")).to_have_count(0)
-    expect(task).to_have_attribute("data-state", "arrived")
+    expect(page.locator(".wk-none")).to_be_visible()
     log = api.get(f"/v1/incidents/{sent['incident_id']}/log").json()["log"]
     assert [one["move"] for one in log].count("arrive") == 1
+    assert any(one["reason"] == "已疏通" for one in log)
     console_errors[:] = [one for one in console_errors if "net::ERR" not in one]
 
 
@@ -168,16 +182,16 @@ def test_the_position_is_sent_when_it_is_switched_on(
     page.context.grant_permissions(["geolocation"], origin=service)
     page.context.set_geolocation({"longitude": lon, "latitude": lat, "accuracy": 12})
     open_page(page, service, keys["手机"])
-    expect(page.locator(".wk-position")).to_contain_text("未上报位置")
-    page.get_by_role("button", name="开始上报").click()
-    expect(page.locator(".wk-position")).to_contain_text("正在上报位置")
+    expect(page.locator(".wk-position")).to_contain_text("未发送位置")
+    page.get_by_role("button", name="发送位置").click()
+    expect(page.locator(".wk-position")).to_contain_text("正在发送位置")
     until(page, "() => Boolean(worker.position.sentAt)")
     page.wait_for_timeout(2500)
     people = {one["responder"]: one for one in api.get("/v1/board").json()["people"]}
     assert abs(people[own]["lon"] - lon) < 1e-6
     assert abs(people[own]["lat"] - lat) < 1e-6
-    page.get_by_role("button", name="停止上报").click()
-    expect(page.locator(".wk-position")).to_contain_text("未上报位置")
+    page.get_by_role("button", name="停止发送").click()
+    expect(page.locator(".wk-position")).to_contain_text("未发送位置")
 
 
 def test_a_worker_reports_what_he_sees(

@@ -79,6 +79,7 @@ class WorkerPage {
       const work = await get("/v1/own-work", { patience: 10000 });
       learn(work.now, sent);
       this.work = work;
+      this.outbox.isRead(sent);
       this.problem = null;
       this.isOnline = true;
       remember(`work.${this.me}`, work);
@@ -150,15 +151,25 @@ class WorkerPage {
 
   // ------------------------------------------------------------------------------------------- tasks
 
-  /** Tasks as they will be when everything that waits has been sent. */
+  /** Tasks as they are when everything that waits has been sent. */
   tasks() {
     return (this.work?.tasks || [])
       .map((task) => {
         const pending = this.outbox.about(task.dispatch.id);
-        const step = pending.map((item) => STEPS[item.label]).filter(Boolean).pop();
+        const step = this.outbox.steps(task.dispatch.id).map((item) => STEPS[item.label]).filter(Boolean).pop();
         return { ...task, pending, state: step || task.dispatch.state };
       })
       .filter((task) => task.pending.length || !["declined", "done"].includes(task.state));
+  }
+
+  /** What of a task lies on this phone only: its steps, the words given with them, photos. */
+  pendingLines({ pending }) {
+    const steps = pending.filter((item) => STEPS[item.label]);
+    const photos = pending.length - steps.length;
+    return [
+      ...steps.map((item) => h("p", { class: "wk-pending" }, say("pendingStep", { label: say(`label_${item.label}`), at: clockTime(new Date(item.at).toISOString(), ZONE) }), item.body?.reason && h("q", {}, item.body.reason))),
+      photos > 0 && h("p", { class: "wk-pending" }, say("pendingPhotos", { count: photos })),
+    ];
   }
 
   showTasks(tasks) {
@@ -176,11 +187,12 @@ class WorkerPage {
     return h(
       "article",
       { class: `wk-task ${state}`, data: { dispatch: String(dispatch.id), state } },
-      h("header", {}, h("span", { class: `wk-urgency ${incident.urgency}` }, sayCode("urgency", incident.urgency)), h("h2", {}, either(incident.category_zh, incident.category_en)), h("span", { class: "wk-state" }, pending.length ? say("waitsToBeSent") : sayCode("sentState", state))),
+      h("header", {}, h("span", { class: `wk-urgency ${incident.urgency}` }, sayCode("urgency", incident.urgency)), h("h2", {}, either(incident.category_zh, incident.category_en)), h("span", { class: "wk-state" }, pending.length ? say("stateWaits", { state: sayCode("sentState", state) }) : sayCode("sentState", state))),
       h("p", { class: "wk-address" }, incident.address || incident.path[incident.path.length - 1]?.name || say("noPlace"), incident.floor !== null && ` · ${say("floorIs", { floor: incident.floor })}`),
       h("p", { class: "wk-soft" }, incident.path.slice(-3).map((cell) => cell.name || cell.code).join(" › ")),
       away && h("p", { class: "wk-away" }, say("away", { metres: away.metres, direction: say(`direction_${away.direction}`) })),
       h("p", { class: "wk-clock", data: { task: String(dispatch.id) } }),
+      this.pendingLines(task),
       incident.photos.length > 0 && h("p", { class: "wk-soft" }, say("photosSent", { count: incident.photos.length })),
       !dispatch.lead && h("p", { class: "wk-soft" }, say("helper")),
       h(
@@ -300,7 +312,8 @@ class WorkerPage {
   tick() {
     for (const node of this.body.querySelectorAll(".wk-clock")) {
       const task = this.tasks().find((one) => String(one.dispatch.id) === node.dataset.task);
-      const clock = task?.incident.standing?.clocks.find((one) => one.phase === (task.state === "arrived" ? "handle" : "arrive"));
+      const phase = { sent: "arrive", accepted: "arrive", arrived: "handle" }[task?.state]; // what is done has no clock
+      const clock = task?.incident.standing?.clocks.find((one) => one.phase === phase);
       if (!clock?.due_at || clock.reached_at) {
         node.hidden = true;
         continue;

@@ -27,6 +27,7 @@ export class Outbox {
   constructor(who, { changed, sent }) {
     Object.assign(this, { who, changed, sent });
     this.items = [];
+    this.taken = []; // sent, but perhaps not yet in what the page has read
     this.tries = 0;
     this.nextAt = null;
     window.addEventListener("online", () => this.send());
@@ -67,6 +68,7 @@ export class Outbox {
         try {
           const answer = await call("POST", item.path, item.file ? undefined : item.body, { key: item.key, file: item.file });
           this.tries = 0;
+          this.taken.push({ ...item, file: undefined, takenAt: Date.now() });
           await this.remove(item);
           this.sent(item, answer);
         } catch (error) {
@@ -100,6 +102,16 @@ export class Outbox {
   /** What waits, or was refused, about a dispatch. */
   about(id) {
     return this.items.filter((item) => item.about === id && !item.problem);
+  }
+
+  /** What has been done about a dispatch as far as this phone knows: taken lately by the server, or waiting to be sent. */
+  steps(id) {
+    return [...this.taken.filter((item) => item.about === id), ...this.about(id)];
+  }
+
+  /** What was read from the server at this moment holds what it had taken before. */
+  isRead(askedAt) {
+    this.taken = this.taken.filter((item) => item.takenAt > askedAt);
   }
 
   get waiting() {
