@@ -20,6 +20,7 @@ from starlette.responses import RedirectResponse, Response
 
 from geo_service import errors
 from geo_service.api.html import problem_page
+from geo_service.api.validation_words import in_both
 from geo_service.errors import (
     BadRequestError,
     Fault,
@@ -192,22 +193,27 @@ def validation_problem(found: Sequence[Mapping[str, Any]]) -> GeoServiceError:
     """
     faults = [_fault(item) for item in found]
     if any(item["type"] == "json_invalid" for item in found):
-        return BadRequestError("the body is not JSON", faults)
+        return BadRequestError(Words("the body is not JSON", "请求内容不是 JSON"), faults)
     if any(item["loc"][:1] == ("body",) for item in found):
-        return InvalidInputError("the body does not fit; each fault is listed", faults)
-    return BadRequestError("a parameter does not fit; each fault is listed", faults)
+        words = Words("the body does not fit; each fault is listed", "请求内容有误，逐项列出如下")
+        return InvalidInputError(words, faults)
+    return BadRequestError(
+        Words("a parameter does not fit; each fault is listed", "参数有误，逐项列出如下"), faults
+    )
 
 
 def _fault(item: Mapping[str, Any]) -> Fault:
     place, *inner = item["loc"] or ("",)
     if item["type"] == "json_invalid":
         position = inner[0] if inner else 0
-        return Fault("", f"at character {position}: {item['ctx']['error']}")
+        error = item["ctx"]["error"]
+        return Fault("", Words(f"at character {position}: {error}", f"第 {position} 个字符处不是 JSON"))
     value = item.get("input")
     shown = None if item["type"] == "missing" or isinstance(value, dict | list | bytes) else value
-    message = str(item["msg"])
+    english = str(item["msg"])
     if place not in {"body", "query", "path"}:
-        message = f"{message} ({place})"
+        english = f"{english} ({place})"
+    message = in_both(item["type"], english, item.get("ctx"))
     return Fault("".join(_steps(inner)), message, value=shown)
 
 

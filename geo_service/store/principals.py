@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, insert, select, text, update
 
-from geo_service.errors import NotFoundError
+from geo_service.errors import NotFoundError, Words
 from geo_service.model import Principal, Role
 from geo_service.store.live_tables import principal_scope
 from geo_service.store.tables import principal
@@ -82,7 +82,7 @@ def one(connection: Connection, principal_id: int) -> KeyRecord:
     """
     row = connection.execute(_ALL.where(principal.c.id == principal_id)).first()
     if row is None:
-        raise NotFoundError("there is no key of that number")
+        raise NotFoundError(Words("there is no key of that number", "没有此编号的密钥"))
     return _record(row)
 
 
