@@ -66,14 +66,14 @@ def locate(
     ConflictError
         It has moved on.
     InvalidInputError
-        The place is not one.
+        The place is not one, or the key was used for another request.
     UnavailableError
         Boundaries are being published that concern it; try again.
     """
     with database.writing() as connection:
         # before anything is locked: a publisher who waits for us must not be waited for
         boundaries.lock_for_intake(connection)
-        kept = _agreed(connection, key, asked)
+        kept = _agreed(connection, key, asked, "locate")
         if kept is None:
             return handling.standing(connection, key)
         (found,) = reporting.look_up(connection, [where], [""])
@@ -105,7 +105,7 @@ def correct(
         The values change nothing.
     """
     with database.writing() as connection:
-        kept = _agreed(connection, key, asked)
+        kept = _agreed(connection, key, asked, "correct")
         if kept is None:
             return handling.standing(connection, key)
         before = _before(connection, key)
@@ -132,7 +132,7 @@ def reply(
         As :func:`locate`.
     """
     with database.writing() as connection:
-        kept = _agreed(connection, key, asked)
+        kept = _agreed(connection, key, asked, "reply")
         if kept is None:
             return handling.standing(connection, key)
         now = lives.present(connection, key)
@@ -144,10 +144,10 @@ def reply(
         return handling.write(connection, after, line, now)
 
 
-def _agreed(connection: Connection, key: UUID, asked: Asked) -> Kept | None:
+def _agreed(connection: Connection, key: UUID, asked: Asked, move: str) -> Kept | None:
     """Return the life, locked; None when the same request was carried out before."""
     kept = lives.get(connection, key, lock=True)
-    if asked.request_key is not None and lives.has_line(connection, key, asked.request_key):
+    if lives.has_line(connection, key, asked.request_key, moves=[move], who=asked.who):
         return None
     handling.require_revision(kept, asked.revision)
     return kept

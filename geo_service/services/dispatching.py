@@ -21,6 +21,10 @@ from geo_service.store.database import Connection, Database
 from geo_service.store.dispatches import Dispatch, Sending
 from geo_service.store.lives import Kept, Line
 
+#: What sending leaves in the log, and which move of the incident may stand for the line of another step.
+SENDING = ("send", Move.DISPATCH)
+_STANDS_FOR = {"arrive": Move.ARRIVE, "done": Move.HANDLE, "decline": Move.RECALL, "cancel": Move.RECALL}
+
 #: In these somebody is on his way or at work, so that more may be sent.
 _UNDER_WAY = frozenset({Status.DISPATCHED, Status.ARRIVED})
 
@@ -62,7 +66,7 @@ def send(
     """
     with database.writing() as connection:
         kept = lives.get(connection, incident_id, lock=True)
-        if request_key is not None and lives.has_line(connection, incident_id, request_key):
+        if lives.has_line(connection, incident_id, request_key, moves=SENDING, who=who):
             return dispatches.of_incident(connection, incident_id, open_only=True)
         leads = [one for one in dispatches.of_incident(connection, incident_id, open_only=True) if one.lead]
         _check_people(people, has_lead=bool(leads))
@@ -108,7 +112,7 @@ def accept(
         It is over.
     """
     with database.writing() as connection:
-        kept, one, is_done = _open(connection, dispatch_id, own, request_key)
+        kept, one, is_done = _open(connection, dispatch_id, "accept", request_key, who=who, own=own)
         if is_done or one.accepted_at is not None:
             return one
         one = dispatches.change(connection, one.id, {"accepted_at": _present(connection, one)})
@@ -138,7 +142,7 @@ def arrive(
         As :func:`accept`.
     """
     with database.writing() as connection:
-        kept, one, is_done = _open(connection, dispatch_id, own, request_key)
+        kept, one, is_done = _open(connection, dispatch_id, "arrive", request_key, who=who, own=own)
         if is_done or one.arrived_at is not None:
             return one
         moment = _clamp(kept, one, at, _present(connection, one))
@@ -191,7 +195,7 @@ def decline(
     """
     _require_reason(reason)
     with database.writing() as connection:
-        kept, one, is_done = _open(connection, dispatch_id, own, request_key)
+        kept, one, is_done = _open(connection, dispatch_id, "decline", request_key, who=who, own=own)
         if is_done:
             return one
         if one.arrived_at is not None:
@@ -214,7 +218,7 @@ def cancel(
         As :func:`accept`.
     """
     with database.writing() as connection:
-        kept, one, is_done = _open(connection, dispatch_id, None, request_key)
+        kept, one, is_done = _open(connection, dispatch_id, "cancel", request_key, who=who, own=None)
         if is_done:
             return one
         return _leave(connection, kept, one, "cancelled", who=who, reason=reason, request_key=request_key)
@@ -237,7 +241,7 @@ def done(
         As :func:`accept`; or he has not arrived.
     """
     with database.writing() as connection:
-        kept, one, is_done = _open(connection, dispatch_id, own, request_key)
+        kept, one, is_done = _open(connection, dispatch_id, "done", request_key, who=who, own=own)
         if is_done:
             return one
         if one.arrived_at is None:
@@ -285,7 +289,7 @@ def hand_over(
         As :func:`accept`; or the other has been sent elsewhere.
     """
     with database.writing() as connection:
-        kept, one, is_done = _open(connection, dispatch_id, own, request_key)
+        kept, one, is_done = _open(connection, dispatch_id, "hand_over", request_key, who=who, own=own)
         if is_done:
             return _successor(connection, one)
         _end(connection, one, "handed_over", who=who, reason=reason)
@@ -321,14 +325,15 @@ def require_own(one: Dispatch, own: int | None) -> None:
 
 
 def _open(
-    connection: Connection, dispatch_id: int, own: int | None, request_key: str | None
+    connection: Connection, dispatch_id: int, verb: str, request_key: str | None, *, who: str, own: int | None
 ) -> tuple[Kept, Dispatch, bool]:
     """Lock the incident and then the dispatch; the flag says that this request was carried out before."""
     one = dispatches.get(connection, dispatch_id)
     require_own(one, own)
     kept = lives.get(connection, one.incident_id, lock=True)
     one = dispatches.get(connection, dispatch_id, lock=True)
-    if request_key is not None and lives.has_line(connection, one.incident_id, request_key):
+    moves = [f"dispatch.{verb}", _STANDS_FOR.get(verb, "")]
+    if lives.has_line(connection, kept.incident_id, request_key, moves=moves, who=who, dispatch_id=one.id):
         return kept, one, True
     if not one.is_open:
         zone = town_zone(connection)

@@ -131,7 +131,7 @@ def move_in(
     """Carry out one move within a transaction; as :func:`move`."""
     kept = lives.get(connection, key, lock=True)
     now = lives.present(connection, key)
-    if request_key is not None and lives.has_line(connection, key, request_key):
+    if lives.has_line(connection, key, request_key, moves=[what.value], who=who):
         return _standing(kept, now)
     require_revision(kept, revision)
     moment = _moment(kept.life, at, now)

@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, func, insert, literal, select, text, update
+from sqlalchemy import Connection, Row, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import Range
 
-from geo_service.errors import NotFoundError
+from geo_service.errors import Fault, InvalidInputError, NotFoundError, Words
 from geo_service.staffing.clocks import Clock, Phase, next_due
 from geo_service.staffing.life import Life, Move, Pause, Status
 from geo_service.store.dispatch_tables import incident_life, incident_log
@@ -128,12 +128,49 @@ def accepted_by(connection: Connection, keys: Sequence[UUID]) -> dict[UUID, dict
     return {row[0]: {"who": row[1], "at": row[2]} for row in rows}
 
 
-def has_line(connection: Connection, key: UUID, request_key: str) -> bool:
-    """Tell whether a request with this key has been carried out for the incident."""
-    found = select(literal(1)).where(
-        incident_log.c.incident_id == key, incident_log.c.request_key == request_key
+def has_line(
+    connection: Connection,
+    key: UUID,
+    request_key: str | None,
+    *,
+    moves: Iterable[str] = (),
+    who: str | None = None,
+    dispatch_id: int | None = None,
+) -> bool:
+    """Tell whether a request has been carried out for the incident; without a key none is known to have been.
+
+    Parameters
+    ----------
+    moves : iterable of str
+        What the request leaves in the log, one of these; unsaid it is not looked at.
+    who, dispatch_id
+        Who asks, and of which dispatch; likewise.
+
+    Raises
+    ------
+    InvalidInputError
+        The key was used for another request: it must not swallow this one.
+    """
+    if request_key is None:
+        return False
+    query = select(incident_log.c.move, incident_log.c.who, incident_log.c.details)
+    line = connection.execute(
+        query.where(incident_log.c.incident_id == key, incident_log.c.request_key == request_key)
+    ).one_or_none()
+    if line is None:
+        return False
+    same = (
+        line.move in (tuple(moves) or (line.move,))
+        and who in (None, line.who)
+        and dispatch_id in (None, line.details.get("dispatch"))
     )
-    return connection.execute(found).first() is not None
+    if not same:
+        words = Words(
+            "this key was used for another request; give each request a key of its own",
+            "这个幂等键已用于另一个请求：每个请求请用各自的键",
+        )
+        raise InvalidInputError(words, [Fault("Idempotency-Key", words, value=request_key)])
+    return True
 
 
 def log_of(connection: Connection, key: UUID) -> list[dict[str, Any]]:

@@ -186,6 +186,32 @@ def test_the_same_request_twice_at_once_is_one_sending(
     assert len(answers) == 4
 
 
+def test_a_key_does_not_swallow_another_request(
+    database: Database, tilings: Tilings, ids: dict[str, int]
+) -> None:
+    key = report(database, tilings)
+    lead, helper = two(database, key, ids)
+    for _ in range(2):
+        dispatching.accept(database, lead.id, who="w1", request_key="1")
+    for act, one, who in (
+        (dispatching.arrive, lead, "w1"),  # another step
+        (dispatching.accept, helper, "w1"),  # of another dispatch
+        (dispatching.accept, lead, "w2"),  # by another
+    ):
+        with pytest.raises(InvalidInputError, match="another request") as raised:
+            act(database, one.id, who=who, request_key="1")
+        assert [fault.value for fault in raised.value.faults] == ["1"]
+    with pytest.raises(InvalidInputError, match="another request"):
+        handling.move(database, key, Move.VOID, who="w1", reason="?", request_key="1")
+    with pytest.raises(InvalidInputError, match="another request"):
+        dispatching.send(database, key, [Sending(ids["w3"], lead=False)], who="w1", request_key="1")
+    assert status(database, key) is Status.DISPATCHED
+    for _ in range(2):  # what is the incident's move too is known again
+        dispatching.arrive(database, lead.id, who="w1", request_key="2")
+        dispatching.done(database, lead.id, who="w1", request_key="3")
+    assert status(database, key) is Status.HANDLED
+
+
 def test_who_declines_frees_himself_and_the_incident_waits_again(
     database: Database, tilings: Tilings, ids: dict[str, int]
 ) -> None:
