@@ -8,6 +8,7 @@ from geo_service.errors import Words
 from geo_service.services.calling import WATCHER, climb, tell
 from geo_service.services.ownership import OnDuty
 from geo_service.services.tiling import Tilings
+from geo_service.staffing.clocks import State, clocks, standard_from
 from geo_service.staffing.escalation import Rules, Stage, rung_objects
 from geo_service.store import escalations, lives
 from geo_service.store.database import Connection, Database
@@ -16,10 +17,14 @@ from geo_service.store.database import Connection, Database
 BATCH = 100
 
 _WHY = {
-    "met": Words("the clock was met", "时限已满足"),
+    "reached": Words("reached in time", "已在时限内完成"),
+    "reached_late": Words("reached, but late", "已完成，但超过时限"),
+    "off": Words("the clock no longer runs", "该时限不再计时"),
+    "moved": Words("another standard holds, by which there is time", "响应标准已变更，尚在时限内"),
     "ended": Words("the incident has ended", "事件已结束"),
     "red": Words("a red card has followed", "已升级为红牌"),
 }
+_STOPPED = {State.MET: "reached", State.MISSED: "reached_late"}
 
 
 def look(database: Database, tilings: Tilings, on_duty: OnDuty) -> int:
@@ -34,7 +39,7 @@ def look(database: Database, tilings: Tilings, on_duty: OnDuty) -> int:
         now = lives.clock(connection)
         if not (
             escalations.due_cards(connection, now, colours, 1)
-            or escalations.baseless(connection, 1)
+            or escalations.baseless(connection, now, 1)
             or escalations.any_climbs(connection, now)
         ):
             return 0
@@ -45,7 +50,7 @@ def look(database: Database, tilings: Tilings, on_duty: OnDuty) -> int:
         due = escalations.due_cards(connection, now, colours, BATCH)
         issued = _issue(connection, rules, due, now)
         climb(connection, tilings, on_duty, issued, now)
-        lifted = _lift(connection, escalations.baseless(connection, BATCH), now)
+        lifted = _lift(connection, escalations.baseless(connection, now, BATCH), now)
         climbing = escalations.climbing(connection, now, BATCH)
         climb(connection, tilings, on_duty, climbing, now)
         return len(issued) + lifted + len(climbing)
@@ -76,10 +81,25 @@ def _issue(
 
 
 def _lift(connection: Connection, baseless: Sequence[Mapping[str, Any]], now: datetime) -> int:
-    why = {one["id"]: one["why"] for one in baseless}
+    why = _reasons(connection, baseless, now)
     keys = escalations.lift(connection, list(why))
     line = {"at": now, "who": WATCHER, "what": "lift"}
     lines = [{"escalation_id": key, "words": _WHY[why[key]].zh, **line} for key in keys]
     escalations.write_lines(connection, lines)
     tell(connection, "escalation.lifted", keys, WATCHER, {key: {"why": why[key]} for key in keys})
     return len(baseless)
+
+
+def _reasons(connection: Connection, baseless: Sequence[Mapping[str, Any]], now: datetime) -> dict[int, str]:
+    """Return why each is lifted; of a clock that has stopped: whether it was met."""
+    stopped = [one["incident_id"] for one in baseless if one["why"] == "stopped"]
+    kept = lives.several(connection, stopped)
+    why = {}
+    for one in baseless:
+        why[one["id"]] = one["why"]
+        if one["why"] == "stopped":
+            life = kept[one["incident_id"]]
+            running = clocks(life.life, standard_from(life.standard), now)
+            (clock,) = (clock for clock in running if clock.phase == one["phase"])
+            why[one["id"]] = _STOPPED.get(clock.state, "off")
+    return why

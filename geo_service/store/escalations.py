@@ -27,21 +27,27 @@ def lock_watch(connection: Connection) -> bool:
     return taken
 
 
+#: Most of the time that a clock allows is gone.
+_SOON = """(
+    (life.standard ->> (phase || '_s'))::float8 - extract(epoch from clock.due_at - :now)::float8
+        >= (life.standard ->> (phase || '_s'))::float8 * :warn
+)"""
+
+#: How often its clocks began anew: reopened, or another standard after a correction.
+_ROUND = """(
+    select count(*) from incident_log as line
+    where line.incident_id = life.incident_id and (move = 'reopen' or details ? 'standard')
+)"""
+
 #: Clocks of open incidents that run, each with the colour of the card that it calls for.
 _CALLING = f"""
-    select life.incident_id, phase, due_at,
-        case when due_at < :now then 'red' else 'yellow' end as colour,
-        (select count(*) from incident_log as line
-            where line.incident_id = life.incident_id and move = 'reopen') as round
+    select life.incident_id, phase, due_at, {_ROUND} as round,
+        case when due_at < :now then 'red' else 'yellow' end as colour
     from incident_life as life
     cross join lateral (values
         ('arrive', arrive_due_at), ('handle', handle_due_at), ('close', close_due_at)
     ) as clock (phase, due_at)
-    where life.status not in ({_ENDED}) and due_at is not null
-        and (due_at < :now or (
-            (life.standard ->> (phase || '_s'))::float8 - extract(epoch from due_at - :now)::float8
-                >= (life.standard ->> (phase || '_s'))::float8 * :warn
-        ))
+    where life.status not in ({_ENDED}) and due_at is not null and (due_at < :now or {_SOON})
 """  # noqa: S608 - our own words
 
 
@@ -50,6 +56,7 @@ def due_cards(
 ) -> list[dict[str, Any]]:
     """Return cards that are to be issued, the longest overdue first; each is issued once in a round.
 
+    A card of a former round that is still open goes on: nobody is called twice for one clock.
     ``colours`` are the (phase, colour) that the rules issue. Rows: incident_id, phase, colour, round, due_at.
     """
     rows = connection.execute(
@@ -59,7 +66,7 @@ def due_cards(
             where phase || ' ' || colour = any(:colours) and not exists (
                 select from escalation where escalation.incident_id = calling.incident_id
                     and escalation.phase = calling.phase and escalation.colour = calling.colour
-                    and escalation.round = calling.round
+                    and (escalation.round = calling.round or stage not in ('answered', 'lifted'))
             )
             order by due_at, incident_id limit :limit
         """),  # noqa: S608 - our own words
@@ -73,31 +80,34 @@ def due_cards(
     return [dict(row) for row in rows.mappings()]
 
 
-def baseless(connection: Connection, limit: int) -> list[dict[str, Any]]:
-    """Return open escalations whose reason is gone: id, why (met, ended, red).
+def baseless(connection: Connection, now: datetime, limit: int) -> list[dict[str, Any]]:
+    """Return open escalations whose reason is gone: id, incident_id, phase, why (ended, stopped, moved, red).
 
-    The clock of a card has been met or the incident has ended; a yellow card has been followed by a red one.
+    The incident has ended; the clock of a card has stopped, or runs longer than the card says, since another
+    standard holds; a yellow card has been followed by a red one.
     A suspended incident keeps its cards: its clock stands still and goes on.
     """
     rows = connection.execute(
         text(f"""
-            select escalation.id, case
-                when status in ({_ENDED}) then 'ended' when due.at is null then 'met' else 'red' end as why
+            select id, incident_id, phase, why
             from escalation join incident_life as life using (incident_id)
             cross join lateral (select case phase when 'arrive' then arrive_due_at
-                when 'handle' then handle_due_at when 'close' then close_due_at end as at) as due
-            where stage not in ('answered', 'lifted') and (
-                status in ({_ENDED})
-                or (kind = 'card' and status <> 'suspended' and due.at is null)
-                or (colour = 'yellow' and exists (
+                when 'handle' then handle_due_at when 'close' then close_due_at end as due_at) as clock
+            cross join lateral (select case
+                when status in ({_ENDED}) then 'ended'
+                when kind = 'card' and status <> 'suspended' and clock.due_at is null then 'stopped'
+                when clock.due_at > :now and escalation.round < {_ROUND}
+                    and (colour = 'red' or not {_SOON}) then 'moved'
+                when colour = 'yellow' and exists (
                     select from escalation as red where red.incident_id = escalation.incident_id
-                        and red.phase = escalation.phase and red.round = escalation.round
+                        and red.phase = escalation.phase and red.round >= escalation.round
                         and red.colour = 'red'
-                ))
-            )
-            order by escalation.id limit :limit
+                ) then 'red'
+            end as why) as reason
+            where stage not in ('answered', 'lifted') and why is not null
+            order by id limit :limit
         """),  # noqa: S608 - our own words
-        {"limit": limit},
+        {"now": now, "warn": WARN_SHARE, "limit": limit},
     )
     return [dict(row) for row in rows.mappings()]
 

@@ -18,10 +18,11 @@ import pytest
 from sqlalchemy import text
 
 from geo_service.errors import ConflictError, ForbiddenError, NotFoundError
-from geo_service.services import handling
+from geo_service.services import catalogue, correcting, handling
+from geo_service.services.correcting import Asked
 from geo_service.services.escalating import Escalation, set_rules, shown
 from geo_service.services.tiling import Tilings
-from geo_service.staffing.clocks import clocks, standard_from
+from geo_service.staffing.clocks import FIVE_SIX_SEVEN, Phase, clocks, standard_from, standard_object
 from geo_service.staffing.escalation import Act
 from geo_service.staffing.life import Move
 from geo_service.store import boundaries, escalations, lives, queue, staffing
@@ -209,6 +210,70 @@ def test_met_paused_and_ended(database: Database, place: tuple[Database, Tilings
     handling.move(database, key, Move.REOPEN, who="desk", reason="again")
     run_dry(watch)  # its clocks run anew, and so do its cards
     assert [(one["phase"], one["stage"]) for one in of(database, key)][2:] == [("handle", "called")]
+
+
+def whys(database: Database) -> list[str]:
+    with database.reading() as connection:
+        query = "select payload ->> 'why' from outbox where topic = 'escalation.lifted' order by seq"
+        return list(connection.exec_driver_sql(query).scalars())
+
+
+@pytest.fixture
+def patience(database: Database) -> Iterator[str]:
+    """A standard of a whole day for what is not urgent at all."""
+    with database.reading() as connection:
+        before = catalogue.standards(connection)
+    day = {f"{phase}_s": 86_400 for phase in Phase}
+    long = {**standard_object(FIVE_SIX_SEVEN), **day, "code": "day", "urgencies": ["low"]}
+    catalogue.set_standards(database, [*before, long], who="desk", if_match="*")
+    yield "low"
+    catalogue.set_standards(database, before, who="desk", if_match="*")
+
+
+@pytest.mark.parametrize("age_s", [250, 400])
+def test_a_card_is_lifted_when_another_standard_gives_time_and_issued_when_that_is_missed(
+    database: Database, place: tuple[Database, Tilings], watch: Escalation, patience: str, age_s: float
+) -> None:
+    key = waiting(database, place[1], age_s)
+    run_dry(watch)
+    (card,) = of(database, key)
+    correcting.correct(database, place[1], key, {"urgency": patience}, Asked("desk"))
+    run_dry(watch)
+    (card,) = of(database, key)
+    assert (card["stage"], whys(database)) == ("lifted", ["moved"])
+    ago(database, key, 86_400)
+    run_dry(watch)
+    cards = [(one["phase"], one["colour"], one["stage"]) for one in of(database, key)]
+    assert cards[1:] == [(phase.value, "red", "called") for phase in Phase]
+
+
+def test_a_card_goes_on_when_another_standard_is_missed_as_well(
+    database: Database, place: tuple[Database, Tilings], watch: Escalation, patience: str
+) -> None:
+    key = waiting(database, place[1], 86_500, urgency=patience)
+    run_dry(watch)
+    before = of(database, key)
+    assert len(before) == 3
+    correcting.correct(database, place[1], key, {"urgency": "normal"}, Asked("desk"))
+    assert run_dry(watch) == 0
+    assert of(database, key) == before
+
+
+def test_a_card_says_whether_its_clock_was_met(
+    database: Database, place: tuple[Database, Tilings], watch: Escalation
+) -> None:
+    in_time, late, unvisited = (waiting(database, place[1], age_s) for age_s in (250, 400, 250))
+    run_dry(watch)
+    for key in (in_time, late):
+        for move in (Move.ACCEPT, Move.DISPATCH, Move.ARRIVE):
+            handling.move(database, key, move, who="desk")
+        run_dry(watch)
+    for move in (Move.ACCEPT, Move.HANDLE):
+        handling.move(database, unvisited, move, who="desk")
+    run_dry(watch)
+    assert whys(database) == ["reached", "reached_late", "off"]
+    words = [of(database, key)[0]["lines"][-1]["words"] for key in (in_time, late, unvisited)]
+    assert words == ["已在时限内完成", "已完成，但超过时限", "该时限不再计时"]
 
 
 def test_a_whistle_by_hand_up_and_sideways(
