@@ -22,7 +22,7 @@ from geo_service.model import Mode
 from geo_service.roads.fleet import Fleet
 from geo_service.roads.graph import RoadGraph
 from geo_service.roads.snap import Snapper
-from geo_service.services import duty_book
+from geo_service.services import catalogue, duty_book
 from geo_service.services.desk import Desks
 from geo_service.services.duty_book import Book
 from geo_service.services.ground import Ground
@@ -57,12 +57,13 @@ class _Streets:
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """A breach: the incident, where it is, when its clock started and ran out."""
+    """A breach: the incident, where it is, when its clock started and ran out, the time to the floor."""
 
     key: UUID
     scene: Scene
     start: datetime
     due: datetime
+    climb_s: float
 
 
 class Attainment:
@@ -129,7 +130,8 @@ class Attainment:
         scene = dispatches.scene(connection, key)
         start, due = _require_breach(clock, scene)
         sent = [one for one in dispatches.of_incident(connection, key) if one.lead][:1]
-        case = _Case(key, scene, start, due)
+        climb_s = catalogue.access_time(connection).to_floor_s(scene.floor)
+        case = _Case(key, scene, start, due, climb_s)
         at_start = self._options(connection, case, start)
         verdict, later = self._judge(connection, case, sent, at_start)
         book = self._book_of(connection, start)
@@ -139,7 +141,7 @@ class Attainment:
             "allowed_s": (due - start).total_seconds(),
             "arrived": kept.life.arrived_at.isoformat() if kept.life.arrived_at else None,
             "late_s": round(-(clock.left_s or 0.0), 1),
-            "climb_s": self._desks.get().climb_s(scene.floor),
+            "climb_s": case.climb_s,
             "attainable": verdict.attainable,
             "could_leave": int((at_start.leaves_s <= due.timestamp()).sum()),
             "best": _person(book, verdict.best, verdict.best_there_s, start),
@@ -169,7 +171,7 @@ class Attainment:
         mine = at_sending.travel_s[at_sending.who == row]
         travel_s = float(mine[0]) if len(mine) else np.nan
         if one.travel_s is not None:  # what the dispatcher was told goes before what is found afterwards
-            travel_s = one.travel_s + self._desks.get().climb_s(case.scene.floor)
+            travel_s = one.travel_s + case.climb_s
         told = Sent(row, at.timestamp(), travel_s)
         return judge(due_s, at_start, told, at_sending), True
 
@@ -199,7 +201,7 @@ class Attainment:
         for group in (can & (leaves_s <= at_s), can & (leaves_s > at_s)):
             self._travel(book, place_deg, case.scene, group, travel_s)
         who = np.flatnonzero(can)
-        return Options(who, leaves_s[who], travel_s[who] + desk.climb_s(case.scene.floor))
+        return Options(who, leaves_s[who], travel_s[who] + case.climb_s)
 
     def _travel(
         self,

@@ -45,7 +45,7 @@ class Desks:
         """Ask the database."""
         with self._database.reading() as connection:
             version, given, who, at = store.settings(connection)
-        found = DeskSet(version, Desk.from_mapping(given), who, at)
+        found = DeskSet(version, Desk.from_kept(given), who, at)
         self._kept = (time.monotonic(), found)
         return found
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from geo_service.errors import ConflictError, Fault, NotFoundError, Words
 from geo_service.model import Mode
-from geo_service.services import candidates, dispatching
+from geo_service.services import candidates, catalogue, dispatching
 from geo_service.services.board import Board, Picture, Source
 from geo_service.services.candidates import Question, Search
 from geo_service.services.desk import Desks
@@ -255,13 +255,15 @@ class DispatchDesk:
     def _question(self, scene: Scene, wish: Wish) -> Question:
         floor = scene.floor if wish.floor is None else wish.floor
         wanted = frozenset(scene.capabilities) if wish.capabilities is None else wish.capabilities
+        with self.database.glancing() as connection:
+            access = catalogue.access_time(connection)
         return Question(
             scene.lon or 0.0,
             scene.lat or 0.0,
             k=wish.k,
             modes=wish.modes,
             capabilities=wanted,
-            climb_s=self.desks.get().climb_s(floor, lift=wish.lift),
+            climb_s=access.to_floor_s(floor, has_lift=wish.lift),
             within_s=wish.within_s,
             declined=scene.declined,
         )

@@ -25,11 +25,9 @@ LIMITS: Mapping[str, Limits] = {
     "within_s": Limits(60, 6 * 3600),
     "shift_soon_over_s": Limits(0, 6 * 3600),
     "least_rest_s": Limits(0, 24 * 3600),
-    "stairs_s": Limits(0, 600),
-    "lift_s": Limits(0, 600),
-    "lift_wait_s": Limits(0, 1800),
-    "lift_from_floor": Limits(1, 200),
 }
+#: Settings of former versions: how fast people climb is said once, see :mod:`geo_service.staffing.floors`.
+FORMER = frozenset({"stairs_s", "lift_s", "lift_wait_s", "lift_from_floor"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +52,6 @@ class Desk:
         Who has less of his shift left than this and the way is shown with a shortfall.
     least_rest_s : float
         Who had less rest than this before his shift is shown with a shortfall.
-    stairs_s, lift_s : float
-        For each floor on foot, and by lift. On foot 15 s: 0.5 m/s along the slope (Fruin 1971) are 11 s for
-        a storey of 3 m, and there are landings; the times of lifts are estimates.
-    lift_wait_s : float
-        Until the lift has come.
-    lift_from_floor : float
-        A building that has this floor has a lift, where nothing is known of the building. GB 50096 asks for
-        one in dwellings of seven storeys and more.
     local_level : str
         Who belongs to another cell of this level than the incident comes as mutual aid, after all local
         ones; "" for the level below the top (for the top where there are two).
@@ -75,10 +65,6 @@ class Desk:
     within_s: float = 3600.0
     shift_soon_over_s: float = 1800.0
     least_rest_s: float = 8 * 3600.0
-    stairs_s: float = 15.0
-    lift_s: float = 3.0
-    lift_wait_s: float = 40.0
-    lift_from_floor: float = 7.0
     local_level: str = ""
 
     @classmethod
@@ -108,26 +94,14 @@ class Desk:
         values: dict[str, Any] = {k: v if k == "local_level" else float(v) for k, v in given.items()}
         return replace(cls(), **values)
 
+    @classmethod
+    def from_kept(cls, kept: Mapping[str, Any]) -> Self:
+        """Return what was set once, without settings that are no more."""
+        return cls.from_mapping({name: value for name, value in kept.items() if name not in FORMER})
+
     def as_mapping(self) -> dict[str, Any]:
         """Return every setting by name."""
         return asdict(self)
-
-    def climb_s(self, floor: int | None, *, lift: bool | None = None) -> float:
-        """Return how long the way from the street door to a floor takes.
-
-        Parameters
-        ----------
-        floor : int or None
-            1 and 0 are level with the street, -1 is the first below; None is taken for level.
-        lift : bool, optional
-            Whether the building has one; guessed from the floor by ``lift_from_floor`` when not known.
-        """
-        if floor is None:
-            return 0.0
-        flights = floor - 1 if floor > 0 else -floor
-        on_foot = flights * self.stairs_s
-        has_lift = floor >= self.lift_from_floor if lift is None else lift
-        return min(on_foot, self.lift_wait_s + flights * self.lift_s) if has_lift and flights else on_foot
 
 
 def _unknown(name: str) -> Fault:

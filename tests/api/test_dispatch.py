@@ -170,9 +170,27 @@ def test_what_the_category_asks_for_is_asked_of_the_people(desk: TestClient) -> 
 def test_the_floor_is_climbed(desk: TestClient) -> None:
     key = report(desk, floor=5)
     (first, *_) = desk.get(f"/v1/incidents/{key}/candidates").json()["candidates"]
-    assert (first["climb_s"], first["minutes"]) == (60.0, 1.0)
+    assert (first["climb_s"], first["minutes"]) == (20 + 4 * 18.0, 1.6)
     (first, *_) = desk.get(f"/v1/incidents/{key}/candidates?lift=true&floor=12").json()["candidates"]
-    assert first["climb_s"] == 73.0
+    assert first["climb_s"] == 20 + 40 + 11 * 3.0
+
+
+def test_the_climb_is_that_of_the_one_setting(desk: TestClient, admin_key: str) -> None:
+    """Candidates, the incident itself and attainment reckon alike."""
+    key = report(desk, floor=5)
+    address, admin = "/v1/access-time", {"Authorization": f"Bearer {admin_key}", "X-API-Key": ""}
+    before = desk.get(address)
+    given = before.json() | {"door_s": 5.0, "stairs_up_s": 30.0}
+    tag = {"If-Match": before.headers["etag"]}
+    now = desk.put(address, json=given, headers=admin | tag)
+    assert now.status_code == 200, now.text
+    try:
+        (first, *_) = desk.get(f"/v1/incidents/{key}/candidates").json()["candidates"]
+        told = desk.get(f"/v1/incidents/{key}").json()["to_floor_s"]
+        assert (first["climb_s"], told) == (5 + 4 * 30.0, 5 + 4 * 30.0)
+    finally:
+        tag = {"If-Match": now.headers["etag"]}
+        desk.put(address, json=before.json(), headers=admin | tag)
 
 
 def test_who_is_off_duty_is_sent_only_when_that_is_said(desk: TestClient) -> None:

@@ -354,8 +354,7 @@ def test_teams_arrive_when_their_last_does_and_can_what_all_can(town: Town) -> N
 
 def test_the_climb_is_added(town: Town) -> None:
     town.people({"code": "a", "at": desk_town.corner(0, 0)})
-    desk = Desk()
-    answer = town.ask(desk_town.corner(0, 0), climb_s=desk.climb_s(5))
+    answer = town.ask(desk_town.corner(0, 0), climb_s=60.0)
     (only,) = answer["candidates"]
     assert (only["travel_s"], only["climb_s"], only["minutes"]) == (0.0, 60.0, 1.0)
 

@@ -1,10 +1,8 @@
-"""Settings of the desk: figures that cannot be are refused; the climb to a floor."""
+"""Settings of the desk: figures that cannot be are refused."""
 
 import math
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from geo_service.errors import InvalidInputError
 from geo_service.staffing.desk import LIMITS, Desk
@@ -29,24 +27,7 @@ def test_the_defaults_lie_within_their_own_limits() -> None:
     assert all(limits.least <= getattr(desk, name) <= limits.most for name, limits in LIMITS.items())
 
 
-@pytest.mark.parametrize(
-    ("floor", "lift", "expected_s"),
-    [
-        (None, None, 0.0),
-        (1, None, 0.0),
-        (0, None, 0.0),
-        (6, None, 75.0),  # five flights of stairs
-        (7, None, 58.0),  # a lift: 40 s of waiting, six floors of 3 s
-        (7, False, 90.0),
-        (3, True, 30.0),  # stairs are faster than waiting
-        (-2, None, 30.0),
-        (-2, True, 30.0),
-    ],
-)
-def test_the_climb(floor: int | None, lift: bool | None, expected_s: float) -> None:
-    assert Desk().climb_s(floor, lift=lift) == expected_s
-
-
-@given(st.integers(-20, 200), st.booleans())
-def test_a_lift_never_makes_it_longer(floor: int, lift: bool) -> None:
-    assert 0 <= Desk().climb_s(floor, lift=True) <= Desk().climb_s(floor, lift=False)
+def test_what_was_set_by_a_former_version_is_read() -> None:
+    assert Desk.from_kept({"geofence_m": 80, "stairs_s": 15, "lift_from_floor": 7}).geofence_m == 80.0
+    with pytest.raises(InvalidInputError):
+        Desk.from_mapping({"stairs_s": 15})
