@@ -17,7 +17,7 @@ from geo_service.services.correcting import Asked
 from geo_service.services.handling import Standing
 from geo_service.services.naming import incident_words
 from geo_service.staffing.duplicates import DuplicateRule
-from geo_service.staffing.life import Move, advance
+from geo_service.staffing.life import ENDED, WORDS_ZH, Move, Status, advance
 from geo_service.store import audit, lives, queue
 from geo_service.store import duplicates as store
 from geo_service.store.database import Connection, Database
@@ -27,6 +27,7 @@ log = logging.getLogger("geo_service.duplicates")
 
 WITHIN_M = 100.0
 WITHIN_S = 2 * 3600
+_SETTLED = ENDED | {Status.HANDLED}
 #: Merged by the rule at a time.
 BATCH = 50
 
@@ -118,18 +119,26 @@ class RuleKeeper:
 
 
 def merge(
-    database: Database, key: UUID, of: UUID, asked: Asked, *, more: Mapping[str, Any] | None = None
+    database: Database,
+    key: UUID,
+    of: UUID,
+    asked: Asked,
+    *,
+    even_if_settled: bool = False,
+    more: Mapping[str, Any] | None = None,
 ) -> Standing:
     """Merge an incident into the one that it repeats: it is void, and points there.
 
-    ``more`` goes into the lines of both logs.
+    ``more`` goes into the lines of both logs. Nobody goes to what is settled: with ``even_if_settled`` a
+    person says that it is the same thing nevertheless.
 
     Raises
     ------
     NotFoundError
         One of the two is not being handled.
     ConflictError
-        The other one is itself a duplicate, this one has duplicates, or it stands where it cannot be void.
+        The other one is itself a duplicate, void, or settled already; this one has duplicates, or it stands
+        where it cannot be void.
     InvalidInputError
         Both are the same.
     """
@@ -141,6 +150,7 @@ def merge(
         if _is_done(connection, key, asked):
             return handling.standing(connection, key)
         _refuse_chain(connection, both[key], both[of])
+        _refuse_settled(both[of], even_if_settled=even_if_settled)
         _refuse_older(both[key], asked)
         reason = asked.reason.strip() or f"duplicate of {of}"
         kept = both[key]
@@ -216,6 +226,20 @@ def _refuse_chain(connection: Connection, kept: Kept, of: Kept) -> None:
             f"已有 {len(others)} 件并入本件：请保留本件，将对方并入本件",
         )
         raise ConflictError(message, [Fault("of", message, value=str(of.incident_id))])
+
+
+def _refuse_settled(of: Kept, *, even_if_settled: bool) -> None:
+    status = of.life.status
+    if status is Status.VOID:
+        message = Words("that one is void: nothing can be merged into it", "对方已作废，不能并入")
+    elif status in _SETTLED and not even_if_settled:
+        message = Words(
+            f"that one is {status} already: this may have happened anew; merge with even_if_settled if not",
+            f"对方{WORDS_ZH[status]}，本件可能是再次发生；确属同一件，请注明 even_if_settled 后并入",
+        )
+    else:
+        return
+    raise ConflictError(message, [Fault("of", message, value=str(of.incident_id))])
 
 
 def _write(

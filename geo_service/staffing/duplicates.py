@@ -15,6 +15,8 @@ MOST_M, MOST_S = 200.0, 24 * 3600
 class DuplicateRule:
     """Which reports are merged into an earlier one without a person looking.
 
+    Never into one that is settled, nor a report that is more urgent or known to be on another floor.
+
     Attributes
     ----------
     enabled : bool

@@ -9,6 +9,9 @@ from sqlalchemy import Connection, text
 from geo_service.store import versioned
 from geo_service.store.duplicate_tables import duplicate_rule
 
+#: The place of an urgency among all, the most urgent first.
+_RANK = "array_position(array['critical', 'urgent', 'normal', 'low'], {}.urgency)"
+
 
 def rule(connection: Connection) -> tuple[int, dict[str, Any], str, datetime | None]:
     """Return the rule; see :func:`geo_service.store.versioned.newest`."""
@@ -33,10 +36,12 @@ def pairs(
     """Return reports that nobody has touched and the earlier one that each repeats, the oldest first.
 
     Columns: id, of, distance_m, apart_s. Only reports from ``since`` on and of the last hour are looked at.
-    Of several earlier ones the nearest is taken. Whoever undid a merge has touched the report.
+    Of several earlier ones the nearest is taken, of those that somebody is still to settle. What is more
+    urgent than the earlier one is left to a person, and so is what is known to be on another floor. Whoever
+    undid a merge has touched the report.
     """
     return connection.execute(
-        text("""
+        text(f"""
             select newer.id, earlier.id as of, distance_m, apart_s
             from incident_life life join incident newer on newer.id = life.incident_id
             cross join lateral (
@@ -50,7 +55,9 @@ def pairs(
                         and newer.occurred_at + make_interval(secs => :within_s)
                     and (first.reported_at, other.id) < (life.reported_at, newer.id)
                     and first.duplicate_of is null
-                    and first.status not in ('closed', 'returned', 'transferred', 'void')
+                    and first.status not in ('handled', 'closed', 'returned', 'transferred', 'void')
+                    and coalesce({_RANK.format("newer")}, 5) >= coalesce({_RANK.format("other")}, 5)
+                    and (newer.floor = other.floor) is not false
                     and extensions.st_dwithin(
                         other.geom::extensions.geography, newer.geom::extensions.geography, :within_m)
                 order by distance_m, first.reported_at, other.id limit 1
@@ -60,7 +67,7 @@ def pairs(
                 and newer.geom is not null and newer.category <> '' and newer.channel = any(:channels)
                 and (cast(:categories as text[]) is null or newer.category = any(:categories))
             order by life.reported_at, newer.id limit :limit
-        """),
+        """),  # noqa: S608 - our own words
         {
             "since": since,
             "within_m": within_m,

@@ -111,6 +111,44 @@ def test_undone_it_stays_undone_and_what_somebody_touched_is_left_alone(
     assert duplicates.merge_by_rule(database) == 0
 
 
+def settle(database: Database, key: UUID) -> None:
+    for what in (handling.Move.ACCEPT, handling.Move.HANDLE):
+        handling.move(database, key, what, who="李四")
+
+
+def test_the_rule_leaves_to_a_person_what_may_be_another_thing(town: tuple[Database, Tilings]) -> None:
+    database = town[0]
+    rule(database, enabled=True)
+    settle(database, report(town, 4))
+    assert of(database, report(town, 4)) is None
+    assert duplicates.merge_by_rule(database) == 0  # handled: the lamp is out again
+    report(town, 5, urgency="low")
+    report(town, 5, urgency="critical")
+    assert duplicates.merge_by_rule(database) == 0
+    report(town, 7, urgency="critical", floor=3)
+    report(town, 7, urgency="low", floor=9)
+    assert duplicates.merge_by_rule(database) == 0
+    report(town, 8, urgency="critical", floor=3)
+    report(town, 8, urgency="low")
+    assert duplicates.merge_by_rule(database) == 1
+
+
+def test_a_person_says_so_to_merge_into_what_is_settled_and_never_into_a_void(
+    town: tuple[Database, Tilings],
+) -> None:
+    database = town[0]
+    first, second, third = (report(town, 9) for _ in range(3))
+    settle(database, first)
+    with pytest.raises(ConflictError, match="handled already"):
+        duplicates.merge(database, second, first, Asked("李四"))
+    merged = duplicates.merge(database, second, first, Asked("李四"), even_if_settled=True)
+    assert merged.kept.duplicate_of == first
+    handling.move(database, third, handling.Move.VOID, who="李四", reason="a trial")
+    fourth = report(town, 9)
+    with pytest.raises(ConflictError, match="void"):
+        duplicates.merge(database, fourth, third, Asked("李四"), even_if_settled=True)
+
+
 def test_categories_hold_with_all_below_them(town: tuple[Database, Tilings]) -> None:
     database = town[0]
     with database.reading() as connection:

@@ -86,6 +86,9 @@ class MergeGiven(Change):
     """Into which incident this one is merged."""
 
     of: UUID
+    even_if_settled: bool = Field(
+        False, description="true: also into one that is handled, closed, returned or transferred"
+    )
 
 
 @router.get("/log")
@@ -188,8 +191,9 @@ def merge(
     """Merge an incident into the one that it repeats: it is void from then on. It can be undone."""
     with state.database.reading() as connection:
         require_sight(connection, who, body.of)
+    asked = body.asked(who, idempotency_key)
     return with_moves(
-        duplicates.merge(state.database, incident_id, body.of, body.asked(who, idempotency_key))
+        duplicates.merge(state.database, incident_id, body.of, asked, even_if_settled=body.even_if_settled)
     )
 
 
