@@ -1,15 +1,10 @@
 """Webhooks: events are posted to other systems, signed, tried again while they do not answer.
 
 Each event goes out at least once; the header ``webhook-id`` is the same at every attempt, so that a receiver
-drops what it has. Signed as the Standard Webhooks specification says: ``v1,`` and the base64 of the
-HMAC-SHA256 over ``id.timestamp.body`` with the secret after ``whsec_``.
+drops what it has. How it is signed says :mod:`geo_service.services.signing`.
 """
 
-import base64
-import hashlib
-import hmac
 import logging
-import secrets
 import socket
 import threading
 import time
@@ -17,10 +12,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from ipaddress import IPv6Address, ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
-from geo_service.errors import Fault, GeoServiceError, InvalidInputError
+from geo_service.errors import Fault, GeoServiceError, InvalidInputError, Words
+from geo_service.services import signing
 from geo_service.services.feed import takes_topic
 from geo_service.store import audit, webhooks
 from geo_service.store.database import Connection, Database
@@ -40,7 +37,6 @@ BACK_OFF_S = (5, 30, 120, 600, 1800, 3600, 7200, 14400, 28800, 43200)
 REST_S = (5, 30, 120)
 THREADS = 4
 KEEP = timedelta(days=30)
-SECRET_PREFIX = "whsec_"  # noqa: S105 - a prefix, no secret
 
 
 def subscribe(database: Database, *, name: str, url: str, topics: Sequence[str], who: str) -> tuple[int, str]:
@@ -53,16 +49,50 @@ def subscribe(database: Database, *, name: str, url: str, topics: Sequence[str],
     ConflictError
         The name is in use.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username:
-        words = "give an address as in https://desk.example.cn/events, without a name and password in it"
-        raise InvalidInputError("this is no address for a webhook", [Fault("url", words, value=url)])
-    secret = SECRET_PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
+    _require_address(url)
+    secret = signing.shown(signing.new_secret())
     with database.writing() as connection:
         key = webhooks.add(connection, name=name, url=url, secret=secret, topics=topics, who=who)
         details = {"name": name, "url": url, "topics": list(topics)}
         audit.record(connection, who, "webhook.create", f"webhook {key}", details)
     return key, secret
+
+
+def _require_address(url: str) -> None:
+    """Raise unless one can post there: no secrets in it, and no address of the network link itself."""
+    # splitting drops some of these silently: look at what was given
+    fits = not any(sign.isspace() or not sign.isprintable() for sign in url)
+    try:
+        parts = urlsplit(url)
+        fits = fits and parts.scheme in {"http", "https"} and parts.port != 0
+    except ValueError:  # a port above 65535, or brackets that are no address
+        fits = False
+    if not fits or not parts.hostname or parts.username or parts.password:
+        words = Words(
+            "give an address as in https://desk.example.cn/events, without a name and password in it",
+            "请给出形如 https://desk.example.cn/events 的地址，其中不含用户名和密码",
+        )
+    elif _is_beside_us(parts.hostname):
+        words = Words(
+            "this address is of the network link itself (169.254…, fe80…): nobody's system answers there",
+            "这是链路本地地址（169.254…、fe80…），不能作为接收地址",
+        )
+    else:
+        return
+    raise InvalidInputError(
+        Words("this is no address for a webhook", "该地址不能用于事件推送"), [Fault("url", words, value=url)]
+    )
+
+
+def _is_beside_us(host: str) -> bool:
+    """Tell whether a host is of the link: there clouds keep what they tell their own machines alone."""
+    try:
+        address = ip_address(host)
+    except ValueError:  # a name
+        return False
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return address.is_link_local or address.is_multicast or address.is_unspecified
 
 
 def stop(database: Database, key: int, *, who: str) -> None:
@@ -93,13 +123,6 @@ def queue(connection: Connection, events: Sequence[dict[str, Any]]) -> None:
         if takes_topic(topics, event["topic"])
     ]
     webhooks.queue(connection, wanted)
-
-
-def signature(secret: str, message_id: str, timestamp: str, body: bytes) -> str:
-    """Return the signature of a message."""
-    key = base64.b64decode(secret.removeprefix(SECRET_PREFIX))
-    signed = f"{message_id}.{timestamp}.".encode() + body
-    return "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
 
 
 class Sender:
@@ -194,7 +217,7 @@ def _post(url: str, secret: str, position: int, body: bytes) -> tuple[bool, str]
         "User-Agent": "geo_service",
         "webhook-id": message_id,
         "webhook-timestamp": timestamp,
-        "webhook-signature": signature(secret, message_id, timestamp, body),
+        "webhook-signature": signing.sign(signing.read_secret(secret), message_id, timestamp, body),
     }
     try:
         status = _exchange(url, body, headers)
@@ -204,12 +227,19 @@ def _post(url: str, secret: str, position: int, body: bytes) -> tuple[bool, str]
 
 
 def _exchange(url: str, body: bytes, headers: dict[str, str]) -> int:
-    """Post a message and return the status of the answer, within :data:`TIMEOUT_S` in all."""
+    """Post a message and return the status of the answer.
+
+    :data:`TIMEOUT_S` holds for the exchange as a whole. Before it come the question for the name (as long as
+    the system asks), the connection to each of its addresses and TLS, with that time for each step.
+    """
     parts = urlsplit(url)
     kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
     connection = kind(parts.hostname or "", parts.port, timeout=TIMEOUT_S)
     try:
         connection.connect()
+        peer = connection.sock.getpeername()[0]
+        if _is_beside_us(peer):  # whatever name led there
+            raise PermissionError(peer)
         with _cut_after(TIMEOUT_S, connection.sock):
             target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
             connection.request("POST", target, body, headers)

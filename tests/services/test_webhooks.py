@@ -273,7 +273,40 @@ def test_a_stopped_webhook_gives_up_what_waits(database: Database) -> None:
     assert states(database, key) == [("dead", 0, "the webhook was stopped")]
 
 
-@pytest.mark.parametrize("url", ["ftp://x/", "https://", "http://me:secret@x/", "file:///etc/passwd"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://x/",
+        "https://",
+        "http://me:secret@x/",
+        "http://:secret@x/",
+        "file:///etc/passwd",
+        "http://x:99999/",
+        "http://x:0/",
+        "http://x:port/",
+        "http://[x/",
+        "http://x/a\r\nHost: y",
+        "http://x/a b",
+        "http://x/\x00",
+        "http://169.254.169.254/latest",
+        "http://[fe80::1]/",
+        "http://[::ffff:169.254.169.254]/",
+        "http://0.0.0.0/",
+    ],
+)
 def test_addresses_that_are_none(database: Database, url: str) -> None:
     with pytest.raises(InvalidInputError, match="url"):
         hook(database, url)
+
+
+def test_a_name_that_leads_to_the_link_is_sent_nothing(
+    database: Database, receiver: Callable[..., Receiver], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ear = receiver()
+    key, _ = hook(database, ear.url.replace("127.0.0.1", "localhost"))
+    monkeypatch.setattr(webhooks, "_is_beside_us", lambda host: host == "127.0.0.1")
+    with database.writing() as connection:
+        store.queue(connection, [{"webhook_id": key, "position": 1, "topic": "t", "body": {}}])
+    assert webhooks.send_some(database)
+    assert [row[2] for row in states(database, key)] == ["no answer: PermissionError"]
+    assert ear.heard == []
