@@ -14,7 +14,7 @@ from geo_service.roads.route import Route, find_route
 from geo_service.roads.snap import Snaps
 from geo_service.services.board import MAX_STREET_M, Picture, Source
 from geo_service.services.candidate_notes import Teller, Way
-from geo_service.services.duty_book import Team
+from geo_service.services.duty_book import Book, Team
 from geo_service.services.homes import Kin
 from geo_service.staffing.desk import Desk
 from geo_service.store.dispatches import Sending
@@ -22,7 +22,7 @@ from geo_service.store.dispatches import Sending
 MOST_K = 20
 #: So many who are nearer but cannot be sent are named.
 PASSED_OVER = 5
-#: Of the members of all teams so many in each mode are looked for.
+#: One search of the roads finds at most so many; the members of teams are looked for team by team.
 _MEMBERS = 64
 
 
@@ -162,14 +162,9 @@ class Search:
     def _teams(self) -> list[Found]:
         """Return the teams of which enough are free and near, each with the time of the last of them."""
         book = self.picture.book
-        if not book.teams:
-            return []
-        mask = np.zeros(len(book), np.bool_)
-        mask[[row for team in book.teams for row in team.members]] = True
-        ms = {one.row: one.travel_ms for one in self._people(mask & self.willing, _MEMBERS, self._bound_ms)}
         out = []
         for team in book.teams:
-            members = tuple((row, ms[row]) for row in team.members if row in ms)
+            members = self._ready(team)
             if len(members) < max(2, team.least):
                 continue
             can = team.capabilities.union(*(book.capabilities[row] for row, _ in members))
@@ -177,6 +172,28 @@ class Search:
                 last = max(time for _, time in members)
                 out.append(Found(members[0][0], last, team, members))
         return out
+
+    def team(self, code: str) -> list[int]:
+        """Return who of a team goes when it is sent: those with whom it is shown, the lead first.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such team.
+        InvalidInputError
+            Too few of it are on duty, free, willing and near.
+        """
+        team = team_of(self.picture.book, code)
+        return enough(team, [row for row, _ in self._ready(team)])
+
+    def _ready(self, team: Team) -> tuple[tuple[int, int], ...]:
+        """Return who of a team is free, willing and near, the lead first, each with his time."""
+        mask = np.zeros(len(self.picture.book), np.bool_)
+        mask[list(team.members)] = True
+        mask &= self.willing
+        k = min(_MEMBERS, int(mask.sum()))  # no more than there are, as in times
+        ms = {one.row: one.travel_ms for one in self._people(mask, k, self._bound_ms)}
+        return tuple((row, ms[row]) for row in team.members if row in ms)
 
 
 def _everybody_local(n: int) -> Kin:
@@ -228,21 +245,28 @@ def rows_of(picture: Picture, codes: Iterable[str]) -> list[int]:
     return rows
 
 
-def team_rows(picture: Picture, code: str) -> list[int]:
-    """Return who of a team can go now, the lead first.
+def team_of(book: Book, code: str) -> Team:
+    """Return a team by code.
 
     Raises
     ------
     NotFoundError
         There is no such team.
-    InvalidInputError
-        Too few of it are on duty and free.
     """
-    team = next((one for one in picture.book.teams if one.code == code), None)
+    team = next((one for one in book.teams if one.code == code), None)
     if team is None:
         raise NotFoundError(Words(f"there is no team {code!r}", f"没有编号为 {code} 的队伍"))
-    duty = picture.duty
-    rows = [row for row in team.members if duty.on[row] and duty.post[row] < 0 and row not in picture.sent]
+    return team
+
+
+def enough(team: Team, rows: list[int]) -> list[int]:
+    """Return who of a team can go now.
+
+    Raises
+    ------
+    InvalidInputError
+        They are too few.
+    """
     if len(rows) < max(1, team.least):
         raise InvalidInputError(
             Words(

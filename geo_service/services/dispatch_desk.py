@@ -157,7 +157,9 @@ class DispatchDesk:
         """
         if order.request_key is not None:
             with self.database.reading() as connection:
-                if lives.has_line(connection, incident_id, order.request_key):
+                if lives.has_line(
+                    connection, incident_id, order.request_key, moves=dispatching.SENDING, who=who
+                ):
                     return dispatches.of_incident(connection, incident_id, open_only=True)
         people = self._people(incident_id, order, part)
         sent = dispatching.send(
@@ -275,21 +277,46 @@ class DispatchDesk:
         try:
             search = self._search(incident_id, Wish())
         except ConflictError:
-            book = self.books.get()
-            rows = [_row(book, code) for code in (order.lead, *order.others) if code is not None]
-            self._refuse_off_duty(book, rows, order)
-            lead = _row(book, order.lead) if order.lead else None
-            return [Sending(int(book.ids[row]), row == lead, mode=book.modes[row].value) for row in rows]
+            return self._unmeasured(incident_id, order)
         picture = search.picture
         if order.team is not None:
-            rows = candidates.team_rows(picture, order.team)
-            lead = rows[0]
+            rows = search.team(order.team)
+            lead = self._lead_of_team(incident_id, rows)
         else:
             codes = [code for code in (order.lead, *order.others) if code is not None]
             rows = candidates.rows_of(picture, codes)
             lead = candidates.rows_of(picture, [order.lead])[0] if order.lead else None
         self._refuse_off_duty(picture.book, rows, order)
         return candidates.sendings(search, rows, lead=lead)
+
+    def _unmeasured(self, incident_id: UUID, order: Order) -> list[Sending]:
+        """Return those named where no way can be measured: no place is known, or no roads."""
+        book = self.books.get()
+        if order.team is not None:
+            rows = self._free_of_team(incident_id, book, order.team)
+            lead = self._lead_of_team(incident_id, rows)
+        else:
+            rows = [_row(book, code) for code in (order.lead, *order.others) if code is not None]
+            lead = _row(book, order.lead) if order.lead else None
+        self._refuse_off_duty(book, rows, order)
+        return [Sending(int(book.ids[row]), row == lead, mode=book.modes[row].value) for row in rows]
+
+    def _free_of_team(self, incident_id: UUID, book: Book, code: str) -> list[int]:
+        """Return who of a team is on duty, free and willing, the lead first; no way is measured."""
+        team = candidates.team_of(book, code)
+        with self.database.glancing() as connection:
+            declined = dispatches.scene(connection, incident_id).declined
+            out = dispatches.open_now(connection, [int(book.ids[row]) for row in team.members])
+        away = {one.responder_id for one in out} | set(declined)
+        duty = book.duty(self.board.clock())
+        free = [row for row in team.members if duty.on[row] and duty.post[row] < 0]
+        return candidates.enough(team, [row for row in free if int(book.ids[row]) not in away])
+
+    def _lead_of_team(self, incident_id: UUID, rows: list[int]) -> int | None:
+        """Return who of a team has the lead of the incident: its first, or none where somebody has it."""
+        with self.database.glancing() as connection:
+            there = dispatches.of_incident(connection, incident_id, open_only=True)
+        return None if any(one.lead for one in there) else rows[0]
 
     def _refuse_others(self, order: Order, part: Part) -> None:
         """Refuse to send people of another part of the town; of unknown ones is told elsewhere."""

@@ -341,15 +341,16 @@ def test_teams_arrive_when_their_last_does_and_can_what_all_can(town: Town) -> N
     assert [one["responder"] for one in only["team"]["members"]] == ["y", "x"]
     assert only["travel_s"] == max(one["travel_s"] for one in only["team"]["members"])
     picture = town.board.picture()
-    assert candidates.team_rows(picture, "T") == candidates.rows_of(picture, ["y", "x"])
+    here = Question(*desk_town.corner(0, 0))
+    assert Search(picture, Desk(), here).team("T") == candidates.rows_of(picture, ["y", "x"])
     incident = desk_town.report(town.database, town.tilings, f"r{next(NUMBERS)}")
     dispatching.send(town.database, incident, [Sending(ids["x"], lead=True)], who="desk")
     town.board.refresh()
     assert town.ask(desk_town.corner(0, 0), **question)["candidates"] == []
     with pytest.raises(InvalidInputError, match="only 1"):
-        candidates.team_rows(town.board.picture(), "T")
+        Search(town.board.picture(), Desk(), here).team("T")
     with pytest.raises(NotFoundError):
-        candidates.team_rows(town.board.picture(), "U")
+        Search(town.board.picture(), Desk(), here).team("U")
 
 
 def test_the_climb_is_added(town: Town) -> None:

@@ -109,12 +109,15 @@ export class Desk {
 
   async readQueue() {
     const rows = [];
+    let counts;
     let next = `/v1/incidents${query({ status: "open", limit: PAGE })}`;
     for (let page = 0; next && page < MOST_PAGES; page++) {
       const answer = await this.ask(next, ({ incidents }) => incidents[0]?.standing?.now);
       rows.push(...answer.incidents);
+      counts = answer.counts;
       next = answer.next;
     }
+    this.missing = next && counts.open > rows.length ? { shown: rows.length, counts } : null;
     return rows;
   }
 

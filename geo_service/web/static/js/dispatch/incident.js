@@ -224,7 +224,7 @@ export class IncidentPanel {
   }
 
   showLikes() {
-    const open = this.alike.proposed.filter((one) => !one.duplicate_of && one.status !== "void" && one.status !== "closed");
+    const open = this.alike.proposed.filter((one) => !one.duplicate_of && !isEnded(one));
     const { standing } = this.incident;
     fill(
       this.likes,
@@ -236,7 +236,7 @@ export class IncidentPanel {
         { class: "ds-like" },
         h("span", {}, [clockTime(one.occurred_at, this.catalogue.zone), one.distance_m === null ? "" : say("apart", { metres: Math.round(one.distance_m) }), one.address, one.source].filter(Boolean).join(" · ")),
         button("showIt", () => this.desk.select(one.id), { class: "quiet" }),
-        this.desk.mayAct && standing?.status !== "void" && button("mergeInto", () => this.act(() => post(`/v1/incidents/${this.id}/duplicate`, { of: one.id }, { key: newKey() }))),
+        this.desk.mayAct && standing?.status !== "void" && one.status !== "handled" && button("mergeInto", () => this.act(() => post(`/v1/incidents/${this.id}/duplicate`, { of: one.id }, { key: newKey() }))),
       )),
     );
     this.likes.hidden = !this.likes.childElementCount;

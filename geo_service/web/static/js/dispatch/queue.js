@@ -36,11 +36,13 @@ export class Queue {
     this.items = new Map(); // id → Item
     this.list = h("ul", { class: "ds-list", role: "listbox", tabindex: "0", tTitle: "queue" });
     this.empty = h("p", { class: "ds-empty", hidden: true });
+    this.partly = h("p", { class: "ds-partly ds-warn", role: "status", hidden: true });
     this.tabs = Object.keys(FILTERS).map((name) => this.tab(name));
     this.element = h(
       "section",
       { class: "ds-queue" },
       h("div", { class: "ds-filters", role: "group", tTitle: "filters" }, this.tabs.map(({ button }) => button)),
+      this.partly,
       this.empty,
       this.list,
     );
@@ -135,6 +137,10 @@ export class Queue {
   count(all, now) {
     const counts = Object.fromEntries(Object.keys(FILTERS).map((name) => [name, 0]));
     for (const row of all) for (const name of Object.keys(FILTERS)) if (FILTERS[name](row, this.desk, now)) counts[name] += 1;
+    const { missing } = this.desk;
+    if (missing) Object.assign(counts, missing.counts); // of all, as the server counts them
+    this.partly.hidden = !missing;
+    setText(this.partly, missing ? say("rowsMissing", { shown: missing.shown, open: missing.counts.open }) : "");
     this.counts = counts;
     for (const { name, count, button } of this.tabs) {
       setText(count, String(counts[name]));

@@ -52,6 +52,7 @@ export const WORDS = {
   filter_cards: ["督办", "Cards"],
   filter_unlocated: ["未定位", "No place"],
   filter_mine: ["我的", "Mine"],
+  rowsMissing: ["仅列出最先到期的 {shown} 件，共有 {open} 件待办", "Only the first {shown} are listed, of {open} that wait"],
   empty_open: ["没有待办事件。", "Nothing waits."],
   empty_overdue: ["没有超时事件。", "Nothing is overdue."],
   empty_soon: ["没有即将超时的事件。", "Nothing is about to be overdue."],
