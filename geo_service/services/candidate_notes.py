@@ -15,7 +15,7 @@ from geo_service.services.board import Picture, Source
 from geo_service.services.duty_book import Team
 from geo_service.services.homes import Kin
 from geo_service.staffing.desk import Desk
-from geo_service.staffing.notes import note
+from geo_service.staffing.notes import note, of_member
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,21 +54,59 @@ class Teller:
             "shortfalls": self._shortfalls(way),
         }
 
-    def team(self, team: Team, members: list[tuple[int, float]]) -> dict[str, Any]:
-        """Return what a candidate has besides when he leads a team."""
+    def team(self, team: Team, members: list[Way], wanted: Iterable[str]) -> dict[str, Any]:
+        """Return what a candidate has besides, or instead, when he leads a team.
+
+        The figures are those of whoever arrives last; what speaks against a member is said under his name.
+        """
         book = self.picture.book
+        last = max(members, key=lambda way: way.travel_s)
+        figures = self._person(last)
         return {
             "kind": "team",
+            "mode": figures["mode"],
+            "straight_m": figures["straight_m"],
+            "shift_left_s": min(self._shift_left_s(way.row) for way in members),
+            "reasons": self._team_reasons(members, sorted(wanted)),
+            "shortfalls": self._team_shortfalls(members),
             "team": {
                 "code": team.code,
                 "name": team.name,
                 "members": [
-                    {"responder": book.codes[row], "name": book.names[row], "travel_s": round(travel_s, 1)}
-                    for row, travel_s in members
+                    {
+                        "responder": book.codes[way.row],
+                        "name": book.names[way.row],
+                        "travel_s": round(way.travel_s, 1),
+                        "minutes": _minutes(way),
+                    }
+                    for way in members
                 ],
+                "last": book.codes[last.row],
                 "note": note("team", team=team.name, count=len(members)),
             },
         }
+
+    def _team_reasons(self, members: list[Way], wanted: list[str]) -> list[dict[str, Any]]:
+        """Return the reasons of the lead, and the oldest position if all have a recent one."""
+        out = [one for one in self._reasons(members[0].row, wanted) if one["code"] != "live"]
+        if all(self.picture.source[way.row] == Source.FIX for way in members):
+            out.append(note("live", fix_age_s=max(self._fix_age_s(way.row) or 0 for way in members)))
+        return out
+
+    def _team_shortfalls(self, members: list[Way]) -> list[dict[str, Any]]:
+        """Return what speaks against each member; a cell that is left bare is named once."""
+        book = self.picture.book
+        leaving = np.zeros(len(book), np.bool_)
+        leaving[[way.row for way in members]] = True
+        out, bare = [], set()
+        for way in members:
+            for one in self._shortfalls(way, leaving):
+                if one["code"] == "leaves_uncovered":
+                    if one["cell"] in bare:
+                        continue
+                    bare.add(one["cell"])
+                out.append(of_member(one, book.codes[way.row], book.names[way.row]))
+        return out
 
     def passed_over(self, way: Way, wanted: Iterable[str], declined: Mapping[int, str]) -> dict[str, Any]:
         """Return what is said of somebody who is nearer but cannot be sent."""
@@ -88,7 +126,7 @@ class Teller:
             "name": picture.book.names[row],
             "role": picture.book.roles[row],
             "mode": picture.book.modes[row].value,
-            "minutes": ceil(way.total_s / 6) / 10,
+            "minutes": _minutes(way),
             "travel_s": round(way.travel_s, 1),
             "climb_s": round(way.climb_s, 1),
             "straight_m": round(float(np.hypot((lon - way.lon) * east, (lat - way.lat) * north))),
@@ -130,7 +168,7 @@ class Teller:
         relation = self._relation(row)
         out = []
         if relation in {"own_cell", "neighbour"}:
-            out.append(note(relation, cell=self._telling_cell(row, relation)))
+            out.append(self._cell_note(relation, self._telling_cell(row, relation)))
         elif relation != "mutual_aid":
             out.append(note(relation))
         if wanted:
@@ -139,17 +177,22 @@ class Teller:
             out.append(note("live", fix_age_s=self._fix_age_s(row)))
         return out
 
-    def _telling_cell(self, row: int, relation: str) -> str:
-        """Return the code of the cell by which he stands so to the place: the smallest one."""
+    def _cell_note(self, code: str, cell: int) -> dict[str, Any]:
+        """Return a note about a cell: its code for programs, in the words its name if it has one."""
         homes = self.picture.homes
-        if homes is None:
-            return ""
+        if homes is None or cell < 0:
+            return note(code, cell="", cell_name="")
+        name = homes.tiling.cells["name"].iat[cell]
+        return note(code, cell=homes.code(cell), cell_name=str(name or homes.code(cell)))
+
+    def _telling_cell(self, row: int, relation: str) -> int:
+        """Return the cell by which he stands so to the place, the smallest one; -1 for none."""
         held = self._cells(row)
         if relation == "own_cell":
             cells = [one for one in self._path if one in held][-1:]
         else:
             cells = [one for one in held if one in self._beside]
-        return homes.code(cells[0]) if cells else ""
+        return cells[0] if cells else -1
 
     @cached_property
     def _path(self) -> list[int]:
@@ -161,21 +204,32 @@ class Teller:
         homes = self.picture.homes
         return frozenset(homes.beside(self.leaf).tolist()) if homes and self.leaf >= 0 else frozenset()
 
-    def _shortfalls(self, way: Way) -> list[dict[str, Any]]:
+    def _shortfalls(self, way: Way, leaving: NDArray[np.bool_] | None = None) -> list[dict[str, Any]]:
+        """Return what speaks against somebody who goes alone, or with all who are ``leaving``."""
         picture, row = self.picture, way.row
         out = []
         if self._relation(row) == "mutual_aid" and picture.homes:
-            out.append(note("mutual_aid", cell=picture.homes.code(self._cells(row)[0])))
+            out.append(self._cell_note("mutual_aid", self._cells(row)[0]))
         if picture.source[row] in {Source.BASE, Source.POST}:
             out.append(note(f"no_fix_{Source(int(picture.source[row])).name.lower()}"))
         out += self._short_time(way)
         rested_s = float(picture.duty.rested_s[row])
         if rested_s < self.desk.least_rest_s:
             out.append(note("short_rest", hours=round(rested_s / 3600, 1)))
-        bare = [one for one in self._cells(row) if self.free[row] and self._free_by_cell[one] <= 1]
-        if bare and picture.homes:
-            out.append(note("leaves_uncovered", cell=picture.homes.code(bare[-1])))
+        bare = self._left_bare(row, leaving)
+        if bare:
+            out.append(self._cell_note("leaves_uncovered", bare[-1]))
         return out
+
+    def _left_bare(self, row: int, leaving: NDArray[np.bool_] | None) -> list[int]:
+        """Return his cells in which nobody is free any more when he, or all who are leaving, have gone."""
+        homes = self.picture.homes
+        if homes is None or not self.free[row]:
+            return []
+        if leaving is None:
+            return [one for one in self._cells(row) if self._free_by_cell[one] <= 1]
+        going = homes.covered_by(leaving & self.free)
+        return [one for one in self._cells(row) if self._free_by_cell[one] <= going[one]]
 
     def _short_time(self, way: Way) -> list[dict[str, Any]]:
         """Return what of the roster comes too soon: the end of the shift, a post."""
@@ -220,3 +274,8 @@ class Teller:
     def _clock(self, at_s: float) -> str:
         """Return a moment as the town's clocks show it."""
         return f"{datetime.fromtimestamp(float(at_s), self.picture.book.zone):%H:%M}"
+
+
+def _minutes(way: Way) -> float:
+    """Return minutes until he stands there, to the next tenth and never fewer."""
+    return ceil(way.total_s / 6) / 10

@@ -211,7 +211,9 @@ def shown(search: Search, answer: Answer) -> dict[str, Any]:
     def candidate(one: Found) -> dict[str, Any]:
         told = teller.candidate(way(one), question.capabilities)
         if one.team is not None:
-            told |= teller.team(one.team, [(row, ms / 1000.0) for row, ms in one.members])
+            told |= teller.team(
+                one.team, [way(Found(row, ms)) for row, ms in one.members], question.capabilities
+            )
         return told
 
     unplaced = search.picture.duty.on & (search.picture.source == Source.NONE)

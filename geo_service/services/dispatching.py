@@ -485,13 +485,13 @@ def _somebody_was_faster(connection: Connection, held: Sequence[Dispatch]) -> Co
     zone = town_zone(connection)
     faults = []
     for one in held:
-        at = f"{one.sent_at.astimezone(zone):%Y-%m-%d %H:%M:%S}"
+        sent_at = one.sent_at.astimezone(zone)
         where = incident_words(connection, one.incident_id)
         words = Words(
-            f"{one.sent_by} sent {one.name} ({one.responder}) at {at} to {where}",
-            f"{one.sent_by} 已于 {at} 将 {one.name}（{one.responder}）派往{where.zh}",
+            f"{one.sent_by} sent {one.name} ({one.responder}) at {sent_at:%Y-%m-%d %H:%M:%S} to {where}",
+            f"{one.sent_by} 已于 {sent_at:%m月%d日 %H:%M:%S} 将 {one.name}（{one.responder}）派往{where.zh}",
         )
         faults.append(Fault("lead" if one.lead else "others", words, value=one.responder))
     first = faults[0].message if faults else Words("somebody was faster", "已被他人派出")
     zh = first.zh if isinstance(first, Words) else str(first)
-    return ConflictError(Words(f"somebody was faster: {first}", f"手慢一步：{zh}"), faults)
+    return ConflictError(Words(f"somebody was faster: {first}", f"已有人先派单：{zh}"), faults)

@@ -17,10 +17,19 @@ def incident_words(connection: Connection, key: UUID) -> Words:
     if found is None:
         return Words(str(key), str(key))
     at = found.occurred_at.astimezone(town_zone(connection))
-    number = f"{found.source} {found.source_id}"
+    number = "" if _is_made_up(found.source_id) else f"{found.source} {found.source_id}"
     what_zh, what_en = found.name_zh or "事件", found.name_en or "incident"
     place = f", {found.address}" if found.address else ""
+    number_en, number_zh = (f" ({number})", f"，{number}") if number else ("", "")
     return Words(
-        f"{what_en}{place}, {at:%d %b %H:%M} ({number})",
-        f"“{what_zh}{'　' + found.address if found.address else ''}”（{at:%m月%d日 %H:%M}，{number}）",
+        f"{what_en}{place}, {at:%d %b %H:%M}{number_en}",
+        f"“{what_zh}{'　' + found.address if found.address else ''}”（{at:%m月%d日 %H:%M}{number_zh}）",
     )
+
+
+def _is_made_up(number: str) -> bool:
+    """Tell whether a report's number was drawn by a page or a program: nobody knows it by heart."""
+    try:
+        return bool(UUID(number))
+    except ValueError:
+        return False

@@ -25,6 +25,10 @@ MAY_READ = Access(frozenset({Role.DISPATCHER, Role.LEADER, Role.PLANNER, Role.DE
 LOOK_EVERY_S = 0.2
 #: A sign of life on a quiet line, so that a proxy keeps it and the page notices when it is dead.
 HEARTBEAT_S = 15.0
+#: Who asks for this topic hears a sign of life as an event, at first and whenever it was quiet so long: a
+#: browser tells a page nothing of comments, and a line can die without being closed.
+ALIVE = "alive"
+ALIVE_S = 4.0
 #: How often the key of an open stream is checked again.
 CHECK_KEY_S = 10.0
 #: A stream ends after this time; the browser opens another one after the last event it saw.
@@ -46,7 +50,8 @@ async def events(
     """Stream events in the order in which they came to be, from now on or after the last one seen.
 
     Each has ``id:`` (its position), ``event:`` (its topic) and ``data:`` (JSON). None is left out: a stream
-    that was broken goes on where it stood when it is opened with ``Last-Event-ID`` (browsers do). The event
+    that was broken goes on where it stood when it is opened with ``Last-Event-ID`` (browsers do). With the
+    topic ``alive`` comes an event of that name at once and after every 4 s of silence. The event
     ``reset`` says that older ones are no longer kept: read everything anew. A caller whose key is for a part
     of the town hears of that part; planners hear nothing of dispatches and escalations, devices only how
     incidents stand.
@@ -64,6 +69,9 @@ async def _stream(
     request: Request, state: AppState, who: Principal, topics: Sequence[str], position: int, *, lost: bool
 ) -> AsyncIterator[bytes]:
     yield _FIRST + (_written(position, "reset", {"position": position}) if lost else b": open\n\n")
+    quiet_s = ALIVE_S if ALIVE in topics else HEARTBEAT_S
+    if ALIVE in topics:
+        yield _sign_of_life(topics, position)
     clock = asyncio.get_running_loop().time
     began = spoke = checked = clock()
     while clock() - began < LASTS_S:
@@ -81,14 +89,19 @@ async def _stream(
         if found:
             position = found[-1].position
             heard = [one for one in found if takes_topic(topics, one.topic) and sees(who, one)]
-            spoke = clock()
+            if heard:
+                spoke = clock()
             # also what the caller does not see moves him on, or he would read it all again
             yield b"".join(_event(who, one) for one in heard) or f"id: {position}\n\n".encode()
             continue
-        if clock() - spoke > HEARTBEAT_S:
+        if clock() - spoke > quiet_s:
             spoke = clock()
-            yield b": still here\n\n"
+            yield _sign_of_life(topics, position)
         await asyncio.sleep(LOOK_EVERY_S)
+
+
+def _sign_of_life(topics: Sequence[str], position: int) -> bytes:
+    return _written(position, ALIVE, {}) if ALIVE in topics else b": still here\n\n"
 
 
 def _event(who: Principal, event: Event) -> bytes:

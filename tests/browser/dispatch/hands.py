@@ -101,7 +101,7 @@ def shown(page: Page) -> str:
 
 
 class Line:
-    """A line to a server that can be cut and mended: what the browser is connected to."""
+    """A line to a server that can be cut, held and mended: what the browser is connected to."""
 
     def __init__(self, service: str) -> None:
         parts = urlsplit(service)
@@ -110,6 +110,8 @@ class Line:
         self.url = f"http://127.0.0.1:{self._door.getsockname()[1]}"
         self._open: set[socket.socket] = set()
         self._is_cut = False
+        self._flows = threading.Event()
+        self._flows.set()
         threading.Thread(target=self._listen, daemon=True).start()
 
     def cut(self) -> None:
@@ -118,12 +120,18 @@ class Line:
         for one in list(self._open):
             _end(one)
 
+    def hold(self) -> None:
+        """Let nothing through any more, without a word to either end."""
+        self._flows.clear()
+
     def mend(self) -> None:
-        """Let new connections through again."""
+        """Let connections through again."""
         self._is_cut = False
+        self._flows.set()
 
     def close(self) -> None:
         """End it."""
+        self._flows.set()
         self.cut()
         self._door.close()
 
@@ -142,6 +150,7 @@ class Line:
     def _carry(self, source: socket.socket, target: socket.socket) -> None:
         with suppress(OSError):
             while data := source.recv(65536):
+                self._flows.wait()
                 target.sendall(data)
         for one in (source, target):
             self._open.discard(one)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import httpx
 import numpy as np
@@ -260,6 +261,67 @@ def test_after_a_dropped_line_nothing_is_missing(
     finally:
         line.close()
     console_errors[:] = [one for one in console_errors if "net::ERR" not in one]
+
+
+def test_a_line_that_died_in_silence_is_told_within_ten_seconds(
+    *,
+    page: Page,
+    service: str,
+    keys: dict[str, str],
+    api: httpx.Client,
+    around: Scene,
+    console_errors: list[str],
+) -> None:
+    line = Line(service)
+    try:
+        open_desk(page, line.url, keys["调度一"])
+        line.hold()
+        expect(page.locator(".ds-line")).to_contain_text("断线", timeout=12_000)
+        expect(page.locator(".ds-line")).to_contain_text("以下为")
+        missed = report(api, building=around.building, category="0102")
+        line.mend()
+        expect(page.locator(".ds-line")).to_have_text("实时", timeout=12_000)
+        expect(row(page, missed)).to_be_visible()
+        expect(page.locator(".ds-duty")).to_contain_text("在岗")
+    finally:
+        line.close()
+    console_errors[:] = [one for one in console_errors if "net::ERR" not in one]
+
+
+def test_enter_opens_and_sends_nobody_however_often_it_is_pressed(
+    opened: Page, api: httpx.Client, around: Scene
+) -> None:
+    key = report(api, building=around.building, category="0102")
+    panel = choose(opened, key)
+    expect(panel.locator(".ds-candidate").first).to_be_visible()
+    opened.locator(".ds-list").focus()
+    for _ in range(3):
+        opened.keyboard.press("Enter")
+    expect(panel.locator(".ds-in-body")).to_be_focused()
+    assert not api.get(f"/v1/incidents/{key}/dispatches").json()["dispatches"]
+
+
+def test_candidates_are_brought_up_to_date_under_the_hand_and_keep_their_places(
+    opened: Page, api: httpx.Client, around: Scene, service: str, keys: dict[str, str]
+) -> None:
+    key = report(api, building=around.building, category="0102")
+    panel = choose(opened, key)
+    expect(panel.locator(".ds-candidate").first).to_be_visible()
+    opened.keyboard.press("1")
+    first = panel.locator(".ds-candidate").first
+    nearest, minutes = first.get_attribute("data-responder"), first.locator(".ds-minutes b").inner_text()
+    lon, lat = around.near(900)
+    with httpx.Client(base_url=service, headers={"Authorization": f"Bearer {keys['网关']}"}) as gateway:
+        fix = {"responder": nearest, "at": datetime.now(UTC).isoformat(), "lon": lon, "lat": lat}
+        gateway.post("/v1/positions", json={"fixes": [fix]}).raise_for_status()
+    expect(panel.locator(".ds-help [role=status]")).to_contain_text("顺序已变", timeout=20_000)
+    expect(first).to_have_attribute("data-responder", nearest or "")
+    expect(first.locator("button")).to_be_focused()
+    told = first.locator(".ds-minutes b").inner_text()
+    assert told != minutes or "is-out" in (first.get_attribute("class") or "")
+    opened.keyboard.press("Escape")
+    opened.mouse.move(5, 5)
+    expect(first).not_to_have_attribute("data-responder", nearest or "")
 
 
 def test_what_is_no_longer_kept_is_read_anew(opened: Page, api: httpx.Client, around: Scene) -> None:

@@ -18,8 +18,8 @@ export function moveDialog(panel, { move, zh, en }) {
   });
 }
 
-/** What the reporter is told; proposals are a start, the words are the dispatcher's. */
-export function replyDialog(panel) {
+/** Fields for what the reporter is told; proposals are a start, the words are the dispatcher's. */
+function replyFields(panel) {
   const lead = panel.dispatches.find((one) => !one.ended_at && one.lead);
   const proposals = [
     lead && !lead.arrived_at && say("replyOnTheWay", { name: lead.name }),
@@ -31,15 +31,38 @@ export function replyDialog(panel) {
   const known = REPLY_CHANNELS.includes(panel.incident.channel) ? panel.incident.channel : "call";
   const channel = select(REPLY_CHANNELS.map((one) => [one, sayCode("channel", one)]), known);
   const key = newKey();
-  dialog(
-    say("reply"),
-    [
+  return {
+    content: [
       field("replyWords", words),
       h("div", { class: "ds-row" }, proposals.map((text) => h("button", { type: "button", class: "quiet", on: { click: () => { words.value = text; words.focus(); } } }, text))),
-      field("channel", channel),
+      field("replyChannel", channel),
     ],
-    { accept: () => panel.act(() => post(`/v1/incidents/${panel.id}/reply`, { words: words.value.trim(), channel: channel.value }, { key }), { strict: true }) },
-  );
+    send: () => post(`/v1/incidents/${panel.id}/reply`, { words: words.value.trim(), channel: channel.value }, { key }),
+  };
+}
+
+export function replyDialog(panel) {
+  const { content, send } = replyFields(panel);
+  dialog(say("reply"), content, { accept: () => panel.act(send, { strict: true }) });
+}
+
+/** To close what nobody has told the reporter of: tell him and close, or close all the same. */
+export function closeDialog(panel) {
+  const { content, send } = replyFields(panel);
+  const root = `/v1/incidents/${panel.id}/moves`;
+  const key = newKey();
+  const { revision } = panel.incident.standing;
+  let isReplied = false;
+  const replyAndClose = async () => {
+    if (!isReplied) await send();
+    isReplied = true; // if only closing is refused, he is not told twice
+    return post(root, { move: "close", reason: "" }, { key });
+  };
+  const only = h("button", { type: "button", class: "ds-close-only", t: "closeOnly", on: { click: () => (box.close(), panel.act(() => post(root, { move: "close", reason: "", revision }, { key: newKey() }))) } });
+  const box = dialog(say("closeTitle"), [h("p", { class: "ds-warn" }, say("notRepliedYet")), content, h("div", { class: "ds-row" }, only)], {
+    acceptName: "replyAndClose",
+    accept: () => panel.act(replyAndClose, { strict: true }),
+  });
 }
 
 /** Category, urgency, floor, address, said anew. */

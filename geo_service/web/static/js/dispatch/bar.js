@@ -66,8 +66,10 @@ export class Bar {
   showDuty() {
     const { people, boardProblem } = this.desk;
     const free = people.filter((one) => one.state === "free").length;
-    setText(this.duty, boardProblem ? say("boardProblem", { reason: boardProblem.reason || boardProblem.message }) : say("dutyCount", { onDuty: people.length, free }));
-    this.duty.classList.toggle("ds-warn", Boolean(boardProblem));
+    // a dead line is told by its own sign
+    const isTold = !boardProblem || !this.desk.stream.isUp;
+    setText(this.duty, !isTold ? say("boardProblem", { reason: boardProblem.reason || boardProblem.message }) : say("dutyCount", { onDuty: people.length, free }));
+    this.duty.classList.toggle("ds-warn", !isTold);
   }
 
   /** How many cards and whistles wait for an answer; nothing where there are none. */
@@ -94,6 +96,7 @@ export class Bar {
   lineChanged(isUp) {
     if (!isUp && this.wasUp) this.alarm.play("line");
     if (isUp) this.wasUp = true;
+    this.showDuty();
     this.tick();
   }
 
@@ -101,7 +104,7 @@ export class Bar {
     setText(this.time, clockTime(serverNow(), this.zone, { seconds: true }));
     const { stream } = this.desk;
     const seconds = Math.round((Date.now() - stream.downSince) / 1000);
-    setText(this.line, stream.isUp ? say("lineUp") : say("lineDown", { seconds }));
+    setText(this.line, stream.isUp ? say("lineUp") : say("lineDown", { seconds, at: clockTime(serverNow() - 1000 * seconds, this.zone, { seconds: true }) }));
     this.line.classList.toggle("down", !stream.isUp);
     document.querySelector(".ds")?.classList.toggle("is-down", !stream.isUp && seconds >= 2);
   }

@@ -18,6 +18,7 @@ const GATHER_MS = 120;
 const WHOLE_EVERY_MS = 1500;
 const CHECK_MS = 120000; // the queue is read whole from time to time all the same
 const BOARD_MS = 5000;
+const BOARD_PATIENCE_MS = 8000;
 
 export class Desk {
   constructor(me) {
@@ -44,6 +45,7 @@ export class Desk {
           this.readCards();
         }
         this.tell("line", isUp);
+        if (isUp && this.boardProblem) this.readPeople(); // what was said of it is over
       },
     });
   }
@@ -167,7 +169,7 @@ export class Desk {
   async readPeople() {
     clearTimeout(this.boardTimer);
     try {
-      this.takePeople(await this.ask(`/v1/board${query({ since: this.boardMark })}`, ({ at }) => at));
+      this.takePeople(await this.ask(`/v1/board${query({ since: this.boardMark })}`, ({ at }) => at, { patience: BOARD_PATIENCE_MS }));
       this.boardProblem = null;
     } catch (error) {
       this.boardMark = null; // everybody next time
@@ -280,6 +282,7 @@ export class Desk {
   // ----------------------------------------------------------------------------------------------- time
 
   tick() {
+    this.stream.check();
     this.tell("tick", serverNow());
     this.watchOverdue();
   }

@@ -5,7 +5,7 @@ import { button, drawing, fill, h } from "../kit/dom.js";
 import { get, newKey, post, query } from "../kit/http.js";
 import { either, onLanguage, say, sayCode } from "../kit/i18n.js";
 import { aboutPhotos, logLines } from "./about.js";
-import { correctDialog, moveDialog, replyDialog } from "./acts.js";
+import { closeDialog, correctDialog, moveDialog, replyDialog } from "./acts.js";
 import { Clocks, isEnded } from "./clocks.js";
 import { Escalations } from "./escalation.js";
 import { People } from "./people.js";
@@ -41,8 +41,9 @@ export class IncidentPanel {
     onLanguage(() => this.incident && this.show());
   }
 
+  /** The keyboard comes here, to no button: what is pressed once more must send nobody. */
   focus() {
-    (this.element.querySelector(".ds-candidate button, .ds-moves button") || this.body).focus();
+    this.body.focus();
   }
 
   // ------------------------------------------------------------------------------------------- reading
@@ -243,7 +244,24 @@ export class IncidentPanel {
   }
 
   showMore() {
-    fill(this.more, aboutPhotos(this.incident), h("h3", {}, say("log")), logLines(this.log, this.catalogue));
+    fill(this.more, aboutPhotos(this.incident), h("h3", {}, say("log")), logLines(this.log, this.escalated, this.told));
+  }
+
+  /** What the codes of the log stand for. */
+  get told() {
+    return {
+      catalogue: this.catalogue,
+      personName: (code) => this.dispatches.find((one) => one.responder === code)?.name || this.desk.nameOf(code),
+      cellName: (level, code) => this.nameOfCell({ level, cell_code: code }),
+      cardTitle: (card) => this.escalations.titleOf(card),
+    };
+  }
+
+  /** Do what a button of the foot says; what must be said for it is asked first. */
+  begin(one) {
+    if (one.needs_reason) moveDialog(this, one);
+    else if (one.move === "close" && !this.incident.standing.replied_at) closeDialog(this);
+    else this.move(one.move);
   }
 
   showMoves() {
@@ -259,7 +277,7 @@ export class IncidentPanel {
           type: "button",
           data: { move: one.move },
           class: i === 0 && !one.needs_reason ? "primary" : one.move === "void" ? "danger" : "",
-          on: { click: () => (one.needs_reason ? moveDialog(this, one) : this.move(one.move)) },
+          on: { click: () => this.begin(one) },
         },
         either(one.zh, one.en),
       )),

@@ -1,14 +1,14 @@
 /* Who is sent and how far he is; who can be there soonest, why, and what speaks against him. */
 
 import { clockTime, serverNow, span } from "../kit/clock.js";
-import { button, dialog, field, fill, h, select } from "../kit/dom.js";
+import { button, dialog, field, fill, h, select, setText } from "../kit/dom.js";
 import { get, newKey, post } from "../kit/http.js";
-import { either, say, sayCode } from "../kit/i18n.js";
+import { either, onLanguage, say, sayCode } from "../kit/i18n.js";
 
 const WAITS_FOR_SOMEBODY = new Set(["reported", "accepted"]);
 const MAY_SEND_MORE = new Set(["dispatched", "arrived"]);
 const STEPS = ["sent", "accepted", "arrived"];
-const AGAIN_MS = 12000; // people move: the list is read anew while it is in use
+const AGAIN_MS = 9000; // people move: the list is read anew while it is in use
 const HOVER_MS = 120;
 
 export class People {
@@ -22,8 +22,11 @@ export class People {
     this.title = h("h3", {});
     this.help = h("div", { class: "ds-help" }, this.title, this.note, this.list, this.others);
     this.element = h("section", { class: "ds-part ds-people" }, this.sent, this.help);
-    this.list.addEventListener("pointerleave", () => this.showWayOf(this.pinned));
-    desk.on("people", () => this.isListed && Date.now() - (this.readAt || 0) > AGAIN_MS && !this.list.matches(":hover, :focus-within") && this.read());
+    this.items = new Map(); // responder, or team → how he stands in the list
+    this.list.addEventListener("pointerleave", () => (this.showWayOf(this.pinned), this.letGo()));
+    this.list.addEventListener("focusout", () => requestAnimationFrame(() => this.letGo()));
+    onLanguage(() => this.items.clear());
+    desk.on("people", () => this.isListed && Date.now() - (this.readAt || 0) > AGAIN_MS && this.read());
     desk.on("tick", () => this.countDown());
   }
 
@@ -31,6 +34,7 @@ export class People {
   begin() {
     this.incident = null;
     this.answer = null;
+    this.items.clear();
     this.isAsking = false; // more people are asked for, though somebody goes already
     this.isListed = false;
     this.pinned = null;
@@ -64,7 +68,7 @@ export class People {
   }
 
   offerMore(isPossible) {
-    fill(this.list);
+    this.clear();
     this.others.hidden = true;
     this.answer = null;
     this.note.textContent = "";
@@ -109,6 +113,8 @@ export class People {
   }
 
   countDown() {
+    for (const node of this.list.querySelectorAll("[data-fix]")) setText(node, say("fixAge", { seconds: Math.max(0, Math.round((serverNow() - Number(node.dataset.fix)) / 1000)) }));
+    this.showNote();
     for (const node of this.sent.querySelectorAll('.ds-eta[data-live="true"]')) {
       const left = (Number(node.dataset.due) - serverNow()) / 1000;
       const words = left >= 0 ? say("thereIn", { span: span(left) }) : say("thereLate", { span: span(left) });
@@ -164,7 +170,7 @@ export class People {
     if (incident.lon === null) {
       this.title.textContent = say("candidates");
       this.note.textContent = say("locateFirst");
-      fill(this.list);
+      this.clear();
       this.others.hidden = true;
       return;
     }
@@ -177,39 +183,116 @@ export class People {
       this.showList();
     } catch (error) {
       if (this.incident?.id !== incident.id) return;
+      if (this.answer && error.isPassing) return; // what is shown says as of when it is
+      this.answer = null;
       this.note.textContent = error.reason || error.message;
-      fill(this.list);
+      this.clear();
     }
   }
 
   showList() {
-    const { candidates, passed_over: passed, on_duty: onDuty, free, without_place: unknown } = this.answer;
-    const focused = document.activeElement?.closest?.(".ds-candidate")?.dataset.responder;
+    const { candidates, passed_over: passed } = this.answer;
     this.title.textContent = say("candidates");
-    this.note.textContent = candidates.length ? say("howMany", { onDuty, free, unknown }) : say("nobody", { onDuty, free });
-    fill(this.list, candidates.map((one, i) => this.candidate(one, i)));
-    if (focused) this.list.querySelector(`[data-responder="${CSS.escape(focused)}"] button`)?.focus();
+    this.showNote();
+    this.arrange(candidates);
     fill(this.others, passed.length > 0 && h("summary", {}, say("passedOver", { count: passed.length })), passed.map((one) => h("p", {}, h("b", {}, one.name), ` ${say("minutes", { minutes: one.minutes })} `, h("span", { class: "ds-against" }, one.reasons.map((note) => this.noteWords(note)).join("；")), this.allTheSame(one))));
     this.others.hidden = !passed.length;
     this.others.open = !candidates.length; // where nobody fits, it matters why
   }
 
-  candidate(one, i) {
-    const show = () => this.showWaySoon(one.responder);
-    return h(
+  clear() {
+    this.items.clear();
+    fill(this.list);
+  }
+
+  /** How many there are, and as of when the list is. */
+  showNote() {
+    if (!this.answer || !this.isListed) return;
+    const { candidates, on_duty: onDuty, free, without_place: unknown, at } = this.answer;
+    const isOld = serverNow() - Date.parse(at) > 3 * AGAIN_MS;
+    const words = candidates.length ? say("howMany", { onDuty, free, unknown }) : say("nobody", { onDuty, free });
+    setText(this.note, `${words} ${say("listAsOf", { at: clockTime(at, this.catalogue.zone, { seconds: true }) })}${this.isHeld && this.isOtherwise ? ` ${say("orderWaits")}` : ""}`);
+    this.note.classList.toggle("ds-warn", isOld);
+  }
+
+  get isHeld() {
+    return this.list.matches(":hover, :focus-within");
+  }
+
+  /** The hand has left the list: the order that waited is shown. */
+  letGo() {
+    if (this.isOtherwise && !this.isHeld && this.answer && this.isListed) this.showList();
+  }
+
+  /**
+   * Show the candidates. Under the hand nothing changes its place: figures are brought up to date where they stand,
+   * who has come is put below, who has dropped out is marked.
+   */
+  arrange(candidates) {
+    const wanted = candidates.map(keyOf);
+    const known = [...this.items.keys()];
+    const isHeld = this.isHeld && known.length > 0;
+    const order = isHeld ? [...known, ...wanted.filter((key) => !this.items.has(key))] : wanted;
+    this.isOtherwise = order.join("\n") !== wanted.join("\n");
+    const items = new Map();
+    order.forEach((key, i) => {
+      const item = this.items.get(key) || this.newItem();
+      const one = candidates[wanted.indexOf(key)];
+      item.element.classList.toggle("is-out", !one);
+      this.showCandidate(item, one || item.one, i, !one);
+      items.set(key, item);
+    });
+    this.items = items;
+    const elements = [...items.values()].map(({ element }) => element);
+    if (isHeld) this.list.append(...elements.filter((one) => one.parentNode !== this.list));
+    else fill(this.list, elements);
+    this.showNote();
+  }
+
+  newItem() {
+    const item = { one: null };
+    const wayOf = () => item.one.team?.last || item.one.responder; // the minutes of a team are those of its last
+    const show = () => this.showWaySoon(wayOf());
+    item.minutes = h("b", {});
+    item.who = h("div", { class: "ds-candidate-who" });
+    item.number = h("kbd", {});
+    item.push = this.desk.mayAct && h("button", { type: "button", on: { click: (event) => (event.stopPropagation(), this.send(item.one)), keydown: (event) => event.repeat && event.preventDefault() } }, say("send"), item.number);
+    item.element = h(
       "li",
-      { class: "ds-candidate", data: { responder: one.responder }, on: { pointerenter: show, focusin: show, click: () => this.pin(one.responder) } },
-      h("span", { class: "ds-minutes" }, h("b", {}, String(one.minutes)), h("small", {}, say("min"))),
-      h(
-        "div",
-        { class: "ds-candidate-who" },
-        h("p", {}, h("b", {}, one.kind === "team" ? one.team.name : one.name), " ", h("span", { class: "ds-soft" }, [sayCode("role", one.role), sayCode("mode", one.mode), say("straight", { metres: one.straight_m })].join(" · "))),
-        one.team && h("p", { class: "ds-soft" }, one.team.members.map((member) => member.name).join("、")),
-        h("p", { class: "ds-for" }, one.reasons.map((note) => h("span", {}, this.noteWords(note)))),
-        one.shortfalls.length > 0 && h("p", { class: "ds-against" }, one.shortfalls.map((note) => h("span", {}, this.noteWords(note)))),
-      ),
-      this.desk.mayAct && h("button", { type: "button", class: i === 0 ? "primary" : "", "aria-label": `${say("send")} ${one.name}`, on: { click: (event) => (event.stopPropagation(), this.send(one)) } }, say("send"), h("kbd", {}, String(i + 1))),
+      { class: "ds-candidate", on: { pointerenter: show, focusin: show, click: () => this.pin(wayOf()) } },
+      h("span", { class: "ds-minutes" }, item.minutes, h("small", {}, say("min"))),
+      item.who,
+      item.push,
     );
+    return item;
+  }
+
+  showCandidate(item, one, i, isOut) {
+    item.one = one;
+    if (!isOut) item.at = Date.parse(this.answer.at);
+    item.element.dataset.responder = one.responder;
+    setText(item.minutes, String(one.minutes));
+    setText(item.number, String(i + 1));
+    if (item.push) {
+      item.push.className = i === 0 ? "primary" : "";
+      item.push.disabled = Boolean(this.isSending);
+      item.push.setAttribute("aria-label", `${say("send")} ${one.kind === "team" ? one.team.name : one.name}`);
+    }
+    fill(
+      item.who,
+      h("p", {}, h("b", {}, one.kind === "team" ? one.team.name : one.name), " ", h("span", { class: "ds-soft" }, (one.team ? [say("teamLast", { name: one.team.members.find((member) => member.responder === one.team.last)?.name || "" }), sayCode("mode", one.mode), say("straight", { metres: one.straight_m })] : [sayCode("role", one.role), sayCode("mode", one.mode), say("straight", { metres: one.straight_m })]).join(" · "))),
+      isOut && h("p", { class: "ds-warn" }, say("droppedOut")),
+      one.team && h("p", { class: "ds-soft" }, one.team.members.map((member) => `${member.name} ${say("minutes", { minutes: member.minutes })}`).join("、")),
+      h("p", { class: "ds-for" }, one.reasons.map((note) => this.reason(note, item.at))),
+      one.shortfalls.length > 0 && h("p", { class: "ds-against" }, one.shortfalls.map((note) => h("span", {}, this.noteWords(note)))),
+    );
+  }
+
+  /** What speaks for somebody; how old his position is counts on. */
+  reason(note, at) {
+    if (note.code !== "live") return h("span", {}, this.noteWords(note));
+    const fixedAt = at - 1000 * note.fix_age_s;
+    return h("span", { data: { fix: String(fixedAt) } }, say("fixAge", { seconds: Math.max(0, Math.round((serverNow() - fixedAt) / 1000)) }));
   }
 
   /** Who only lacks a capability can be sent all the same: that is for the dispatcher to judge. */
@@ -231,7 +314,8 @@ export class People {
     const body = one.kind === "team" ? { team: one.team.code } : isLeadThere ? { others: [one.responder] } : { lead: one.responder };
     const key = newKey();
     for (const push of this.list.querySelectorAll("button")) push.disabled = true;
-    return this.act(() => post(`/v1/incidents/${this.incident.id}/dispatches`, body, { key }), { done: () => (this.isAsking = false) });
+    this.isSending = true;
+    return this.act(() => post(`/v1/incidents/${this.incident.id}/dispatches`, body, { key }), { done: () => (this.isAsking = false) }).finally(() => (this.isSending = false));
   }
 
   /** Put the keyboard on the button of the n-th candidate. */
@@ -271,3 +355,6 @@ export class People {
     this.map.showWay(way, code);
   }
 }
+
+/** Who it is: a team is something else than the one who leads it. */
+const keyOf = (one) => (one.kind === "team" ? `team ${one.team.code}` : one.responder);

@@ -8,9 +8,12 @@ import { clockTime, serverNow } from "../kit/clock.js";
 import { drawing, h, setText } from "../kit/dom.js";
 import { either, onLanguage, say, sayCode } from "../kit/i18n.js";
 import { cardSigns } from "./cards.js";
-import { Clocks, worst } from "./clocks.js";
+import { get, query } from "../kit/http.js";
+import { Clocks, isEnded, worst } from "./clocks.js";
 import { URGENCY_SHAPES } from "./signs.js";
 
+const DAY_MS = 86400000;
+const MOST_ENDED = 1000;
 const ROW_PX = 86; // as dispatch.css has it
 const FILTERS = {
   open: () => true,
@@ -19,9 +22,13 @@ const FILTERS = {
   cards: (row, desk) => desk.cards.of(row.id).length > 0,
   unlocated: (row) => isUnlocated(row),
   mine: (row, desk) => desk.isMine(row),
+  ended: () => false, // they are not in the queue: they are read when they are asked for
 };
 
 export const isUnlocated = (row) => row.lon === null && !row.cell_code;
+
+/** Closed, and nobody has told the reporter. */
+const isUntold = (row) => row.standing.status === "closed" && !row.standing.replied_at;
 
 /** Where an incident is, in one line. */
 export const placeOf = (row) => row.address || row.cell_code || (row.lon === null ? say("noPlace") : `${row.lon.toFixed(5)}, ${row.lat.toFixed(5)}`);
@@ -32,6 +39,7 @@ export class Queue {
     this.catalogue = catalogue;
     this.open = open;
     this.filter = "open";
+    this.ended = null; // those of the last day, once they were asked for
     this.shown = []; // rows in order
     this.items = new Map(); // id → Item
     this.list = h("ul", { class: "ds-list", role: "listbox", tabindex: "0", tTitle: "queue" });
@@ -54,6 +62,7 @@ export class Queue {
     this.list.addEventListener("scroll", () => this.tickSeen(), { passive: true });
     desk.on("queue", () => this.soon());
     desk.on("cards", () => this.soon());
+    desk.on("row", () => this.filter === "ended" && this.readEnded());
     desk.on("selected", ({ id }) => {
       this.mark(id);
       this.items.get(id)?.element.scrollIntoView({ block: "nearest" }); // chosen on the map, it is shown here as well
@@ -74,8 +83,23 @@ export class Queue {
   choose(name) {
     this.filter = name;
     for (const one of this.tabs) one.button.setAttribute("aria-pressed", String(one.name === name));
+    if (name === "ended") this.readEnded();
     this.arrange();
     this.list.scrollTop = 0;
+  }
+
+  /** Read what has ended of the last day: first whose reporter was told nothing, then the newest. */
+  async readEnded() {
+    const since = new Date(serverNow() - DAY_MS).toISOString();
+    try {
+      const { incidents } = await get(`/v1/incidents${query({ since, limit: MOST_ENDED })}`);
+      const rows = incidents.filter((row) => row.standing && isEnded(row.standing)).map((row) => ({ ...row, ...row.placement }));
+      this.ended = [...rows.filter(isUntold), ...rows.filter((row) => !isUntold(row))];
+    } catch (error) {
+      this.desk.tell("failed", error);
+      return;
+    }
+    this.arrange();
   }
 
   /** Several changes of one moment are shown at once. */
@@ -92,7 +116,8 @@ export class Queue {
     const now = serverNow();
     const keep = FILTERS[this.filter];
     const all = this.desk.inOrder();
-    this.shown = all.filter((row) => keep(row, this.desk, now) || (row.id === this.desk.selected && this.filter !== "open" && this.items.has(row.id)));
+    if (this.filter === "ended") this.shown = this.ended || [];
+    else this.shown = all.filter((row) => keep(row, this.desk, now) || (row.id === this.desk.selected && this.filter !== "open" && this.items.has(row.id)));
     const anchor = this.anchor();
     const items = this.shown.map((row) => this.item(row));
     const wanted = new Set(items);
@@ -110,7 +135,7 @@ export class Queue {
     }
     this.mark(this.desk.selected);
     this.empty.hidden = this.shown.length > 0;
-    setText(this.empty, say(this.desk.isRead ? `empty_${this.filter}` : "loading"));
+    setText(this.empty, say(this.desk.isRead && (this.filter !== "ended" || this.ended) ? `empty_${this.filter}` : "loading"));
     this.count(all, now);
     this.tickSeen(now);
   }
@@ -141,6 +166,7 @@ export class Queue {
     if (missing) Object.assign(counts, missing.counts); // of all, as the server counts them
     this.partly.hidden = !missing;
     setText(this.partly, missing ? say("rowsMissing", { shown: missing.shown, open: missing.counts.open }) : "");
+    counts.ended = this.ended?.length ?? "–";
     this.counts = counts;
     for (const { name, count, button } of this.tabs) {
       setText(count, String(counts[name]));
@@ -226,6 +252,7 @@ class Item {
     this.place.classList.toggle("unknown", isUnlocated(row));
     this.signs.replaceChildren(...cardSigns(cards));
     setText(this.who, sent.length ? sent.map((one) => `${one.name}${say("colon")}${sayCode("sent", one.state)}`).join("  ") : taker && say("takenBy", { who: taker }));
+    if (isUntold(row)) setText(this.who, say("notReplied"));
     this.clocks.show(row.standing);
     this.tick();
   }
