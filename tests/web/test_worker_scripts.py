@@ -1,28 +1,10 @@
 """What the worker's page says of positions, and keeps of files: the scripts themselves, run in Node."""
 
-import json
-import shutil
-import subprocess
 from pathlib import Path
-from typing import Any
 
-import pytest
+from tests.web.in_node import NEEDS_NODE, run
 
-from geo_service.web import assets
-
-pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="needs Node")
-
-
-def run(folder: Path, script: str) -> Any:
-    """Run a script beside the page's own, and return what it printed last."""
-    shutil.copytree(assets.STATIC_DIR / "js", folder / "js")
-    (folder / "package.json").write_text('{"type": "module"}', encoding="utf-8")
-    (folder / "run.js").write_text(script, encoding="utf-8")
-    command = ["node", "run.js"]
-    done = subprocess.run(command, check=False, cwd=folder, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
-
+pytestmark = NEEDS_NODE
 
 #: A phone whose clock is an hour behind the server's, and which hears of places as the test says.
 PHONE = """
