@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from geo_service.errors import Words
 from geo_service.formats.datums import AnyDatum, points_to_wgs84
 from geo_service.formats.faults import FaultList, preview
 from geo_service.formats.names import nearest_name
@@ -19,6 +20,7 @@ from geo_service.formats.times import known_timezone, parse_moments
 
 _BRACKETED = re.compile(r"[(（\[【].*?[)）\]】]")
 _SEPARATORS = re.compile(r"[\s_\-.:：*]+")
+_EMPTY = Words("is empty", "不能为空")
 _SHORTENED = re.compile(r"\d(?:\.\d+)?E\+\d+", re.IGNORECASE)
 
 
@@ -70,7 +72,10 @@ class Columns:
             if ours not in self.header_of and f"no-column {ours}" not in self.faults.kinds:
                 has = preview([str(name) for name in self.frame.columns])
                 known = preview(_headers()[ours], 6)
-                message = f"no column is known as {ours}: head one {known}. The table has: {has}"
+                message = Words(
+                    f"no column is known as {ours}: head one {known}. The table has: {has}",
+                    f"缺少“{ours}”列，表头可写 {known}。表中现有：{has}",
+                )
                 self.faults.add(f"no-column {ours}", ours, message)
 
     def text(self, ours: str, *, required: bool = False) -> pd.Series:
@@ -80,7 +85,7 @@ class Columns:
         column = self.frame[self.header_of[ours]]
         if required:
             for row in column.index[column == ""]:
-                self.faults.add(f"empty {ours}", self.header_of[ours], "is empty", row=int(row))
+                self.faults.add(f"empty {ours}", self.header_of[ours], _EMPTY, row=int(row))
         return column
 
     def identity(self, ours: str) -> pd.Series:
@@ -90,12 +95,18 @@ class Columns:
             return column
         header = self.header_of[ours]
         for row, value in column[column.str.fullmatch(_SHORTENED)].items():
-            message = "is a number that a spreadsheet has shortened: format the column as text"
+            message = Words(
+                "is a number that a spreadsheet has shortened: format the column as text",
+                "编号被电子表格截短，请把该列设为文本格式",
+            )
             self.faults.add("shortened-id", header, message, row=_int(row), value=value)
         first = column[~column.duplicated()]
         row_of = dict(zip(first, first.index, strict=True))
         for row, value in column[column.duplicated() & (column != "")].items():
-            message = f"rows {row_of[value]} and {row} have the same id"
+            message = Words(
+                f"rows {row_of[value]} and {row} have the same id",
+                f"第 {row_of[value]} 行与第 {row} 行编号相同",
+            )
             self.faults.add("duplicate-id", header, message, row=_int(row), value=value)
         return column
 
@@ -115,7 +126,7 @@ class Columns:
             )
         outside = filled & np.isfinite(numbers) & ((numbers < low) | (numbers > high))
         for i in np.flatnonzero(outside):
-            message = f"must be {_interval(low, high)}"
+            message = Words(f"must be {_interval(low, high)}", "超出允许的范围")
             self.faults.add(f"interval {ours}", header, message, row=_int(self.rows[i]), value=column.iloc[i])
         return np.where(filled & np.isfinite(numbers) & ~outside, numbers, np.nan)
 
@@ -127,7 +138,11 @@ class Columns:
             header = self.header_of[ours]
             row = _int(self.rows[i])
             self.faults.add(
-                f"whole {ours}", header, "must be a whole number", row=row, value=float(numbers[i])
+                f"whole {ours}",
+                header,
+                Words("must be a whole number", "须为整数"),
+                row=row,
+                value=float(numbers[i]),
             )
         return numbers
 
@@ -152,7 +167,10 @@ class Columns:
         empty_x, empty_y = (self.text(lon) == "").to_numpy(), (self.text(lat) == "").to_numpy()
         for here, there, name in ((empty_x, empty_y, lon), (empty_y, empty_x, lat)):
             for i in np.flatnonzero(here & ~there):
-                message = "is empty while the other coordinate is given: give both or none"
+                message = Words(
+                    "is empty while the other coordinate is given: give both or none",
+                    "另一坐标已填，此处为空：请同时填写或都不填",
+                )
                 self.faults.add("half", self.header_of.get(name, name), message, row=int(self.rows[i]))
         nowhere = (x == 0.0) & (y == 0.0)
         if nowhere.any():
@@ -234,14 +252,14 @@ def _aliases() -> dict[str, tuple[str, ...]]:
     return {ours: tuple(dict.fromkeys(map(header_key, names))) for ours, names in _headers().items()}
 
 
-def _why_no_number(text: str) -> str:
+def _why_no_number(text: str) -> Words:
     if text.lower() in {"nan", "inf", "-inf", "infinity", "-infinity", "null", "none", "na", "n/a", "#n/a"}:
-        return "is no number: leave the cell empty where there is none"
+        return Words("is no number: leave the cell empty where there is none", "不是数；没有时请留空")
     if re.fullmatch(r"-?\d+,\d+", text):
-        return "has a decimal comma: write a point"
+        return Words("has a decimal comma: write a point", "小数请用点，不用逗号")
     if re.search(r"[°′″'\"度分秒]", text):
-        return "is in degrees, minutes and seconds: write decimal degrees"
-    return "must be a finite number"
+        return Words("is in degrees, minutes and seconds: write decimal degrees", "请把度分秒换成小数度")
+    return Words("must be a finite number", "须为数")
 
 
 def _interval(low: float, high: float) -> str:

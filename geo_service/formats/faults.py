@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from geo_service.errors import Fault, InvalidInputError, NotFoundError
+from geo_service.errors import Fault, InvalidInputError, NotFoundError, Words
 
 SHOWN = 100
 _JSON_INTEGER = 2**63
@@ -68,14 +68,19 @@ class FaultList:
             chosen += group[:share]
         faults = [fault for _, fault in sorted(chosen, key=lambda numbered: numbered[0])]
         if self._seen > len(faults):
-            faults.append(Fault("", f"and {self._seen - len(faults)} more faults that are not listed"))
+            left = self._seen - len(faults)
+            words = Words(f"and {left} more faults that are not listed", f"另有 {left} 处错误未列出")
+            faults.append(Fault("", words))
         return tuple(faults)
 
     def raise_if_any(self, what: str) -> None:
         """Raise :class:`InvalidInputError` listing the faults, if there are any; ``what`` names the file."""
         if self._seen:
             noun = "fault" if self._seen == 1 else "faults"
-            raise InvalidInputError(f"{what}: {self._seen} {noun}; nothing was loaded", self.listed())
+            english = f"{what}: {self._seen} {noun}; nothing was loaded"
+            raise InvalidInputError(
+                Words(english, f"文件有 {self._seen} 处错误，未读入任何内容"), self.listed()
+            )
 
 
 def no_file(path: Path) -> NotFoundError:

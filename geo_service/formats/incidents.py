@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from geo_service.errors import Words
 from geo_service.formats.columns import Columns
 from geo_service.formats.datums import GivenDatum
 from geo_service.formats.reading import TableOptions, open_table
@@ -155,9 +156,10 @@ def _urgencies(columns: Columns) -> list[str]:
     for row, text in columns.text("urgency").items():
         urgency = _URGENCY_OF.get(text.lower())
         if urgency is None:
-            message = (
+            message = Words(
                 "must be low 低, normal 一般, urgent 紧急 or critical 特急; "
-                "a column of another kind is kept as it is under another header"
+                "a column of another kind is kept as it is under another header",
+                "请写 不急、一般、紧急、特急 之一；若此列另有含义，请换一个表头",
             )
             header = columns.header_of["urgency"]
             columns.faults.add("urgency", header, message, row=int(str(row)), value=text)
@@ -170,7 +172,9 @@ def _floors(columns: Columns) -> list[int | None]:
     for row, text in columns.text("floor").items():
         match = _FLOOR.fullmatch(text)
         if text and match is None:
-            message = "must be a floor: 3, 3楼, 3F, -1, B1, 地下1层"
+            message = Words(
+                "must be a floor: 3, 3楼, 3F, -1, B1, 地下1层", "楼层请写 3、3楼、3F、-1、B1 或地下1层"
+            )
             columns.faults.add("floor", columns.header_of["floor"], message, row=int(str(row)), value=text)
         floors.append(None if match is None else int(match["number"]) * (-1 if match["below"] else 1))
     return floors

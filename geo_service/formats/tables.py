@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from geo_service.errors import TooLargeError
+from geo_service.errors import TooLargeError, Words
 from geo_service.formats.faults import FaultList, no_file
 from geo_service.formats.limits import Limits
 from geo_service.formats.text import bad_character, find_encoding
@@ -99,7 +99,7 @@ def walk_table(
     header, rows, notes = opened
     frame = _frame(header, rows, faults, limits or Limits())
     if frame.empty and not len(faults):
-        faults.add("empty", "", "the table has a header but no row")
+        faults.add("empty", "", Words("the table has a header but no row", "表中只有表头，没有数据"))
     return Table(frame, tuple(notes))
 
 
@@ -115,7 +115,7 @@ def _open(
     """Return header, rows to come and notes; None after noting what stops the reading."""
     data = _load(source, limits)
     if not data.strip():
-        faults.add("empty", "", "the file is empty")
+        faults.add("empty", "", Words("the file is empty", "文件是空的"))
         return None
     if (why := _why_no_table(source, data)) is not None:
         faults.add("format", "", why)
@@ -129,7 +129,7 @@ def _open(
         return None
     first = next(rows, None)
     if first is None:
-        faults.add("empty", "", "the table is empty")
+        faults.add("empty", "", Words("the table is empty", "表是空的"))
         return None
     header = _header(first[1], faults, limits)
     return None if header is None else (header, rows, notes)

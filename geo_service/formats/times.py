@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo, available_timezones
 import numpy as np
 import pandas as pd
 
+from geo_service.errors import Words
 from geo_service.formats.faults import FaultList
 
 DEFAULT_TIMEZONE = "Asia/Shanghai"
@@ -16,6 +17,7 @@ _SERIAL = re.compile(r"\d{5}(?:\.\d+)?")
 _ISO = re.compile(r"\d{4}-?\d{2}-?\d{2}(?:\D|$)")
 _EPOCH = re.compile(r"1\d{9}(?:\d{3})?")
 _EARLIEST, _LATEST = pd.Timestamp("1900-01-01", tz="UTC"), pd.Timestamp("2100-01-01", tz="UTC")
+_OUT_OF_TIME = Words("is not between 1900 and 2100", "时间不在 1900 年至 2100 年之间")
 _EXCEL_ZERO = pd.Timestamp("1899-12-30")
 _CLOCK = re.compile(r"(\d{1,2})(?:[:：时点](\d{1,2}))?(?:[:：分](\d{1,2}))?[分秒时点]?")
 
@@ -99,7 +101,7 @@ def parse_moments(
     for row, value in left.items():
         faults.add("time", field, _why_no_moment(value, time_format), row=int(str(row)), value=value)
     for row in moments.index[(moments < _EARLIEST) | (moments >= _LATEST)]:
-        faults.add("time", field, "is not between 1900 and 2100", row=int(row), value=texts[row])
+        faults.add("time", field, _OUT_OF_TIME, row=int(row), value=texts[row])
     return moments
 
 
@@ -166,13 +168,19 @@ def _localised(naive: pd.Series, timezone: ZoneInfo, notes: list[str]) -> pd.Ser
     return plain
 
 
-def _why_no_moment(value: str, time_format: str | None) -> str:
+def _why_no_moment(value: str, time_format: str | None) -> Words:
     if time_format is not None:
-        return f"is no time of the form {time_format}"
+        return Words(f"is no time of the form {time_format}", f"不符合时间格式 {time_format}")
     parts = re.match(r"(\d{1,2})/(\d{1,2})/\d{4}", value)
     if parts and int(parts[1]) > 12 >= int(parts[2]):
-        return "looks like day/month/year: say so with a time format, for example %d/%m/%Y %H:%M"
-    return "is no time we can read: write 2026-11-22T08:30+08:00, or give a time format"
+        return Words(
+            "looks like day/month/year: say so with a time format, for example %d/%m/%Y %H:%M",
+            "像是 日/月/年：请写成 2026-11-22 08:30",
+        )
+    return Words(
+        "is no time we can read: write 2026-11-22T08:30+08:00, or give a time format",
+        "时间无法识别，请写成 2026-11-22 08:30",
+    )
 
 
 def parse_clock(text: str) -> time | None:

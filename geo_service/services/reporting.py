@@ -55,9 +55,16 @@ class Place:
         """Return what is wrong with it before anything is looked up."""
         found = []
         if (self.x is None) != (self.y is None):
-            found.append(Fault(f"{prefix}lat", "give both lon and lat, or neither"))
+            found.append(
+                Fault(f"{prefix}lat", Words("give both lon and lat, or neither", "经度、纬度须同时填写"))
+            )
         if (self.level is None) != (self.cell_code is None):
-            found.append(Fault(f"{prefix}cell_code", "give both level and cell_code, or neither"))
+            found.append(
+                Fault(
+                    f"{prefix}cell_code",
+                    Words("give both level and cell_code, or neither", "层级、编码须同时填写"),
+                )
+            )
         ways = [self.x is not None, self.building is not None, self.cell_code is not None]
         if sum(ways) > 1:
             words = Words(
@@ -121,7 +128,8 @@ def prepare(
     for one, place, prefix, seen in zip(reports, places, prefixes, flags, strict=True):
         wrong = place if isinstance(place, list) else []
         if one.occurred_at > latest:
-            wrong = [*wrong, Fault(f"{prefix}occurred_at", "lies in the future", value=one.occurred_at)]
+            words = Words("lies in the future", "时间在将来")
+            wrong = [*wrong, Fault(f"{prefix}occurred_at", words, value=one.occurred_at)]
         faults.append(wrong)
         rows.append(_row(one, Found(*_NOWHERE) if isinstance(place, list) else place, usual, seen))
     return pd.DataFrame(rows), faults
@@ -132,7 +140,8 @@ def strictly(prepared: tuple[pd.DataFrame, list[list[Fault]]]) -> pd.DataFrame:
     rows, faults = prepared
     found = [fault for one in faults for fault in one]
     if found:
-        raise InvalidInputError(f"{len(found)} fault(s) in the report(s)", found)
+        words = Words(f"{len(found)} fault(s) in the report(s)", f"上报内容有 {len(found)} 处错误，未写入")
+        raise InvalidInputError(words, found)
     return rows
 
 
@@ -175,7 +184,10 @@ def _point(place: Place, prefix: str) -> Found | list[Fault]:
     except InvalidInputError as error:
         return [Fault(f"{prefix}crs", error.detail, value=place.crs)]
     if not (abs(lon) <= 180 and abs(lat) <= 90):
-        return [Fault(f"{prefix}lon", "the point is not on the globe; are lon and lat swapped?")]
+        words = Words(
+            "the point is not on the globe; are lon and lat swapped?", "坐标超出范围，经纬度是否写反？"
+        )
+        return [Fault(f"{prefix}lon", words)]
     return Found(lon, lat, datum)
 
 
@@ -239,7 +251,9 @@ def from_table(frame: pd.DataFrame) -> tuple[list[Report], list[Fault]]:
     for row in frame.to_dict("records"):
         channel = _CHANNEL_OF.get(str(row["channel"]).strip().lower())
         if channel is None:
-            message = f"must be one of: {', '.join(CHANNELS)}"
+            message = Words(
+                f"must be one of: {', '.join(CHANNELS)}", "请写：来电、热线、网格员、传感器、网络之一"
+            )
             faults.append(Fault("channel", message, row=int(row["row"]), value=row["channel"]))
             continue
         place = Place(float(row["lon"]), float(row["lat"])) if row["located"] else Place()

@@ -14,7 +14,7 @@ import hmac
 import re
 import secrets
 
-from geo_service.errors import Fault, UnauthenticatedError
+from geo_service.errors import Fault, UnauthenticatedError, Words
 
 PREFIX = "whsec_"
 WINDOW_S = 300
@@ -49,15 +49,21 @@ def verify(
         The words are the same whichever signature is wrong: they help nobody to guess.
     """
     if not message_id or not signatures or not _SECONDS.fullmatch(timestamp):
-        message = "send the headers webhook-id, webhook-timestamp and webhook-signature"
+        message = Words(
+            "send the headers webhook-id, webhook-timestamp and webhook-signature",
+            "请带上请求头 webhook-id、webhook-timestamp 和 webhook-signature",
+        )
         raise UnauthenticatedError(message, [Fault("webhook-signature", message)])
     expected = sign(secret, message_id, timestamp, body).encode()
     given = signatures.encode("utf-8", "replace").split()[:_MOST_SIGNATURES]
     fits = [hmac.compare_digest(expected, one) for one in given]
     if not any(fits):
-        raise UnauthenticatedError("the signature does not fit")
+        raise UnauthenticatedError(Words("the signature does not fit", "签名不符"))
     if abs(now_s - int(timestamp)) > WINDOW_S:
-        message = f"the message is more than {WINDOW_S} s away from now; set the sender's clock"
+        message = Words(
+            f"the message is more than {WINDOW_S} s away from now; set the sender's clock",
+            f"消息的时间与现在相差超过 {WINDOW_S} 秒，请校准发送方的时钟",
+        )
         raise UnauthenticatedError(message, [Fault("webhook-timestamp", message, value=timestamp)])
 
 

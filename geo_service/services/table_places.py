@@ -1,14 +1,16 @@
 """Rows of a table that name a building or a cell instead of coordinates."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 import pandas as pd
 
 from geo_service.errors import Fault, Words
 from geo_service.services import reporting
 from geo_service.services.reporting import Place, Report
+from geo_service.store import placements
 from geo_service.store import table_places as store
 from geo_service.store.database import Database
 
@@ -35,6 +37,34 @@ def from_table(database: Database, frame: pd.DataFrame) -> tuple[list[Report], l
         else:
             placed.append(replace(report, place=place))
     return placed, faults
+
+
+#: Rows that an answer names one by one.
+SHOWN = 100
+
+
+def outside(database: Database, frame: pd.DataFrame, ids: Sequence[UUID]) -> dict[str, Any]:
+    """Tell which rows that were taken in lie in no cell, and which have no place; the first of each.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        As :func:`geo_service.formats.incidents.read_incidents` read it.
+    ids : sequence of UUID
+        The incident of each row.
+    """
+    with database.reading() as connection:
+        leaves = placements.leaves_of(connection, ids)
+    found: dict[str, list[dict[str, Any]]] = {"in_no_cell": [], "unlocated": []}
+    for row, key in zip(frame.to_dict("records"), ids, strict=True):
+        if key in leaves or row["cell_code"]:
+            continue
+        one = {"row": int(row["row"]), "source_id": str(row["id"]), "id": str(key)}
+        if row["located"]:
+            found["in_no_cell"].append(one | {"place": [round(row["lon"], 7), round(row["lat"], 7)]})
+        elif not row["building"]:
+            found["unlocated"].append(one)
+    return {name: rows[:SHOWN] for name, rows in found.items()}
 
 
 def _place(

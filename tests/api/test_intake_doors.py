@@ -131,6 +131,40 @@ def test_a_table_is_taken_whole_or_not_at_all(desk: TestClient, service_database
     assert refused.status_code == 422
     assert [(fault["field"], fault["row"]) for fault in refused.json()["errors"]] == [("channel", 2)]
     assert count(service_database, "source_id = 't9'") == 0
+    assert "来电" in refused.json()["errors"][0]["message_zh"]
+    assert "1 处错误" in refused.json()["detail_zh"]
+
+
+def test_a_table_that_cannot_be_read_says_why_in_both_languages(desk: TestClient) -> None:
+    def faults_of(text: str) -> dict[str, str]:
+        refused = desk.post("/v1/incidents/table", files={"file": ("t.csv", text.encode())})
+        assert refused.status_code == 422
+        return {fault["field"]: fault["message_zh"] for fault in refused.json()["errors"]}
+
+    assert "缺少“id”列" in faults_of("事件,时间\nx,2026-11-22 09:40\n")["id"]
+    said = faults_of("编号,时间,紧急程度,楼层,经度,纬度\nB-1,昨天,很急,天台,东,28.9\n")
+    assert "2026-11-22 08:30" in said["时间"]
+    assert "特急" in said["紧急程度"]
+    assert "地下1层" in said["楼层"]
+    assert said["经度"] == "须为数"
+    assert faults_of("编号,时间\n")[""] == "表中只有表头，没有数据"
+    assert faults_of("")["file"] == "请选择有内容的文件"
+
+
+def test_rows_of_a_table_that_lie_in_no_cell_or_nowhere_are_named(desk: TestClient) -> None:
+    lon, lat = middle(0, 0)
+    rows = [
+        "编号,时间,经度,纬度",
+        f"far-1,2026-11-20 08:00,{lon},{lat}",
+        "far-2,2026-11-20 08:01,128.5,38.25",
+        "far-3,2026-11-20 08:02,,",
+    ]
+    done = desk.post("/v1/incidents/table", files={"file": ("t.csv", "\n".join(rows).encode())}).json()
+    assert done["new"] == 3
+    [far] = done["in_no_cell"]
+    assert (far["row"], far["source_id"], far["place"]) == (2, "far-2", [128.5, 38.25])
+    assert desk.get(f"/v1/incidents/{far['id']}").status_code == 200
+    assert [(one["row"], one["source_id"]) for one in done["unlocated"]] == [(3, "far-3")]
 
 
 # ----------------------------------------------------------------------------------------------- signed
@@ -379,3 +413,15 @@ def test_a_form_in_an_encoding_that_is_none_is_refused(desk: TestClient, charset
     kind = {"Content-Type": f"multipart/form-data; boundary=x; charset={charset}"}
     for address in ("/open311/v2/requests.json", "/v1/incidents/table"):
         assert 400 <= desk.post(address, content=content, headers=kind).status_code < 500
+
+
+def test_open311_says_what_is_wrong_in_both_languages_and_by_its_own_names(desk: TestClient) -> None:
+    def said(**form: str) -> str:
+        refused = desk.post("/open311/v2/requests.json", data=form)
+        assert refused.status_code in {400, 404}
+        return " / ".join(one["description"] for one in refused.json())
+
+    assert "缺少类别" in said(lat="28.9")
+    assert "请给出 lat 和 long" in said(service_code="0101")
+    assert said(service_code="0101", lat="28.9", long="east").startswith("long: 须为数 Input should be")
+    assert "不在类别列表中" in said(service_code="none", lat="28.9", long="118.7")

@@ -9,13 +9,13 @@ from pydantic import ValidationError
 from starlette.requests import Request
 
 from geo_service.api.access import roles
-from geo_service.api.front import run_at_front
+from geo_service.api.front import at_front, run_at_front
 from geo_service.api.problems import validation_problem
 from geo_service.api.reports import Key, Report
 from geo_service.api.routes.incidents import source_of
 from geo_service.api.routing import Router
 from geo_service.api.state import State
-from geo_service.errors import BadRequestError, Fault, InvalidInputError
+from geo_service.errors import BadRequestError, Fault, InvalidInputError, Words
 from geo_service.formats.incidents import read_incidents
 from geo_service.model import Principal, Role
 from geo_service.services import reporting, table_places
@@ -29,6 +29,7 @@ NDJSON = "application/x-ndjson"
 MAX_LINE_BYTES = 20_000
 #: Lines in a stream, blank ones too: one that is refused costs as much as one that is taken.
 MAX_LINES = 50_000
+_TOO_LONG = Words(f"a line may have {MAX_LINE_BYTES:,} bytes", f"每行最多 {MAX_LINE_BYTES:,} 字节")
 _ANSWER: dict[int | str, dict[str, Any]] = {
     200: {"content": {NDJSON: {}}, "description": "A line for each line, and the counts in the last"}
 }
@@ -63,6 +64,7 @@ async def report_stream(
 
 
 @router.post("/table")
+@at_front
 def report_table(
     state: State,
     who: Sender,
@@ -77,20 +79,24 @@ def report_table(
     ``cell_level`` where levels share codes) says where it was; without any it waits to be located.
 
     Somebody will go there: they get lives with clocks (history goes in by ``/v1/imports/incidents``). All are
-    stored or none; a row is known by its id, so the same table again changes nothing.
+    stored or none; a row is known by its id, so the same table again changes nothing. The answer counts, and
+    names the rows ``in_no_cell`` and those ``unlocated``, the first hundred of each.
     """
     content = file.file.read()
     if not content:
-        raise InvalidInputError("the file is empty", [Fault("file", "choose a file with content")])
+        fault = Fault("file", Words("choose a file with content", "请选择有内容的文件"))
+        raise InvalidInputError(Words("the file is empty", "文件是空的"), [fault])
     frame = read_incidents(content, crs=crs, timezone=timezone, places=True).frame
-    reports, faults = table_places.from_table(state.database, frame)
+    reports, faults = table_places.from_table(state.front, frame)
     if faults:
-        raise InvalidInputError(f"{len(faults)} fault(s) in the table", faults)
+        words = Words(f"{len(faults)} fault(s) in the table", f"表中有 {len(faults)} 处错误，未写入任何内容")
+        raise InvalidInputError(words, faults)
     prefixes = [f"rows[{row}]." for row in frame["row"]]
-    prepared = reporting.prepare(state.database, state.tilings, reports, prefixes=prefixes)
+    prepared = reporting.prepare(state.front, state.tilings, reports, prefixes=prefixes)
     rows = reporting.strictly(prepared)
     name = source_of(who, source)
-    return take_in(state.database, state.tilings, rows, source=name, who=who.name, live=True).as_dict()
+    done = take_in(state.front, state.tilings, rows, source=name, who=who.name, live=True)
+    return done.as_dict() | table_places.outside(state.front, frame, done.ids)
 
 
 async def _chunks(stream: AsyncIterator[bytes]) -> AsyncIterator[list[bytes]]:
@@ -100,8 +106,7 @@ async def _chunks(stream: AsyncIterator[bytes]) -> AsyncIterator[list[bytes]]:
     async for part in stream:
         *whole, rest = (rest + part).split(b"\n")
         if len(rest) > MAX_LINE_BYTES:
-            message = f"a line may have {MAX_LINE_BYTES:,} bytes"
-            raise BadRequestError(message, [Fault("", message)])
+            raise BadRequestError(_TOO_LONG, [Fault("", _TOO_LONG)])
         lines += whole
         while len(lines) >= CHUNK:
             yield lines[:CHUNK]
@@ -115,13 +120,13 @@ async def _chunks(stream: AsyncIterator[bytes]) -> AsyncIterator[list[bytes]]:
 def read_line(line: bytes) -> reporting.Report | list[Fault]:
     """Read one line of a stream; what is wrong with it comes as faults."""
     if len(line) > MAX_LINE_BYTES:
-        return [Fault("", f"a line may have {MAX_LINE_BYTES:,} bytes")]
+        return [Fault("", _TOO_LONG)]
     try:
         given = orjson.loads(line)
     except orjson.JSONDecodeError as error:
-        return [Fault("", f"this is not JSON: {error.msg}")]
+        return [Fault("", Words(f"this is not JSON: {error.msg}", "此行不是 JSON"))]
     if b"\\u0000" in line:
-        return [Fault("", "take \\u0000 out of the text")]
+        return [Fault("", Words("take \\u0000 out of the text", "请去掉文字中的 \\u0000"))]
     return read_report(given)
 
 
@@ -133,5 +138,5 @@ def read_report(given: Any) -> reporting.Report | list[Fault]:
         found = [{**one, "loc": ("body", *one["loc"])} for one in error.errors(include_url=False)]
         return list(validation_problem(found).faults)
     if report.source_id is None:
-        return [Fault("source_id", "give the source's own id")]
+        return [Fault("source_id", Words("give the source's own id", "请填写来源自己的编号"))]
     return report.made(report.source_id)

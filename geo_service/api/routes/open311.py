@@ -20,6 +20,7 @@ from geo_service.api.front import run_at_front
 from geo_service.api.reports import Report
 from geo_service.api.routing import Router
 from geo_service.api.state import AppState, State
+from geo_service.api.validation_words import in_both
 from geo_service.errors import (
     BadRequestError,
     Fault,
@@ -28,6 +29,7 @@ from geo_service.errors import (
     InvalidInputError,
     NotFoundError,
     UnauthenticatedError,
+    Words,
 )
 from geo_service.formats.open311 import as_json, as_xml
 from geo_service.model import Principal, Role
@@ -35,6 +37,7 @@ from geo_service.services import catalogue, reporting
 from geo_service.services.identity import read_key
 from geo_service.services.intake import take_in
 from geo_service.store import service_requests as store
+from geo_service.store.database import Database
 
 router = Router(prefix="/open311/v2", tags=["incidents"], include_in_schema=False)
 
@@ -46,6 +49,14 @@ _XML, _JSON = "application/xml; charset=utf-8", "application/json; charset=utf-8
 _REPORTERS = frozenset({Role.ADMIN, Role.DISPATCHER, Role.WORKER, Role.DEVICE})
 _READERS = frozenset({Role.ADMIN, Role.DISPATCHER, Role.LEADER})
 _LONGEST = 4000
+#: What the standard calls our fields.
+_OPEN311_NAMES = {
+    "lon": "long",
+    "category": "service_code",
+    "address": "address_string",
+    "building": "address_id",
+}
+_UNKNOWN = Words("is not in the list of /open311/v2/services.json", "不在类别列表中，见 services.json")
 
 
 class Shape(NamedTuple):
@@ -73,7 +84,7 @@ async def discovery(request: Request, kind: str) -> Response:
 @router.get("/services.{kind}", dependencies=[PUBLIC])
 def services(state: State, kind: str, _jurisdiction: Jurisdiction = "") -> Response:
     """List the categories that may be reported, those in groups with the group's name."""
-    return _answered(kind, "services", "service", lambda shape: shape.write(_services(state)))
+    return _answered(kind, "services", "service", lambda shape: shape.write(_services(state.database)))
 
 
 @router.get("/services/{code}.{kind}", dependencies=[PUBLIC])
@@ -81,8 +92,8 @@ def service(state: State, code: str, kind: str, _jurisdiction: Jurisdiction = ""
     """Tell what may be asked of a service: nothing beyond the report itself."""
 
     def act(shape: Shape) -> Response:
-        if code not in {row["service_code"] for row in _services(state)}:
-            raise NotFoundError(f"there is no service {code!r}")
+        if code not in {row["service_code"] for row in _services(state.database)}:
+            raise NotFoundError(Words(f"there is no service {code!r}", f"没有类别 {code}"))
         return shape.write([{"service_code": code, "attributes": "" if shape.format == "xml" else []}])
 
     return _answered(kind, "service_definitions", "service_definition", act)
@@ -109,9 +120,9 @@ def requests(
         until = _moment("end_date", end_date) or (None if ids else datetime.now(UTC) + timedelta(minutes=1))
         since = _moment("start_date", start_date) or (until - SPAN if until is not None else None)
         if since is not None and until is not None and until - since > SPAN + timedelta(minutes=1):
-            raise _bad("start_date", "ask for at most 90 days at once")
+            raise _bad("start_date", Words("ask for at most 90 days at once", "一次最多查询 90 天"))
         if status not in {"", "open", "closed"}:
-            raise _bad("status", "must be open or closed")
+            raise _bad("status", Words("must be open or closed", "须为 open 或 closed"))
         with state.database.reading() as connection:
             rows = store.find(
                 connection,
@@ -164,7 +175,7 @@ async def report(request: Request, state: State, kind: str) -> Response:
     def act(shape: Shape) -> Response:
         who = _who(request, state, given.get("api_key", ""), _REPORTERS)
         made = _report(given, request.headers.get("idempotency-key", "") or uuid.uuid4().hex)
-        _require_service(state, made.category)
+        _require_service(state.front, made.category)
         rows = reporting.strictly(reporting.prepare(state.front, state.tilings, [made]))
         done = take_in(state.front, state.tilings, rows, source=who.name, who=who.name, live=True)
         answer = {"service_request_id": str(done.ids[0]), "service_notice": "", "account_id": ""}
@@ -180,14 +191,20 @@ def _answered(kind: str, whole: str, one: str, act: Callable[[Shape], Response])
     """Return the answer, or the error, in the format that the address asks for."""
     if kind not in {"json", "xml"}:
         return Shape("xml", "errors", "error").write(
-            [{"code": 404, "description": "ask for .xml or .json"}], 404
+            [
+                {
+                    "code": 404,
+                    "description": _both(Words("ask for .xml or .json", "地址请以 .xml 或 .json 结尾")),
+                }
+            ],
+            404,
         )
     try:
         return act(Shape(kind, whole, one))
     except GeoServiceError as error:
         # the standard knows 403 for a missing or wrong key
         status = {401: 403, 422: 400}.get(error.status, error.status)
-        said = [f"{fault.field}: {fault.message}" for fault in error.faults] or [error.detail]
+        said = [f"{fault.field}: {_both(fault.message)}" for fault in error.faults] or [_both(error.detail)]
         rows = [{"code": status, "description": words} for words in said]
         return Shape(kind, "errors", "error").write(rows, status)
 
@@ -201,14 +218,14 @@ def _who(
     address = client_address(request)
     refuse_busy_guesser(state, address)
     if not (api_key or header):
-        raise UnauthenticatedError("api_key is missing")
+        raise UnauthenticatedError(Words("api_key is missing", "缺少 api_key"))
     credential = read_key(api_key or header)
     who = (state.gate.recall(credential) or state.gate.look_up(credential)) if credential else None
     if who is None:
         state.attempts.failed(address)
-        raise UnauthenticatedError("the api_key is not known")
+        raise UnauthenticatedError(Words("the api_key is not known", "api_key 无效"))
     if who.role not in takes:
-        raise ForbiddenError("this key may not do that")
+        raise ForbiddenError(Words("this key may not do that", "该密钥无此权限"))
     return who
 
 
@@ -218,12 +235,12 @@ def _seen(state: AppState, who: Principal, key: str) -> dict[str, Any]:
     with state.database.reading() as connection:
         rows = store.find(connection, reported_by=own, limit=1, scope=who.scope, keys=[_uuid(key)])
     if not rows:
-        raise NotFoundError("there is no such service request")
+        raise NotFoundError(Words("there is no such service request", "没有这个事件"))
     return rows[0]
 
 
-def _services(state: AppState) -> list[dict[str, Any]]:
-    with state.database.reading() as connection:
+def _services(database: Database) -> list[dict[str, Any]]:
+    with database.reading() as connection:
         rows = catalogue.categories(connection)
     groups = {row["code"]: row["name_zh"] for row in rows}
     above = {row["parent_code"] for row in rows}
@@ -242,9 +259,9 @@ def _services(state: AppState) -> list[dict[str, Any]]:
     ]
 
 
-def _require_service(state: AppState, code: str) -> None:
-    if code not in {row["service_code"] for row in _services(state)}:
-        raise NotFoundError(f"there is no service {code!r}", [Fault("service_code", "is not in the list")])
+def _require_service(database: Database, code: str) -> None:
+    if code not in {row["service_code"] for row in _services(database)}:
+        raise NotFoundError(f"there is no service {code!r}", [Fault("service_code", _UNKNOWN)])
 
 
 def _plain(form: FormData) -> dict[str, str]:
@@ -254,10 +271,19 @@ def _plain(form: FormData) -> dict[str, str]:
 def _report(given: Mapping[str, str], source_id: str) -> reporting.Report:
     """Read the fields of a form."""
     if not given.get("service_code"):
-        raise _bad("service_code", "is missing")
+        raise _bad(
+            "service_code",
+            Words("is missing: take one of /open311/v2/services.json", "缺少类别，见 services.json"),
+        )
     has_point = bool(given.get("lat") and given.get("long"))
     if not (has_point or given.get("address_string") or given.get("address_id")):
-        raise _bad("lat", "give lat and long, address_string or address_id")
+        raise _bad(
+            "lat",
+            Words(
+                "give lat and long, address_string or address_id",
+                "请给出 lat 和 long，或 address_string、address_id",
+            ),
+        )
     now = datetime.now(UTC).isoformat()
     fields: dict[str, Any] = {
         "source_id": source_id,
@@ -273,8 +299,15 @@ def _report(given: Mapping[str, str], source_id: str) -> reporting.Report:
     try:
         made = Report.model_validate(fields).made(source_id)
     except ValidationError as error:
-        faults = [Fault(str(one["loc"][0]), str(one["msg"])) for one in error.errors(include_url=False)]
-        raise InvalidInputError("the report does not fit", faults) from None
+        found = error.errors(include_url=False)
+        faults = [
+            Fault(
+                _OPEN311_NAMES.get(name := str(one["loc"][0]), name),
+                in_both(one["type"], one["msg"], one.get("ctx")),
+            )
+            for one in found
+        ]
+        raise InvalidInputError(Words("the report does not fit", "上报内容有误"), faults) from None
     kept = {name: given[name] for name in ("description", "media_url") if given.get(name)}
     made.attributes.update(kept)
     return made
@@ -307,7 +340,7 @@ def _uuid(text: str) -> UUID:
     try:
         return UUID(text.strip())
     except ValueError:
-        raise NotFoundError("there is no such service request") from None
+        raise NotFoundError(Words("there is no such service request", "没有这个事件")) from None
 
 
 def _moment(name: str, text: str) -> datetime | None:
@@ -316,10 +349,18 @@ def _moment(name: str, text: str) -> datetime | None:
     try:
         moment = datetime.fromisoformat(text.replace(" ", "+"))
     except ValueError:
-        raise _bad(name, "write it like 2026-11-22T02:00:00Z") from None
+        raise _bad(name, Words("write it like 2026-11-22T02:00:00Z", "请写成 2026-11-22T02:00:00Z")) from None
     if moment.utcoffset() is None or not 1970 <= moment.year <= 2200:
-        raise _bad(name, "write it with its offset, like 2026-11-22T02:00:00Z")
+        raise _bad(
+            name,
+            Words("write it with its offset, like 2026-11-22T02:00:00Z", "请带时差，如 2026-11-22T02:00:00Z"),
+        )
     return moment
+
+
+def _both(text: str) -> str:
+    """Write a text in both languages: the standard has one description for all readers."""
+    return f"{text.zh} {text}" if isinstance(text, Words) else text
 
 
 def _bad(name: str, message: str) -> BadRequestError:

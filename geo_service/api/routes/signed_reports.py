@@ -15,7 +15,7 @@ from geo_service.api.reports import Channel
 from geo_service.api.routes.intake_many import read_report
 from geo_service.api.routing import Router
 from geo_service.api.state import AppState, State
-from geo_service.errors import Fault, InvalidInputError, UnauthenticatedError
+from geo_service.errors import Fault, InvalidInputError, UnauthenticatedError, Words
 from geo_service.model import Principal, Role
 from geo_service.services import reporting, signing
 from geo_service.services.intake import take_in
@@ -129,7 +129,7 @@ async def signed_reports(
     try:
         given = _reports(await request.json(), webhook_id)
     except orjson.JSONDecodeError as error:
-        message = f"the body is no JSON: {error.msg}"
+        message = Words(f"the body is no JSON: {error.msg}", "请求内容不是 JSON")
         raise InvalidInputError(message, [Fault("", message)]) from None
     channel = kept[1] if kept else "sensor"
     return await run_at_front(state, _take_in, state, f"webhook {name}", channel, given)
@@ -148,7 +148,10 @@ def _reports(given: Any, message_id: str) -> list[dict[str, Any]]:
         given = given["reports"]
     found = given if isinstance(given, list) else [given]
     if not 1 <= len(found) <= MOST_REPORTS or not all(isinstance(one, dict) for one in found):
-        message = f"send one report, or a list of up to {MOST_REPORTS}"
+        message = Words(
+            f"send one report, or a list of up to {MOST_REPORTS}",
+            f"请发送一条上报，或最多 {MOST_REPORTS} 条的列表",
+        )
         raise InvalidInputError(message, [Fault("", message)])
     names = [message_id] if len(found) == 1 else [f"{message_id}/{i}" for i in range(len(found))]
     return [{"source_id": name} | one for name, one in zip(names, found, strict=True)]
@@ -165,7 +168,8 @@ def _take_in(state: AppState, source: str, channel: str, given: list[dict[str, A
                 Fault(f"reports[{i}].{fault.field}", fault.message, value=fault.value) for fault in made
             ]
     if faults:
-        raise InvalidInputError("the message does not fit; each fault is listed", faults)
+        words = Words("the message does not fit; each fault is listed", "消息有误，逐项列出如下")
+        raise InvalidInputError(words, faults)
     prefixes = [f"reports[{i}]." for i in range(len(reports))]
     prepared = reporting.prepare(state.front, state.tilings, reports, prefixes=prefixes)
     rows = reporting.strictly(prepared)
