@@ -83,3 +83,38 @@ console.log(JSON.stringify([sent, own.kept]));
     )
     assert [one["at"] for one in sent] == ["2026-11-22T10:00:00.000Z", "2026-11-22T10:00:10.000Z"]
     assert kept == []
+
+
+def test_only_the_last_content_of_a_file_is_kept_on_the_phone(tmp_path: Path) -> None:
+    kept = run(
+        tmp_path,
+        """
+const heard = {};
+globalThis.self = {
+  location: { origin: "https://town.example" },
+  addEventListener: (name, act) => (heard[name] = act),
+};
+const full = (key) => (key.url ? key.url : new URL(key, self.location.origin).href);
+const held = new Map();
+globalThis.caches = {
+  open: async () => ({
+    match: async (key) => held.get(full(key)),
+    put: async (key, response) => held.set(full(key), response),
+    delete: async (key) => held.delete(full(key)),
+    keys: async () => [...held.keys()].map((url) => ({ url })),
+  }),
+};
+globalThis.fetch = async () => new Response("content");
+await import("./js/worker/service.js");
+const files = ["a.js?v=1", "b.js?v=1", "c.js", "a.js?v=2", "c.js"].map((name) => `/static/${name}`);
+for (const path of ["/worker", ...files]) {
+  let answer;
+  const request = { method: "GET", url: self.location.origin + path };
+  heard.fetch({ request, respondWith: (given) => (answer = given) });
+  await answer;
+}
+console.log(JSON.stringify([...held.keys()].map((url) => url.slice(self.location.origin.length))));
+process.exit(0); // patience is still counted
+""",
+    )
+    assert sorted(kept) == ["/static/a.js?v=2", "/static/b.js?v=1", "/static/c.js", "/worker"]

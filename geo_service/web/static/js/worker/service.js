@@ -23,11 +23,22 @@ async function answer(request, url) {
   if (known && url.searchParams.has("v")) return known; // its address changes with its content
   try {
     const response = await within(fetch(request), known ? PATIENCE_MS : 30000);
-    if (response.ok) await kept.put(key, response.clone());
+    if (response.ok) {
+      await kept.put(key, response.clone());
+      if (url.searchParams.has("v")) await forget(kept, url);
+    }
     return response;
   } catch (error) {
     if (known) return known;
     throw error;
+  }
+}
+
+/** Drop the former contents of a file: the same path with another version. */
+async function forget(kept, { pathname, search }) {
+  for (const { url } of await kept.keys()) {
+    const old = new URL(url);
+    if (old.pathname === pathname && old.searchParams.has("v") && old.search !== search) await kept.delete(url);
   }
 }
 
