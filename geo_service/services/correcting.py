@@ -130,6 +130,8 @@ def reply(
     ------
     NotFoundError, ConflictError
         As :func:`locate`.
+    InvalidInputError
+        He cannot have been told before he reported, or the key was used for another request.
     """
     with database.writing() as connection:
         kept = _agreed(connection, key, asked, "reply")
@@ -137,6 +139,9 @@ def reply(
             return handling.standing(connection, key)
         now = lives.present(connection, key)
         moment = now if at is None else min(at, now)
+        if moment < kept.life.reported_at:
+            message = Words("give a moment not before the report", "回复时间不能早于上报时间")
+            raise InvalidInputError(message, [Fault("at", message, value=at)])
         is_outcome = kept.life.status in OUTCOMES
         details = {"channel": channel, "outcome": is_outcome}
         line = _line(kept, "reply", moment, Asked(asked.who, words, None, asked.request_key), details)

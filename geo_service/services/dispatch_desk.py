@@ -192,6 +192,16 @@ class DispatchDesk:
         """
         with self.database.reading() as connection:
             before = dispatches.get(connection, dispatch_id)
+            if lives.has_line(
+                connection,
+                before.incident_id,
+                order.request_key,
+                moves=dispatching.HANDING_OVER,
+                who=who,
+                dispatch_id=dispatch_id,
+            ):
+                dispatching.require_own(before, own)
+                return dispatching.successor(connection, before)
         (to,) = self._people(before.incident_id, order, part)
         made = dispatching.hand_over(
             self.database,

@@ -21,8 +21,9 @@ from geo_service.store.database import Connection, Database
 from geo_service.store.dispatches import Dispatch, Sending
 from geo_service.store.lives import Kept, Line
 
-#: What sending leaves in the log, and which move of the incident may stand for the line of another step.
+#: What sending and handing over leave in the log; which move of the incident stands for the line of a step.
 SENDING = ("send", Move.DISPATCH)
+HANDING_OVER = ("dispatch.hand_over",)
 _STANDS_FOR = {"arrive": Move.ARRIVE, "done": Move.HANDLE, "decline": Move.RECALL, "cancel": Move.RECALL}
 
 #: In these somebody is on his way or at work, so that more may be sent.
@@ -291,7 +292,7 @@ def hand_over(
     with database.writing() as connection:
         kept, one, is_done = _open(connection, dispatch_id, "hand_over", request_key, who=who, own=own)
         if is_done:
-            return _successor(connection, one)
+            return successor(connection, one)
         _end(connection, one, "handed_over", who=who, reason=reason)
         instead = Sending(to.responder_id, one.lead, to.travel_s, to.mode, to.from_deg)
         (other,) = _insert(connection, one.incident_id, [instead], at=_present(connection, one), by=who)
@@ -322,6 +323,12 @@ def require_own(one: Dispatch, own: int | None) -> None:
     """
     if own is not None and one.responder_id != own:
         raise ForbiddenError(Words("this dispatch is somebody else's", "这是他人的派单"))
+
+
+def successor(connection: Connection, one: Dispatch) -> Dispatch:
+    """Return the dispatch that followed one that was handed over."""
+    later = [x for x in dispatches.of_incident(connection, one.incident_id) if x.id > one.id]
+    return next((x for x in later if x.lead == one.lead), one)
 
 
 def _open(
@@ -441,12 +448,6 @@ def _of(one: Dispatch) -> dict[str, Any]:
 
 def _lead_code(sent: Sequence[Dispatch]) -> str | None:
     return next((one.responder for one in sent if one.lead), None)
-
-
-def _successor(connection: Connection, one: Dispatch) -> Dispatch:
-    """Return the dispatch that followed one that was handed over."""
-    later = [x for x in dispatches.of_incident(connection, one.incident_id) if x.id > one.id]
-    return next((x for x in later if x.lead == one.lead), one)
 
 
 def _present(connection: Connection, one: Dispatch) -> datetime:

@@ -106,12 +106,12 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "logs forwards",
-        "nothing that was done is noted for a moment before the report (what was told may be older)",
+        "nothing that was done or told is noted for a moment before the report",
         "select count(*) from incident_log",
         """
         select incident_id || ': ' || move || ' at ' || at from incident_log
         join incident_life using (incident_id)
-        where at < reported_at and move <> 'reply'
+        where at < reported_at
         """,
     ),
     Rule(

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geo_service.errors import GeoServiceError, UnavailableError
+from geo_service.errors import GeoServiceError, InvalidInputError, UnavailableError
 from geo_service.services import correcting
 from geo_service.services.correcting import Asked
 from geo_service.services.drafting import BoundaryImport, draft_import
@@ -20,7 +20,7 @@ from geo_service.services.intake import incident_id, take_in
 from geo_service.services.publishing import publish
 from geo_service.services.reporting import Place
 from geo_service.services.tiling import Tilings
-from geo_service.store import boundaries
+from geo_service.store import boundaries, lives
 from geo_service.store.database import Database
 from tests.services.places import grid, middle, square, table
 
@@ -175,3 +175,15 @@ def test_farther_floors_take_longer_and_a_lift_never_does(floor: int | None, has
         assert times.to_floor_s(floor, has_lift=True) <= times.to_floor_s(floor, has_lift=False)
         farther = floor + (1 if floor > 0 else -1)
         assert times.to_floor_s(farther, has_lift=True) >= times.to_floor_s(floor, has_lift=True)
+
+
+def test_nobody_is_told_before_he_reported(database: Database, tilings: Tilings) -> None:
+    key = report(database, tilings, "reply", 0)
+    early = datetime.now(UTC) - timedelta(days=1)
+    with pytest.raises(InvalidInputError) as raised:
+        correcting.reply(database, key, ME, words="done", channel="call", at=early)
+    assert [fault.field for fault in raised.value.faults] == ["at"]
+    late = datetime.now(UTC) + timedelta(days=1)  # a clock that goes wrong: now
+    told = correcting.reply(database, key, ME, words="done", channel="call", at=late)
+    with database.reading() as connection:
+        assert lives.log_of(connection, key)[-1]["at"] <= told.at < late

@@ -161,6 +161,10 @@ DAMAGES: list[tuple[str, str]] = [
     ("logs whole", "delete from incident_log where move = 'reopen'"),
     ("logs whole", "update incident_log set from_status = 'closed' where move = 'suspend'"),
     ("logs forwards", "update incident_log set at = at - interval '1 day' where move = 'arrive'"),
+    (
+        "logs forwards",
+        "update incident_log set at = at - interval '1 day', move = 'reply' where move = 'suspend'",
+    ),
     ("lives replayed", "update incident_log set at = at - interval '1 day' where move = 'arrive'"),
     ("sent somewhere", "update incident_life set status = 'accepted' where status = 'dispatched'"),
     ("sent somewhere", "update dispatch set lead = false where ended_at is null"),

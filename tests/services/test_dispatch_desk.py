@@ -1,4 +1,4 @@
-"""The team that is sent is the one that was shown; the desk sends it also where no way can be measured."""
+"""The desk: the team that is sent is the one that was shown; what is asked twice is answered as at first."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import insert
 
-from geo_service.errors import InvalidInputError, NotFoundError
+from geo_service.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
 from geo_service.services import dispatching
 from geo_service.services.dispatch_desk import DispatchDesk, Order, Wish
 from geo_service.services.ground import Ground
@@ -121,3 +121,20 @@ def test_a_team_helps_whom_has_the_lead_already(desk: DispatchDesk) -> None:
     everybody = desk.send(key, Order(team="T"), who="desk")
     assert [one.responder for one in everybody if one.lead] == ["x"]
     assert {one.responder for one in everybody} == {"x", "t0", "t1", "t2", "t3"}
+
+
+def test_a_hand_over_that_is_sent_again_is_answered_also_when_he_is_off_duty_by_then(
+    desk: DispatchDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = report(desk)
+    (one,) = desk.send(key, Order(lead="t0"), who="desk")
+    order = Order(lead="x", request_key="k")
+    other = desk.hand_over(one.id, order, who="desk")
+    now_s = desk.board.clock()
+    monkeypatch.setattr(desk.board, "clock", lambda: now_s + 24 * 3600)
+    desk.board.refresh()
+    assert desk.hand_over(one.id, order, who="desk").id == other.id
+    with pytest.raises(ForbiddenError):
+        desk.hand_over(one.id, order, who="desk", own=other.responder_id)
+    with pytest.raises(ConflictError, match="off duty"):
+        desk.hand_over(other.id, Order(lead="t1"), who="desk")
