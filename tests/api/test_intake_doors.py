@@ -9,6 +9,7 @@ import threading
 import time
 import zlib
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -260,6 +261,26 @@ def test_a_revoked_source_is_not_heard(admin: TestClient, source) -> None:
     assert admin.delete(f"/v1/report-sources/{made['id']}").status_code == 404
     content = json.dumps(body("gone")).encode()
     assert admin.post(made["address"], content=content, headers=signed(made, content)).status_code == 401
+
+
+def test_reports_get_in_while_questions_hold_every_other_connection(
+    desk: TestClient, service_database, key_of
+) -> None:
+    lon, lat = middle(0, 0)
+    sheet = f"id,occurred_at,lon,lat,category\nbusy,2026-11-20 08:00,{lon},{lat},0104\n"
+    form = {"api_key": key_of(Role.DEVICE), "service_code": "0104", "lat": str(lat), "long": str(lon)}
+    doors = {
+        "/v1/incidents/table": {"files": {"file": ("reports.csv", sheet.encode())}},
+        "/open311/v2/requests.json": {"data": form, "headers": {"X-API-Key": ""}},
+    }
+    desk.get("/v1/me")
+    with ExitStack() as held:
+        for engine in (service_database.read, service_database.write):
+            for _ in range(engine.pool.size()):
+                held.enter_context(engine.connect())
+        for address, given in doors.items():
+            answer = desk.post(address, **given)
+            assert answer.status_code in {200, 201}, (address, answer.text)
 
 
 # --------------------------------------------------------------------------------------------- Open311
