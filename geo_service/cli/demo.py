@@ -39,12 +39,16 @@ def command(
     with ExitStack() as span:  # the server is not stopped between the making and the serving
         with common.progress("starting the database"):
             url = span.enter_context(common.database_address(settings))
-        if fresh:
-            kept = cluster_databases.set_aside(url)
-            common.talk.print(f"the former database is kept as {kept}", markup=False)
-        common.talk.print(prepare("town" if size == "town" else "county"), markup=False, soft_wrap=True)
-        if not no_serve:
-            serve.run(settings)
+        try:
+            if fresh:
+                kept = cluster_databases.set_aside(url)
+                common.talk.print(f"the former database is kept as {kept}", markup=False)
+            common.talk.print(prepare("town" if size == "town" else "county"), markup=False, soft_wrap=True)
+            if not no_serve:
+                serve.run(settings)
+        finally:
+            with common.progress("stopping the database"):
+                span.close()
 
 
 def prepare(size: demoing.Size) -> str:

@@ -163,6 +163,10 @@ def roster_page(zone: str, lang: Lang = "zh") -> str:
     return page(title, content, current="/roster", kind="roster", lang=lang, head=head)
 
 
+#: Whose key opens a page; the others need none, or any.
+_ROLE_OF_PAGE = {"/dispatch": "dispatcher", "/roster": "dispatcher", "/worker": "worker"}
+
+
 def sign_in_page(target: str, problem: str = "", lang: Lang = "zh") -> str:
     """Document for ``/sign-in``.
 
@@ -176,7 +180,8 @@ def sign_in_page(target: str, problem: str = "", lang: Lang = "zh") -> str:
         Language at first.
     """
     shown = f'<p class="bad" role="alert">{problem}</p>' if problem else ""
-    content = filled("sign-in.html", {"next": target}, {"problem": shown})
+    role = _ROLE_OF_PAGE.get(target.partition("?")[0], "planner")
+    content = filled("sign-in.html", {"next": target, "role": role}, {"problem": shown})
     return page("登录 Sign in · geo_service", content, kind="plain", lang=lang)
 
 
