@@ -24,7 +24,7 @@ pytestmark = pytest.mark.postgis
 
 @pytest.fixture(scope="module")
 def town(postgis: TestServer) -> Iterator[tuple[Database, Tilings]]:
-    """A ring of eight cells round a gap, a campus across two of them, a yard in it, another ground to come."""
+    """A ring of eight cells round a gap, a campus across two of them, a yard in it, one to come."""
     cells = {f"c{c}{r}": square(c, r) for c in range(3) for r in range(3) if (c, r) != (1, 1)}
     with postgis.fresh() as made:
         tilings = Tilings(made)
