@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from geo_service.planning.compare import Side
 from geo_service.planning.register import CellKey
 from geo_service.planning.sign_boards import CellsOfSide, Reason, SignBoard, TouchedBoard, stale, touched
-from geo_service.services.plan_state import PlanState
 from geo_service.services.tiling import Tiling
 from geo_service.store import boundaries, sign_boards
 from geo_service.store.database import Connection
@@ -76,35 +75,6 @@ class InForce:
         leaf = tiling.index.leaf_of(lonlat_deg)[0]
         rows = np.append(tiling.ancestry[:, tiling.levels.index(level)], -1)[leaf]
         return [self._keys[row] if row >= 0 else None for row in rows.tolist()]
-
-
-class OfPlan:
-    """The cells of a plan as it stands, as boards are held against them."""
-
-    def __init__(self, state: PlanState) -> None:
-        self._state = state
-
-    def name_of(self, key: CellKey) -> str | None:
-        """Return the name of a cell; None if there is none of that code."""
-        record = self._state.redraw.register.get(key)
-        return None if record is None else record.name
-
-    def outlines_of(self, keys: Sequence[CellKey]) -> NDArray[np.object_]:
-        """Return the outlines of cells that are there."""
-        out = np.empty(len(keys), dtype=object)
-        out[:] = [self._state.outline(key) for key in keys]
-        return out
-
-    def cell_at(self, level: str, lonlat_deg: NDArray[np.float64]) -> list[CellKey | None]:
-        """Return in which cell of a level each place lies; on a border in the leaf with the smallest code."""
-        return [self._at(level, lon, lat) for lon, lat in lonlat_deg.tolist()]
-
-    def _at(self, level: str, lon: float, lat: float) -> CellKey | None:
-        redraw, place = self._state.redraw, shapely.Point(lon, lat)
-        near = self._state.leaves_in((lon, lat, lon, lat)).tolist()
-        leaves = [redraw.key_of(leaf) for leaf in near if redraw.space.polygon(leaf).intersects(place)]
-        above = redraw.register.path(min(leaves)) if leaves else []
-        return next((key for key in above if key[0] == level), None)
 
 
 # ------------------------------------------------------------------------------------------- what is there
@@ -174,21 +144,6 @@ def touched_by_edition(connection: Connection, old: Tiling, new: Tiling) -> list
     """
     boards = sign_boards.every(connection)
     return touched(boards, InForce(old), InForce(new)) if boards else []
-
-
-def touched_by_plan(connection: Connection, state: PlanState) -> list[TouchedBoard]:
-    """Return the boards that a plan, as it stands, would touch as :func:`touched_by_edition` says.
-
-    Parameters
-    ----------
-    connection : Connection
-    state : PlanState
-        Held by the caller, as :func:`geo_service.services.planning.viewing` gives it.
-    """
-    boards = sign_boards.every(connection)
-    if not boards:
-        return []
-    return touched(boards, InForce(state.base), OfPlan(state), set(state.changed()))
 
 
 def touched_between(

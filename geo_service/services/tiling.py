@@ -87,10 +87,6 @@ class Tiling:
             if at >= 0
         ]
 
-    def path_of_leaf(self, level: str, code: str) -> list[dict[str, str]]:
-        """Return :meth:`named_path` of the leaf with this level and code."""
-        return self.named_path(self._leaf_of_key[level, code])
-
     def ids_above(self, leaf_id: int) -> frozenset[int]:
         """Return the database ids of a leaf and of the cells above it; of another cell its own."""
         at = self._leaf_of_id.get(leaf_id)
@@ -102,11 +98,6 @@ class Tiling:
     @cached_property
     def _leaf_of_id(self) -> dict[int, int]:
         return {int(key): i for i, key in enumerate(self.leaf_ids)}
-
-    @cached_property
-    def _leaf_of_key(self) -> dict[tuple[str, str], int]:
-        leaves = self.cells.iloc[self.leaves]
-        return {key: i for i, key in enumerate(zip(leaves["level"], leaves["code"], strict=True))}
 
     def path_of_cell(self, cell_id: int) -> list[dict[str, str]]:
         """Return :meth:`named_path` of any cell by its database id; empty if the edition does not have it."""

@@ -272,7 +272,6 @@ class WorkerPage {
     const category = select([["", say("chooseCategory")], ...choices], "", { required: true });
     const words = h("input", { type: "text", maxLength: 200, tHolder: "wordsHolder" });
     const own = h("input", { type: "checkbox", checked: Boolean(this.position.last), disabled: !this.position.last });
-    const shown = h("div", { class: "wk-previews" });
     const said = h("p", { class: "wk-soft", role: "status" });
     const form = h(
       "form",
@@ -294,7 +293,6 @@ class WorkerPage {
       field("category", category),
       field("words", words),
       h("label", { class: "wk-check" }, own, h("span", { t: "useMyPlace" })),
-      shown,
       h("button", { type: "submit", class: "primary", t: "sendReport" }),
       said,
     );
