@@ -204,12 +204,7 @@ def _is_done(connection: Connection, key: UUID, asked: Asked) -> bool:
 
 
 def _refuse_older(kept: Kept, asked: Asked) -> None:
-    if asked.revision is not None and asked.revision != kept.revision:
-        message = Words(
-            f"the incident has moved on: it is at revision {kept.revision}",
-            f"该事件已有变化：现为第 {kept.revision} 次修订",
-        )
-        raise ConflictError(message, [Fault("revision", message, value=asked.revision)])
+    handling.require_revision(kept, asked.revision)
 
 
 def _refuse_chain(connection: Connection, kept: Kept, of: Kept) -> None:
@@ -255,7 +250,7 @@ def _write(
         details,
         asked.request_key,
     )
-    return handling.write(connection, after, line, lives.clock(connection))
+    return handling.write(connection, after, line, lives.present(connection, before.incident_id))
 
 
 def _tell(connection: Connection, kept: Kept, move: str, asked: Asked, details: dict[str, Any]) -> None:

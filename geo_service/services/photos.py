@@ -36,7 +36,7 @@ def add(database: Database, folder: PhotoFolder, key: UUID, content: bytes, *, w
                 raise ConflictError(
                     Words(f"an incident has at most {MOST} photos", f"每件最多 {MOST} 张照片")
                 )
-            now, status = lives.clock(connection), kept.life.status.value
+            now, status = lives.present(connection, key), kept.life.status.value
             details = {"sha256": digest.hex(), "media_type": kind}
             handling.write(connection, kept, Line(now, who, "photo", status, status, "", details), now)
     return digest.hex(), new

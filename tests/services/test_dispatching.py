@@ -20,7 +20,8 @@ from hypothesis.stateful import (
 )
 
 from geo_service.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError, Words
-from geo_service.services import dispatching, handling
+from geo_service.services import correcting, dispatching, duplicates, handling
+from geo_service.services.correcting import Asked
 from geo_service.services.tiling import Tilings
 from geo_service.staffing.life import Move, Status
 from geo_service.store import dispatches, lives
@@ -379,6 +380,31 @@ def test_the_revision_on_which_the_caller_decided(
     with pytest.raises(ConflictError, match="moved on"):
         dispatching.send(database, key, more, who="desk", revision=1)
     dispatching.send(database, key, more, who="desk", revision=2)
+
+
+def test_an_older_revision_is_refused_in_the_same_words_whatever_is_asked(
+    database: Database, tilings: Tilings, ids: dict[str, int]
+) -> None:
+    key, other = report(database, tilings), report(database, tilings)
+    go(database, key, ids["w1"])
+    asked = Asked("desk", "why", revision=0)
+    more = [Sending(ids["w2"], lead=False)]
+    said = set()
+    for act in (
+        lambda: dispatching.send(database, key, more, who="desk", revision=0),
+        lambda: handling.move(database, key, Move.VOID, who="desk", reason="why", revision=0),
+        lambda: correcting.reply(database, key, asked, words="soon", channel="call"),
+        lambda: duplicates.merge(database, key, other, asked),
+    ):
+        with pytest.raises(ConflictError) as raised:
+            act()
+        words = raised.value.detail
+        assert isinstance(words, Words)
+        assert [(fault.field, fault.value) for fault in raised.value.faults] == [("revision", 0)]
+        said.add((str(words), words.zh))
+    ((english, chinese),) = said
+    assert "at revision 2 and dispatched" in english
+    assert "第 2 次修订，已派单" in chinese
 
 
 # ------------------------------------------------------------------------- whatever is done, in any order
