@@ -20,9 +20,8 @@ from numpy.typing import NDArray
 from geo_service.errors import ConflictError, Words
 from geo_service.model import Mode
 from geo_service.roads.fleet import Fleet
-from geo_service.roads.graph import RoadGraph
-from geo_service.roads.snap import Snapper
 from geo_service.services import catalogue, duty_book
+from geo_service.services.board_picture import MAX_STREET_M, Streets, where_without_fix
 from geo_service.services.desk import Desks
 from geo_service.services.duty_book import Book
 from geo_service.services.ground import Ground
@@ -36,8 +35,6 @@ from geo_service.store import duty_book as store
 from geo_service.store.database import Connection, Database
 from geo_service.store.dispatches import Dispatch, Scene
 
-#: Who is farther from any street than this is nowhere.
-MAX_STREET_M = 2000.0
 #: So many of those who are free, and of those who will be, are looked at, the nearest first.
 MOST = 64
 #: A book of duty is written for a day around its first question.
@@ -46,13 +43,6 @@ BOOK = timedelta(hours=36)
 EARLIER = timedelta(hours=1)
 #: Worked out in one transaction.
 BATCH = 50
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Streets:
-    graph: RoadGraph
-    snapper: Snapper
-    fleet: Fleet
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +65,7 @@ class Attainment:
         self._desks = desks
         self._book: Book | None = None
         self._mark: str | None = None
-        self._streets: dict[Mode, _Streets] = {}
+        self._streets: dict[Mode, Streets] = {}
         self._network_id = -1
         self._working = threading.Lock()  # the fleets are moved from case to case
 
@@ -180,11 +170,8 @@ class Attainment:
         book, desk = self._book_of(connection, at), self._desks.get()
         at_s = at.timestamp()
         duty = book.duty(at_s)
-        place_deg = book.base_deg.copy()
-        leaves_s = np.where(duty.on, at_s, np.inf)
-        for row in np.flatnonzero(duty.post >= 0).tolist():
-            place_deg[row] = book.post_deg.get(int(duty.post[row]), (np.nan, np.nan))
-            leaves_s[row] = duty.post_ends_s[row]
+        place_deg, _ = where_without_fix(book, duty)
+        leaves_s = np.where(duty.post >= 0, duty.post_ends_s, np.where(duty.on, at_s, np.inf))
         oldest = at - timedelta(seconds=desk.fresh_fix_s)
         for responder_id, lon, lat in breaches.fixes_at(connection, at, oldest):
             if responder_id in book.row_of_id:
@@ -223,11 +210,11 @@ class Attainment:
                 who, ms = streets.fleet.nearest(goal, MOST, available=mine)
                 travel_s[who] = ms / 1000.0
 
-    def _streets_of(self, mode: Mode, count: int) -> _Streets:
+    def _streets_of(self, mode: Mode, count: int) -> Streets:
         network_id, _, graph, snapper = self._ground.roads(mode)
         known = self._streets.get(mode)
         if known is None or known.graph is not graph or known.fleet.capacity != max(1, count):
-            self._streets[mode] = known = _Streets(graph, snapper, Fleet(graph, max(1, count)))
+            self._streets[mode] = known = Streets(graph, snapper, Fleet(graph, max(1, count)))
         self._network_id = network_id
         return known
 

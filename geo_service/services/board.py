@@ -20,7 +20,8 @@ from geo_service.model import Mode
 from geo_service.roads.fleet import Fleet
 from geo_service.services import duty_book
 from geo_service.services.board_changes import Changes
-from geo_service.services.board_picture import DUTY_S, STALE_S, Streets
+from geo_service.services.board_picture import DUTY_S, STALE_S, Streets, where_without_fix
+from geo_service.services.board_picture import MAX_STREET_M as MAX_STREET_M  # noqa: PLC0414
 from geo_service.services.board_picture import Picture as Picture  # noqa: PLC0414 - part of the board to others
 from geo_service.services.board_picture import Source as Source  # noqa: PLC0414
 from geo_service.services.desk import Desks
@@ -37,8 +38,6 @@ log = logging.getLogger("geo_service.board")
 POLL_S = 0.5
 #: Nobody having looked at the board for so long, it stops following.
 IDLE_S = 120.0
-#: Who is farther from any street than this is nowhere.
-MAX_STREET_M = 2000.0
 
 
 @dataclass(eq=False)
@@ -278,11 +277,7 @@ def _whereabouts(
     book: Book, duty: Duty, desk: Desk, held: _Held, at_s: float
 ) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
     """Return where each is taken to be: at his last position if it is fresh, else at his post or base."""
-    place_deg = book.base_deg.copy()
-    source = np.where(np.isfinite(place_deg).all(axis=1), Source.BASE, Source.NONE).astype(np.int8)
-    for row in np.flatnonzero(duty.post >= 0).tolist():
-        place_deg[row] = book.post_deg.get(int(duty.post[row]), (np.nan, np.nan))
-        source[row] = Source.POST
+    place_deg, source = where_without_fix(book, duty)
     with np.errstate(invalid="ignore"):
         fresh = at_s - held.fix_at_s <= desk.fresh_fix_s
     place_deg[fresh], source[fresh] = held.fix_deg[fresh], Source.FIX

@@ -19,6 +19,8 @@ from geo_service.store.dispatches import Dispatch
 DUTY_S = 5.0
 #: Older than this a picture is renewed before it is shown.
 STALE_S = 3.0
+#: Who is farther from any street than this is nowhere.
+MAX_STREET_M = 2000.0
 
 
 class Source(IntEnum):
@@ -72,3 +74,16 @@ class Picture:
     sent: Mapping[int, Dispatch]
     streets: Mapping[Mode, Streets]
     homes: Homes | None
+
+
+def where_without_fix(book: Book, duty: Duty) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
+    """Return where each is taken to be whose position is not known: at his post, else at his base.
+
+    By row of the book: EPSG:4326 degrees, NaN for who has neither, and the :class:`Source`.
+    """
+    place_deg = book.base_deg.copy()
+    source = np.where(np.isfinite(place_deg).all(axis=1), Source.BASE, Source.NONE).astype(np.int8)
+    for row in np.flatnonzero(duty.post >= 0).tolist():
+        place_deg[row] = book.post_deg.get(int(duty.post[row]), (np.nan, np.nan))
+        source[row] = Source.POST
+    return place_deg, source

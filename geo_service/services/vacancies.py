@@ -18,8 +18,6 @@ from geo_service.store.database import Connection
 
 #: A holder whose last fix is farther than this from his post is not there.
 AWAY_M = 200.0
-#: A fix older than this says nothing about where somebody is.
-STALE = timedelta(minutes=5)
 HOUR = timedelta(hours=1)
 MOST = 2000
 
@@ -141,13 +139,20 @@ def vacancy_object(one: Vacancy, cells: Cells) -> dict[str, Any]:
 
 
 def alarms(
-    connection: Connection, cells: Cells, at: datetime, roots: frozenset[int] | None, ahead: timedelta
+    connection: Connection,
+    cells: Cells,
+    at: datetime,
+    roots: frozenset[int] | None,
+    ahead: timedelta,
+    *,
+    fresh_fix: timedelta,
 ) -> dict[str, Any]:
     """Return what must alarm somebody at a moment, or will within the time ahead.
 
     Kinds: ``cell_unmanned``, nobody at all is on duty in a cell that must have somebody; ``post_empty``,
     nobody is named or present in the roster for a post that is open or opens within its lead;
-    ``post_holder_away``, who should stand at a post by now was last seen too far from it.
+    ``post_holder_away``, who should stand at a post by now was last seen too far from it. A position older
+    than ``fresh_fix`` says nothing of that, as at the dispatcher's desk.
     """
     end = at + max(ahead, timedelta(minutes=1))
     lacking = lack(connection, cells, at, end, roots)
@@ -162,7 +167,7 @@ def alarms(
         }
         for key, start, stop in lacking.unmanned
     ]
-    seen = roster_reading.latest_positions(connection, at - STALE)
+    seen = roster_reading.latest_positions(connection, at - fresh_fix)
     for post in posts_over(lacking.times, cells, roots, names, posts):
         place = {name: post[name] for name in ("code", "name", "kind", "lon", "lat")}
         for one in post["openings"]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from geo_service.model import Role
@@ -169,6 +170,30 @@ def test_a_holder_seen_elsewhere_is_an_alarm(dispatcher: TestClient, service_dat
     (away,) = [one for one in alarms if one["kind"] == "post_holder_away"]
     assert away["who"]["code"] == "W0"
     assert 960 < away["distance_m"] < 985
+
+
+def test_a_position_is_believed_as_long_as_the_desk_says(
+    dispatcher: TestClient, service_database: Database, app: FastAPI
+) -> None:
+    with service_database.writing() as connection:
+        connection.exec_driver_sql(
+            "insert into position_latest (responder_id, at, lon, lat)"
+            " select id, '2026-03-02T07:07+08:00', 118.014, 29.004 from responder where code = 'W0'"
+            " on conflict (responder_id) do update set at = excluded.at"
+        )
+    desks = app.state.parts.desk.desks
+
+    def away() -> list[str]:
+        found = read(dispatcher, "/v1/alarms", at="2026-03-02T07:15+08:00", ahead_min=0, cell="row00")
+        return [one["who"]["code"] for one in found["alarms"] if one["kind"] == "post_holder_away"]
+
+    assert away() == []  # eight minutes old
+    version = desks.read().version
+    desks.set({"fresh_fix_s": 600}, after=version, who="test")
+    try:
+        assert away() == ["W0"]
+    finally:
+        desks.set({}, after=version + 1, who="test")
 
 
 def test_a_key_for_a_part_sees_that_part(client: TestClient, service_database: Database) -> None:

@@ -114,9 +114,15 @@ def alarms(
 ) -> Response:
     """Give what must alarm somebody: cells with nobody on duty, posts with nobody there in time."""
     cells, roots = _where(state, who, cell, level)
+    fresh_fix = timedelta(seconds=state.desk.desks.get().fresh_fix_s)
     with state.database.reading() as connection:
         body: dict[str, Any] = vacancies.alarms(
-            connection, cells, at or datetime.now(UTC), roots, timedelta(minutes=ahead_min)
+            connection,
+            cells,
+            at or datetime.now(UTC),
+            roots,
+            timedelta(minutes=ahead_min),
+            fresh_fix=fresh_fix,
         )
     return tagged_json(request, body, cells.tiling.edition.id)
 
