@@ -123,7 +123,7 @@ export const WORDS = {
   addressHolder: ["小区、路名、楼号", "estate, street, building"],
   noAddress: ["没有找到，可在地图上点选。", "Nothing found; click on the map."],
   coordinates: ["坐标（经度，纬度）", "Coordinates (lon, lat)"],
-  pairHolder: ["118.87012, 28.94123", "118.87012, 28.94123"],
+  pairHolder: ["118.89870, 28.89620", "118.89870, 28.89620"],
   datum: ["坐标系", "Datum"],
   inNoCell: ["不在任何网格内，将按空白地带处理。", "In no cell: it will be kept as a gap."],
   nearLine: ["距与 {code} 的边界 {metres} 米，可能属对方。", "{metres} m from the border with {code}: it may be theirs."],
