@@ -111,6 +111,24 @@ def page(
     return _with_shapes(connection, query.limit(limit))
 
 
+def named(connection: Connection, words: Sequence[str], *, limit: int) -> list[dict[str, Any]]:
+    """Return premises of now whose name holds each word, the shortest name first, each with a point in it."""
+    inside = func.ST_PointOnSurface(premises.c.geom)
+    query = (
+        select(
+            premises.c.code.label("premises"),
+            premises.c.name.label("address"),
+            premises.c.kind,
+            func.ST_X(inside).label("lon"),
+            func.ST_Y(inside).label("lat"),
+        )
+        .where(_at(None), *(premises.c.name.icontains(word, autoescape=True) for word in words))
+        .order_by(func.length(premises.c.name), premises.c.code.collate("C"))
+        .limit(limit)
+    )
+    return [{"building": None, **row} for row in connection.execute(query).mappings()]
+
+
 def every(connection: Connection) -> list[dict[str, Any]]:
     """Return all premises, past and to come as well, in order of code and beginning, with their shapes."""
     return _with_shapes(connection, _SHOWN)

@@ -142,6 +142,13 @@ def test_premises_answer_for_their_ground(desk: TestClient, admin_key: str) -> N
     body = {"source_id": "school", "occurred_at": NOW.isoformat(), **at(0)}
     assert desk.post("/v1/incidents", json=body).json()["premises"][0]["code"] == "S1"
     assert desk.get("/v1/premises").json()["features"][0]["properties"]["name"] == "第一小学"
+    (named,) = desk.get("/v1/addresses", params={"q": "一小学"}).json()["addresses"]
+    assert (named["building"], named["premises"], named["address"]) == (None, "S1", "第一小学")
+    inside = desk.get(
+        "/v1/locate", params={"lon": named["lon"], "lat": named["lat"], "detail": "true"}
+    ).json()
+    assert inside["premises"][0]["code"] == "S1"
+    assert desk.get("/v1/addresses", params={"q": "%%"}).json()["addresses"] == []
     assert desk.delete("/v1/premises/S1", headers=admin).status_code == 204
     assert desk.delete("/v1/premises/S1", headers=admin).status_code == 404
     bow = {

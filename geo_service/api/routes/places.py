@@ -12,7 +12,7 @@ from geo_service.api.access import READERS, roles
 from geo_service.api.moments import Moment
 from geo_service.api.routing import Router
 from geo_service.api.state import State
-from geo_service.errors import BadRequestError, Fault, InvalidInputError
+from geo_service.errors import BadRequestError, Fault, InvalidInputError, Words
 from geo_service.formats.export import geojson_bytes
 from geo_service.formats.premises import read_premises
 from geo_service.model import Principal, Role
@@ -28,6 +28,8 @@ PAGE = 1000
 GEOJSON = "application/geo+json"
 Code = Annotated[str, Path(min_length=1, max_length=64)]
 MOST_WORDS = 8
+#: Premises that a search of addresses names.
+MOST_PREMISES = 5
 
 #: Addresses lead to dwellings: whoever has a key may search them, the public may not.
 SEARCHERS: Depends = roles(*Role)
@@ -41,16 +43,24 @@ def addresses(
     lon: Lon = None,
     lat: Lat = None,
 ) -> dict[str, Any]:
-    """Search buildings by parts of their address; near ``lon``, ``lat`` first where these are given."""
+    """Search buildings by parts of their address; near ``lon``, ``lat`` first where these are given.
+
+    Premises whose name fits go before them: ``building`` is null then, and ``premises`` is their code.
+    """
     words = q.split()
     if not any(len(word) >= 2 for word in words) or len(words) > MOST_WORDS:
-        message = f"give up to {MOST_WORDS} words, one of them of two characters or more"
+        message = Words(
+            f"give up to {MOST_WORDS} words, one of them of two characters or more",
+            f"最多 {MOST_WORDS} 个词，至少一个词有两个字",
+        )
         raise BadRequestError(message, [Fault("q", message, value=q)])
     if (lon is None) != (lat is None):
         raise BadRequestError("give both lon and lat", [Fault("lat", "give both lon and lat")])
     near = (lon, lat) if lon is not None and lat is not None else None
     with state.database.reading() as connection:
-        return {"addresses": reporting.addresses(connection, q, limit=min(limit, 50), near=near)}
+        grounds = premises.named(connection, words, limit=min(limit, MOST_PREMISES))
+        found = reporting.addresses(connection, q, limit=min(limit, 50), near=near)
+        return {"addresses": [*grounds, *found][: min(limit, 50)]}
 
 
 @router.get(

@@ -99,7 +99,9 @@ export class PlacePicker {
     this.found.hidden = true;
     this.search.setAttribute("aria-expanded", "false");
     this.pair.value = "";
-    this.set({ building: String(one.building ?? one.id), address: one.address, shown: { lon: one.lon, lat: one.lat, crs: "WGS84" } });
+    const shown = { lon: one.lon, lat: one.lat, crs: "WGS84" };
+    // premises are no building: a point of their ground stands for them
+    this.set(one.building === null ? { ...shown, address: one.address, shown } : { building: String(one.building), address: one.address, shown });
   }
 
   // ----------------------------------------------------------------------------------------- coordinates
