@@ -106,7 +106,7 @@ def test_leave_by_keyboard_alone(opened: Open, api: httpx.Client) -> None:
     page.keyboard.press("l")
     dialog = page.locator("dialog")
     expect(dialog.get_by_label("类型")).to_be_focused()
-    dialog.get_by_label("替班人").fill(colleague["code"])
+    dialog.get_by_label("替岗人").fill(colleague["code"])
     dialog.get_by_label("备注").focus()
     page.keyboard.press("Enter")
     expect(row(page, worker["code"]).locator(".ro-leave")).to_have_count(1)
@@ -265,3 +265,23 @@ def test_alarms_come_up_by_themselves(opened: Open) -> None:
     with page.expect_response(lambda answer: "/v1/alarms" in answer.url, timeout=25_000):
         pass
     settled(page)
+
+
+def test_a_post_that_will_be_empty_today_is_told_where_there_is_no_alarm(opened: Open) -> None:
+    page = opened(week=WEEK)
+    main = page.locator('script[src*="roster/main"]').get_attribute("src") or ""
+    told = page.evaluate(
+        """async (address) => {
+            const { alarmList } = await import(address);
+            const at = (ms) => new Date(ms).toISOString();
+            const opening = (name, ms) => ({ post: { name }, start: at(ms), end: at(ms + 60000) });
+            const posts = [opening("新湖小学东门", Date.now()), opening("昨天的岗", Date.now() - 86400000)];
+            const words = (lack) => alarmList({ alarms: [] }, lack, () => {}).textContent;
+            return [words({ posts }), words({ posts: [] }), words(null)];
+        }""",
+        main.replace("main.js", "side.js"),
+    )
+    assert "还有 1 处岗位无人" in told[0]
+    assert "新湖小学东门" in told[0]
+    assert "昨天的岗" not in told[0]
+    assert told[1] == told[2] == "此刻没有告警"

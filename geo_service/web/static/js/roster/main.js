@@ -194,7 +194,7 @@ function drawSide() {
   const urgent = found.alarms.filter((one) => one.now).length;
   root.querySelector(".ro-alarms").replaceChildren(
     h("h2", {}, say("alarms"), " ", h("span", { class: urgent ? "ro-count hot" : "ro-count" }, String(found.alarms.length))),
-    alarmList(found, goTo));
+    alarmList(found, lack, goTo));
   if (lack) {
     root.querySelector(".ro-vacancies").replaceChildren(
       ...emptyPosts(lack),

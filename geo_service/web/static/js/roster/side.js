@@ -3,9 +3,9 @@
 import { h, roleWords, say, weekdayWords } from "./dom.js";
 import { clockOf, dayOf } from "./time.js";
 
-/** Lines of alarms; `goTo(cell)` narrows the week to a cell. */
-export function alarmList(found, goTo) {
-  if (!found.alarms.length) return h("p", { class: "ro-good" }, say("noAlarms"));
+/** Lines of alarms; `goTo(cell)` narrows the week to a cell. Without any it says which posts will be empty today. */
+export function alarmList(found, lack, goTo) {
+  if (!found.alarms.length) return quietToday(lack);
   return h("ul", {}, found.alarms.map((one) => {
     const where = one.cell ? one.cell.name || one.cell.code : one.post.name;
     const line = h("li", { class: one.now ? "ro-alarm now" : "ro-alarm" },
@@ -14,6 +14,15 @@ export function alarmList(found, goTo) {
         h("small", {}, ` ${clockOf(one.since)}—${clockOf(one.until)}`)));
     return one.cell ? leads(line, () => goTo(one.cell)) : line;
   }));
+}
+
+function quietToday(lack) {
+  const now = Date.now();
+  const later = (lack ? lack.posts : []).filter((one) => dayOf(one.start) === dayOf(now) && Date.parse(one.end) > now);
+  if (!later.length) return h("p", { class: "ro-good" }, say("noAlarms"));
+  return h("div", {}, h("p", { class: "ro-soft" }, say("emptyToday", { n: later.length })), h("ul", {}, later.map((one) => h("li", { class: "ro-alarm" },
+    h("span", { class: "ro-when" }, clockOf(one.start)),
+    h("span", {}, h("b", {}, one.post.name), " ", say("post_empty"), h("small", {}, ` ${clockOf(one.start)}—${clockOf(one.end)}`))))));
 }
 
 /** What cells lack, a cell a line with its spans, the one that lacks most first. */
@@ -74,7 +83,7 @@ export function emptyPosts(lack) {
     groups.get(key).days.push(dayOf(one.start));
   }
   return [
-    h("h2", {}, say("postsEmpty"), " ", h("span", { class: "ro-count hot" }, String(lack.posts.length))),
+    h("h2", {}, say("postsEmpty"), " ", h("span", { class: "ro-count hot", title: say("emptyTimes", { n: lack.posts.length }) }, String(groups.size))),
     h("ul", {}, [...groups.values()].slice(0, 40).map((one) => h("li", { class: "ro-lacks" },
       h("b", {}, one.name), h("br"), h("small", {}, `${onDays(one.days)} ${one.words}`)))),
   ];
