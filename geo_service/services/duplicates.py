@@ -147,11 +147,11 @@ def merge(
         raise InvalidInputError(message, [Fault("of", message, value=str(of))])
     with database.writing() as connection:
         both = _locked(connection, key, of)
-        if _is_done(connection, key, asked):
+        if lives.has_line(connection, key, asked.request_key, moves=["void"], who=asked.who):
             return handling.standing(connection, key)
         _refuse_chain(connection, both[key], both[of])
         _refuse_settled(both[of], even_if_settled=even_if_settled)
-        _refuse_older(both[key], asked)
+        handling.require_revision(both[key], asked.revision)
         reason = asked.reason.strip() or f"duplicate of {of}"
         kept = both[key]
         moment = lives.present(connection, key)
@@ -179,12 +179,12 @@ def unmerge(database: Database, key: UUID, asked: Asked) -> Standing:
         raise ConflictError(message, [Fault("", message)])
     with database.writing() as connection:
         both = _locked(connection, key, of)
-        if _is_done(connection, key, asked):
+        if lives.has_line(connection, key, asked.request_key, moves=["reopen"], who=asked.who):
             return handling.standing(connection, key)
         kept = both[key]
         if kept.duplicate_of != of:
             raise ConflictError(Words("somebody has changed this just now", "刚刚有人改动过，请刷新"))
-        _refuse_older(kept, asked)
+        handling.require_revision(kept, asked.revision)
         reason = asked.reason.strip() or "no duplicate after all"
         moment = lives.present(connection, key)
         after = replace(kept, life=advance(kept.life, Move.REOPEN, moment, reason=reason), duplicate_of=None)
@@ -197,14 +197,6 @@ def unmerge(database: Database, key: UUID, asked: Asked) -> Standing:
 def _locked(connection: Connection, *keys: UUID) -> dict[UUID, Kept]:
     """Lock lives in order of their ids: two who merge crosswise wait, and do not block each other."""
     return {key: lives.get(connection, key, lock=True) for key in sorted(keys)}
-
-
-def _is_done(connection: Connection, key: UUID, asked: Asked) -> bool:
-    return asked.request_key is not None and lives.has_line(connection, key, asked.request_key)
-
-
-def _refuse_older(kept: Kept, asked: Asked) -> None:
-    handling.require_revision(kept, asked.revision)
 
 
 def _refuse_chain(connection: Connection, kept: Kept, of: Kept) -> None:

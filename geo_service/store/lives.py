@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Row, func, insert, select, text, update
-from sqlalchemy.dialects.postgresql import Range
+from sqlalchemy.dialects.postgresql import Range, distinct_on
 
 from geo_service.errors import Fault, InvalidInputError, NotFoundError, Words
 from geo_service.staffing.clocks import Clock, Phase, next_due
@@ -122,7 +122,7 @@ def accepted_by(connection: Connection, keys: Sequence[UUID]) -> dict[UUID, dict
             incident_log.c.move == Move.ACCEPT.value,
             incident_life.c.accepted_at.is_not(None),
         )
-        .distinct(incident_log.c.incident_id)
+        .ext(distinct_on(incident_log.c.incident_id))
         .order_by(incident_log.c.incident_id, incident_log.c.id.desc())
     )
     return {row[0]: {"who": row[1], "at": row[2]} for row in rows}
