@@ -118,6 +118,8 @@ def _place(found: Mapping[str, Any], tiling: Tiling | None) -> dict[str, Any]:
     place: dict[str, Any] = {name: found[name] for name in _PLACE}
     cell_id = found["cell_id"]
     place["path"] = tiling.path_of_cell(cell_id) if tiling and cell_id is not None else []
+    beside = tiling.id_of_cell(found["level"], found["runner_up_code"]) if tiling and found["level"] else None
+    place["runner_up_name"] = _name_of(tiling, beside)
     place["candidates"] = _candidates(tiling, found, place)
     place["runner_up_probability"] = next(
         (one["probability"] for one in place["candidates"] if one["cell_code"] == place["runner_up_code"]),
@@ -141,17 +143,31 @@ def with_moves(standing: handling.Standing) -> dict[str, Any]:
     return handling.standing_object(standing) | words
 
 
-def in_queue(connection: Connection, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return rows of the queue with how each incident stands, and who accepted it."""
+def listed(
+    connection: Connection,
+    tiling: Tiling | None,
+    rows: list[dict[str, Any]],
+    hidden: frozenset[str] = frozenset({"cell_id"}),
+) -> list[dict[str, Any]]:
+    """Return rows of a list with how each incident stands, who accepted it, and what its cell is called."""
     kept = lives.several(connection, [row["id"] for row in rows])
     accepted = lives.accepted_by(connection, list(kept))
     now = lives.clock(connection)
-    hidden = {"rank", "due", "cell_id", "attributes"}
     return [
         {name: value for name, value in row.items() if name not in hidden}
-        | {"standing": standing_of(kept.get(row["id"]), now), "accepted_by": accepted.get(row["id"])}
+        | {
+            "standing": standing_of(kept.get(row["id"]), now),
+            "accepted_by": accepted.get(row["id"]),
+            "cell_name": _name_of(tiling, row["cell_id"]),
+        }
         for row in rows
     ]
+
+
+def _name_of(tiling: Tiling | None, cell_id: int | None) -> str | None:
+    """Return what a cell is called in an edition; None if it has no such cell."""
+    path = tiling.path_of_cell(cell_id) if tiling is not None and cell_id is not None else []
+    return path[-1]["name"] or None if path else None
 
 
 def _candidates(

@@ -33,6 +33,17 @@ WORDS: Mapping[str, tuple[str, str]] = {
 }
 
 
+#: What a town can do, as people call it; a capability that a town made itself stands for itself.
+CAPABILITIES_ZH: Mapping[str, str] = {
+    "fire": "消防",
+    "traffic": "交通疏导",
+    "mediation": "调解",
+    "rescue": "救援",
+    "patrol": "巡防",
+    "first_aid": "急救",
+}
+
+
 def note(code: str, **values: Any) -> dict[str, Any]:
     """Return a note: its code, its values, and the words in both languages.
 
@@ -44,7 +55,10 @@ def note(code: str, **values: Any) -> dict[str, Any]:
         name: "、".join(map(str, value)) if isinstance(value, list) else value
         for name, value in values.items()
     }
-    return {"code": code, **values, "zh": zh.format(**shown), "en": en.format(**shown).replace("、", ", ")}
+    shown_zh = dict(shown)
+    if isinstance(named := values.get("capabilities"), list):
+        shown_zh["capabilities"] = "、".join(CAPABILITIES_ZH.get(one, one) for one in named)
+    return {"code": code, **values, "zh": zh.format(**shown_zh), "en": en.format(**shown).replace("、", ", ")}
 
 
 def of_member(said: Mapping[str, Any], code: str, name: str) -> dict[str, Any]:

@@ -340,6 +340,10 @@ def test_teams_arrive_when_their_last_does_and_can_what_all_can(town: Town) -> N
     assert (only["kind"], only["responder"], only["team"]["code"]) == ("team", "y", "T")
     assert [one["responder"] for one in only["team"]["members"]] == ["y", "x"]
     assert only["travel_s"] == max(one["travel_s"] for one in only["team"]["members"])
+    last = max(only["team"]["members"], key=lambda one: one["travel_s"])
+    assert (only["team"]["last"], only["minutes"]) == (last["responder"], last["minutes"])
+    assert {one["member"] for one in only["shortfalls"]} <= {"x", "y"}
+    assert all(one["zh"].startswith(f"name {one['member']}：") for one in only["shortfalls"])
     picture = town.board.picture()
     here = Question(*desk_town.corner(0, 0))
     assert Search(picture, Desk(), here).team("T") == candidates.rows_of(picture, ["y", "x"])

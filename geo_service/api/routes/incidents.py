@@ -174,9 +174,12 @@ def incidents(
             until=until,
             scope=who.scope,
         )
+        shown = incident_views.listed(connection, state.tilings.at_hand(), rows)
     last = [(row["occurred_at"].isoformat(), row["id"]) for row in rows[-1:]]
-    shown = [{name: value for name, value in row.items() if name != "cell_id"} for row in rows]
     return IncidentPage(incidents=shown, next=_next(request, last, len(rows), size), counts=None)
+
+
+_NOT_IN_QUEUE = frozenset({"rank", "due", "cell_id", "attributes"})
 
 
 class Narrowed(NamedTuple):
@@ -203,7 +206,7 @@ def _queue(
         )
         last = [(row["rank"], row["due"].isoformat(), row["id"]) for row in rows[-1:]]
         return IncidentPage(
-            incidents=incident_views.in_queue(connection, rows),
+            incidents=incident_views.listed(connection, state.tilings.at_hand(), rows, _NOT_IN_QUEUE),
             next=_next(request, last, len(rows), size),
             counts=queue.counts(connection, narrowed.scope),
         )

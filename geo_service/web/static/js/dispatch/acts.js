@@ -25,7 +25,7 @@ function replyFields(panel) {
     lead && !lead.arrived_at && say("replyOnTheWay", { name: lead.name }),
     lead?.arrived_at && say("replyThere", { name: lead.name }),
     ["handled", "closed"].includes(panel.incident.standing.status) && say("replyDone"),
-    !lead && say("replyTaken"),
+    !lead && !["handled", "closed"].includes(panel.incident.standing.status) && say("replyTaken"),
   ].filter(Boolean);
   const words = h("textarea", { rows: 4, maxLength: 1000, required: true });
   const known = REPLY_CHANNELS.includes(panel.incident.channel) ? panel.incident.channel : "call";

@@ -110,7 +110,7 @@ export class Bar {
   }
 
   help() {
-    const box = h("dialog", { class: "gs-dialog" }, h("header", {}, h("h2", { t: "help" })), h("div", { class: "gs-dialog-body" }, h("dl", { class: "ds-keys" }, ["N", "↑ ↓", "Enter", "1–5", "F", "/", "Esc", "Alt+N", "M"].flatMap((key, i) => [h("dt", {}, h("kbd", {}, key)), h("dd", { t: `key_${i}` })])), this.legend()), h("footer", {}, button("dismiss", () => box.close(), { class: "primary" })));
+    const box = h("dialog", { class: "gs-dialog" }, h("header", {}, h("h2", { t: "help" })), h("div", { class: "gs-dialog-body" }, h("dl", { class: "ds-keys" }, ["N", "↑ ↓", "Enter", "1–5", "F", "/", "Esc", "Alt+N", "M", "?"].flatMap((key, i) => [h("dt", {}, h("kbd", {}, key)), h("dd", { t: `key_${i}` })])), this.legend()), h("footer", {}, button("dismiss", () => box.close(), { class: "primary" })));
     box.addEventListener("close", () => box.remove());
     document.body.append(box);
     box.showModal();

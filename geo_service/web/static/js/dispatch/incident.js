@@ -18,6 +18,8 @@ const BY_SENDING = new Set(["dispatch", "recall", "arrive"]);
 const RELOAD_MS = 150;
 const ID = /(事件|incident) ?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/g;
 const MOST_HOLDERS = 5;
+const REFUSAL_MS = 60000; // what was refused is no news any more
+const datumName = (code) => ({ GCJ02: "GCJ-02", BD09: "BD-09" })[code] || code;
 
 export class IncidentPanel {
   constructor(desk, map, catalogue) {
@@ -32,7 +34,7 @@ export class IncidentPanel {
     this.likes = h("section", { class: "ds-part" });
     this.more = h("section", { class: "ds-part" });
     this.foot = h("footer", { class: "ds-moves" });
-    this.body = h("div", { class: "ds-in-body", tabindex: "-1" }, this.banner, this.flags, this.escalations.element, this.place, this.people.element, this.likes, this.more);
+    this.body = h("div", { class: "ds-in-body", tabindex: "-1" }, this.banner, this.flags, this.place, this.people.element, this.escalations.element, this.likes, this.more);
     this.element = h("article", { class: "ds-incident", hidden: true, tTitle: "incident" }, this.head, this.clocks.element, this.body, this.foot);
     desk.on("selected", ({ id }) => this.open(id));
     desk.on("row", (id) => id === this.id && this.soon());
@@ -149,19 +151,29 @@ export class IncidentPanel {
     fill(this.flags, (incident.flags || []).map((flag) => h(
       "div",
       { class: "ds-flag" },
-      h("p", {}, flag.flag === "datum" ? say("flagDatum", { guess: flag.guess, sure: say(`certainty_${flag.certainty}`) }) : either(flag.why_zh, flag.why) || flag.flag),
+      h("p", {}, flag.flag === "datum" ? say("flagDatum", { guess: datumName(flag.guess), sure: say(`certainty_${flag.certainty}`) }) : either(flag.why_zh, flag.why) || flag.flag),
       flag.flag === "datum" && h("button", { type: "button", class: "quiet", t: "showThere", on: { click: () => this.showThere(flag) } }),
-      flag.flag === "datum" && this.desk.mayAct && h("button", { type: "button", class: "ds-accept-guess", on: { click: () => this.acceptGuess(flag) } }, say("acceptGuess", { guess: flag.guess })),
+      flag.flag === "datum" && this.desk.mayAct && h("button", { type: "button", class: "ds-accept-guess", on: { click: () => this.acceptGuess(flag) } }, say("acceptGuess", { guess: datumName(flag.guess) })),
     )));
   }
 
-  showThere(flag) {
-    this.map.drop({ lon: flag.lon, lat: flag.lat }, h("i", { class: "ds-pin-mark guess" }));
-    this.map.goTo(flag.lon, flag.lat);
+  /** Show where it would be: the place with its cell, and how far that is from where it is now. */
+  async showThere(flag) {
+    const { incident } = this;
+    const label = h("p", { class: "ds-tip" }, say("asGuess", { guess: datumName(flag.guess) }));
+    this.map.drop({ lon: flag.lon, lat: flag.lat }, h("div", { class: "ds-guess" }, label, h("i", { class: "ds-pin-mark guess" })));
+    this.map.showShift([incident.lon, incident.lat], [flag.lon, flag.lat]);
+    this.map.goTo(flag.lon, flag.lat, { near: true });
+    try {
+      const { path } = await get(`/v1/locate${query({ lon: flag.lon, lat: flag.lat, crs: "WGS84", detail: true, accuracy_m: 10 })}`);
+      label.append(` · ${path[path.length - 1]?.name || path[path.length - 1]?.code || say("inNoCell")}`);
+    } catch {
+      // the place is shown all the same
+    }
   }
 
   acceptGuess(flag) {
-    const body = { lon: flag.lon, lat: flag.lat, crs: "WGS84", reason: say("guessReason", { guess: flag.guess }) };
+    const body = { lon: flag.lon, lat: flag.lat, crs: "WGS84", reason: say("guessReason", { guess: datumName(flag.guess) }) };
     this.act(() => post(`/v1/incidents/${this.id}/location`, body, { key: newKey() }), { done: () => this.map.drop(null) });
   }
 
@@ -193,7 +205,7 @@ export class IncidentPanel {
     const share = placement.runner_up_probability;
     const isNear = share > 0.02 || placement.how === "on_edge" || (placement.border_m !== null && placement.border_m < 5);
     if (!isNear || !placement.runner_up_code) return null;
-    const words = { code: placement.runner_up_code, metres: Math.round(placement.border_m ?? 0) };
+    const words = { code: placement.runner_up_name || placement.runner_up_code, metres: Math.round(placement.border_m ?? 0) };
     return h("p", { class: "ds-warn" }, say("nearLine", words), share > 0 ? ` ${say("chance", { share: Math.round(share * 100) })}` : "");
   }
 
@@ -220,7 +232,7 @@ export class IncidentPanel {
   }
 
   nameOfCell({ level, cell_code: code }) {
-    const found = this.incident.placement.path.find((cell) => cell.level === level && cell.code === code);
+    const found = this.incident.placement.path.find((cell) => (cell.level === level || !level) && cell.code === code);
     return found?.name || code;
   }
 
@@ -328,6 +340,8 @@ export class IncidentPanel {
 
   say(reason, { retry = false } = {}) {
     const text = this.named(reason);
+    clearTimeout(this.saidTimer);
+    if (text && !retry) this.saidTimer = setTimeout(() => this.say(null), REFUSAL_MS);
     this.banner.hidden = !text;
     fill(this.banner, text && h("p", {}, text), retry && button("tryAgain", () => this.load()), text && h("button", { type: "button", class: "quiet", t: "dismiss", on: { click: () => this.say(null) } }));
     if (text) this.element.hidden = false;
@@ -336,7 +350,7 @@ export class IncidentPanel {
   // ------------------------------------------------------------------------------------------- place anew
 
   makePicker() {
-    this.picker = new PlacePicker(this.map, { optional: false });
+    this.picker = new PlacePicker(this.map, { optional: false, changed: (place) => place && this.say(null) });
     return null;
   }
 

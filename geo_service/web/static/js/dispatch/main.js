@@ -99,14 +99,16 @@ async function start(root) {
     map.drop(null);
     arrangeSide();
   });
+  const toldAt = new Map(); // incident → when it was last told of: one breach is one notice
   desk.on("breach", (found) => {
     alarm.play("breach");
     const [{ row, phase }] = found;
+    for (const one of found) toldAt.set(one.row.id, Date.now());
     const more = found.length > 1 ? say("andMore", { count: found.length - 1 }) : "";
     notice(shelf, say("breached", { what: catalogue.nameOf(row.category), phase: say(`phase_${phase}`), place: placeOf(row) }) + more, { kind: "bad", act: { words: say("showIt"), do: () => desk.select(row.id) } });
   });
   desk.on("red", ({ row, phase, wasTold }) => {
-    if (wasTold || !row) return; // the clock that ran out has been told a moment ago
+    if (wasTold || !row || Date.now() - (toldAt.get(row.id) || 0) < 10000) return; // the clock that ran out has been told a moment ago
     alarm.play("breach");
     notice(shelf, say("redCard", { what: catalogue.nameOf(row.category), phase: say(`phase_${phase}`), place: placeOf(row) }), { kind: "bad", act: { words: say("showIt"), do: () => desk.select(row.id) } });
   });
@@ -127,6 +129,7 @@ async function start(root) {
     candidate: (n) => incident.people.focusOn(n),
     filter: () => queue.tabs.find((one) => one.name === queue.filter).button.focus(),
     search: () => (openReport(), report.isOpen && report.picker.search.focus()),
+    help: () => bar.help(),
     back: () => (report.isOpen ? report.close() : map.drop(null), queue.list.focus()),
     night: () => bar.setNight(!bar.isNight),
     mute: () => (alarm.mute(!alarm.isMuted), bar.showSwitches()),

@@ -141,10 +141,18 @@ export class DeskMap {
 
   /** A pin with content at a place; null takes it away. */
   drop(place, content) {
+    this.shift?.getSource().clear();
     const element = this.pin.getElement();
     element.hidden = !place;
     element.replaceChildren(...(content ? [content] : []));
     this.pin.setPosition(place ? proj.fromLonLat([place.lon, place.lat]) : undefined);
+  }
+
+  /** A line from where something is to where it would be; it goes with the pin. */
+  showShift(from, to) {
+    this.shift ||= new layer.Vector({ source: new source.Vector(), zIndex: 45, style: new style.Style({ stroke: new style.Stroke({ color: "#1864ab", width: 2.5, lineDash: [8, 6] }) }) });
+    if (!this.ol.getLayers().getArray().includes(this.shift)) this.ol.addLayer(this.shift);
+    if (from[0] !== null) this.shift.getSource().addFeature(new Feature(new geom.LineString([from, to]).transform("EPSG:4326", "EPSG:3857")));
   }
 
   hover(event) {

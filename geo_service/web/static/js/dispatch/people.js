@@ -195,7 +195,7 @@ export class People {
     this.title.textContent = say("candidates");
     this.showNote();
     this.arrange(candidates);
-    fill(this.others, passed.length > 0 && h("summary", {}, say("passedOver", { count: passed.length })), passed.map((one) => h("p", {}, h("b", {}, one.name), ` ${say("minutes", { minutes: one.minutes })} `, h("span", { class: "ds-against" }, one.reasons.map((note) => this.noteWords(note)).join("；")), this.allTheSame(one))));
+    fill(this.others, passed.length > 0 && h("summary", {}, say(candidates.length ? "passedOver" : "cannotBeSent", { count: passed.length })), passed.map((one) => h("p", {}, h("b", {}, one.name), ` ${say("minutes", { minutes: one.minutes })} `, h("span", { class: "ds-against" }, one.reasons.map((note) => this.noteWords(note)).join("；")), this.allTheSame(one))));
     this.others.hidden = !passed.length;
     this.others.open = !candidates.length; // where nobody fits, it matters why
   }
@@ -211,7 +211,7 @@ export class People {
     const { candidates, on_duty: onDuty, free, without_place: unknown, at } = this.answer;
     const isOld = serverNow() - Date.parse(at) > 3 * AGAIN_MS;
     const words = candidates.length ? say("howMany", { onDuty, free, unknown }) : say("nobody", { onDuty, free });
-    setText(this.note, `${words} ${say("listAsOf", { at: clockTime(at, this.catalogue.zone, { seconds: true }) })}${this.isHeld && this.isOtherwise ? ` ${say("orderWaits")}` : ""}`);
+    setText(this.note, `${words}${say("listAsOf", { at: clockTime(at, this.catalogue.zone, { seconds: true }) })}${this.isHeld && this.isOtherwise ? ` ${say("orderWaits")}` : ""}`);
     this.note.classList.toggle("ds-warn", isOld);
   }
 
@@ -320,7 +320,7 @@ export class People {
 
   /** Put the keyboard on the button of the n-th candidate. */
   focusOn(n) {
-    this.list.querySelectorAll(".ds-candidate button")[n]?.focus();
+    [...this.list.querySelectorAll(".ds-candidate button"), ...this.others.querySelectorAll("button")][n]?.focus();
   }
 
   // ----------------------------------------------------------------------------------------------- way

@@ -31,7 +31,9 @@ export const isUnlocated = (row) => row.lon === null && !row.cell_code;
 const isUntold = (row) => row.standing.status === "closed" && !row.standing.replied_at;
 
 /** Where an incident is, in one line. */
-export const placeOf = (row) => row.address || row.cell_code || (row.lon === null ? say("noPlace") : `${row.lon.toFixed(5)}, ${row.lat.toFixed(5)}`);
+export const placeOf = (row) => (isUnlocated(row) && row.address ? `${say("noPlace")} · ${row.address}` : row.address || cellOf(row) || coordinatesOf(row));
+const cellOf = (row) => row.cell_name || row.path?.[row.path.length - 1]?.name || row.cell_code;
+const coordinatesOf = (row) => (row.lon === null ? say("noPlace") : `${row.lon.toFixed(5)}, ${row.lat.toFixed(5)}`);
 
 export class Queue {
   constructor(desk, catalogue, { open }) {
@@ -65,7 +67,7 @@ export class Queue {
     desk.on("row", () => this.filter === "ended" && this.readEnded());
     desk.on("selected", ({ id }) => {
       this.mark(id);
-      this.items.get(id)?.element.scrollIntoView({ block: "nearest" }); // chosen on the map, it is shown here as well
+      this.seek(id); // chosen on the map or just taken in, it is shown here as well
     });
     desk.on("tick", (now) => this.tick(now));
     onLanguage(() => {
@@ -134,6 +136,7 @@ export class Queue {
       if (at >= 0) this.list.scrollTop = at * ROW_PX - anchor.top;
     }
     this.mark(this.desk.selected);
+    if (this.sought && this.items.has(this.sought)) this.seek(this.sought);
     this.empty.hidden = this.shown.length > 0;
     setText(this.empty, say(this.desk.isRead && (this.filter !== "ended" || this.ended) ? `empty_${this.filter}` : "loading"));
     this.count(all, now);
@@ -182,6 +185,13 @@ export class Queue {
     const chosen = this.items.get(id);
     if (chosen) this.list.setAttribute("aria-activedescendant", chosen.element.id);
     else this.list.removeAttribute("aria-activedescendant");
+  }
+
+  /** Bring one into sight, also if it comes into the queue only now. */
+  seek(id) {
+    const item = this.items.get(id);
+    this.sought = item ? null : id;
+    item?.element.scrollIntoView({ block: "nearest" });
   }
 
   /** Choose the one so many further down; it is brought into sight. */
