@@ -112,7 +112,7 @@ class CoverAll:
 
     def look_for(self, start: NDArray[np.bool_], count: int, budget: Budget) -> NDArray[np.bool_] | None:
         """Look by local search for a choice of ``count`` sites from another one; None: not found."""
-        choice = start & (self.state == 0)
+        choice: NDArray[np.bool_] = start & (self.state == 0)
         wanted = count - self.n_must
         if wanted < 0 or wanted > int((self.state == 0).sum()):
             return None

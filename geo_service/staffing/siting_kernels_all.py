@@ -118,8 +118,8 @@ def _toggle(
     score: Floats,
     lacking: Ints,
     place: Ints,
-    n_lacking: Whole,
-) -> Whole:
+    n_lacking: int,
+) -> int:
     """Open or close a site and keep counts, scores and the list of rows that lack cover; returns how many."""
     opens = not is_open[site]
     is_open[site] = opens
