@@ -4,6 +4,7 @@ All answer the same two questions. A server is asked at an address that the oper
 its own speeds and streets hold then, not ours.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any, ClassVar, Protocol
@@ -73,7 +74,7 @@ def _ms(label: NDArray[np.int64]) -> Millis:
     return np.where(label == NONE, np.int64(UNREACHED), label >> 32).astype(np.int32)
 
 
-class _Server:
+class _Server(ABC):
     """A server asked over HTTP, in parts that it takes."""
 
     name = ""
@@ -108,9 +109,9 @@ class _Server:
         best = table.min(axis=0)
         return best, np.where(best < UNREACHED, owner, -1).astype(np.int32)
 
+    @abstractmethod
     def _ask(self, mode: Mode, sources: Places, targets: Places) -> Any:
         """Return rows of seconds, None where there is no way."""
-        raise NotImplementedError
 
     def _millis(self, seconds: Any, shape: tuple[int, int]) -> Millis:
         try:
