@@ -39,6 +39,7 @@ COMMANDS = {
     "key": "geo_service.cli.key",
     "db": "geo_service.cli.db",
     "doctor": "geo_service.cli.doctor",
+    "compile": "geo_service.cli.compile",
 }
 
 

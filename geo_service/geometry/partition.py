@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from geo_service.errors import Fault, InvalidInputError, Words
 from geo_service.geometry.partition_measure import Alternative, Band, measure
 from geo_service.geometry.partition_search import Progress, Search, cut_costs, numbered
-from geo_service.geometry.pieces import Ints, Pieces
+from geo_service.geometry.pieces import NO_GROUP, Ints, Pieces
 
 __all__ = [
     "Alternative",
@@ -33,6 +33,7 @@ __all__ = [
     "merge_underloaded",
     "possible_counts",
     "split",
+    "warm_up",
 ]
 
 MAX_ALTERNATIVES = 10
@@ -356,3 +357,21 @@ def merge_underloaded(pieces: Pieces, band: Band, *, within: ArrayLike | None = 
         else:
             waiting.add(goal)
     return measure(pieces, numbered(pieces, np.unique(group, return_inverse=True)[1].astype(np.int32)), band)
+
+
+def warm_up() -> None:
+    """Have the kernels compiled: divide a row of six pieces in two."""
+    count = 6
+    along = np.arange(count - 1, dtype=np.int32)
+    row = Pieces(
+        weight=np.ones(count, np.int64),
+        area_m2=np.ones(count),
+        perimeter_m=np.full(count, 4.0),
+        pairs=np.stack([along, along + 1], axis=1),
+        border_m=np.ones(count - 1),
+        barrier=np.zeros(count - 1, np.bool_),
+        along_line=np.zeros(count - 1, np.bool_),
+        current=np.full(count, NO_GROUP, np.int32),
+        centroid_deg=np.stack([0.001 * np.arange(count), np.zeros(count)], axis=1),
+    )
+    split(row, count=2, alternatives=1)

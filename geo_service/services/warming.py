@@ -4,14 +4,12 @@ import logging
 import threading
 
 from geo_service.errors import GeoServiceError
-from geo_service.locate.index import warm_up as warm_up_index
 from geo_service.maps.shapes import Detail
 from geo_service.model import Mode
-from geo_service.roads.warm import warm_up as warm_up_roads
 from geo_service.services.ground import Ground
+from geo_service.services.kernels import WARM_UPS
 from geo_service.services.mapping import Mapper
 from geo_service.services.tiling import Tilings
-from geo_service.staffing.siting import warm_up as warm_up_siting
 
 log = logging.getLogger("geo_service.warming")
 
@@ -25,15 +23,16 @@ def warm_in_background(tilings: Tilings, ground: Ground, mapper: Mapper) -> thre
 
 def _warm(tilings: Tilings, ground: Ground, mapper: Mapper) -> None:
     try:
-        warm_up_index()
+        WARM_UPS["locating"]()
         tiling = tilings.get()
         for detail in Detail:
             for level in tiling.levels:
                 mapper.shapes(tiling, level, detail)
         ground.land_and_people(tiling)
-        warm_up_roads()
+        WARM_UPS["travel times"]()
         ground.travel(tiling, Mode.EBIKE)
-        warm_up_siting()  # last: it takes longest the first time, and is asked for least
+        WARM_UPS["dividing"]()
+        WARM_UPS["siting"]()  # last: it takes longest the first time, and is asked for least
     except GeoServiceError as error:
         log.info("not everything is there yet: %s", error.detail)  # nothing imported so far
     except Exception:

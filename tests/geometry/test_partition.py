@@ -12,12 +12,21 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 
 from geo_service.errors import InvalidInputError
+from geo_service.geometry import partition_flips
 from geo_service.geometry.atoms import make_atoms
 from geo_service.geometry.derive import outlines
 from geo_service.geometry.leads import nearest_leads
 from geo_service.geometry.measure import area_m2, length_m
-from geo_service.geometry.partition import measure, merge_underloaded, possible_counts, split
+from geo_service.geometry.partition import measure, merge_underloaded, possible_counts, split, warm_up
 from geo_service.geometry.pieces import Pieces
+
+
+def test_a_division_needs_nothing_compiled_that_was_not_warmed():
+    warm_up()
+    compiled = list(partition_flips.anneal.signatures)
+    split(grid_pieces(6, 6, np.ones(36)), count=4, effort=0.1)
+    assert compiled == partition_flips.anneal.signatures != []
+
 
 LIGHT = settings(max_examples=40, deadline=None)
 
