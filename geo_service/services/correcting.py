@@ -72,7 +72,7 @@ def locate(
     """
     with database.writing() as connection:
         # before anything is locked: a publisher who waits for us must not be waited for
-        boundaries.lock_for_intake(connection)
+        boundaries.intake_lock().ask(connection)
         kept = _agreed(connection, key, asked, "locate")
         if kept is None:
             return handling.standing(connection, key)

@@ -50,15 +50,19 @@ def begin(connection: Connection, newcomers: Sequence[Newcomer], standards: Sequ
     if not newcomers:
         return
     now = lives.clock(connection)
-    begun = []
-    for one in newcomers:
-        standard = choose(standards, one.categories, one.urgency, one.cells)
-        life = Life(Status.REPORTED, now)
-        begun.append((one.id, life, standard_object(standard), clocks(life, standard, now)))
-    lives.begin(connection, begun)
+    begun = [newborn(one, standards, now) for one in newcomers]
+    lives.begin(connection, [(one.kept, one.clocks) for one in begun])
     status = Status.REPORTED.value
     lines = {one.id: Line(at=now, who=one.who, move="report", to_status=status) for one in newcomers}
     lives.log(connection, lines)
+
+
+def newborn(one: Newcomer, standards: Sequence[Standard], now: datetime) -> Standing:
+    """Return how a report stands that comes in now."""
+    standard = choose(standards, one.categories, one.urgency, one.cells)
+    life = Life(Status.REPORTED, now)
+    kept = Kept(one.id, life, standard_object(standard), revision=0, replied_at=None, duplicate_of=None)
+    return Standing(kept, clocks(life, standard, now), now)
 
 
 def standing(connection: Connection, key: UUID) -> Standing:

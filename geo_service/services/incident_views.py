@@ -8,14 +8,16 @@ from uuid import UUID
 from geo_service.errors import NotFoundError
 from geo_service.model import Edition
 from geo_service.services import catalogue, handling
-from geo_service.services.ownership import OnDuty, owners_at
+from geo_service.services.ownership import OnDuty, owners_question
 from geo_service.services.tiling import Tiling, Tilings
 from geo_service.staffing.clocks import clocks, standard_from
 from geo_service.staffing.life import RULES, WORDS_ZH, Move, Status, moves_from
 from geo_service.store import boundaries, incidents, lives, photos, premises
+from geo_service.store.at_once import ask_at_once
 from geo_service.store.database import Connection, Database
 
 _PLACE = ("edition", "cell_code", "level", "how", "border_m", "runner_up_code")
+_HIDDEN = frozenset({"cell_id", *_PLACE})
 
 MOVE_WORDS: Mapping[Move, str] = {
     Move.ACCEPT: "Accept",
@@ -94,23 +96,61 @@ def _whole(
     }
     ids = on_duty.ids(connection) if on_duty is not None else None
     asked = [(tiling_of[key], one["cell_id"], one["occurred_at"]) for key, one in found.items()]
-    owners = owners_at(connection, asked, ids)
     located = {key: (one["lon"], one["lat"]) for key, one in found.items() if one["lon"] is not None}
     moments = [found[key]["occurred_at"] for key in located]
-    grounds = dict(zip(located, premises.holding(connection, list(located.values()), moments), strict=True))
+    owners, grounds, now = ask_at_once(
+        connection,
+        owners_question(asked, ids),
+        premises.holding_question(list(located.values()), moments),
+        lives.clock_question(),
+    )
+    ground_of = dict(zip(located, grounds, strict=True))
     standings = lives.several(connection, list(found))
     accepted = lives.accepted_by(connection, list(found))
-    now = lives.clock(connection)
     return {
-        key: {
-            **{name: value for name, value in one.items() if name not in {"cell_id", *_PLACE}},
-            "placement": _place(one, tiling_of[key]),
-            **owner,
-            "premises": grounds.get(key, []),
-            "standing": standing_of(standings.get(key), now),
-            "accepted_by": accepted.get(key),
-        }
+        key: whole(
+            one,
+            tiling_of[key],
+            owner=owner,
+            ground=ground_of.get(key, []),
+            standing=standing_of(standings.get(key), now),
+            accepted=accepted.get(key),
+        )
         for (key, one), owner in zip(found.items(), owners, strict=True)
+    }
+
+
+def whole(
+    facts: Mapping[str, Any],
+    tiling: Tiling | None,
+    *,
+    owner: Mapping[str, Any],
+    ground: Sequence[Mapping[str, Any]],
+    standing: Mapping[str, Any] | None,
+    accepted: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return an incident with all that belongs to it.
+
+    Parameters
+    ----------
+    facts : mapping
+        As :func:`geo_service.store.incidents.several` gives them.
+    tiling : Tiling or None
+        The boundaries in force when it happened.
+    owner : mapping
+        ``owner`` and ``above``.
+    ground : sequence of mapping
+        The premises on which it lies.
+    standing, accepted : mapping or None
+        How it stands, and who accepted it.
+    """
+    return {
+        **{name: value for name, value in facts.items() if name not in _HIDDEN},
+        "placement": _place(facts, tiling),
+        **owner,
+        "premises": ground,
+        "standing": standing,
+        "accepted_by": accepted,
     }
 
 

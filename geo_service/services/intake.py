@@ -121,7 +121,7 @@ def _write(
 ) -> tuple[dict[uuid.UUID, bool], dict[str, int]]:
     # in one order: two who send the same reports crosswise wait, and do not block each other
     rows = reports.drop_duplicates("id").sort_values("id", ignore_index=True)
-    boundaries.lock_for_intake(connection)
+    boundaries.intake_lock().ask(connection)
     new = incidents.insert_new(connection, rows)
     placed, cells = _place_new(connection, tilings, rows[new], live=live)
     if live:

@@ -9,6 +9,7 @@ from typing import Any
 from geo_service.services import rostering
 from geo_service.services.tiling import Tiling
 from geo_service.store import owners
+from geo_service.store.at_once import Question
 from geo_service.store.database import Connection
 
 #: How long a list of those on duty now is good for: shifts begin on the minute.
@@ -64,15 +65,28 @@ def owners_at(
     on_duty: frozenset[int] | None = None,
 ) -> list[dict[str, Any]]:
     """Return who answers for cells, each of its own edition and at its own moment, as :func:`owners_of`."""
+    return owners_question(asked, on_duty).ask(connection)
+
+
+def owners_question(
+    asked: Sequence[tuple[Tiling | None, int | None, datetime]], on_duty: frozenset[int] | None = None
+) -> Question[list[dict[str, Any]]]:
+    """Return the question of :func:`owners_at`."""
     paths = [tiling.id_path_of_cell(key) if tiling and key is not None else [] for tiling, key, _ in asked]
     moments = [at for _, _, at in asked]
-    wanted = {(key, at) for path, at in zip(paths, moments, strict=True) for key in path}
-    held = owners.holders_at(connection, wanted) if wanted else {}
-    answers = []
-    for (tiling, _, at), path in zip(asked, paths, strict=True):
-        holders = [(key, held.get((key, at), [])) for key in path]
-        answers.append(_answer(tiling, holders, on_duty) if tiling else {"owner": None, "above": []})
-    return answers
+    held = owners.holders_question(
+        {(key, at) for path, at in zip(paths, moments, strict=True) for key in path}
+    )
+
+    def read(rows: Sequence[tuple[Any, ...]]) -> list[dict[str, Any]]:
+        found = held.read(rows)
+        answers = []
+        for (tiling, _, at), path in zip(asked, paths, strict=True):
+            holders = [(key, found.get((key, at), [])) for key in path]
+            answers.append(_answer(tiling, holders, on_duty) if tiling else {"owner": None, "above": []})
+        return answers
+
+    return Question(held.words, held.values, read)
 
 
 def _answer(

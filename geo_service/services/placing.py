@@ -25,10 +25,38 @@ Counted = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """Where each of some incidents is: how it came there, and the database id of its cell (-1: none)."""
+    """Where each of some incidents is in an edition.
+
+    Attributes
+    ----------
+    how : (n,) object
+        How it came there.
+    cell_ids, runner_up_ids : (n,) int64
+        Database ids of its cell and of the one beyond the nearest border; -1: none.
+    border_m : (n,) float64
+        How far that border is; NaN where there is none.
+    """
 
     how: NDArray[np.object_]
     cell_ids: NDArray[np.int64]
+    border_m: NDArray[np.float64]
+    runner_up_ids: NDArray[np.int64]
+
+
+def locate(tiling: Tiling, lonlat_deg: NDArray[np.float64], named: NDArray[np.int64] | None = None) -> Placed:
+    """Return where incidents are in an edition.
+
+    ``named`` are the database ids of the cells that reports without a point gave (-1: none). A cell that the
+    edition does not have places nothing.
+    """
+    found = tiling.index.locate(lonlat_deg, border=True, near_gap_m=NEAR_GAP_M, nearest=False)
+    leaf_ids = np.append(tiling.leaf_ids, -1)  # index -1: no cell
+    cell_ids, how = leaf_ids[found.cell], found.how.astype(object)
+    if named is not None and (named >= 0).any():
+        by_name = np.isnan(lonlat_deg).any(axis=1) & np.isin(named, tiling.cells["id"].to_numpy())
+        cell_ids = np.where(by_name, named, cell_ids)
+        how[by_name] = How.BY_CELL.value
+    return Placed(how, cell_ids, found.border_m, leaf_ids[found.runner_up])
 
 
 def place(
@@ -38,28 +66,18 @@ def place(
     lonlat_deg: NDArray[np.float64],
     named: NDArray[np.int64] | None = None,
 ) -> Placed:
-    """Write one placement per incident from an edition on; returns where each is.
-
-    ``named`` are the database ids of the cells that reports without a point gave (-1: none). A cell that the
-    edition does not have places nothing.
-    """
-    found = tiling.index.locate(lonlat_deg, border=True, near_gap_m=NEAR_GAP_M, nearest=False)
-    leaf_ids = np.append(tiling.leaf_ids, -1)  # index -1: no cell
-    cell_ids, how = leaf_ids[found.cell], found.how.astype(object)
-    if named is not None:
-        by_name = np.isnan(lonlat_deg).any(axis=1) & np.isin(named, tiling.cells["id"].to_numpy())
-        cell_ids = np.where(by_name, named, cell_ids)
-        how[by_name] = How.BY_CELL.value
+    """Write one placement per incident from an edition on; returns where each is, as :func:`locate`."""
+    found = locate(tiling, lonlat_deg, named)
     placements.add(
         connection,
         tiling.edition.id,
         ids,
-        cell_ids=cell_ids,
-        how=how,
+        cell_ids=found.cell_ids,
+        how=found.how,
         border_m=found.border_m,
-        runner_up_ids=leaf_ids[found.runner_up],
+        runner_up_ids=found.runner_up_ids,
     )
-    return Placed(how, cell_ids)
+    return found
 
 
 def follow(

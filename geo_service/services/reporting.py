@@ -3,7 +3,7 @@
 Every door (the API's reports, streams and tables, signed webhooks, Open311) goes through here.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,9 +13,12 @@ import pandas as pd
 
 from geo_service.errors import Fault, InvalidInputError, Words
 from geo_service.geometry.crs import WGS84, Datum, parse_datum, to_wgs84
-from geo_service.services.suspecting import Given, suspicions
+from geo_service.model import Edition
+from geo_service.services.suspecting import Given, Suspects
 from geo_service.services.tiling import Tiling, Tilings, in_force_at
-from geo_service.store import reporting
+from geo_service.store import catalogue, reporting
+from geo_service.store.at_once import Question, ask_at_once
+from geo_service.store.catalogue import Families
 from geo_service.store.database import Connection, Database
 from geo_service.store.reporting import Building
 
@@ -112,17 +115,44 @@ def prepare(
     fields, such as ``reports[3].``.
     """
     prefixes = prefixes or [""] * len(reports)
-    latest = datetime.now(UTC) + TOO_EARLY
     spans = tilings.spans()  # before a connection is held: who waits for a second one may wait for himself
     with database.reading() as connection:
         places = look_up(connection, [one.place for one in reports], prefixes)
-        usual = reporting.urgencies(connection, sorted({one.category for one in reports if one.category}))
+        suspects = suspects_among(reports, places)
+        families, ground = ask_at_once(connection, families_question(reports), suspects.question)
+        tilings_then = [tiling_at(connection, tilings, spans, one.occurred_at) for one in reports]
+        flags = suspects.flags(ground, tilings_then)
+    rows, faults = made_ready(reports, places, prefixes, usual_urgencies(families), flags)
+    return pd.DataFrame(rows), faults
 
-        def tiling_at(moment: datetime) -> Tiling | None:
-            edition = in_force_at(spans, moment)
-            return tilings.load(edition, connection) if edition else None
 
-        flags = _flags(connection, tiling_at, reports, places)
+def families_question(reports: Sequence[Report]) -> Question[Families]:
+    """Return the question for the categories of reports and those above them."""
+    return catalogue.families_question(sorted({one.category for one in reports if one.category}))
+
+
+def usual_urgencies(families: Families) -> dict[str, str]:
+    """Return the usual urgency of each category."""
+    return {code: urgency for code, (_, urgency) in families.items()}
+
+
+def tiling_at(
+    connection: Connection, tilings: Tilings, spans: Sequence[Edition], moment: datetime
+) -> Tiling | None:
+    """Return the boundaries in force at a moment; None where none were."""
+    edition = in_force_at(spans, moment)
+    return tilings.load(edition, connection) if edition else None
+
+
+def made_ready(
+    reports: Sequence[Report],
+    places: Sequence[Found | list[Fault]],
+    prefixes: Sequence[str],
+    usual: Mapping[str, str],
+    flags: Sequence[list[dict[str, Any]]],
+) -> tuple[list[dict[str, Any]], list[list[Fault]]]:
+    """Return the row and the faults of each report, of all that was looked up; as :func:`prepare`."""
+    latest = datetime.now(UTC) + TOO_EARLY
     faults: list[list[Fault]] = []
     rows = []
     for one, place, prefix, seen in zip(reports, places, prefixes, flags, strict=True):
@@ -132,7 +162,7 @@ def prepare(
             wrong = [*wrong, Fault(f"{prefix}occurred_at", words, value=one.occurred_at)]
         faults.append(wrong)
         rows.append(_row(one, Found(*_NOWHERE) if isinstance(place, list) else place, usual, seen))
-    return pd.DataFrame(rows), faults
+    return rows, faults
 
 
 def strictly(prepared: tuple[pd.DataFrame, list[list[Fault]]]) -> pd.DataFrame:
@@ -191,7 +221,7 @@ def _point(place: Place, prefix: str) -> Found | list[Fault]:
     return Found(lon, lat, datum)
 
 
-def _row(one: Report, place: Found, usual: dict[str, str], flags: list[dict[str, Any]]) -> dict[str, Any]:
+def _row(one: Report, place: Found, usual: Mapping[str, str], flags: list[dict[str, Any]]) -> dict[str, Any]:
     if one.category and one.category not in usual:
         flags = [*flags, UNKNOWN_CATEGORY]
     return {
@@ -213,25 +243,17 @@ def _row(one: Report, place: Found, usual: dict[str, str], flags: list[dict[str,
     }
 
 
-def _flags(
-    connection: Connection,
-    tiling_at: Callable[[datetime], Tiling | None],
-    reports: Sequence[Report],
-    places: Sequence[Found | list[Fault]],
-) -> list[list[dict[str, Any]]]:
-    """Return what is suspected of each report."""
-    out: list[list[dict[str, Any]]] = [[] for _ in reports]
-    given, numbers = [], []
-    for number, (one, place) in enumerate(zip(reports, places, strict=True)):
-        x, y = one.place.x, one.place.y
-        if isinstance(place, Found) and x is not None and y is not None:
-            given.append(Given(x, y, place.datum, one.floor is not None or bool(one.address)))
-            numbers.append(number)
+def suspects_among(reports: Sequence[Report], places: Sequence[Found | list[Fault]]) -> Suspects:
+    """Return the reports whose points may be in another datum than they say."""
+    return Suspects([_given(one, place) for one, place in zip(reports, places, strict=True)])
 
-    boundaries = [tiling_at(reports[number].occurred_at) for number in numbers]
-    for number, found in zip(numbers, suspicions(connection, given, boundaries), strict=True):
-        out[number] = found
-    return out
+
+def _given(one: Report, place: Found | list[Fault]) -> Given | None:
+    """Return a point as it came; None where none was given, or nothing can be made of it."""
+    x, y = one.place.x, one.place.y
+    if isinstance(place, list) or x is None or y is None:
+        return None
+    return Given(x, y, place.datum, one.floor is not None or bool(one.address))
 
 
 #: Words for channels as tables of other systems have them; "" and what our own import writes: nothing said.

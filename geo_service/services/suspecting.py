@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from geo_service.geometry.crs import BD09, CGCS2000, GCJ02, WGS84, Datum, to_wgs84
 from geo_service.services.tiling import Tiling
 from geo_service.store import reporting
+from geo_service.store.at_once import Question
 from geo_service.store.database import Connection
+from geo_service.store.reporting import GroundUnder
 
 #: Where somebody may have mistaken one datum for another; the first that fits is the guess.
 CONFUSED = (GCJ02, BD09, WGS84)
@@ -36,31 +38,53 @@ class Given:
     speaks_of_building: bool
 
 
+class Suspects:
+    """Points that may be in another datum than was said.
+
+    Parameters
+    ----------
+    given : sequence of Given
+        None for what has no point.
+    """
+
+    def __init__(self, given: Sequence[Given | None]) -> None:
+        self._count = len(given)
+        self._asked = {i: one for i, one in enumerate(given) if one is not None and _may_be_confused(one)}
+        self._places_deg = np.empty((0, len(CONFUSED), 2))
+        if self._asked:
+            xy = np.array([(one.x, one.y) for one in self._asked.values()])
+            self._places_deg = np.stack([to_wgs84(xy, datum) for datum in CONFUSED], axis=1)
+
+    @property
+    def question(self) -> Question[GroundUnder]:
+        """What must be known of the ground."""
+        return reporting.ground_question(self._places_deg.reshape(-1, 2))
+
+    def flags(self, ground: GroundUnder, tilings: Sequence[Tiling | None]) -> list[list[dict[str, Any]]]:
+        """Return for each point what is suspected: nothing, or a flag with the guess and where it would lie.
+
+        ``tilings`` has for each point the boundaries in force at its moment; None where none were.
+        """
+        out: list[list[dict[str, Any]]] = [[] for _ in range(self._count)]
+        rank = _ranks(ground, self._places_deg, [tilings[i] for i in self._asked])
+        for row, (i, one) in enumerate(self._asked.items()):
+            said = CONFUSED.index(WGS84 if one.datum == CGCS2000 else one.datum)
+            was = int(rank[row, said])
+            if was >= (NEAR if one.speaks_of_building else LAND):
+                continue
+            others = [k for k in range(len(CONFUSED)) if k != said]
+            best = max(others, key=lambda k: rank[row, k])  # of equals the first
+            if rank[row, best] >= (LAND if was == NOWHERE else BUILDING):
+                out[i].append(_flag(CONFUSED[best], self._places_deg[row, best], int(rank[row, best]), was))
+        return out
+
+
 def suspicions(
     connection: Connection, given: Sequence[Given], tilings: Sequence[Tiling | None]
 ) -> list[list[dict[str, Any]]]:
-    """Return for each point what is suspected, as flags: empty, or one with the guess and where it would lie.
-
-    ``tilings`` has for each report the boundaries in force at its moment; None where none were.
-    """
-    out: list[list[dict[str, Any]]] = [[] for _ in given]
-    asked = np.array([i for i, one in enumerate(given) if _may_be_confused(one)], dtype=np.int64)
-    if not len(asked):
-        return out
-    xy = np.array([(given[i].x, given[i].y) for i in asked])
-    places_deg = np.stack([to_wgs84(xy, datum) for datum in CONFUSED], axis=1)  # (n, datums, 2)
-    rank = _ranks(connection, places_deg, [tilings[i] for i in asked])
-    for row, i in enumerate(asked.tolist()):
-        one = given[i]
-        said = CONFUSED.index(WGS84 if one.datum == CGCS2000 else one.datum)
-        was = int(rank[row, said])
-        if was >= (NEAR if one.speaks_of_building else LAND):
-            continue
-        others = [k for k in range(len(CONFUSED)) if k != said]
-        best = max(others, key=lambda k: rank[row, k])  # of equals the first
-        if rank[row, best] >= (LAND if was == NOWHERE else BUILDING):
-            out[i].append(_flag(CONFUSED[best], places_deg[row, best], int(rank[row, best]), was))
-    return out
+    """Return for each point what is suspected, as :meth:`Suspects.flags`."""
+    suspects = Suspects(given)
+    return suspects.flags(suspects.question.ask(connection), tilings)
 
 
 def _may_be_confused(one: Given) -> bool:
@@ -70,11 +94,10 @@ def _may_be_confused(one: Given) -> bool:
 
 
 def _ranks(
-    connection: Connection, places_deg: NDArray[np.float64], tilings: Sequence[Tiling | None]
+    ground: GroundUnder, places_deg: NDArray[np.float64], tilings: Sequence[Tiling | None]
 ) -> NDArray[np.int64]:
     """Return (n, datums): how well each place fits."""
     n, datums, _ = places_deg.shape
-    ground = reporting.ground_under(connection, places_deg.reshape(-1, 2))
     in_water, in_building, near = (
         found.reshape(n, datums) for found in (ground.in_water, ground.in_building, ground.near_building)
     )

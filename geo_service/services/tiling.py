@@ -3,6 +3,7 @@
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -344,7 +345,7 @@ class Tilings:
                 self._kept.popitem(last=False)
 
 
-def in_force_at(spans: list[Edition], as_of: datetime | None) -> Edition | None:
+def in_force_at(spans: Sequence[Edition], as_of: datetime | None) -> Edition | None:
     """Return which of the spans holds a moment (None: now)."""
     moment = as_of or datetime.now(UTC)
     for span in spans:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, func, insert, select, text, tuple_, update
 
 from geo_service.model import Edition, Level
 from geo_service.store import bulk
+from geo_service.store.at_once import Question
 from geo_service.store.tables import cell, cell_version, edition, edition_span, level
 
 #: Publishing takes this advisory lock alone, intake shares it: an incident never falls between two editions.
@@ -52,9 +53,9 @@ def lock_for_publishing(connection: Connection) -> datetime:
     return moment(connection)
 
 
-def lock_for_intake(connection: Connection) -> None:
-    """Keep publishers out until this transaction ends; other intake goes on."""
-    connection.execute(select(func.pg_advisory_xact_lock_shared(TILING_LOCK)))
+def intake_lock() -> Question[None]:
+    """Return the question that keeps publishers out until its transaction ends; other intake goes on."""
+    return Question("select pg_advisory_xact_lock_shared(%(key)s)", {"key": TILING_LOCK}, lambda _: None)
 
 
 def edition_in_force(
@@ -73,11 +74,19 @@ def edition_in_force(
 
 def spans_in_force(connection: Connection) -> list[Edition]:
     """Return what is known now: each span of valid time with its edition, oldest first."""
-    rows = _edition_rows().where(func.upper_inf(edition_span.c.recorded_during))
-    return [
-        Edition(*row)
-        for row in connection.execute(rows.order_by(func.lower(edition_span.c.valid_during).nulls_first()))
-    ]
+    return spans_question().ask(connection)
+
+
+def spans_question() -> Question[list[Edition]]:
+    """Return the question of :func:`spans_in_force`."""
+    return Question(_SPANS, {}, lambda rows: [Edition(*row) for row in rows])
+
+
+_SPANS = """
+    select edition.id, lower(valid_during), upper(valid_during), recorded_at, note, published_by
+    from edition join edition_span on edition_span.edition_id = edition.id
+    where upper_inf(recorded_during) order by lower(valid_during) nulls first
+"""
 
 
 def _edition_rows() -> Any:

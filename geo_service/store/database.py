@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import psycopg
 import psycopg.errors as pg
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from geo_service.errors import (
@@ -147,7 +148,11 @@ def translated() -> Iterator[None]:
     except PoolTimeoutError as error:
         raise UnavailableError("all database connections are busy; try again in a few seconds") from error
     except DBAPIError as error:
-        raise _translate(error) from error
+        raise _translate(error, error.orig) from error
+    except (
+        psycopg.Error
+    ) as error:  # of what goes to the driver directly: COPY, and several statements at once
+        raise _translate(error, error) from error
 
 
 _TRANSLATIONS: tuple[tuple[tuple[type[Exception], ...], type[GeoServiceError], str], ...] = (
@@ -171,10 +176,11 @@ _TRANSLATIONS: tuple[tuple[tuple[type[Exception], ...], type[GeoServiceError], s
 )
 
 
-def _translate(error: DBAPIError) -> GeoServiceError | DBAPIError:
+def _translate(error: DBAPIError | psycopg.Error, cause: BaseException | None) -> Exception:
     for causes, kind, words in _TRANSLATIONS:
-        if isinstance(error.orig, causes):
+        if isinstance(cause, causes):
             return kind(words)
-    if isinstance(error, OperationalError) or error.connection_invalidated:
+    is_lost = isinstance(error, DBAPIError) and error.connection_invalidated
+    if is_lost or isinstance(cause, psycopg.OperationalError):
         return UnavailableError("the database does not answer; try again in a few seconds")
     return error

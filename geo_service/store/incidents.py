@@ -37,7 +37,7 @@ COLUMNS = (
 
 
 #: Types of those that are not text; a geometry comes as text.
-_TYPES = {
+TYPES = {
     "id": "uuid",
     "occurred_at": "timestamptz",
     "accuracy_m": "float8",
@@ -77,7 +77,7 @@ def _columns(incidents: pd.DataFrame) -> dict[str, Any]:
 
 
 def _insert_few(connection: Connection, columns: dict[str, Any]) -> set[UUID]:
-    given = ", ".join(f"cast(:{name} as {_TYPES.get(name, 'text')}[])" for name in columns)
+    given = ", ".join(f"cast(:{name} as {TYPES.get(name, 'text')}[])" for name in columns)
     values = ", ".join("cast(geom as geometry)" if name == "geom" else name for name in columns)
     statement = text(f"""
         insert into incident ({", ".join(columns)})

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import Connection, Row, func, insert, select, text, update
@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import Range, distinct_on
 from geo_service.errors import Fault, InvalidInputError, NotFoundError, Words
 from geo_service.staffing.clocks import Clock, Phase, next_due
 from geo_service.staffing.life import Life, Move, Pause, Status
+from geo_service.store.at_once import Question
 from geo_service.store.dispatch_tables import incident_life, incident_log
 
 
@@ -41,13 +42,11 @@ class Line:
     request_key: str | None = None
 
 
-def begin(
-    connection: Connection, lives: Sequence[tuple[UUID, Life, dict[str, Any], Iterable[Clock]]]
-) -> None:
-    """Write the lives of new incidents: id, life, standard, clocks of each."""
+def begin(connection: Connection, lives: Sequence[tuple[Kept, Sequence[Clock]]]) -> None:
+    """Write the lives of new incidents, each with its clocks."""
     rows = [
-        {"incident_id": key, "standard": standard, **_columns(life, clocks)}
-        for key, life, standard, clocks in lives
+        {"incident_id": kept.incident_id, "standard": kept.standard, **columns(kept.life, clocks)}
+        for kept, clocks in lives
     ]
     if rows:
         connection.execute(insert(incident_life), rows)
@@ -87,7 +86,7 @@ def save(connection: Connection, kept: Kept, clocks: Iterable[Clock]) -> int:
             standard=kept.standard,
             replied_at=kept.replied_at,
             duplicate_of=kept.duplicate_of,
-            **_columns(kept.life, clocks),
+            **columns(kept.life, clocks),
         )
     )
     return revision
@@ -186,8 +185,12 @@ def log_of(connection: Connection, key: UUID) -> list[dict[str, Any]]:
 
 def clock(connection: Connection) -> datetime:
     """Return the database's time: one clock for all processes."""
-    now: datetime = connection.execute(text("select clock_timestamp()")).scalar_one()
-    return now
+    return clock_question().ask(connection)
+
+
+def clock_question() -> Question[datetime]:
+    """Return the question of :func:`clock`."""
+    return Question("select clock_timestamp()", {}, lambda rows: cast("datetime", rows[0][0]))
 
 
 def present(connection: Connection, key: UUID) -> datetime:
@@ -214,7 +217,8 @@ _MOMENTS = (
 )
 
 
-def _columns(life: Life, clocks: Iterable[Clock]) -> dict[str, Any]:
+def columns(life: Life, clocks: Iterable[Clock]) -> dict[str, Any]:
+    """Return what the table has of a life whose clocks stand so."""
     clocks = tuple(clocks)
     due = {clock.phase: clock.due_at for clock in clocks if clock.reached_at is None}
     return {

@@ -6,6 +6,11 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from geo_service.store.at_once import Question
+
+#: By cell and moment: responder_id, responder (code), name, role of each.
+Holders = dict[tuple[int, datetime], list[dict[str, Any]]]
+
 
 def holders(
     connection: Connection, cell_ids: Collection[int], at: datetime
@@ -14,27 +19,34 @@ def holders(
     return {key: held for (key, _), held in holders_at(connection, {(key, at) for key in cell_ids}).items()}
 
 
-def holders_at(
-    connection: Connection, asked: Collection[tuple[int, datetime]]
-) -> dict[tuple[int, datetime], list[dict[str, Any]]]:
+def holders_at(connection: Connection, asked: Collection[tuple[int, datetime]]) -> Holders:
     """Return by cell and moment who holds a duty on it then, as :func:`holders`."""
+    return holders_question(asked).ask(connection)
+
+
+def holders_question(asked: Collection[tuple[int, datetime]]) -> Question[Holders]:
+    """Return the question of :func:`holders_at`."""
     pairs = list(asked)
-    rows = connection.execute(
-        text("""
-            select number, responder.id, responder.code, responder.name, duty.role
-            from unnest(cast(:cells as int[]), cast(:moments as timestamptz[]))
-                with ordinality as given (cell_id, at, number)
-            join duty on duty.cell_id = given.cell_id and held_during @> given.at
-            join responder on responder.id = duty.responder_id
-            order by number, duty.role, responder.code collate "C"
-        """),
-        {"cells": [key for key, _ in pairs], "moments": [at for _, at in pairs]},
-    )
-    out: dict[tuple[int, datetime], list[dict[str, Any]]] = {}
-    for number, key, code, name, role in rows:
-        one = {"responder_id": key, "responder": code, "name": name, "role": role}
-        out.setdefault(pairs[number - 1], []).append(one)
-    return out
+
+    def read(rows: Sequence[tuple[Any, ...]]) -> Holders:
+        out: Holders = {}
+        for number, key, code, name, role in rows:
+            one = {"responder_id": key, "responder": code, "name": name, "role": role}
+            out.setdefault(pairs[number - 1], []).append(one)
+        return out
+
+    cells, moments = [key for key, _ in pairs], [at for _, at in pairs]
+    return Question(_HOLDERS, {"cells": cells, "moments": moments}, read)
+
+
+_HOLDERS = """
+    select number, responder.id, responder.code, responder.name, duty.role
+    from unnest(cast(%(cells)s as int[]), cast(%(moments)s as timestamptz[]))
+        with ordinality as given (cell_id, at, number)
+    join duty on duty.cell_id = given.cell_id and held_during @> given.at
+    join responder on responder.id = duty.responder_id
+    order by number, duty.role, responder.code collate "C"
+"""
 
 
 def gaps_at(

@@ -21,6 +21,7 @@ from sqlalchemy.dialects.postgresql import Range
 
 from geo_service.errors import NotFoundError, Words
 from geo_service.store import bulk
+from geo_service.store.at_once import Question
 from geo_service.store.intake_tables import premises
 
 _FACTS = (premises.c.code, premises.c.name, premises.c.kind, premises.c.responsible_unit)
@@ -177,23 +178,35 @@ def holding(
     moments: Sequence[datetime | None] | None = None,
 ) -> list[list[dict[str, Any]]]:
     """Return for each point (lon, lat) the premises it lies in at its moment (now), the smallest first."""
-    rows = connection.execute(
-        text("""
-            select number, code, name, kind, responsible_unit
-            from unnest(cast(:lon as float8[]), cast(:lat as float8[]), cast(:at as timestamptz[]))
-                with ordinality as given (lon, lat, at, number)
-            join premises on st_intersects(geom, st_setsrid(st_makepoint(lon, lat), 4326))
-                and valid_during @> coalesce(given.at, clock_timestamp())
-            order by number, st_area(geom), code collate "C"
-        """),
-        {
-            "lon": [point[0] for point in points],
-            "lat": [point[1] for point in points],
-            "at": list(moments) if moments is not None else [None] * len(points),
-        },
-    )
-    out: list[list[dict[str, Any]]] = [[] for _ in points]
-    for row in rows.mappings():
-        facts = {name: value for name, value in row.items() if name != "number"}
-        out[row["number"] - 1].append(facts)
-    return out
+    return holding_question(points, moments).ask(connection)
+
+
+def holding_question(
+    points: Sequence[tuple[float, float]], moments: Sequence[datetime | None] | None = None
+) -> Question[list[list[dict[str, Any]]]]:
+    """Return the question of :func:`holding`."""
+
+    def read(rows: Sequence[tuple[Any, ...]]) -> list[list[dict[str, Any]]]:
+        out: list[list[dict[str, Any]]] = [[] for _ in points]
+        for number, *facts in rows:
+            out[number - 1].append(dict(zip(_NAMED, facts, strict=True)))
+        return out
+
+    values = {
+        "lon": [point[0] for point in points],
+        "lat": [point[1] for point in points],
+        "at": list(moments) if moments is not None else [None] * len(points),
+    }
+    return Question(_HOLDING, values, read)
+
+
+_NAMED = ("code", "name", "kind", "responsible_unit")
+_HOLDING = f"""
+    select number, {", ".join(_NAMED)}
+    from unnest(
+        cast(%(lon)s as float8[]), cast(%(lat)s as float8[]), cast(%(at)s as timestamptz[])
+    ) with ordinality as given (lon, lat, at, number)
+    join premises on st_intersects(geom, st_setsrid(st_makepoint(lon, lat), 4326))
+        and valid_during @> coalesce(given.at, clock_timestamp())
+    order by number, st_area(geom), code collate "C"
+"""  # noqa: S608 - our own names

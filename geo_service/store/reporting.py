@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, and_, func, or_, select, text
 
+from geo_service.store.at_once import Question
 from geo_service.store.tables import cell, demand_point, level
 
 #: A point this near a building may be meant for it: the width of a street and an honest phone.
@@ -89,43 +90,35 @@ def addresses(
     return [dict(row) for row in rows.mappings()]
 
 
-def ground_under(connection: Connection, lonlat_deg: NDArray[np.float64]) -> GroundUnder:
-    """Tell what lies under each of (n, 2) points in EPSG:4326."""
-    rows = connection.execute(
-        text("""
-            select
-                exists (
-                    select from map_feature where kind = 'water'
-                        and geom3857 && st_transform(point, 3857) and st_intersects(geom, point)
-                ),
-                exists (select from demand_point where st_intersects(footprint, point)),
-                exists (select from demand_point where footprint && around and st_dwithin(
-                    footprint::geography, point::geography, :near_m
-                )) or exists (select from demand_point where footprint is null and geom && around)
-            from (
-                select number, point, st_expand(
-                    point, :near_m / (111000 * greatest(cos(radians(st_y(point))), 0.01)), :near_m / 110000
-                ) as around
-                from (
-                    select number, st_setsrid(st_makepoint(lon, lat), 4326) as point
-                    from unnest(cast(:lon as float8[]), cast(:lat as float8[]))
-                        with ordinality as given (lon, lat, number)
-                ) as points
-            ) as places order by number
-        """),
-        {
-            "lon": lonlat_deg[:, 0].tolist(),
-            "lat": lonlat_deg[:, 1].tolist(),
-            "near_m": NEAR_BUILDING_M,
-        },
-    ).all()
-    found = np.array([tuple(row) for row in rows], dtype=bool).reshape(-1, 3)
-    return GroundUnder(*(np.ascontiguousarray(found[:, i]) for i in range(3)))
+def ground_question(lonlat_deg: NDArray[np.float64]) -> Question[GroundUnder]:
+    """Return the question of what lies under each of (n, 2) points in EPSG:4326."""
+
+    def read(rows: Sequence[tuple[Any, ...]]) -> GroundUnder:
+        found = np.array(rows, dtype=bool).reshape(-1, 3)
+        return GroundUnder(*(np.ascontiguousarray(found[:, i]) for i in range(3)))
+
+    lon, lat = lonlat_deg[:, 0].tolist(), lonlat_deg[:, 1].tolist()
+    return Question(_GROUND, {"lon": lon, "lat": lat, "near_m": NEAR_BUILDING_M}, read)
 
 
-def urgencies(connection: Connection, codes: Sequence[str]) -> dict[str, str]:
-    """Return the usual urgency of categories by code; unknown ones are left out."""
-    rows = connection.execute(
-        text("select code, urgency from category where code = any(:codes)"), {"codes": list(codes)}
-    )
-    return {row[0]: row[1] for row in rows}
+_GROUND = """
+    select
+        exists (
+            select from map_feature where kind = 'water'
+                and geom3857 && st_transform(point, 3857) and st_intersects(geom, point)
+        ),
+        exists (select from demand_point where st_intersects(footprint, point)),
+        exists (select from demand_point where footprint && around and st_dwithin(
+            footprint::geography, point::geography, %(near_m)s
+        )) or exists (select from demand_point where footprint is null and geom && around)
+    from (
+        select number, point, st_expand(
+            point, %(near_m)s / (111000 * greatest(cos(radians(st_y(point))), 0.01)), %(near_m)s / 110000
+        ) as around
+        from (
+            select number, st_setsrid(st_makepoint(lon, lat), 4326) as point
+            from unnest(cast(%(lon)s as float8[]), cast(%(lat)s as float8[]))
+                with ordinality as given (lon, lat, number)
+        ) as points
+    ) as places order by number
+"""

@@ -1,0 +1,123 @@
+"""Reports that have just come, each stored with all that belongs to it, in one statement."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from geo_service.staffing.clocks import Clock
+from geo_service.store import bulk, incidents
+from geo_service.store.at_once import Question
+from geo_service.store.lives import Kept, columns
+
+#: Types of what is stored beside the columns of the incident itself.
+_TYPES = {
+    **{name: incidents.TYPES.get(name, "text") for name in incidents.COLUMNS},
+    "lon": "float8",
+    "lat": "float8",
+    "edition_id": "int",
+    "cell_id": "int",
+    "how": "text",
+    "border_m": "float8",
+    "runner_up_id": "int",
+    "standard": "jsonb",
+    "status": "text",
+    **dict.fromkeys(
+        ("reported_at", "arrive_due_at", "handle_due_at", "close_due_at", "next_due_at"), "timestamptz"
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Placing:
+    """Where a report lies from an edition on; ids None and ``border_m`` None where there is none."""
+
+    edition_id: int
+    cell_id: int | None
+    how: str
+    border_m: float | None
+    runner_up_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A report with its id (columns :data:`incidents.COLUMNS`, lon and lat or None), its place and its life.
+
+    ``placing`` is None where no boundaries were in force when it happened.
+    """
+
+    row: Mapping[str, Any]
+    placing: Placing | None
+    kept: Kept
+    clocks: Sequence[Clock]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What only the table knows of a report: when it was stored, and its numbers as they were rounded."""
+
+    recorded_at: datetime
+    accuracy_m: float | None
+    border_m: float | None
+
+
+def store_question(arrivals: Sequence[Arrival]) -> Question[dict[UUID, Stored]]:
+    """Return the question that stores what is not there yet; its answer has what was new, by id.
+
+    With each goes its placement, its life, the first line of its log and an event for the feed. Ids that are
+    given in one order never block each other crosswise.
+    """
+    rows = [_row(one) for one in arrivals]
+    values = {name: [row.get(name) for row in rows] for name in _TYPES}
+    return Question(_STORE, values, lambda found: {row[0]: Stored(*row[1:]) for row in found})
+
+
+def _row(one: Arrival) -> dict[str, Any]:
+    place = one.placing
+    return {
+        **one.row,
+        "attributes": bulk.json_text(one.row["attributes"]),
+        "flags": bulk.json_text(list(one.row["flags"])),
+        **({name: getattr(place, name) for name in Placing.__slots__} if place else {}),
+        **columns(one.kept.life, one.clocks),
+        "standard": bulk.json_text(one.kept.standard),
+    }
+
+
+_OF_INCIDENT = ", ".join(incidents.COLUMNS)
+_STORE = f"""
+    with given as materialized (
+        select * from unnest({", ".join(f"cast(%({name})s as {kind}[])" for name, kind in _TYPES.items())})
+            as given ({", ".join(_TYPES)})
+    ), new as (
+        insert into incident ({_OF_INCIDENT}, geom)
+        select {_OF_INCIDENT}, st_setsrid(st_makepoint(lon, lat), 4326) from given
+        on conflict do nothing returning id, recorded_at, accuracy_m
+    ), placed as (
+        insert into placement
+            (incident_id, since_edition, until_edition, cell_id, how, border_m, runner_up_id)
+        -- later editions that are not in force yet, or no more, are not spoken of
+        select id, edition_id, (select min(edition.id) from edition where edition.id > edition_id),
+            cell_id, how, border_m, runner_up_id
+        from given join new using (id) where edition_id is not null
+        returning incident_id, border_m
+    ), begun as (
+        insert into incident_life (
+            incident_id, status, reported_at, standard,
+            arrive_due_at, handle_due_at, close_due_at, next_due_at
+        )
+        select id, status, reported_at, standard,
+            arrive_due_at, handle_due_at, close_due_at, next_due_at
+        from given join new using (id)
+    ), logged as (
+        insert into incident_log (incident_id, at, who, move, to_status)
+        select id, reported_at, reported_by, 'report', status from given join new using (id)
+    ), told as (
+        insert into outbox (topic, payload)
+        select 'incident.reported', jsonb_build_object('id', id, 'source', source)
+        from given join new using (id)
+    )
+    select id, recorded_at, new.accuracy_m, placed.border_m
+    from new left join placed on placed.incident_id = new.id
+"""  # noqa: S608 - our own names
