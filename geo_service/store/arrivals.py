@@ -6,12 +6,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
+
 from geo_service.staffing.clocks import Clock
 from geo_service.store import bulk, incidents
 from geo_service.store.at_once import Question
 from geo_service.store.lives import Kept, columns
 
-#: Types of what is stored beside the columns of the incident itself.
+#: Types of what is stored of a report: the columns of the incident, its place, its life.
 _TYPES = {
     **{name: incidents.TYPES.get(name, "text") for name in incidents.COLUMNS},
     "lon": "float8",
@@ -68,28 +70,27 @@ def store_question(arrivals: Sequence[Arrival]) -> Question[dict[UUID, Stored]]:
     With each goes its placement, its life, the first line of its log and an event for the feed. Ids that are
     given in one order never block each other crosswise.
     """
-    rows = [_row(one) for one in arrivals]
-    values = {name: [row.get(name) for row in rows] for name in _TYPES}
-    return Question(_STORE, values, lambda found: {row[0]: Stored(*row[1:]) for row in found})
+    rows = orjson.dumps([_row(one) for one in arrivals]).decode()
+    return Question(_STORE, {"rows": rows}, lambda found: {row[0]: Stored(*row[1:]) for row in found})
 
 
 def _row(one: Arrival) -> dict[str, Any]:
     place = one.placing
+    kept = columns(one.kept.life, one.clocks)
     return {
         **one.row,
-        "attributes": bulk.json_text(one.row["attributes"]),
-        "flags": bulk.json_text(list(one.row["flags"])),
+        "attributes": orjson.Fragment(bulk.json_text(one.row["attributes"])),
         **({name: getattr(place, name) for name in Placing.__slots__} if place else {}),
-        **columns(one.kept.life, one.clocks),
-        "standard": bulk.json_text(one.kept.standard),
+        **{name: value for name, value in kept.items() if name in _TYPES},
+        "standard": one.kept.standard,
     }
 
 
 _OF_INCIDENT = ", ".join(incidents.COLUMNS)
 _STORE = f"""
     with given as materialized (
-        select * from unnest({", ".join(f"cast(%({name})s as {kind}[])" for name, kind in _TYPES.items())})
-            as given ({", ".join(_TYPES)})
+        select * from json_to_recordset(%(rows)s)
+            as given ({", ".join(f"{name} {kind}" for name, kind in _TYPES.items())})
     ), new as (
         insert into incident ({_OF_INCIDENT}, geom)
         select {_OF_INCIDENT}, st_setsrid(st_makepoint(lon, lat), 4326) from given

@@ -44,10 +44,14 @@ class Question(Generic[Answer]):
 
 def ask_at_once(connection: Connection, *questions: Question[Any]) -> list[Any]:
     """Ask several within the transaction of a connection; returns their answers in order."""
-    with _driver(connection) as driver:
-        with driver.pipeline():
-            cursors = [driver.execute(one.words, one.values) for one in questions]
-        rows = [cursor.fetchall() for cursor in cursors]
+    rows = []
+    with _driver(connection) as driver, psycopg.ClientCursor(driver) as cursor:
+        # values are written out, as literals, because the protocol binds them to single statements only (its
+        # pipeline would do too, but it lets go of the interpreter several times for each statement)
+        cursor.execute(";".join(cursor.mogrify(one.words, one.values) for one in questions))
+        for _ in questions:
+            rows.append(cursor.fetchall())
+            cursor.nextset()
     return [one.read(found) for one, found in zip(questions, rows, strict=True)]
 
 
