@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import numpy as np
+import orjson
 
 from geo_service.errors import Fault, InvalidInputError
 from geo_service.model import How
@@ -23,7 +24,7 @@ from geo_service.services.reporting import Report
 from geo_service.services.tiling import Tiling, Tilings
 from geo_service.services.together import Together
 from geo_service.staffing.clocks import Standard, standard_from
-from geo_service.store import arrivals, boundaries, catalogue, lives, premises
+from geo_service.store import arrivals, boundaries, bulk, catalogue, lives, premises
 from geo_service.store.arrivals import Arrival, Placing, Stored
 from geo_service.store.at_once import ask_at_once
 from geo_service.store.database import Connection, Database
@@ -164,7 +165,7 @@ class _Stored:
         ):
             key = one.row["id"]
             if key in self.new:
-                standing = handling.Standing(arrival.kept, (*arrival.clocks,), self.now)
+                standing = handling.Standing(arrival.kept, arrival.clocks, self.now)
                 found[key] = incident_views.whole(
                     _facts(one, arrival, self.new[key]),
                     one.tiling,
@@ -235,6 +236,7 @@ def _facts(one: _Ready, arrival: Arrival, stored: Stored) -> dict[str, Any]:
         "occurred_at": one.row["occurred_at"].astimezone(UTC),
         "recorded_at": stored.recorded_at,
         "accuracy_m": stored.accuracy_m,
+        "attributes": orjson.loads(bulk.json_text(one.row["attributes"])),
         "relocated_at": None,
         "edition": tiling.edition.id if tiling else None,
         "cell_code": cell.get("code"),

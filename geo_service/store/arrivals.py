@@ -52,7 +52,7 @@ class Arrival:
     row: Mapping[str, Any]
     placing: Placing | None
     kept: Kept
-    clocks: Sequence[Clock]
+    clocks: tuple[Clock, Clock, Clock]
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ def add(
     incident_ids: Sequence[UUID],
     *,
     cell_ids: NDArray[np.int64],
-    how: NDArray[np.str_],
+    how: NDArray[np.object_],
     border_m: NDArray[np.float64],
     runner_up_ids: NDArray[np.int64],
 ) -> int:

@@ -1,17 +1,24 @@
 """Reports that come one by one, and at once: each gets his own answer, and each is there once."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from threading import Barrier
 
+import pandas as pd
+import psycopg
 import pytest
+import shapely
+from sqlalchemy import text
 
 from geo_service.errors import InvalidInputError
+from geo_service.services import incident_views, reporting
+from geo_service.services.intake import take_in
 from geo_service.services.reception import Reception
 from geo_service.services.reporting import Place, Report
 from geo_service.services.tiling import Tilings
+from geo_service.store import premises
 from geo_service.store.database import Database
-from tests.services.places import middle
+from tests.services.places import middle, square
 from tests.services.test_intake import place, rows  # noqa: F401 - a fixture
 
 pytestmark = pytest.mark.postgis
@@ -110,3 +117,127 @@ def test_what_the_database_refuses_fails_alone(database: Database, reception: Re
     assert [isinstance(one, InvalidInputError) for one in answers] == [i == 7 for i in range(10)]
     assert rows(database, "select count(*) from incident") == [(9,)]
     assert rows(database, "select count(*) from incident_log") == [(9,)]
+
+
+def everything(database: Database, key: str) -> dict[str, list]:
+    """Return what all tables have of a source's report, but for numbers and moments of their own."""
+    own = {"incident_id", "id", "recorded_at", "source", "reported_by", "who", "seq", "xid", "created_at"}
+    moments = {"at", "reported_at", *(f"{one}_due_at" for one in ("arrive", "handle", "close", "next"))}
+    of = "= (select id from incident where source = :key)"
+    found = {}
+    with database.reading() as connection:
+        for table, column in (
+            ("incident", "id"),
+            ("placement", "incident_id"),
+            ("incident_life", "incident_id"),
+            ("incident_log", "incident_id"),
+            ("outbox", "cast(payload ->> 'id' as uuid)"),
+        ):
+            query = text(f"select * from {table} where {column} {of}")
+            rows = [dict(row) for row in connection.execute(query, {"key": key}).mappings()]
+            for row in rows:
+                row.pop("payload", None)
+            found[table] = [
+                {name: value for name, value in row.items() if name not in own | moments} for row in rows
+            ]
+            begun = [row["reported_at"] for row in rows if "reported_at" in row]
+            found[f"{table}, due"] = [
+                [row[name] and row[name] - begun[0] for name in sorted(moments & row.keys())]
+                for row in rows
+                if begun
+            ]
+    return found
+
+
+KINDS = {
+    "inside": Place(*middle(0, 0)),
+    "in a gap": Place(*middle(1, 0)),
+    "outside": Place(*middle(9, 9)),
+    "on the border": Place(square(0, 0).bounds[2], middle(0, 0)[1]),
+    "near the border": Place(square(0, 0).bounds[2] - 1e-5, middle(0, 0)[1]),
+    "nowhere": Place(),
+    "a cell": Place(level="grid", cell_code="east"),
+    "another datum": Place(*middle(0, 0), crs="GCJ02"),
+    "premises": Place(*middle(2, 0)),
+}
+
+
+TOWN = """
+    insert into category (code, parent_code, kind, name_zh, name_en, urgency) values
+        ('x', null, 'event', '甲', 'x', 'low'), ('x1', 'x', 'event', '乙', 'x1', 'urgent');
+    insert into response_standard (code, position, name_zh, name_en, arrive_s, handle_s, close_s, categories)
+        values ('of x', 9, '丙', 'of x', 60, 70, 80, '{x}');
+    insert into responder (code, name, role, mode) values ('anna', 'Anna', 'grid_lead', 'walk');
+    insert into duty (responder_id, cell_id, role, held_during)
+        select responder.id, cell.id, 'grid_lead', tstzrange(null, null)
+        from responder, cell where cell.code = 'west'
+"""
+
+
+@pytest.fixture
+def busy(database: Database, reception: Reception) -> Reception:
+    """A town with people who answer, a compound, a category and a standard for it."""
+    with database.writing() as connection:
+        connection.exec_driver_sql(TOWN)
+        shape = square(2, 0)
+        rows = pd.DataFrame(
+            {
+                "code": ["p"],
+                "name": ["mill"],
+                "kind": ["factory"],
+                "responsible_unit": ["guards"],
+                "attributes": [{}],
+                "geometry": [shapely.MultiPolygon([shape])],
+            }
+        )
+        premises.put(connection, rows)
+    return reception
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_answered_and_stored_is_as_if_read_and_taken_in_otherwise(
+    database: Database,
+    place: Tilings,  # noqa: F811
+    busy: Reception,
+    kind: str,
+):
+    one = report(
+        "1",
+        place=KINDS[kind],
+        occurred_at=NOON.astimezone(timezone(timedelta(hours=8))),
+        accuracy_m=10.1,
+        category="x1" if "border" in kind else "unknown",
+        attributes={"a": [1, 2.5, None], "large": 2**60},
+        floor=3,
+    )
+    done = busy.receive(one, "one by one")
+    (read,) = incident_views.several(database, place, [done.id]).values()
+    for seen in (read, done.seen):
+        assert seen["standing"].pop("now")
+        for clock in seen["standing"]["clocks"]:
+            clock.pop("left_s")
+    assert done.new
+    assert done.seen == read
+    types = [{name: type(value) for name, value in seen.items()} for seen in (done.seen, read)]
+    assert types[0] == types[1]
+    rows = reporting.strictly(reporting.prepare(database, place, [one]))
+    take_in(database, place, rows, source="batch", who="batch", live=True)
+    assert everything(database, "one by one") == everything(database, "batch")
+    again = busy.receive(one, "one by one")
+    assert (again.new, again.id) == (False, done.id)
+    assert again.seen["placement"] == read["placement"]
+
+
+def test_a_lot_goes_to_the_database_a_few_times(busy: Reception, monkeypatch: pytest.MonkeyPatch):
+    busy.receive(report("first", middle(0, 0)), "desk")
+    waits = []
+    wait = psycopg.Connection.wait
+
+    def counted(self, *args, **more):
+        waits.append(1)
+        return wait(self, *args, **more)
+
+    monkeypatch.setattr(psycopg.Connection, "wait", counted)
+    lot = [(report(str(i), middle(0, 0), category="x1"), "desk") for i in range(20)]
+    assert all(one.new for one in busy._receive(lot))
+    assert len(waits) <= 8
