@@ -22,8 +22,7 @@ from geo_service.services.suspecting import Given, suspicions
 from geo_service.services.tiling import Tiling, Tilings, in_force_at
 from geo_service.staffing.clocks import choose, standard_object
 from geo_service.staffing.life import ENDED, Status
-from geo_service.store import boundaries, incidents, lives, placements
-from geo_service.store import reporting as given
+from geo_service.store import boundaries, catalogue, incidents, lives, placements
 from geo_service.store.database import Connection, Database
 from geo_service.store.lives import Kept, Line
 
@@ -114,7 +113,8 @@ def correct(
             message = Words("this changes nothing", "没有任何改动")
             raise InvalidInputError(message, [Fault("", message)])
         if "category" in changed:
-            known = given.urgencies(connection, [changed["category"]]) or not changed["category"]
+            code = changed["category"]
+            known = not code or catalogue.families_question([code]).ask(connection)
             others = [flag for flag in before["flags"] if flag["flag"] != "category"]
             changed["flags"] = others if known else [*others, reporting.UNKNOWN_CATEGORY]
         incidents.correct(connection, key, changed)
