@@ -1,28 +1,16 @@
-"""The report on a plan as a PDF for the file: maps drawn as vectors, tables, findings, lines to sign on.
+"""The report on a plan as a PDF for the file: maps drawn as vectors, tables, findings, lines to sign on."""
 
-Chinese text. Where a TrueType font with Chinese is installed its glyphs in use are embedded; without one the
-file names Adobe's STSong-Light, which viewers bring along or replace.
-"""
-
-import io
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
-from reportlab.lib.colors import HexColor
-from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
-from reportlab.pdfbase import pdfmetrics
-from reportlab.pdfbase.cidfonts import UnicodeCIDFont
-from reportlab.pdfbase.ttfonts import TTFError, TTFont
-from reportlab.pdfgen.canvas import Canvas
-from reportlab.platypus import BaseDocTemplate, Flowable, Frame, KeepTogether, PageTemplate, Paragraph, Spacer
+from reportlab.platypus import Flowable, KeepTogether, Paragraph, Spacer
 from reportlab.platypus.tables import Table, TableStyle
 
+from geo_service.formats.paper import INK, Sheets
 from geo_service.formats.plan_pdf_map import WorkloadLegend, WorkloadMap
 from geo_service.formats.plan_pdf_words import (
     COLUMNS,
@@ -34,40 +22,11 @@ from geo_service.formats.plan_pdf_words import (
     place_text,
 )
 
-#: TrueType outlines only: reportlab embeds no others.
-_FONT_FILES = (
-    "truetype/wqy/wqy-microhei.ttc",
-    "truetype/wqy/wqy-zenhei.ttc",
-    "truetype/droid/DroidSansFallbackFull.ttf",
-    "truetype/arphic/uming.ttc",
-)
-_FONT_FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts")
-
-INK, SOFT, LINE, ACCENT, PAPER = (
-    HexColor(code) for code in ("#1f2a33", "#66717b", "#d4d0c6", "#1d5f8a", "#f5f3ee")
-)
-MARGIN = 16 * mm
 #: Rows of the longer tables; all are in the JSON report.
 ROWS_SHOWN = 40
 FINDINGS_SHOWN = 30
 
 Cells = Sequence[Mapping[str, Any]]
-
-
-@lru_cache(maxsize=1)
-def chinese_font() -> str:
-    """Return the name of a registered font that has Chinese."""
-    for folder in _FONT_FOLDERS:
-        for file in _FONT_FILES:
-            path = Path(folder) / file
-            if path.is_file():
-                try:
-                    pdfmetrics.registerFont(TTFont("chinese", str(path)))
-                except (TTFError, OSError):
-                    continue
-                return "chinese"
-    pdfmetrics.registerFont(UnicodeCIDFont("STSong-Light"))
-    return "STSong-Light"
 
 
 def plan_report_pdf(
@@ -90,22 +49,7 @@ def plan_report_pdf(
         PDF, A4 upright.
     """
     sheet = _Sheet(report)
-    stream = io.BytesIO()
-    document = BaseDocTemplate(
-        stream,
-        pagesize=A4,
-        leftMargin=MARGIN,
-        rightMargin=MARGIN,
-        topMargin=MARGIN,
-        bottomMargin=18 * mm,
-        title=f"{sheet.title} 调整前后对比",
-        author="geo_service",
-        subject=f"revision {report['revision']}",
-        invariant=1,
-    )
-    frame = Frame(document.leftMargin, document.bottomMargin, document.width, document.height, 0, 0, 0, 0)
-    document.addPageTemplates([PageTemplate(frames=[frame], onPage=sheet.foot)])
-    document.build(
+    return sheet.build(
         [
             *sheet.head(),
             *sheet.maps(maps, window),
@@ -117,43 +61,22 @@ def plan_report_pdf(
             *sheet.flows(),
             *sheet.findings(),
             *sheet.signatures(),
-        ]
+        ],
+        title=f"{sheet.title} 调整前后对比",
+        subject=f"revision {report['revision']}",
     )
-    return stream.getvalue()
 
 
-class _Sheet:
+class _Sheet(Sheets):
     """The parts of the report, each a list of what flows onto the pages."""
 
     def __init__(self, report: Mapping[str, Any]) -> None:
         self.report = report
-        self.font = font = chinese_font()
         plan, against = report["plan"], report["against"]
         self.title = str(plan.get("name") or f"方案 {plan['id']}")
         self.other = str(against.get("name")) if against["kind"] == "plan" else f"第 {against['id']} 版边界"
         self.names = {level["level"]: level["name_zh"] for level in report["levels"]}
-        base = ParagraphStyle("base", fontName=font, fontSize=9, leading=13, textColor=INK, wordWrap="CJK")
-        self.text = base
-        self.small = ParagraphStyle("small", base, fontSize=7.8, leading=10.5)
-        self.soft = ParagraphStyle("soft", base, fontSize=8, leading=11, textColor=SOFT)
-        self.h1 = ParagraphStyle("h1", base, fontSize=18, leading=24)
-        self.h2 = ParagraphStyle(
-            "h2", base, fontSize=12, leading=16, spaceBefore=12, spaceAfter=4, textColor=ACCENT
-        )
-
-    @property
-    def width(self) -> float:
-        return float(A4[0] - 2 * MARGIN)
-
-    def foot(self, canvas: Canvas, document: Any) -> None:
-        canvas.saveState()
-        canvas.setFont(self.font, 7.5)
-        canvas.setFillColor(SOFT)
-        canvas.drawString(
-            MARGIN, 10 * mm, f"{self.title} · 修订 {self.report['revision']} · {self._moment()}"
-        )
-        canvas.drawRightString(A4[0] - MARGIN, 10 * mm, f"第 {document.page} 页")
-        canvas.restoreState()
+        super().__init__(f"{self.title} · 修订 {report['revision']} · {self._moment()}")
 
     def _moment(self) -> str:
         at = datetime.fromisoformat(str(self.report["at"])).astimezone()  # as this machine's clock has it
@@ -192,7 +115,7 @@ class _Sheet:
             rows.append(
                 [words, figure_text(name, before), figure_text(name, after), "—" if step == 0 else signed]
             )
-        return self._section("一、总体", self._table(rows, [0.4, 0.2, 0.2, 0.2], right_from=1))
+        return self.section("一、总体", self.table(rows, [0.4, 0.2, 0.2, 0.2], right_from=1))
 
     def levels(self) -> list[Flowable]:
         rows: list[list[Any]] = [
@@ -209,8 +132,8 @@ class _Sheet:
                     f"{before['workload_max']:.2f} → {after['workload_max']:.2f}",
                 ]
             )
-        return self._section(
-            "二、各层级", self._table(rows, [0.16, 0.16, 0.08, 0.08, 0.08, 0.08, 0.18, 0.18], right_from=1)
+        return self.section(
+            "二、各层级", self.table(rows, [0.16, 0.16, 0.08, 0.08, 0.08, 0.08, 0.18, 0.18], right_from=1)
         )
 
     def cells(self) -> list[Flowable]:
@@ -220,12 +143,12 @@ class _Sheet:
             name = Paragraph(f"{escape(cell['name'])}<br/>{escape(cell['cell'][1])}", self.small)
             rows.append([name, STATUS[cell["status"]], *(self._pair(cell, column) for column in COLUMNS)])
         if not cells:
-            return self._section("三、有变化的网格", Paragraph("无", self.text))
+            return self.section("三、有变化的网格", Paragraph("无", self.text))
         widths = [0.21, 0.07] + [0.72 / len(COLUMNS)] * len(COLUMNS)
-        return self._section(
+        return self.section(
             "三、有变化的网格（前 → 后）",
-            self._table(rows, widths, right_from=2),
-            self._more(len(cells), ROWS_SHOWN),
+            self.table(rows, widths, right_from=2),
+            self.more(len(cells), ROWS_SHOWN),
         )
 
     def _pair(self, cell: Mapping[str, Any], name: str) -> Paragraph:
@@ -248,9 +171,7 @@ class _Sheet:
             ]
         if len(rows) == 1:
             return []
-        return self._section(
-            "四、减负与增负", self._table(rows, [0.13, 0.48, 0.13, 0.13, 0.13], right_from=2)
-        )
+        return self.section("四、减负与增负", self.table(rows, [0.13, 0.48, 0.13, 0.13, 0.13], right_from=2))
 
     def _cell_text(self, one: Mapping[str, Any]) -> Paragraph:
         return Paragraph(escape(f"{one['name']} {one['cell'][1]}"), self.small)
@@ -262,7 +183,7 @@ class _Sheet:
         columns = ("households", "residents", "buildings", "incidents_year", "incidents_open")
         for level, counts in hands["by_level"].items():
             rows.append([self.names.get(level, level), *(f"{counts[name]:,}" for name in columns)])
-        parts: list[Any] = [self._table(rows, [0.2, 0.16, 0.16, 0.16, 0.16, 0.16], right_from=1)]
+        parts: list[Any] = [self.table(rows, [0.2, 0.16, 0.16, 0.16, 0.16, 0.16], right_from=1)]
         people = hands["responders"]
         if people:
             rows = [["姓名", "编号", "责任网格", "变化", "接收网格"]]
@@ -278,10 +199,10 @@ class _Sheet:
             ]
             parts += [
                 Spacer(1, 6),
-                self._table(rows, [0.16, 0.18, 0.28, 0.1, 0.28]),
-                self._more(len(people), ROWS_SHOWN),
+                self.table(rows, [0.16, 0.18, 0.28, 0.1, 0.28]),
+                self.more(len(people), ROWS_SHOWN),
             ]
-        return self._section("五、易手的户、楼栋、事件与责任人", *parts)
+        return self.section("五、易手的户、楼栋、事件与责任人", *parts)
 
     def flows(self) -> list[Flowable]:
         flows = [flow for flow in self.report["flows"] if flow["level"] == self.report["level"]]
@@ -305,10 +226,10 @@ class _Sheet:
                 ]
             )
         widths = [0.2, 0.2, 0.12, 0.09, 0.1, 0.09, 0.1, 0.1]
-        return self._section(
+        return self.section(
             "六、沿革：土地与户的去向",
-            self._table(rows, widths, right_from=2),
-            self._more(len(flows), ROWS_SHOWN),
+            self.table(rows, widths, right_from=2),
+            self.more(len(flows), ROWS_SHOWN),
         )
 
     def findings(self) -> list[Flowable]:
@@ -321,13 +242,13 @@ class _Sheet:
         }
         names = sorted(set().union(*counts.values()))
         if not names:
-            return self._section(title, Paragraph("调整前后均无发现。", self.text))
+            return self.section(title, Paragraph("调整前后均无发现。", self.text))
         rows: list[list[Any]] = [["规则", "程度", "调整前", "调整后", "新增", "消除"]]
         for rule, severity in names:
             numbers = [str(counts[word].get((rule, severity), 0)) for word in words]
             rows.append([RULES.get(rule, rule), SEVERITIES.get(severity, severity), *numbers])
         parts: list[Any] = [
-            self._table(rows, [0.3, 0.14, 0.14, 0.14, 0.14, 0.14], right_from=2),
+            self.table(rows, [0.3, 0.14, 0.14, 0.14, 0.14, 0.14], right_from=2),
             Spacer(1, 6),
         ]
         shown = rules["after"]["findings"][:FINDINGS_SHOWN]
@@ -339,7 +260,7 @@ class _Sheet:
             )
             for one in shown
         ]
-        return self._section(title, *parts, self._more(rules["after"]["of_changed"], len(shown)))
+        return self.section(title, *parts, self.more(rules["after"]["of_changed"], len(shown)))
 
     def signatures(self) -> list[Flowable]:
         rows = [["编制", "", "审核", "", "批准", ""], ["日期", "", "日期", "", "日期", ""]]
@@ -352,33 +273,3 @@ class _Sheet:
         ]
         table.setStyle(TableStyle(style))
         return [KeepTogether([Spacer(1, 8 * mm), table])]
-
-    # ------------------------------------------------------------------------------------- helpers
-
-    def _section(self, title: str, first: Any, *rest: Any) -> list[Flowable]:
-        return [Paragraph(title, self.h2), first, *(part for part in rest if part is not None)]
-
-    def _more(self, total: int, shown: int) -> Paragraph | None:
-        return Paragraph(f"另有 {total - shown} 项，见电子版。", self.soft) if total > shown else None
-
-    def _table(
-        self, rows: list[list[Any]], shares: Sequence[float], *, right_from: int | None = None
-    ) -> Table:
-        """Return a table whose first row is its head, repeated on each page."""
-        table = Table(rows, colWidths=[self.width * share for share in shares], repeatRows=1)
-        style = [
-            ("FONT", (0, 0), (-1, -1), self.font, 8.3),
-            ("TEXTCOLOR", (0, 0), (-1, -1), INK),
-            ("TEXTCOLOR", (0, 0), (-1, 0), SOFT),
-            ("BACKGROUND", (0, 0), (-1, 0), PAPER),
-            ("LINEBELOW", (0, 0), (-1, -1), 0.4, LINE),
-            ("VALIGN", (0, 0), (-1, -1), "MIDDLE"),
-            ("TOPPADDING", (0, 0), (-1, -1), 2.6),
-            ("BOTTOMPADDING", (0, 0), (-1, -1), 3.4),
-            ("LEFTPADDING", (0, 0), (-1, -1), 4),
-            ("RIGHTPADDING", (0, 0), (-1, -1), 4),
-        ]
-        if right_from is not None:
-            style.append(("ALIGN", (right_from, 0), (-1, -1), "RIGHT"))
-        table.setStyle(TableStyle(style))
-        return table

@@ -26,6 +26,7 @@ class Reason(StrEnum):
     OUTLINE = "outline"
     NAME = "name"
     OWNER = "owner"
+    WORDS = "words"
     PLACE = "place"
 
 
@@ -34,6 +35,7 @@ REASON_WORDS: dict[Reason, tuple[str, str]] = {
     Reason.OUTLINE: ("范围已变", "the outline has changed"),
     Reason.NAME: ("名称已变", "the name has changed"),
     Reason.OWNER: ("责任人已变", "somebody else answers for it"),
+    Reason.WORDS: ("牌面人员、电话或职责已变", "people, numbers or duties on it have changed"),
     Reason.PLACE: ("牌位现属其他网格", "the board stands in another cell now"),
 }
 
@@ -61,6 +63,8 @@ class SignBoard:
         The edition that it was printed for.
     outline : MultiPolygon
         Of the cell in that edition, EPSG:4326.
+    printed_mark : bytes or None
+        Digest of the words on it (people, public numbers, duties); None where these are not known.
     """
 
     code: str
@@ -73,6 +77,16 @@ class SignBoard:
     printed_on: date | None
     edition_id: int
     outline: BaseGeometry
+    printed_mark: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PublicPerson:
+    """Somebody who may be named in public, and the number under which the public reaches him ("": none)."""
+
+    name: str
+    role: str
+    phone: str
 
 
 class CellsInForce(Protocol):
@@ -89,7 +103,10 @@ class CellsInForce(Protocol):
 
 
 def stale(
-    boards: Sequence[SignBoard], cells: CellsInForce, owners: Mapping[CellKey, Collection[tuple[str, str]]]
+    boards: Sequence[SignBoard],
+    cells: CellsInForce,
+    owners: Mapping[CellKey, Collection[tuple[str, str]]],
+    marks: Mapping[CellKey, bytes] | None = None,
 ) -> list[frozenset[Reason]]:
     """Tell for each board in what it is no longer true.
 
@@ -98,6 +115,8 @@ def stale(
     boards : sequence of SignBoard
     cells : CellsInForce
     owners : mapping of (level, code) to (name, role) of each who answers for the cell
+    marks : mapping of (level, code) to bytes
+        Digest of the words that a board of the cell would have now; of others nothing is said.
 
     Returns
     -------
@@ -117,6 +136,8 @@ def stale(
             out[k].add(Reason.NAME)
         if _owner_differs(boards[k], owners.get(boards[k].cell, ())):
             out[k].add(Reason.OWNER)
+        elif boards[k].printed_mark not in {None, (marks or {}).get(boards[k].cell, boards[k].printed_mark)}:
+            out[k].add(Reason.WORDS)
     for k, cell in _places(boards, cells):
         if cell != boards[k].cell:
             out[k].add(Reason.PLACE)

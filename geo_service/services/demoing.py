@@ -22,7 +22,7 @@ from geo_service.services.premises import import_premises
 from geo_service.services.publishing import publish
 from geo_service.services.sign_board_import import import_sign_boards
 from geo_service.services.tiling import Tilings
-from geo_service.store import barriers, boundaries, coverage, ground, roads, staffing
+from geo_service.store import barriers, boundaries, coverage, ground, roads, staffing, street
 from geo_service.store.database import Connection, Database
 
 if TYPE_CHECKING:
@@ -202,6 +202,9 @@ def _store_staff(connection: Connection, county: "DemoCounty") -> None:
     )
     # in office for a year: whoever looks at the week before finds them there too
     staffing.upsert_responders(connection, rows, boundaries.moment(connection) - timedelta(days=365))
+    named = rows.loc[rows["role"].isin(["grid_worker", "grid_lead"]), "code"].tolist()
+    # there is no area code 0000: the numbers of the made-up people reach nobody
+    street.set_contacts(connection, {code: f"0000-{8_000_000 + i}" for i, code in enumerate(named, 1)})
     ids = staffing.responder_ids(connection)
     rota = county.shifts
     staffing.replace_rota(

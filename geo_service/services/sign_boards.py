@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from geo_service.planning.compare import Side
 from geo_service.planning.register import CellKey
 from geo_service.planning.sign_boards import CellsOfSide, Reason, SignBoard, TouchedBoard, stale, touched
+from geo_service.services.board_words import marks
 from geo_service.services.tiling import Tiling
 from geo_service.store import boundaries, sign_boards
 from geo_service.store.database import Connection
@@ -102,7 +103,8 @@ def judged(
     held = sign_boards.owners(connection, at or boundaries.moment(connection))
     for level, code, name, role in held.itertuples(index=False):
         owners.setdefault((level, code), set()).add((name, role))
-    found = stale(boards, InForce(tiling), owners)
+    marked = [board.cell for board in boards if board.printed_mark is not None] if at is None else []
+    found = stale(boards, InForce(tiling), owners, marks(connection, tiling, marked))
     return [JudgedBoard(board, reasons) for board, reasons in zip(boards, found, strict=True)]
 
 

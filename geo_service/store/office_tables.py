@@ -9,6 +9,7 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
+    LargeBinary,
     PrimaryKeyConstraint,
     Table,
     Text,
@@ -75,6 +76,8 @@ sign_board = Table(
     Column("edition_id", ForeignKey("edition.id"), nullable=False),
     # the cell as it was printed: what was true then is compared with what is true now
     geometry_column("MULTIPOLYGON", name="outline"),
+    # digest of its words (people, public numbers, duties) where it was printed from here; null: not known
+    Column("printed_mark", LargeBinary),
     CheckConstraint("length(code) between 1 and 64", name="code_has_a_length"),
     Index("ix_sign_board_cell_id", "cell_id"),
 )

@@ -14,6 +14,7 @@ from geo_service.store import (
     plan_tables,
     roster_tables,
     siting_tables,
+    street_tables,
     tables,
 )
 
@@ -33,6 +34,7 @@ FILES = (
     duplicate_tables,
     siting_tables,
     patrol_tables,
+    street_tables,
 )
 
 metadata = tables.metadata

@@ -25,6 +25,7 @@ _ROWS = (
         sign_board.c.printed_on,
         sign_board.c.edition_id,
         func.ST_AsBinary(sign_board.c.outline),
+        sign_board.c.printed_mark,
     )
     .join(cell, cell.c.id == sign_board.c.cell_id)
     .join(level, level.c.id == cell.c.level_id)
@@ -48,6 +49,7 @@ def every(connection: Connection, cell_code: str | None = None) -> list[SignBoar
             printed_on=row[9],
             edition_id=row[10],
             outline=outline,
+            printed_mark=None if row[12] is None else bytes(row[12]),
         )
         for row, outline in zip(rows, outlines, strict=True)
     ]
@@ -72,7 +74,7 @@ def replace(connection: Connection, boards: Sequence[SignBoard]) -> None:
             create temporary table incoming (
                 code text, level text, cell_code text, kind text, geom extensions.geometry, printed_name text,
                 printed_owner text, printed_role text, printed_on date, edition_id int,
-                outline extensions.geometry
+                outline extensions.geometry, printed_mark bytea
             ) on commit drop
         """)
     )
@@ -81,6 +83,7 @@ def replace(connection: Connection, boards: Sequence[SignBoard]) -> None:
     columns["level"], columns["cell_code"] = ([board.cell[k] for board in boards] for k in (0, 1))
     places = np.array([board.place or (np.nan, np.nan) for board in boards], dtype=np.float64)
     columns["geom"] = bulk.points_ewkb_hex(places.reshape(-1, 2))
+    columns["printed_mark"] = [board.printed_mark for board in boards]
     columns["outline"] = bulk.ewkb_hex(board.outline for board in boards)
     bulk.copy_columns(connection, "incoming", columns)
     # rows of their own, so that :func:`mark` tells
@@ -88,9 +91,9 @@ def replace(connection: Connection, boards: Sequence[SignBoard]) -> None:
     connection.execute(
         text("""
             insert into sign_board (code, cell_id, kind, geom, printed_name, printed_owner, printed_role,
-                printed_on, edition_id, outline)
+                printed_on, edition_id, outline, printed_mark)
             select incoming.code, cell.id, kind, geom, printed_name, printed_owner, printed_role, printed_on,
-                edition_id, extensions.st_multi(outline)
+                edition_id, extensions.st_multi(outline), printed_mark
             from incoming
             join level on level.code = incoming.level
             join cell on cell.level_id = level.id and cell.code = incoming.cell_code
