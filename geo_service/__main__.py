@@ -26,6 +26,8 @@ COMMANDS = {
     "check": "geo_service.cli.check",
     "crosswalk": "geo_service.cli.crosswalk",
     "plan": "geo_service.cli.plan",
+    "sign-board": "geo_service.cli.sign_board",
+    "report": "geo_service.cli.report",
     "audit": "geo_service.cli.audit",
     "rules": "geo_service.cli.rules",
     "code-schemes": "geo_service.cli.code_schemes",

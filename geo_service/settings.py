@@ -53,6 +53,15 @@ class Settings(BaseSettings):
     open_maps : bool or None
         Whether maps and figures that name no person need no key; None: only where the service listens on
         this machine alone.
+    who : bool
+        Whether everybody may ask at ``/who`` which grid a place is in and who answers for it. The page and
+        its question are there only where the operator switches them on.
+    who_cells_per_day : int
+        Of so many different cells one address on the net is told the people in a day; of more only the border
+        and what to report where.
+    public_url : str
+        Address under which the street reaches the service (``https://grid.example.org``): it goes into the
+        codes on sign boards. Empty: boards carry none.
     trusted_proxies : str
         Addresses and networks, with commas between, of reverse proxies whose ``X-Forwarded-For`` and
         ``X-Forwarded-Proto`` are believed; empty for none.
@@ -81,6 +90,9 @@ class Settings(BaseSettings):
     pool_timeout_s: float = Field(default=2.0, gt=0, le=60)
     statement_timeout_ms: int = Field(default=10_000, ge=0)
     open_maps: bool | None = None
+    who: bool = False
+    who_cells_per_day: int = Field(default=40, ge=1, le=100_000)
+    public_url: str = ""
     trusted_proxies: str = "127.0.0.1"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -88,6 +100,17 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value else None
+
+    @field_validator("public_url")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        """Refuse what does not lead a phone anywhere."""
+        parts = urlsplit(value.strip())
+        if not value.strip():
+            return ""
+        if parts.scheme not in {"http", "https"} or not parts.netloc or parts.query or parts.fragment:
+            raise ValueError("public_url must look like https://grid.example.org")
+        return value.strip().rstrip("/")
 
     @field_validator("trusted_proxies")
     @classmethod

@@ -48,15 +48,18 @@ from geo_service.api.routes import (
     roster,
     roster_entries,
     session,
+    sign_board_sheets,
     sign_boards,
     siting,
     status,
+    street,
     webhooks,
 )
 from geo_service.api.routes import problems as problem_pages
 from geo_service.api.routing import undeclared
 from geo_service.api.short_cuts import ShortCutMiddleware
 from geo_service.api.state import AppState
+from geo_service.api.street_guard import StreetGuard
 from geo_service.services import job_kinds
 from geo_service.services.attaining import Attainment
 from geo_service.services.dispatch_desk import DispatchDesk
@@ -115,6 +118,9 @@ ROUTERS = (
     attainment.router,
     office.router,
     sign_boards.router,
+    sign_board_sheets.router,
+    street.router,
+    street.page_router,
     crosswalk.router,
     plan_preview.router,
     plan_preview.page_router,
@@ -216,6 +222,7 @@ def make_state(settings: Settings) -> AppState:
         escalation=escalation,
         watcher=Watcher(escalation, RuleKeeper(database)),
         reception=Reception(front, tilings),
+        street_guard=StreetGuard(settings.who_cells_per_day),
     )
 
 

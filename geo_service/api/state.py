@@ -7,6 +7,7 @@ from anyio import CapacityLimiter
 from fastapi import Depends, Request
 
 from geo_service.api.attempts import FailedAttempts
+from geo_service.api.street_guard import StreetGuard
 from geo_service.services.attaining import Attainment
 from geo_service.services.dispatch_desk import DispatchDesk
 from geo_service.services.escalating import Escalation
@@ -83,6 +84,8 @@ class AppState:
         Issues them, in a thread of its own.
     reception : Reception
         Takes in reports that come one by one.
+    street_guard : StreetGuard
+        Keeps the street's page from being harvested.
     """
 
     settings: Settings
@@ -105,6 +108,7 @@ class AppState:
     escalation: Escalation
     watcher: Watcher
     reception: Reception
+    street_guard: StreetGuard
     front_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(FRONT_THREADS))
     attempts: FailedAttempts = field(default_factory=FailedAttempts)
     on_duty: OnDuty = field(default_factory=OnDuty)

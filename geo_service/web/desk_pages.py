@@ -1,4 +1,4 @@
-"""The pages of the dispatcher's desk and of the people it sends."""
+"""The pages of the dispatcher's desk, of the people it sends, and of the street."""
 
 import html
 import json
@@ -46,6 +46,14 @@ def dispatch_page(ground: DeskGround, lang: Lang = "zh") -> str:
     content = filled("dispatch.html", values)
     title = "指挥派单 Dispatch · geo_service"
     return page(title, content, current="/dispatch", kind="dispatch", lang=lang, head=head)
+
+
+def who_page(lang: Lang = "zh") -> str:
+    """Document for ``/who``: which grid is this, for everybody and for a phone."""
+    style = f'<link rel="stylesheet" href="{html.escape(static_url("css/who.css"))}">'
+    robots = '<meta name="robots" content="noindex">'
+    title = "我的网格 My grid · geo_service"
+    return page(title, filled("who.html"), kind="who", lang=lang, head=style + robots)
 
 
 def worker_page(zone: str, lang: Lang = "zh") -> str:

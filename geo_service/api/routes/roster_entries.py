@@ -45,7 +45,8 @@ JSON: dict[int | str, dict[str, Any]] = {200: {"content": {"application/json": {
 MADE: dict[int | str, dict[str, Any]] = {201: {"content": {"application/json": {}}}}
 
 
-def _telephone(text: str) -> str:
+def telephone(text: str) -> str:
+    """Return a number that has digits; refuse others."""
     if text and not any(mark.isdigit() for mark in text):
         raise ValueError("give digits, blanks, hyphens and a leading +")
     return text
@@ -57,7 +58,7 @@ class Contact(Entry):
     phone: Annotated[
         str,
         StringConstraints(strip_whitespace=True, max_length=25, pattern=r"^\+?[\d\s()（）-]*$"),
-        AfterValidator(_telephone),
+        AfterValidator(telephone),
     ]
 
 

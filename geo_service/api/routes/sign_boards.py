@@ -14,6 +14,7 @@ from geo_service.api.state import State
 from geo_service.model import Principal
 from geo_service.planning.sign_boards import REASON_WORDS
 from geo_service.services import sign_boards
+from geo_service.services.relations import find_cell
 from geo_service.services.scopes import part_of
 from geo_service.services.sign_boards import JudgedBoard
 
@@ -28,6 +29,9 @@ def list_sign_boards(
     state: State,
     insider: Annotated[Principal | None, INSIDER],
     cell: Annotated[str | None, Query(max_length=64, description="Code of the cell they are for")] = None,
+    within: Annotated[
+        str | None, Query(max_length=64, description="Code of a cell: boards of it and of all cells inside")
+    ] = None,
     stale: Annotated[
         bool | None, Query(description="Only those out of date, or only those that are not")
     ] = None,
@@ -47,6 +51,10 @@ def list_sign_boards(
     tiling = state.tilings.get(at)
     with state.database.reading() as connection:
         found = sign_boards.judged(connection, tiling, at=at, cell_code=cell)
+    if within is not None:
+        row = find_cell(tiling, within, None)
+        inside = set(tiling.ids_below(int(tiling.cells["id"].iloc[row])))
+        found = [one for one in found if tiling.id_of_cell(*one.board.cell) in inside]
     if (part := part_of(state.tilings, insider)) is not None:
         found = [one for one in found if part.has(*one.board.cell)]
     chosen = [one for one in found if stale is None or bool(one.reasons) is stale]

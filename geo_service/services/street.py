@@ -1,0 +1,216 @@
+"""Who answers for a place, as the street may know it: its grid, people who may be named, whom to call.
+
+The answer is made of nothing but public parts, each put in by name: nothing of a row of the database goes out
+as it is. It tells of one place or one cell; there is no question whose answer lists cells or people.
+"""
+
+import unicodedata
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from geo_service.errors import Fault, InvalidInputError, NotFoundError, Words
+from geo_service.planning.register import CellKey
+from geo_service.services.board_words import Holder, holders_of, role_en, role_zh
+from geo_service.services.locating import locate_closely
+from geo_service.services.street_map import ASPECT, street_map
+from geo_service.services.street_words import words
+from geo_service.services.surroundings import surroundings_of
+from geo_service.services.tiling import Tiling
+from geo_service.store import boundaries, premises, reporting
+from geo_service.store.database import Connection
+
+#: So many addresses are looked at; where they lie in one grid, that is the answer.
+_LOOKED_AT = 20
+#: So many premises are offered to choose from. Houses never are: their list is not for the street.
+MOST_CHOICES = 5
+_LONGEST, _SHORTEST = 60, 2
+_MOST_WORDS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a question comes to.
+
+    Attributes
+    ----------
+    cell : (level, code) or None
+        The cell whose people are named; None while places in several grids fit.
+    place : (lon, lat) or None
+        EPSG:4326, where a place was asked for.
+    choices : tuple of str
+        Premises that fit, each of which is understood when it is asked for.
+    beside : str
+        Name of the cell in which the place may lie as well, if its border is nearer than the place is known.
+    """
+
+    cell: CellKey | None
+    place: tuple[float, float] | None = None
+    choices: tuple[str, ...] = ()
+    beside: str = ""
+
+
+def at_place(tiling: Tiling, lon: float, lat: float, accuracy_m: float | None = None) -> Found:
+    """Find the grid of a place.
+
+    Raises
+    ------
+    NotFoundError
+        It lies in no grid.
+    """
+    near = locate_closely(tiling, lon, lat)
+    if near["cell_code"] is None:
+        message = Words(
+            "This place lies in no grid of this town. Move closer or type an address.",
+            "该位置不在本辖区的网格内。请检查定位，或改为输入地址。",
+        )
+        raise NotFoundError(message, [Fault("lon", message)])
+    leaf = int(np.flatnonzero(tiling.leaf_codes == near["cell_code"])[0])
+    cell = _grid_of(tiling, leaf)
+    other = near["runner_up_code"]
+    if accuracy_m is None or other is None or near["border_m"] is None or near["border_m"] > accuracy_m:
+        return Found(cell, (lon, lat))
+    second = _grid_of(tiling, int(np.flatnonzero(tiling.leaf_codes == other)[0]))
+    beside = "" if second == cell else _name(tiling, second)
+    return Found(cell, (lon, lat), beside=beside)
+
+
+def at_code(tiling: Tiling, code: str, level: str | None = None) -> Found:
+    """Find a cell by its code.
+
+    Raises
+    ------
+    NotFoundError
+        There is none.
+    """
+    levels = [one for one in tiling.levels if tiling.id_of_cell(one, code) is not None]
+    if level is not None:
+        levels = [one for one in levels if one == level]
+    if not levels:
+        message = Words(
+            "There is no grid of this code; perhaps the boundaries have changed since the board was printed.",
+            "没有这个编码的网格；可能在公示牌印制之后网格已调整。请改为输入地址或使用定位。",
+        )
+        raise NotFoundError(message, [Fault("cell", message, value=code)])
+    return Found((levels[-1], code))
+
+
+def by_text(connection: Connection, tiling: Tiling, asked: str) -> Found:
+    """Find a grid by its code or name, or the grid of an address or of premises.
+
+    Raises
+    ------
+    InvalidInputError
+        The text is too short, too long, or too many words.
+    NotFoundError
+        Nothing fits.
+    """
+    question = unicodedata.normalize("NFKC", asked).strip()
+    parts = question.split()
+    if not _SHORTEST <= len(question) <= _LONGEST or len(parts) > _MOST_WORDS or max(map(len, parts)) < 2:
+        message = Words(
+            "Type an address with its house number, the name of a place, or the code of a grid.",
+            "请输入地址、地名或网格编码，例如“府前街 12 号”（至少两个字）。",
+        )
+        raise InvalidInputError(message, [Fault("text", message, value=asked)])
+    cells = tiling.cells
+    if (cells["code"].to_numpy(dtype=object) == question).any():
+        return at_code(tiling, question)
+    named = cells.index[cells["name"].to_numpy(dtype=object) == question]
+    if len(named) == 1:
+        return Found((str(cells["level"].iloc[named[0]]), str(cells["code"].iloc[named[0]])))
+    return _by_address(connection, tiling, question, parts)
+
+
+def _by_address(connection: Connection, tiling: Tiling, question: str, parts: list[str]) -> Found:
+    grounds = premises.named(connection, parts, limit=_LOOKED_AT)
+    houses = reporting.addresses(connection, question, limit=_LOOKED_AT)
+    plain = _plain(question)
+    exact = [one for one in (*grounds, *houses) if _plain(one["address"]) == plain]
+    places = exact[:1] or [*grounds, *houses]
+    at = np.array([(one["lon"], one["lat"]) for one in places], dtype=np.float64).reshape(-1, 2)
+    leaf, _ = tiling.index.leaf_of(at)
+    grids = {_grid_of(tiling, int(one)) for one in leaf if one >= 0}
+    if not grids:
+        message = Words(
+            "Nothing of this name was found. Try the street alone, the name of a compound, or your location.",
+            "没有找到这个地址。可只输入路名或小区名，或使用手机定位。",
+        )
+        raise NotFoundError(message, [Fault("text", message, value=question)])
+    if len(grids) == 1:
+        first = int(np.flatnonzero(leaf >= 0)[0])
+        place = (float(at[first, 0]), float(at[first, 1])) if len(places) == 1 else None
+        return Found(grids.pop(), place)
+    texts = list(dict.fromkeys(one["address"] for one in grounds))
+    return Found(None, choices=tuple(texts[:MOST_CHOICES]))
+
+
+def answer(connection: Connection, tiling: Tiling, found: Found, *, names_people: bool) -> dict[str, Any]:
+    """Return what the street is told.
+
+    Parameters
+    ----------
+    names_people : bool
+        Whether people are named; else only the border and what to report where.
+    """
+    if found.cell is None:
+        return {"several": True, "choices": list(found.choices)}
+    now = boundaries.moment(connection)
+    said = words(connection)
+    levels = {one.code: one for one in boundaries.levels(connection)}
+    cell_id = tiling.id_of_cell(*found.cell)
+    path = tiling.path_of_cell(cell_id) if cell_id is not None else []
+    held = holders_of(connection, tiling, [found.cell], now)[found.cell] if names_people else ()
+    around = surroundings_of(connection, tiling, *found.cell, aspect=ASPECT)
+    return {
+        "several": False,
+        "choices": [],
+        "cells": [
+            {
+                "level_zh": levels[one["level"]].name_zh,
+                "level_en": levels[one["level"]].name_en,
+                "name": one["name"],
+                "code": one["code"],
+            }
+            for one in path
+        ],
+        "beside": found.beside,
+        "people": _people(held),
+        "people_withheld": not names_people,
+        "office": said.office,
+        "office_phone": said.office_phone,
+        "report": [{"zh": one.zh, "en": one.en, "phone": one.phone} for one in said.report],
+        "map": street_map(around, found.place),
+    }
+
+
+def _people(held: tuple[Holder, ...]) -> list[dict[str, str]]:
+    """Return those of the nearest cell that names anybody, and the leads of those above it."""
+    return [
+        {
+            "name": person.name,
+            "role_zh": role_zh(person.role),
+            "role_en": role_en(person.role),
+            "cell": one.name,
+            "phone": person.phone,
+        }
+        for one in held
+        for person in one.people
+    ]
+
+
+def _grid_of(tiling: Tiling, leaf: int) -> CellKey:
+    """Return the cell directly above a leaf; the leaf itself where there is none."""
+    path = tiling.named_path(leaf)
+    one = path[-2] if len(path) > 1 and path[-1]["level"] == tiling.levels[-1] else path[-1]
+    return one["level"], one["code"]
+
+
+def _name(tiling: Tiling, key: CellKey) -> str:
+    cell_id = tiling.id_of_cell(*key)
+    return tiling.path_of_cell(cell_id)[-1]["name"] if cell_id is not None else ""
+
+
+def _plain(text: str) -> str:
+    return "".join(unicodedata.normalize("NFKC", text).lower().split())

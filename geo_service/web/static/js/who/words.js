@@ -1,0 +1,26 @@
+/* Words of the street's page: [Chinese, English]. */
+
+export const WORDS = {
+  noAnswer: ["网络没有应答，请稍后再试。", "No answer; please try again."],
+  where: ["地址、地名或网格编码", "Address, place or grid code"],
+  hint: ["例如：府前街 12 号", "e.g. street and house number"],
+  ask: ["查询", "Find"],
+  locate: ["用手机定位", "Use my location"],
+  locating: ["正在定位…", "Finding your location…"],
+  asking: ["正在查询…", "Looking…"],
+  noLocating: ["此设备或此页面不能定位（需要 https），请输入地址。", "This device or page cannot locate (https is needed); please type an address."],
+  denied: ["未获定位许可。请在手机设置中允许，或输入地址。", "Location is not allowed. Allow it in the settings, or type an address."],
+  unknownPlace: ["暂时无法定位，请到开阔处再试，或输入地址。", "Your location is not known now; try outdoors, or type an address."],
+  tooVague: ["定位误差约 {m} 米，可能不准，请输入地址核对。", "The location is only good to about {m} m; check by typing an address."],
+  several: ["这个名称的地方分属几个网格，请加上门牌号再查，或使用手机定位。", "Places of this name lie in several grids: add the house number, or use your location."],
+  choose: ["有几处符合，请选择；也可加上门牌号再查：", "Several places fit: choose one, or add the house number:"],
+  nearBorder: ["您在网格边界附近，也可能属于“{name}”。", "You are near a border; it may also be {name}."],
+  people: ["责任人", "Who answers"],
+  noPeople: ["本网格的责任人未公示，有事请拨打下列电话。", "Nobody is named in public here; call one of the numbers below."],
+  withheld: ["今日查询的网格较多，暂不显示责任人。有事请拨打下列电话。", "Many grids were asked for from your network today, so nobody is named. Call one of the numbers below."],
+  report: ["有事找谁", "What to report where"],
+  map: ["网格范围", "The grid"],
+  call: ["拨打 {phone}", "Call {phone}"],
+  office: ["社区", "Office"],
+  code: ["编码", "Code"],
+};
