@@ -235,6 +235,7 @@ _CHINESE = {
     "GET /v1/exclaves/declared": "已登记的插花地",
     "POST /v1/exclaves/declared": "登记插花地",
     "DELETE /v1/exclaves/declared/{number}": "撤销插花地登记",
+    "GET /v1/reports/monthly": "月报",
     "GET /v1/sign-boards": "网格公示牌",
     "GET /v1/sign-boards/sheets": "公示牌排版（PDF）",
     "POST /v1/sign-boards/prints": "登记已印制的公示牌",

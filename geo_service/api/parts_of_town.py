@@ -74,6 +74,7 @@ NARROWED: Mapping[str, str] = _every(
         "figures of its cells": [
             "GET /v1/figures/incidents",
             "GET /v1/figures/response",
+            "GET /v1/reports/monthly",
             "GET /v1/figures/attainment",
             "POST /v1/figures/attainment",
             "GET /v1/figures/cells",

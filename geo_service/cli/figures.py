@@ -129,7 +129,7 @@ def response(
     until: Until,
     level: Annotated[str | None, typer.Option(help="Level of the cells, where these are counted by.")] = None,
     by: Annotated[
-        str, typer.Option(help="cell, category, channel, urgency and one of week, month, with commas.")
+        str, typer.Option(help="cell, category, channel, urgency, hour and one of week, month, with commas.")
     ] = "",
     edition: Annotated[int | None, typer.Option(help="Cells of this edition; default: in force now.")] = None,
     as_of: AsOf = None,

@@ -97,8 +97,9 @@ def due(
     if as_json:
         common.print_json({"boards": rows})
         return
-    for row in rows:
-        typer.echo(f"{row['board']}  {row['name']}  {'、'.join(map(str, row['reasons_zh']))}")
+    for one in found:
+        why = "、".join(REASON_WORDS[reason][0] for reason in sorted(one.reasons))
+        typer.echo(f"{one.board.code}  {one.board.printed_name}  {why}")
     common.talk.print(f"{len(rows)} to print again")
 
 

@@ -34,6 +34,7 @@ class Axis(StrEnum):
     CATEGORY = "category"
     CHANNEL = "channel"
     URGENCY = "urgency"
+    HOUR = "hour"
     WEEK = "week"
     MONTH = "month"
 
@@ -162,6 +163,9 @@ def _keys(
     for axis in question.by:
         if axis is Axis.CELL:
             keys[axis] = cells_of(tiling, str(level), found.lonlat_deg, found.cell_id, scope)
+        elif axis is Axis.HOUR:
+            at = pd.DatetimeIndex(found.at_us["reported"].astype("datetime64[us]"), tz="UTC")
+            keys[axis] = np.asarray(at.tz_convert(question.zone).hour, dtype=np.int64)
         elif axis in PERIODS:
             asked = series.Question(question.since, question.until, (series.Axis(axis.value),), question.zone)
             keys[axis] = series.period_number(found.at_us["reported"], asked)
@@ -231,6 +235,8 @@ def _labels(
             columns["code"] = np.append(cells["code"].to_numpy(dtype=object), [None])[at]
             columns["name"] = np.append(cells["name"].to_numpy(dtype=object), [None])[at]
             columns["where"] = [_WHERE.get(int(one), "cell") for one in key]
+        elif axis is Axis.HOUR:
+            columns[axis.value] = key
         elif axis in PERIODS:
             columns[axis.value] = series.period_words(key, series.Axis(axis.value))
         else:

@@ -102,7 +102,7 @@ def test_a_place_leads_to_its_grid_its_worker_and_his_public_number(
 def test_an_address_leads_to_its_grid_and_a_street_through_several_asks_for_the_number(
     street: TestClient, app: FastAPI, dispatcher: TestClient
 ) -> None:
-    found = dispatcher.get("/v1/addresses", params={"q": "街", "limit": 50}).json()["addresses"]
+    found = dispatcher.get("/v1/addresses", params={"q": "大道", "limit": 50}).json()["addresses"]
     house = next(one for one in found if one["building"])
     told = ask(street, text=house["address"])
     located = dispatcher.get("/v1/locate", params={"lon": house["lon"], "lat": house["lat"]}).json()

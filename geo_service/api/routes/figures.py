@@ -117,7 +117,8 @@ def response(
     by: Annotated[
         str | None,
         Query(
-            max_length=60, description="cell, category, channel, urgency and one of week, month; with commas"
+            max_length=60,
+            description="cell, category, channel, urgency, hour (of the day) and one of week, month; commas",
         ),
     ] = None,
     cells_of: Annotated[

@@ -1,0 +1,60 @@
+"""The monthly report for leadership."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import Query, Response
+from starlette.requests import Request
+
+from geo_service.api.access import roles
+from geo_service.api.caching import tagged, tagged_json
+from geo_service.api.routing import Router
+from geo_service.api.state import State
+from geo_service.errors import Fault, ForbiddenError, Words
+from geo_service.model import Principal, Role
+from geo_service.services.monthly import Sources, monthly, place_of, without_shapes
+from geo_service.services.monthly_files import MEDIA_TYPES, report_file
+from geo_service.services.scopes import part_of
+
+router = Router(prefix="/v1", tags=["figures"])
+
+Reader = Annotated[Principal, roles(Role.LEADER, Role.PLANNER, Role.DISPATCHER)]
+_MEDIA = ("application/json", *(media.partition(";")[0] for media in MEDIA_TYPES.values()))
+_ANSWERS: dict[int | str, dict[str, Any]] = {200: {"content": {media: {} for media in _MEDIA}}}
+
+
+@router.get("/reports/monthly", responses=_ANSWERS, response_class=Response)
+def monthly_report(
+    request: Request,
+    state: State,
+    who: Reader,
+    month: Annotated[str, Query(max_length=10, description="Such as 2026-11, by the town's clock")],
+    cell: Annotated[str | None, Query(max_length=64, description="Code of a cell; default: the top")] = None,
+    level: Annotated[
+        str | None, Query(max_length=32, description="Of the cell, where several have its code")
+    ] = None,
+    form: Annotated[Literal["json", "pdf", "xlsx", "csv"], Query(alias="format")] = "pdf",
+) -> Response:
+    """Report a month of a cell beside the month before, with maps and tables that print well.
+
+    Incidents by category and hour, the clocks (567), what was late and why, coverage now and in the worst
+    hour of its week, blind spots, people and vacancies, patrols; and every cell one level below. Breaches
+    that nobody has worked out yet are counted as such: POST ``/v1/figures/attainment`` first. A key for a
+    part of the town names a cell of it.
+    """
+    sources = Sources(state.database, state.tilings, state.ground)
+    part = part_of(state.tilings, who)
+    if part is not None:
+        own = part.tiling.path_of_cell(min(who.scope))[-1] if len(who.scope) == 1 and cell is None else None
+        cell, level = (own["code"], own["level"]) if own else (cell, level)
+        if cell is None or place_of(part.tiling, cell, level).cell_id not in part.cells:
+            message = Words(
+                "this key is for other cells: name one of yours", "此密钥不含这个网格，请指明所辖网格"
+            )
+            raise ForbiddenError(message, [Fault("cell", message, value=cell)])
+    report = monthly(sources, month, cell, level)
+    mark = f"{report['edition']}"
+    if form == "json":
+        return tagged_json(request, without_shapes(report), mark)
+    name = f"report-{report['cell']['code']}-{report['month']}.{form}"
+    headers = {"Content-Disposition": f'inline; filename="{name}"'}
+    return tagged(request, report_file(sources, report, form), mark, MEDIA_TYPES[form], headers=headers)

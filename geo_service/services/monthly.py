@@ -1,0 +1,370 @@
+"""The monthly report for leadership: one month of a cell beside the month before.
+
+Nothing is reckoned here that another service reckons: incidents and clocks come from
+:mod:`.responding`, causes from :mod:`.attaining`, coverage from :mod:`.coverage_week` and
+:mod:`.coverage_blind`, people from :mod:`.cell_figures`, vacancies from :mod:`.vacancies`, patrols from
+:mod:`.patrol`. Here they are put side by side.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+
+from geo_service.errors import Fault, GeoServiceError, InvalidInputError, Words
+from geo_service.services import (
+    catalogue,
+    cell_figures,
+    coverage_blind,
+    patrol,
+    relations,
+    responding,
+    vacancies,
+)
+from geo_service.services.attaining import attainment_table
+from geo_service.services.coverage_question import Question as CoverageQuestion
+from geo_service.services.coverage_readings import settle_question
+from geo_service.services.coverage_week import read_week
+from geo_service.services.ground import Ground
+from geo_service.services.responding import Axis, Question
+from geo_service.services.rostering import town_zone
+from geo_service.services.scopes import Part
+from geo_service.services.staffed_cells import Cells
+from geo_service.services.tiling import Tiling, Tilings
+from geo_service.staffing.attainment import CAUSES_ZH, Cause
+from geo_service.staffing.response import SPANS
+from geo_service.store import boundaries
+from geo_service.store.database import Connection, Database
+
+LIMIT_S = 300
+#: Blind spots that are listed; all are counted.
+SPOTS_SHOWN = 12
+_MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
+_NOON = 12
+
+
+@dataclass(frozen=True)
+class Month:
+    """A month by the town's clock; ``end`` is not in it."""
+
+    name: str
+    start: datetime
+    end: datetime
+
+    @property
+    def days(self) -> tuple[date, date]:
+        """Its first and last day."""
+        return self.start.date(), (self.end - timedelta(hours=1)).date()
+
+    def before(self) -> "Month":
+        """Return the month before."""
+        first = (self.start.date() - timedelta(days=1)).replace(day=1)
+        return month_of(f"{first:%Y-%m}", self.start.tzinfo)
+
+
+def month_of(text: str, zone: Any) -> Month:
+    """Read a month such as ``2026-11``.
+
+    Raises
+    ------
+    InvalidInputError
+        It is none.
+    """
+    if _MONTH.fullmatch(text) is None or not 1971 <= int(text[:4]) <= 2199:
+        message = Words("write a month like 2026-11", "请写成 2026-11 这样的月份")
+        raise InvalidInputError(message, [Fault("month", message, value=text)])
+    year, month = map(int, text.split("-"))
+    start = datetime(year, month, 1, tzinfo=zone)
+    return Month(text, start, datetime(year + month // 12, month % 12 + 1, 1, tzinfo=zone))
+
+
+@dataclass(frozen=True)
+class Place:
+    """What the report is on: a cell, and the first level below on which it has several cells."""
+
+    tiling: Tiling
+    cell_id: int
+    level: str
+    code: str
+    name: str
+    below: str
+
+    @property
+    def scope(self) -> frozenset[int]:
+        """The cell as a scope; empty for the whole town, where what lies in no cell counts too."""
+        is_whole = len(self.tiling.at_level(self.level)) == 1
+        return frozenset() if is_whole else frozenset({self.cell_id})
+
+    @property
+    def codes(self) -> frozenset[str]:
+        """Codes of the cells of the level below that lie in it."""
+        return Part(self.tiling, frozenset({self.cell_id})).codes_at(self.below)
+
+
+def place_of(tiling: Tiling, code: str | None, of: str | None = None) -> Place:
+    """Return the cell of a code; None: the one at the top.
+
+    Raises
+    ------
+    NotFoundError
+        There is none.
+    """
+    if code is None:
+        top = tiling.at_level(tiling.levels[0])
+        code, of = str(top["code"].iloc[0]), tiling.levels[0]
+    row = tiling.cells.iloc[relations.find_cell(tiling, code, of)]
+    depth = tiling.levels.index(row["level"])
+    part = Part(tiling, frozenset({int(row["id"])}))
+    finer = [level for level in tiling.levels[depth + 1 :] if len(part.codes_at(level)) > 1]
+    below = finer[0] if finer else tiling.levels[-1]
+    return Place(tiling, int(row["id"]), str(row["level"]), code, str(row["name"]), below)
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where the figures come from."""
+
+    database: Database
+    tilings: Tilings
+    ground: Ground
+
+
+def monthly(sources: Sources, month: str, cell: str | None = None, of: str | None = None) -> dict[str, Any]:
+    """Return the report.
+
+    Keys: ``month``, ``before`` (names of the months), ``cell``, ``levels`` (Chinese names), ``categories``,
+    ``now`` and ``then``: the figures of both months, see :func:`figures`.
+
+    Raises
+    ------
+    InvalidInputError
+        No month, or one that has not begun.
+    NotFoundError
+        There is no such cell.
+    """
+    with sources.database.reading() as connection:
+        zone, moment = town_zone(connection), boundaries.moment(connection)
+        names = {one["code"]: one["name_zh"] for one in catalogue.categories(connection)}
+        levels = {one.code: one.name_zh for one in boundaries.levels(connection)}
+    asked = month_of(month, zone)
+    if asked.start > moment:
+        message = Words("this month has not begun yet", "该月尚未开始")
+        raise InvalidInputError(message, [Fault("month", message, value=month)])
+    place = place_of(sources.tilings.get(), cell, of)
+    path = place.tiling.path_of_cell(place.cell_id)
+    return {
+        "month": asked.name,
+        "before": asked.before().name,
+        "made_at": moment.astimezone(zone).isoformat(timespec="minutes"),
+        "is_whole": asked.end <= moment,
+        "timezone": zone.key,
+        "edition": place.tiling.edition.id,
+        "limit_s": LIMIT_S,
+        "cell": {
+            "level": place.level,
+            "code": place.code,
+            "name": place.name,
+            "below": place.below,
+            "path": [one["name"] for one in path],
+        },
+        "levels": levels,
+        "categories": names,
+        "causes": {cause.value: words for cause, words in CAUSES_ZH.items()},
+        "now": figures(sources, place, asked, moment),
+        "then": figures(sources, place, asked.before(), moment),
+    }
+
+
+def figures(sources: Sources, place: Place, month: Month, now: datetime) -> dict[str, Any]:
+    """Return the figures of a month: incidents, clocks, breaches, cells, coverage, people, vacancies, patrol.
+
+    Coverage and people are of a moment: now in the month that runs, noon of the last day of one that is over.
+    """
+    at = now if month.start <= now < month.end else month.end - timedelta(hours=24 - _NOON)
+    with sources.database.reading() as connection:
+        told = {
+            **_incidents(connection, place, month),
+            "breaches": _breaches(connection, place, month),
+            "patrol": _patrol(connection, place, month),
+            "vacancies": _vacancies(connection, place, month),
+            "people": _people(connection, sources.ground, place, at),
+        }
+        cells = _cells(connection, place, month, told["people"].pop("by_cell"))
+    coverage = _coverage(sources, place, at)
+    return told | {"coverage": coverage, "cells": _with_coverage(cells, coverage.pop("by_cell"))}
+
+
+def _question(month: Month, *by: Axis) -> Question:
+    zone = month.start.tzinfo
+    return Question(month.start, month.end, by, zone.key if isinstance(zone, ZoneInfo) else "UTC")
+
+
+def _incidents(connection: Connection, place: Place, month: Month) -> dict[str, Any]:
+    def table(*by: Axis) -> pd.DataFrame:
+        return responding.response_table(
+            connection, place.tiling, place.below, _question(month, *by), scope=place.scope
+        )
+
+    whole = table().iloc[0]
+    kinds = table(Axis.CATEGORY)
+    hours = table(Axis.HOUR).set_index("hour")["incidents"].reindex(range(24), fill_value=0)
+    return {
+        "incidents": int(whole["incidents"]),
+        "categories": dict(zip(kinds["category"], kinds["incidents"].astype(int).tolist(), strict=True)),
+        "hours": hours.astype(int).tolist(),
+        "phases": {
+            name: {part: _plain(whole[f"{name}_{part}"]) for part in ("n", "mean_s", "median_s", "p90_s")}
+            for name in SPANS
+        },
+        "clocks": {
+            name: {part: _plain(whole[f"{name}_{part}"]) for part in ("decided", "within", "within_share")}
+            for name in ("arrive", "handle", "close")
+        },
+    }
+
+
+def _breaches(connection: Connection, place: Place, month: Month) -> dict[str, Any]:
+    table = attainment_table(
+        connection, place.tiling, place.below, (month.start, month.end), scope=place.scope
+    )
+    names = ("breaches", "worked_out", "unattainable", *(cause.value for cause in Cause))
+    sums = {name: int(table[name].sum()) for name in names}
+    causes = {cause.value: sums.pop(cause.value) for cause in Cause}
+    return {**sums, "causes": causes}
+
+
+def _patrol(connection: Connection, place: Place, month: Month) -> dict[str, Any]:
+    frame, days = patrol.cell_figures(connection, place.tiling, place.level, *month.days)
+    own = frame[frame["code"] == place.code].iloc[0]
+    names = ("share", "walked_m", "hours", "person_times")
+    return {"days": len(days), **{name: _plain(own[name]) if days else None for name in names}}
+
+
+def _vacancies(connection: Connection, place: Place, month: Month) -> dict[str, Any]:
+    cells = Cells(place.tiling)
+    found = vacancies.vacancies(connection, cells, month.start, month.end, place.scope or None)
+    return {
+        "count": int(found["count"]),
+        "person_hours": sum(int(one["person_hours"]) for one in found["cells"]),
+        "empty_posts": len(found["posts"]),
+    }
+
+
+def _people(connection: Connection, ground: Ground, place: Place, at: datetime) -> dict[str, Any]:
+    leaves = ground.land_and_people(place.tiling)
+    own = cell_figures.cell_table(connection, place.tiling, place.level, leaves, at)
+    row = own[own["code"] == place.code].iloc[0]
+    below = cell_figures.cell_table(connection, place.tiling, place.below, leaves, at)
+    below = below[below["code"].isin(place.codes | {place.code})]
+    return {
+        "at": at.isoformat(timespec="minutes"),
+        "on_duty": int(row["staff"]),
+        "households": int(row["households"]),
+        "residents": int(row["residents"]),
+        "area_m2": round(float(row["area_m2"]), 1),
+        "by_cell": below,
+    }
+
+
+def _cells(connection: Connection, place: Place, month: Month, people: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each cell of the level below: incidents, arrivals in time, patrol, people."""
+    found = responding.response_table(
+        connection, place.tiling, place.below, _question(month, Axis.CELL), scope=place.scope
+    )
+    named = ["code", "incidents", "arrive_decided", "arrive_within", "arrive_within_share"]
+    counted = people[["code", "name", "households", "staff"]].merge(found[named], on="code", how="left")
+    for name in ("incidents", "arrive_decided", "arrive_within"):
+        counted[name] = counted[name].fillna(0).astype(int)
+    walked, days = patrol.cell_figures(connection, place.tiling, place.below, *month.days)
+    counted = counted.merge(walked[["code", "share"]].rename(columns={"share": "patrol_share"}), on="code")
+    if not days:
+        counted["patrol_share"] = np.nan
+    return counted.sort_values("code").reset_index(drop=True)
+
+
+def _coverage(sources: Sources, place: Place, at: datetime) -> dict[str, Any]:
+    """Return coverage at a moment and over its week; ``why`` says what keeps it from being known."""
+    question = CoverageQuestion(at=at)
+    tiling, parts = place.tiling, (sources.database, sources.ground)
+    nothing = {"now": None, "worst": None, "worst_at": None, "mean": None, "blind_spots": None}
+    try:
+        week = read_week(*parts, tiling, question)
+        setting = settle_question(*parts, tiling, question)
+        spots = coverage_blind.blind_spots(sources.ground, setting)
+    except GeoServiceError as error:  # no streets or no buildings yet: the rest of the report stands
+        said = error.detail.zh if isinstance(error.detail, Words) else error.detail
+        return {**nothing, "why": str(said), "spots": [], "hours": [], "by_cell": {}}
+    inside = Part(tiling, frozenset({place.cell_id})).leaves[:-1]
+    total = float(week.total[inside].sum())
+    by_hour = week.covered[:, inside].sum(axis=1)[week.state] / total if total else np.full(168, np.nan)
+    local = at.astimezone(week.zone)
+    hour = local.weekday() * 24 + local.hour
+    worst = int(np.nanargmin(by_hour)) if total else 0
+    codes = set(tiling.leaf_codes[inside])
+    spots = spots[spots["cell_code"].isin(codes)]
+    group, state = tiling.group_of_leaf(place.below), week.state[hour]
+    rows = {
+        str(code): (float(week.covered[state][group == row].sum()), float(week.total[group == row].sum()))
+        for row, code in enumerate(tiling.at_level(place.below)["code"])
+        if code in place.codes | {place.code}
+    }
+    return {
+        "now": _plain(by_hour[hour]),
+        "mean": _plain(by_hour.mean()),
+        "worst": _plain(by_hour[worst]),
+        "worst_at": week.moment(worst).isoformat(timespec="minutes") if total else None,
+        "hours": [_plain(one) for one in by_hour],
+        "blind_spots": len(spots),
+        "blind_households": round(float(spots["households"].sum())),
+        "spots": [
+            {
+                "cell": str(one.cell_name),
+                "households": round(float(one.households)),
+                "nearest_s": _plain(one.nearest_s),
+                "shape": one.geometry,
+            }
+            for one in spots.head(SPOTS_SHOWN).itertuples()
+        ],
+        "by_cell": {code: covered / whole for code, (covered, whole) in rows.items() if whole},
+        "why": "",
+    }
+
+
+def _with_coverage(cells: pd.DataFrame, shares: Mapping[str, float]) -> list[dict[str, Any]]:
+    cells["coverage_share"] = cells["code"].map(shares)
+    return [{str(name): _plain(value) for name, value in row.items()} for row in cells.to_dict("records")]
+
+
+def _plain(value: Any) -> Any:
+    """Return a value for JSON: shares to six decimals, None for no number."""
+    if isinstance(value, np.integer):
+        return int(value)
+    if isinstance(value, float | np.floating):
+        return round(float(value), 6) if np.isfinite(value) else None
+    return value
+
+
+def without_shapes(report: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a report as JSON: blind spots by their cells alone."""
+
+    def plain(side: Mapping[str, Any]) -> dict[str, Any]:
+        spots = [{k: v for k, v in one.items() if k != "shape"} for one in side["coverage"]["spots"]]
+        return {**side, "coverage": {**side["coverage"], "spots": spots}}
+
+    return {**report, "now": plain(report["now"]), "then": plain(report["then"])}
+
+
+def map_cells(place: Place, rows: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
+    """Return the cells of the level below with their shapes and one figure, for a map."""
+    value = {row["code"]: row[name] for row in rows}
+    cells = place.tiling.at_level(place.below)
+    return [
+        {"name": str(cell), "shape": shape, "value": value[str(code)]}
+        for code, cell, shape in zip(cells["code"], cells["name"], cells["geom"], strict=True)
+        if code in value
+    ]
