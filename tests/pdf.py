@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 _OBJECT = re.compile(rb"(\d+) 0 obj\b(.*?)\bendobj", re.DOTALL)
 _STREAM = re.compile(rb"stream\r?\n(.*?)\r?\n?endstream", re.DOTALL)
-_SHOWN = re.compile(rb"/(F[\w+]+) [\d.]+ Tf|\(((?:\\.|[^\\()])*)\) Tj", re.DOTALL)
+_SHOWN = re.compile(rb"/(F[\w+]+) [\d.]+ Tf|\(((?:\\.|[^\\()])*)\) Tj|\b(ET)\b", re.DOTALL)
 _ESCAPE = re.compile(rb"\\([0-7]{1,3}|.)", re.DOTALL)
 _ESCAPED = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f"}
 
@@ -42,14 +42,16 @@ def _page(objects: dict[int, bytes], fonts: dict[bytes, dict[bytes, str]], body:
     operators = _content(objects[int(contents[1])])
     names = _resources(objects, body)
     text, font = [], b""
-    for name, shown in _SHOWN.findall(operators):
-        if name:
+    for name, shown, ended in _SHOWN.findall(operators):
+        if ended:
+            text.append("\n")
+        elif name:
             font = names.get(name, name)
         else:
             table = fonts.get(font, {})
             raw = _ESCAPE.sub(_unescaped, shown)
             text.append("".join(table.get(raw[k : k + 1], chr(raw[k])) for k in range(len(raw))))
-    return PdfPage((float(box[1]), float(box[2])), "\n".join(text), operators)
+    return PdfPage((float(box[1]), float(box[2])), "".join(text), operators)
 
 
 def _unescaped(found: re.Match[bytes]) -> bytes:

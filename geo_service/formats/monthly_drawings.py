@@ -135,7 +135,7 @@ class HourBars(Flowable):  # type: ignore[misc]  # the same
     def draw(self) -> None:
         """Draw onto the page."""
         canvas: Canvas = self.canv
-        most = max(1, *self.now, *self.then)
+        most = 2 * -(-max(1, *self.now, *self.then) // 2)  # even, so that its half is whole
         base, top, left = 16.0, self.height - 16, 24.0
         step = (self.width - left) / 24
         canvas.setFont(self.font, 6.8)

@@ -126,10 +126,10 @@ class _Sheet(Sheets):
     def head(self) -> list[Flowable]:
         report, now, then = self.report, self.now, self.then
         running = "" if report["is_whole"] else "本月尚未结束，为截至生成时的数字。"
+        at, before = (side["people"]["at"][:16].replace("T", " ") for side in (now, then))
         said = (
             f"{self.place}。与 {report['before']} 相比。{running}"
-            f"覆盖与在岗为 {now['people']['at'][:16].replace('T', ' ')}（上月 {then['people']['at'][:10]}）；"
-            f"边界为第 {report['edition']} 版。"
+            f"覆盖与在岗为 {at}（上月 {before}）；边界为第 {report['edition']} 版。"
         )
         figures = [
             (words, one, f"上月 {other}")
@@ -157,8 +157,8 @@ class _Sheet(Sheets):
         width = (self.width - gap) / 2
         incidents = count_classes([one["value"] for one in maps.incidents])
         both: list[tuple[str, Classes, Sequence[Mapping[str, Any]], Sequence[Any]]] = [
-            (f"事件（按{self.below}）", incidents, maps.incidents, ()),
-            (f"{self.report['limit_s'] // 60} 分钟覆盖率（按{self.below}，紫色为盲区）", share_classes(),
+            (f"事件 · 按{self.below}", incidents, maps.incidents, ()),
+            (f"{self.report['limit_s'] // 60} 分钟覆盖率 · 按{self.below}（紫色为盲区）", share_classes(),
              maps.coverage, maps.spots),
         ]  # fmt: skip
         columns = [
@@ -201,7 +201,7 @@ class _Sheet(Sheets):
                 self.table(rows, [0.36, 0.14, 0.14, 0.22, 0.14], right_from=1),
                 self.more(len(order), CATEGORIES_SHOWN),
             ),
-            KeepTogether(self.section("二、事件：一天中的时段（上报时刻）", bars)),
+            self.kept("二、事件：一天中的时段（上报时刻）", bars),
         ]
 
     def clocks(self) -> list[Flowable]:
@@ -223,8 +223,8 @@ class _Sheet(Sheets):
             now, then = self.now["phases"][code], self.then["phases"][code]
             times = [span(now[f"{part}_s"]) for part in ("mean", "median", "p90")]
             long.append([words, count(now["n"]), *times, span(then["median_s"])])
-        first = KeepTogether(
-            self.section("三、“567”达标", self.table(rows, [0.24, 0.14, 0.14, 0.14, 0.14, 0.2], right_from=1))
+        first = self.kept(
+            "三、“567”达标", self.table(rows, [0.24, 0.14, 0.14, 0.14, 0.14, 0.2], right_from=1)
         )
         second = KeepTogether(
             [Spacer(1, 6), self.table(long, [0.24, 0.12, 0.16, 0.16, 0.16, 0.16], right_from=1)]
@@ -247,13 +247,13 @@ class _Sheet(Sheets):
             ]
         )
         table = self.table(rows, [0.46, 0.16, 0.16, 0.22], right_from=1)
-        return [KeepTogether(self.section("四、超时与原因", table))]
+        return [self.kept("四、超时与原因", table)]
 
     def coverage(self) -> list[Flowable]:
         now, then = self.now["coverage"], self.then["coverage"]
         if now["now"] is None:
             return self.section("五、覆盖", Paragraph(escape(now["why"] or "没有住户数据。"), self.text))
-        rows: list[list[Any]] = [["指标", "本月", "上月", "变化"]]
+        rows: list[list[Any]] = [["指标（电动自行车）", "本月", "上月", "变化"]]
         for name, words in (("now", "当时覆盖率"), ("mean", "一周平均"), ("worst", "一周最低")):
             rows.append([words, percent(now[name]), percent(then[name]), points(now[name], then[name])])
         for name, words in (("blind_spots", "盲区（处）"), ("blind_households", "盲区住户")):
@@ -263,7 +263,7 @@ class _Sheet(Sheets):
         said = f"最低在{day} {worst:%H:%M}。每格一小时，颜色同上图。"
         week = WeekShares(now["hours"], share_classes(), self.width, self.font)
         parts: list[Flowable] = [
-            KeepTogether(self.section("五、覆盖", self.table(rows, [0.4, 0.2, 0.2, 0.2], right_from=1))),
+            self.kept("五、覆盖", self.table(rows, [0.4, 0.2, 0.2, 0.2], right_from=1)),
             KeepTogether([Spacer(1, 5), Paragraph(said, self.soft), week]),
         ]
         spots: list[list[Any]] = [["盲区所在", "住户", "最近力量需时"]]
@@ -295,7 +295,7 @@ class _Sheet(Sheets):
         rows.append(["街道巡查率（日均）", percent(shares[0]), percent(shares[1]), points(*shares)])
         table = self.table(rows, [0.4, 0.2, 0.2, 0.2], right_from=1)
         days = f"巡查按 {now['patrol']['days']} 天的轨迹统计（上月 {then['patrol']['days']} 天）。"
-        return [KeepTogether(self.section("六、力量与巡查", table, Paragraph(days, self.soft)))]
+        return [self.kept("六、力量与巡查", table, Paragraph(days, self.soft))]
 
     def _number(self, group: Mapping[str, Any], name: str) -> float | None:
         if name == "walked_km":

@@ -18,7 +18,15 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.pdfbase.ttfonts import TTFError, TTFont
 from reportlab.pdfgen.canvas import Canvas
-from reportlab.platypus import BaseDocTemplate, Flowable, Frame, PageTemplate, Paragraph
+from reportlab.platypus import (
+    BaseDocTemplate,
+    CondPageBreak,
+    Flowable,
+    Frame,
+    KeepTogether,
+    PageTemplate,
+    Paragraph,
+)
 from reportlab.platypus.tables import Table, TableStyle
 
 #: TrueType outlines only: reportlab embeds no others.
@@ -34,6 +42,8 @@ INK, SOFT, LINE, ACCENT, PAPER = (
     HexColor(code) for code in ("#1f2a33", "#66717b", "#d4d0c6", "#1d5f8a", "#f5f3ee")
 )
 MARGIN = 16 * mm
+#: With less room than this below it a heading goes to the next page.
+_LEAST_BELOW = 30 * mm
 
 
 @lru_cache(maxsize=1)
@@ -72,7 +82,6 @@ class Sheets:
         self.h2 = ParagraphStyle(
             "h2", base, fontSize=12, leading=16, spaceBefore=12, spaceAfter=4, textColor=ACCENT
         )
-        self.h2.keepWithNext = 1
 
     @property
     def width(self) -> float:
@@ -109,7 +118,12 @@ class Sheets:
 
     def section(self, title: str, first: Any, *rest: Any) -> list[Flowable]:
         """Return a heading and what stands below it."""
-        return [Paragraph(title, self.h2), first, *(part for part in rest if part is not None)]
+        heading = [CondPageBreak(_LEAST_BELOW), Paragraph(title, self.h2)]
+        return [*heading, first, *(part for part in rest if part is not None)]
+
+    def kept(self, title: str, *parts: Any) -> Flowable:
+        """Return a heading with what stands below it, on one page."""
+        return KeepTogether([Paragraph(title, self.h2), *(part for part in parts if part is not None)])
 
     def more(self, total: int, shown: int) -> Paragraph | None:
         """Return a line on what is left out; None where nothing is."""

@@ -57,10 +57,16 @@ def holders_of(
     return out
 
 
-def mark_of(holders: Sequence[Holder], said: StreetWords) -> bytes:
-    """Return the digest of people, public numbers and duties on a board: equal words have equal ones."""
+def mark_of(cell: CellKey, holders: Sequence[Holder], said: StreetWords) -> bytes:
+    """Return the digest of people, public numbers and duties on a board: equal words have equal ones.
+
+    The name of the cell itself is not among them: the register keeps it.
+    """
     people = [
-        [one.level_zh, one.name, [[person.name, person.role, person.phone] for person in one.people]]
+        [
+            "" if one.cell == cell else one.name,
+            [[person.name, person.role, person.phone] for person in one.people],
+        ]
         for one in holders
     ]
     spoken = {name: value for name, value in said.as_dict().items() if name != "version"}
@@ -73,4 +79,4 @@ def marks(connection: Connection, tiling: Tiling, cells: Sequence[CellKey]) -> d
     if not there:
         return {}
     said, held = words(connection), holders_of(connection, tiling, there, boundaries.moment(connection))
-    return {key: mark_of(held[key], said) for key in there}
+    return {key: mark_of(key, held[key], said) for key in there}

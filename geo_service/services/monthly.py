@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from geo_service.errors import Fault, GeoServiceError, InvalidInputError, Words
+from geo_service.model import Mode
 from geo_service.services import (
     catalogue,
     cell_figures,
@@ -60,6 +61,13 @@ class Month:
     def days(self) -> tuple[date, date]:
         """Its first and last day."""
         return self.start.date(), (self.end - timedelta(hours=1)).date()
+
+    def like(self, at: datetime) -> datetime:
+        """Return the last moment of the month on the same day of the week, at the same hour."""
+        local = at.astimezone(self.start.tzinfo)
+        while local >= self.end:  # whole weeks on the clock, summer time or not
+            local -= timedelta(days=7)
+        return local
 
     def before(self) -> "Month":
         """Return the month before."""
@@ -157,6 +165,7 @@ def monthly(sources: Sources, month: str, cell: str | None = None, of: str | Non
         raise InvalidInputError(message, [Fault("month", message, value=month)])
     place = place_of(sources.tilings.get(), cell, of)
     path = place.tiling.path_of_cell(place.cell_id)
+    at = moment if moment < asked.end else asked.end - timedelta(hours=24 - _NOON)
     return {
         "month": asked.name,
         "before": asked.before().name,
@@ -175,17 +184,17 @@ def monthly(sources: Sources, month: str, cell: str | None = None, of: str | Non
         "levels": levels,
         "categories": names,
         "causes": {cause.value: words for cause, words in CAUSES_ZH.items()},
-        "now": figures(sources, place, asked, moment),
-        "then": figures(sources, place, asked.before(), moment),
+        "now": figures(sources, place, asked, at),
+        "then": figures(sources, place, asked.before(), asked.before().like(at)),
     }
 
 
-def figures(sources: Sources, place: Place, month: Month, now: datetime) -> dict[str, Any]:
+def figures(sources: Sources, place: Place, month: Month, at: datetime) -> dict[str, Any]:
     """Return the figures of a month: incidents, clocks, breaches, cells, coverage, people, vacancies, patrol.
 
-    Coverage and people are of a moment: now in the month that runs, noon of the last day of one that is over.
+    Coverage and people are of a moment: now in the month that runs, noon of the last day of one that is over;
+    in the month before the same hour of the same day of the week, for nights are compared with nights.
     """
-    at = now if month.start <= now < month.end else month.end - timedelta(hours=24 - _NOON)
     with sources.database.reading() as connection:
         told = {
             **_incidents(connection, place, month),
@@ -262,7 +271,7 @@ def _people(connection: Connection, ground: Ground, place: Place, at: datetime) 
     below = cell_figures.cell_table(connection, place.tiling, place.below, leaves, at)
     below = below[below["code"].isin(place.codes | {place.code})]
     return {
-        "at": at.isoformat(timespec="minutes"),
+        "at": at.astimezone(town_zone(connection)).isoformat(timespec="minutes"),
         "on_duty": int(row["staff"]),
         "households": int(row["households"]),
         "residents": int(row["residents"]),
@@ -289,7 +298,7 @@ def _cells(connection: Connection, place: Place, month: Month, people: pd.DataFr
 
 def _coverage(sources: Sources, place: Place, at: datetime) -> dict[str, Any]:
     """Return coverage at a moment and over its week; ``why`` says what keeps it from being known."""
-    question = CoverageQuestion(at=at)
+    question = CoverageQuestion(at=at, limit_s=LIMIT_S, mode=Mode.EBIKE)  # as the map of coverage
     tiling, parts = place.tiling, (sources.database, sources.ground)
     nothing = {"now": None, "worst": None, "worst_at": None, "mean": None, "blind_spots": None}
     try:

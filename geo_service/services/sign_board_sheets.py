@@ -60,7 +60,7 @@ class Sheet:
     @property
     def mark(self) -> bytes:
         """Digest of its words: equal boards have equal ones."""
-        return mark_of(self.holders, self.words)
+        return mark_of(self.cell, self.holders, self.words)
 
 
 def chosen(tiling: Tiling, cell: str, level: str | None = None, of: str | None = None) -> list[CellKey]:

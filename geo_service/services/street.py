@@ -27,6 +27,8 @@ _LOOKED_AT = 20
 MOST_CHOICES = 5
 _LONGEST, _SHORTEST = 60, 2
 _MOST_WORDS = 6
+#: With this probability a place lies in another grid before that is said.
+_LIKELY = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class Found:
     choices : tuple of str
         Premises that fit, each of which is understood when it is asked for.
     beside : str
-        Name of the cell in which the place may lie as well, if its border is nearer than the place is known.
+        Name of the grid in which the place may lie as well, as far as it is known where it is.
     """
 
     cell: CellKey | None
@@ -59,21 +61,27 @@ def at_place(tiling: Tiling, lon: float, lat: float, accuracy_m: float | None = 
     NotFoundError
         It lies in no grid.
     """
-    near = locate_closely(tiling, lon, lat)
+    near = locate_closely(tiling, lon, lat, accuracy_m)
     if near["cell_code"] is None:
         message = Words(
             "This place lies in no grid of this town. Move closer or type an address.",
             "该位置不在本辖区的网格内。请检查定位，或改为输入地址。",
         )
         raise NotFoundError(message, [Fault("lon", message)])
-    leaf = int(np.flatnonzero(tiling.leaf_codes == near["cell_code"])[0])
-    cell = _grid_of(tiling, leaf)
-    other = near["runner_up_code"]
-    if accuracy_m is None or other is None or near["border_m"] is None or near["border_m"] > accuracy_m:
-        return Found(cell, (lon, lat))
-    second = _grid_of(tiling, int(np.flatnonzero(tiling.leaf_codes == other)[0]))
-    beside = "" if second == cell else _name(tiling, second)
+    cell = _grid_of(tiling, _leaf(tiling, near["cell_code"]))
+    grids: dict[CellKey, float] = {}
+    for one in near.get("candidates", ()):
+        if one["cell_code"] is not None:
+            key = _grid_of(tiling, _leaf(tiling, one["cell_code"]))
+            grids[key] = grids.get(key, 0.0) + one["probability"]
+    grids.pop(cell, None)
+    other = max(grids, key=grids.__getitem__, default=None)
+    beside = _name(tiling, other) if other is not None and grids[other] >= _LIKELY else ""
     return Found(cell, (lon, lat), beside=beside)
+
+
+def _leaf(tiling: Tiling, code: str) -> int:
+    return int(np.flatnonzero(tiling.leaf_codes == code)[0])
 
 
 def at_code(tiling: Tiling, code: str, level: str | None = None) -> Found:

@@ -70,7 +70,7 @@ def test_one_cell_and_what_is_refused(planner: TestClient, app: FastAPI) -> None
     one = planner.get("/v1/sign-boards").json()["sign_boards"][0]["cell"][1]
     assert len(pdf.pages(planner.get("/v1/sign-boards/sheets", params={"cell": one}).content)) == 1
     assert planner.get("/v1/sign-boards/sheets", params={"cell": "nothing"}).status_code == 404
-    assert planner.get("/v1/sign-boards/sheets", params={"cell": one, "paper": "A5"}).status_code == 422
+    assert planner.get("/v1/sign-boards/sheets", params={"cell": one, "paper": "A5"}).status_code == 400
     nobody = TestClient(app, base_url=BASE)
     assert nobody.get("/v1/sign-boards/sheets", params={"cell": one}).status_code == 401
 
