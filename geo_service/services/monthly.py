@@ -8,7 +8,7 @@ Nothing is reckoned here that another service reckons: incidents and clocks come
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -30,6 +30,7 @@ from geo_service.services import (
 from geo_service.services.attaining import attainment_table
 from geo_service.services.coverage_question import Question as CoverageQuestion
 from geo_service.services.coverage_readings import settle_question
+from geo_service.services.coverage_views import week_rows
 from geo_service.services.coverage_week import read_week
 from geo_service.services.ground import Ground
 from geo_service.services.responding import Axis, Question
@@ -51,7 +52,7 @@ _NOON = 12
 
 @dataclass(frozen=True)
 class Month:
-    """A month by the town's clock; ``end`` is not in it."""
+    """A month by the town's clock; ``end`` is not in it. Of one that runs it is now."""
 
     name: str
     start: datetime
@@ -163,14 +164,16 @@ def monthly(sources: Sources, month: str, cell: str | None = None, of: str | Non
     if asked.start > moment:
         message = Words("this month has not begun yet", "该月尚未开始")
         raise InvalidInputError(message, [Fault("month", message, value=month)])
+    is_whole = asked.end <= moment
+    at = asked.end - timedelta(hours=24 - _NOON) if is_whole else moment
+    before, asked = asked.before(), replace(asked, end=min(asked.end, moment))
     place = place_of(sources.tilings.get(), cell, of)
     path = place.tiling.path_of_cell(place.cell_id)
-    at = moment if moment < asked.end else asked.end - timedelta(hours=24 - _NOON)
     return {
         "month": asked.name,
-        "before": asked.before().name,
+        "before": before.name,
         "made_at": moment.astimezone(zone).isoformat(timespec="minutes"),
-        "is_whole": asked.end <= moment,
+        "is_whole": is_whole,
         "timezone": zone.key,
         "edition": place.tiling.edition.id,
         "limit_s": LIMIT_S,
@@ -185,7 +188,7 @@ def monthly(sources: Sources, month: str, cell: str | None = None, of: str | Non
         "categories": names,
         "causes": {cause.value: words for cause, words in CAUSES_ZH.items()},
         "now": figures(sources, place, asked, at),
-        "then": figures(sources, place, asked.before(), asked.before().like(at)),
+        "then": figures(sources, place, before, before.like(at)),
     }
 
 
@@ -308,26 +311,21 @@ def _coverage(sources: Sources, place: Place, at: datetime) -> dict[str, Any]:
     except GeoServiceError as error:  # no streets or no buildings yet: the rest of the report stands
         said = error.detail.zh if isinstance(error.detail, Words) else error.detail
         return {**nothing, "why": str(said), "spots": [], "hours": [], "by_cell": {}}
-    inside = Part(tiling, frozenset({place.cell_id})).leaves[:-1]
-    total = float(week.total[inside].sum())
-    by_hour = week.covered[:, inside].sum(axis=1)[week.state] / total if total else np.full(168, np.nan)
+    own = next(row["share"] for row in week_rows(tiling, week, place.level) if row["code"] == place.code)
+    known = [hour for hour, share in enumerate(own) if share is not None]
+    if not known:
+        return {**nothing, "why": "", "spots": [], "hours": own, "by_cell": {}}
     local = at.astimezone(week.zone)
     hour = local.weekday() * 24 + local.hour
-    worst = int(np.nanargmin(by_hour)) if total else 0
-    codes = set(tiling.leaf_codes[inside])
-    spots = spots[spots["cell_code"].isin(codes)]
-    group, state = tiling.group_of_leaf(place.below), week.state[hour]
-    rows = {
-        str(code): (float(week.covered[state][group == row].sum()), float(week.total[group == row].sum()))
-        for row, code in enumerate(tiling.at_level(place.below)["code"])
-        if code in place.codes | {place.code}
-    }
+    worst = min(known, key=own.__getitem__)
+    inside = Part(tiling, frozenset({place.cell_id})).leaves[:-1]
+    spots = spots[spots["cell_code"].isin(set(tiling.leaf_codes[inside]))]
     return {
-        "now": _plain(by_hour[hour]),
-        "mean": _plain(by_hour.mean()),
-        "worst": _plain(by_hour[worst]),
-        "worst_at": week.moment(worst).isoformat(timespec="minutes") if total else None,
-        "hours": [_plain(one) for one in by_hour],
+        "now": own[hour],
+        "mean": round(sum(own[one] for one in known) / len(known), 4),
+        "worst": own[worst],
+        "worst_at": week.moment(worst).isoformat(timespec="minutes"),
+        "hours": own,
         "blind_spots": len(spots),
         "blind_households": round(float(spots["households"].sum())),
         "spots": [
@@ -339,7 +337,7 @@ def _coverage(sources: Sources, place: Place, at: datetime) -> dict[str, Any]:
             }
             for one in spots.head(SPOTS_SHOWN).itertuples()
         ],
-        "by_cell": {code: covered / whole for code, (covered, whole) in rows.items() if whole},
+        "by_cell": {row["code"]: row["share"][hour] for row in week_rows(tiling, week, place.below)},
         "why": "",
     }
 

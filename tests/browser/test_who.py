@@ -76,5 +76,5 @@ def test_without_scripts_it_says_so(browser: Browser, service: str) -> None:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(f"{service}/who")
-    expect(page.locator("noscript")).to_contain_text("JavaScript")
+    expect(page.locator(".who-problem")).to_contain_text("JavaScript")
     context.close()

@@ -1,0 +1,208 @@
+"""The monthly report of the demo town: every figure is that of the service it comes from, and reads well."""
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import openpyxl
+import pandas as pd
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import text
+from starlette.testclient import TestClient
+
+from geo_service.api.app import create_app
+from geo_service.formats.monthly_drawings import count_classes, share_classes
+from geo_service.model import Role
+from geo_service.services import identity, monthly
+from geo_service.settings import Settings
+from tests import pdf
+from tests.api.test_plans import BASE, client_of
+
+MONTH = "2026-10"
+SPAN = {"from": "2026-10-01", "to": "2026-11-01"}
+BEFORE = {"from": "2026-09-01", "to": "2026-10-01"}
+ZONE = ZoneInfo("Asia/Shanghai")
+
+
+@pytest.fixture(scope="module")
+def app(own_town_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
+    home: Path = tmp_path_factory.mktemp("home")
+    application = create_app(Settings(home=home, database_url=own_town_url))
+    yield application
+    application.state.parts.database.close()
+
+
+@pytest.fixture(scope="module")
+def leader(app: FastAPI) -> TestClient:
+    return client_of(app, identity.issue(app.state.parts.database, "王", Role.LEADER, by="test")[1])
+
+
+@pytest.fixture(scope="module")
+def report(leader: TestClient) -> dict[str, Any]:
+    leader.post("/v1/figures/attainment", json=SPAN)
+    answer = leader.get("/v1/reports/monthly", params={"month": MONTH, "format": "json"})
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def get(client: TestClient, address: str, **query: Any) -> Any:
+    answer = client.get(address, params=query)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+@pytest.mark.parametrize(("side", "span"), [("now", SPAN), ("then", BEFORE)])
+def test_incidents_and_clocks_are_those_of_the_figures(
+    leader: TestClient, app: FastAPI, report: dict[str, Any], side: str, span: dict[str, str]
+) -> None:
+    (whole,) = get(leader, "/v1/figures/response", **span)["rows"]
+    told = report[side]
+    assert told["incidents"] == whole["incidents"] == sum(told["hours"]) == sum(told["categories"].values())
+    for phase, figures in told["phases"].items():
+        for name, value in figures.items():
+            assert value == pytest.approx(whole[f"{phase}_{name}"])
+    for clock, figures in told["clocks"].items():
+        for name, value in figures.items():
+            assert value == pytest.approx(whole[f"{clock}_{name}"], nan_ok=True)
+    rows = get(leader, "/v1/figures/response", **span, by="hour")["rows"]
+    assert {row["hour"]: row["incidents"] for row in rows} == {h: n for h, n in enumerate(told["hours"]) if n}
+    with app.state.parts.database.reading() as connection:  # counted again by the database
+        moments = connection.execute(
+            text("select reported_at from incident_life where reported_at >= :a and reported_at < :b"),
+            {f"{'ab'[k]}": pd.Timestamp(day, tz=ZONE).to_pydatetime() for k, day in enumerate(span.values())},
+        ).scalars()
+        hours = np.bincount([one.astimezone(ZONE).hour for one in moments], minlength=24)
+    assert hours.tolist() == told["hours"]
+
+
+def test_breaches_vacancies_and_coverage_are_those_of_their_services(
+    leader: TestClient, report: dict[str, Any]
+) -> None:
+    rows = get(leader, "/v1/figures/attainment", **SPAN, level="community")["rows"]
+    assert report["now"]["breaches"]["breaches"] == sum(row["breaches"] for row in rows)
+    assert report["now"]["breaches"]["causes"] == {
+        cause: sum(row[cause] for row in rows) for cause in report["causes"]
+    }
+    start, end = (f"{day}T00:00:00+08:00" for day in SPAN.values())
+    lack = get(leader, "/v1/vacancies", **{"from": start, "to": end})
+    assert report["now"]["vacancies"]["count"] == lack["count"]
+    assert report["now"]["vacancies"]["empty_posts"] == len(lack["posts"])
+    assert report["now"]["people"]["at"] == "2026-10-31T12:00+08:00"
+    assert report["then"]["people"]["at"] == "2026-09-26T12:00+08:00"  # a Saturday's noon as well
+    at = {"at": "2026-10-31T12:00+08:00", "mode": "ebike"}
+    week = get(leader, "/v1/coverage/week", **at)
+    told = report["now"]["coverage"]
+    assert told["now"] == pytest.approx(week["share"][5 * 24 + 12], abs=5e-4)
+    assert told["worst"] == pytest.approx(min(week["share"]), abs=5e-4)
+    spots = get(leader, "/v1/coverage/blind-spots", **at)["features"]
+    assert told["blind_spots"] == len(spots)
+    assert told["blind_households"] == round(sum(one["properties"]["households"] for one in spots))
+    cells = get(leader, "/v1/figures/cells", level="community", as_of="2026-10-31T12:00:00+08:00")["cells"]
+    assert {row["code"]: row["staff"] for row in report["now"]["cells"]} == {
+        row["code"]: row["staff"] for row in cells
+    }
+
+
+def test_a_cell_is_broken_down_by_the_first_level_with_several(
+    leader: TestClient, report: dict[str, Any]
+) -> None:
+    assert report["cell"]["below"] == "community"  # the town has one township
+    part = report["now"]["cells"][0]
+    found = get(leader, "/v1/reports/monthly", month=MONTH, cell=part["code"], format="json")
+    assert found["cell"]["below"] == "grid"
+    assert found["now"]["incidents"] == part["incidents"]
+    assert found["now"]["clocks"]["arrive"]["within"] == part["arrive_within"]
+    assert found["now"]["coverage"]["now"] == part["coverage_share"]
+    assert sum(row["incidents"] for row in found["now"]["cells"]) == part["incidents"]
+
+
+def test_as_pdf(leader: TestClient, report: dict[str, Any]) -> None:
+    answer = leader.get("/v1/reports/monthly", params={"month": MONTH})
+    assert answer.headers["content-type"] == "application/pdf"
+    pages = pdf.pages(answer.content)
+    assert len(pages) >= 3
+    assert all(np.allclose(page.size, (595.28, 841.89), atol=0.1) for page in pages)
+    words = "".join(page.text for page in pages)
+    for said in (
+        "2026 年 10 月网格工作月报",
+        "一、事件：类别",
+        "三、“567”达标",
+        "四、超时与原因",
+        "五、覆盖",
+        "缺岗人时",
+    ):
+        assert said in words
+    now = report["now"]
+    assert f"{100 * now['clocks']['arrive']['within_share']:.1f}%" in pages[0].text
+    assert f"{100 * now['coverage']['now']:.1f}%" in pages[0].text
+    for row in now["cells"]:
+        assert row["name"] in words
+        assert row["code"] in words
+
+
+def test_as_xlsx_and_csv(leader: TestClient, report: dict[str, Any]) -> None:
+    book = openpyxl.load_workbook(
+        io.BytesIO(leader.get("/v1/reports/monthly", params={"month": MONTH, "format": "xlsx"}).content)
+    )
+    assert book.sheetnames == ["指标", "各网格 2026-10", "各网格 2026-09"]
+    rows = {(row[0], row[1]): row[2:] for row in book["指标"].iter_rows(values_only=True)}
+    assert rows["事件", "合计"] == (report["now"]["incidents"], report["then"]["incidents"])
+    assert rows["覆盖", "当时覆盖率"][0] == pytest.approx(report["now"]["coverage"]["now"])
+    assert book["各网格 2026-10"].max_row == 1 + len(report["now"]["cells"])
+    text = leader.get("/v1/reports/monthly", params={"month": MONTH, "format": "csv"}).content.decode(
+        "utf-8-sig"
+    )
+    table = list(csv.DictReader(io.StringIO(text)))
+    hours = [int(row["本月"]) for row in table if row["类"] == "事件时段"]
+    assert hours == report["now"]["hours"]
+    first = report["now"]["cells"][0]
+    assert {row["指标"]: row["本月"] for row in table if row["网格编码"] == first["code"]}["事件"] == str(
+        first["incidents"]
+    )
+
+
+@pytest.mark.parametrize("month", ["2026-13", "2026-1", "10-2026", "2199-01", "２０２６-10"])
+def test_what_is_no_month_is_refused(leader: TestClient, month: str) -> None:
+    answer = leader.get("/v1/reports/monthly", params={"month": month})
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == "month"
+
+
+def test_who_may_read(app: FastAPI, report: dict[str, Any]) -> None:
+    database = app.state.parts.database
+    assert TestClient(app, base_url=BASE).get("/v1/reports/monthly?month=2026-10").status_code == 401
+    worker = client_of(app, identity.issue(database, "工", Role.WORKER, by="test")[1])
+    assert worker.get("/v1/reports/monthly?month=2026-10").status_code == 403
+    own, other = (row["code"] for row in report["now"]["cells"][:2])
+    key = identity.issue(database, "片", Role.LEADER, by="test", cells=[f"community:{own}"])[1]
+    part = client_of(app, key)
+    found = get(part, "/v1/reports/monthly", month=MONTH, format="json")
+    assert found["cell"]["code"] == own  # his own, where he names none
+    assert part.get(f"/v1/reports/monthly?month={MONTH}&cell={other}").status_code == 403
+
+
+def test_months_and_what_they_are_compared_with() -> None:
+    march = monthly.month_of("2026-03", ZONE)
+    assert march.before().name == "2026-02"
+    assert monthly.month_of("2026-01", ZONE).before().name == "2025-12"
+    noon = pd.Timestamp("2026-03-31T12:00", tz=ZONE).to_pydatetime()
+    like = march.before().like(noon)
+    assert (like.weekday(), like.hour, like.date().isoformat()) == (noon.weekday(), 12, "2026-02-24")
+
+
+def test_classes_of_maps() -> None:
+    classes = count_classes([0, 1, 5, 9, 20, None])
+    assert len(classes.shades) == len(classes.words) == len(classes.bounds) + 1
+    assert classes.shade(0) == classes.shades[0]
+    assert classes.shade(20) == classes.shades[-1]
+    assert count_classes([3, 3]).words == ("3",)
+    assert count_classes([None]).words == ("—",)
+    shares = share_classes()
+    assert shares.shade(0.95) == shares.shades[-1]
+    assert shares.shade(0.4999) == shares.shades[0]
