@@ -46,7 +46,7 @@ from geo_service.store.database import Connection, Database
 LIMIT_S = 300
 #: Blind spots that are listed; all are counted.
 SPOTS_SHOWN = 12
-_MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
+_MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 _NOON = 12
 
 

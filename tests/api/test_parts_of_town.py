@@ -49,6 +49,8 @@ QUERIES: dict[str, dict[str, Any]] = {
     "/v1/roster": SPAN,
     "/v1/addresses": {"q": "strange"},
     "/v1/events": {"after": 0},
+    "/v1/reports/monthly": {"month": f"{NOW:%Y-%m}", "cell": "row01", "format": "json"},
+    "/v1/sign-boards/sheets": {"cell": "row01"},
 }
 
 

@@ -55,6 +55,6 @@ def monthly_report(
     mark = f"{report['edition']}"
     if form == "json":
         return tagged_json(request, without_shapes(report), mark)
-    name = f"report-{report['cell']['code']}-{report['month']}.{form}"
+    name = f"report-{report['month']}.{form}"
     headers = {"Content-Disposition": f'inline; filename="{name}"'}
     return tagged(request, report_file(sources, report, form), mark, MEDIA_TYPES[form], headers=headers)
