@@ -33,6 +33,7 @@ from geo_service.api.routes import (
     isochrones,
     jobs,
     keys,
+    lead,
     locate,
     maps,
     monthly,
@@ -71,6 +72,7 @@ from geo_service.services.feed import Feed
 from geo_service.services.ground import Ground
 from geo_service.services.identity import Gatekeeper, session_secret
 from geo_service.services.jobs import Jobs
+from geo_service.services.leading import Leading
 from geo_service.services.mapping import Mapper
 from geo_service.services.overview import Overview
 from geo_service.services.plan_state import Plans
@@ -109,6 +111,8 @@ ROUTERS = (
     isochrones.router,
     patrol.router,
     siting.router,
+    lead.router,
+    lead.page_router,
     roster.router,
     roster.page_router,
     roster_entries.router,
@@ -231,6 +235,7 @@ def make_state(settings: Settings) -> AppState:
         watcher=Watcher(escalation, RuleKeeper(database)),
         reception=Reception(front, tilings),
         street_guard=StreetGuard(settings.who_cells_per_day),
+        leading=Leading(database, tilings, ground),
     )
 
 

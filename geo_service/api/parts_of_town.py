@@ -83,6 +83,7 @@ NARROWED: Mapping[str, str] = _every(
             "GET /v1/sign-boards",
             "GET /v1/sign-boards/sheets",
             "POST /v1/sign-boards/prints",
+            *(f"GET /v1/lead/{part}" for part in ("summary", "cells", "week", "card", "figures")),
         ],
         "events of its incidents; of the roster that something changed": ["GET /v1/events"],
         "cells are for all; who answers is told within its own": ["GET /v1/locate", "POST /v1/locate/batch"],
@@ -139,6 +140,7 @@ ALIKE: Mapping[str, str] = _every(
             "GET /dispatch",
             "GET /worker",
             "GET /roster",
+            "GET /lead",
         ],
     }
 )

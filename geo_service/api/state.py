@@ -15,6 +15,7 @@ from geo_service.services.feed import Feed
 from geo_service.services.ground import Ground
 from geo_service.services.identity import Gatekeeper
 from geo_service.services.jobs import Jobs
+from geo_service.services.leading import Leading
 from geo_service.services.mapping import Mapper
 from geo_service.services.overview import Overview
 from geo_service.services.ownership import OnDuty
@@ -86,6 +87,8 @@ class AppState:
         Takes in reports that come one by one.
     street_guard : StreetGuard
         Keeps the street's page from being harvested.
+    leading : Leading
+        Answers for those who lead, worked out once for all who look.
     """
 
     settings: Settings
@@ -109,6 +112,7 @@ class AppState:
     watcher: Watcher
     reception: Reception
     street_guard: StreetGuard
+    leading: Leading
     front_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(FRONT_THREADS))
     attempts: FailedAttempts = field(default_factory=FailedAttempts)
     on_duty: OnDuty = field(default_factory=OnDuty)

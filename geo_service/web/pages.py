@@ -44,6 +44,7 @@ NAVIGATION = (
     NavLink("力量配备", "Staffing", "/maps/staffing"),
     NavLink("到场覆盖", "Coverage", "/maps/coverage"),
     NavLink("事件热力", "Incidents", "/maps/incidents"),
+    NavLink("领导看板", "Leadership", "/lead"),
     NavLink("指挥派单", "Dispatch", "/dispatch"),
     NavLink("排班", "Roster", "/roster"),
     NavLink("方案编制", "Planner", "/planner"),
@@ -164,7 +165,7 @@ def roster_page(zone: str, lang: Lang = "zh") -> str:
 
 
 #: Whose key opens a page; the others need none, or any.
-_ROLE_OF_PAGE = {"/dispatch": "dispatcher", "/roster": "dispatcher", "/worker": "worker"}
+_ROLE_OF_PAGE = {"/lead": "leader", "/dispatch": "dispatcher", "/roster": "dispatcher", "/worker": "worker"}
 
 
 def sign_in_page(target: str, problem: str = "", lang: Lang = "zh") -> str:

@@ -8,7 +8,7 @@ const isChild = (child) => child !== null && child !== undefined && child !== fa
 /**
  * Element with properties and children.
  *
- * `t`, `tTitle`, `tHolder` name words, so that they change with the language; `on` holds listeners, `data` the data
+ * `t`, `tTitle`, `tLabel`, `tHolder` name words, so that they change with the language; `on` holds listeners, `data` the data
  * attributes; everything else is a property or attribute. Children that are null, false or empty are left out.
  */
 export function h(tag, props, ...children) {
@@ -16,7 +16,7 @@ export function h(tag, props, ...children) {
   for (const [name, value] of Object.entries(props || {})) {
     if (value === null || value === undefined || value === false) continue;
     if (name === "class") node.className = value;
-    else if (name === "t" || name === "tTitle" || name === "tHolder") node.dataset[name] = value;
+    else if (name === "t" || name === "tTitle" || name === "tLabel" || name === "tHolder") node.dataset[name] = value;
     else if (name === "data") Object.assign(node.dataset, value);
     else if (name === "on") for (const [event, listener] of Object.entries(value)) node.addEventListener(event, listener);
     else if (name in node && typeof value !== "string") node[name] = value;

@@ -26,14 +26,15 @@ export const either = (zh, en) => (lang() === "en" ? en || zh || "" : zh || en |
 /** Words of a code of the server, such as a role; a code that the town made itself stands for itself. */
 export const sayCode = (group, code) => (hasWords(`${group}_${code}`) ? say(`${group}_${code}`) : code || "");
 
-/** Give an element the words that it names in data-t, data-t-title, data-t-holder. */
+/** Give an element the words that it names in data-t, data-t-title, data-t-label (for readers aloud), data-t-holder. */
 export function translate(node) {
-  const { t, tTitle, tHolder } = node.dataset;
+  const { t, tTitle, tLabel, tHolder } = node.dataset;
   if (t) node.textContent = say(t);
   if (tTitle) {
     node.title = say(tTitle);
     node.setAttribute("aria-label", node.title);
   }
+  if (tLabel) node.setAttribute("aria-label", say(tLabel));
   if (tHolder) node.placeholder = say(tHolder);
 }
 
@@ -42,4 +43,4 @@ export function onLanguage(listener) {
   document.addEventListener("geo-service:lang", listener);
 }
 
-onLanguage(() => document.querySelectorAll("[data-t], [data-t-title], [data-t-holder]").forEach(translate));
+onLanguage(() => document.querySelectorAll("[data-t], [data-t-title], [data-t-label], [data-t-holder]").forEach(translate));

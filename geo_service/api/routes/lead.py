@@ -1,0 +1,148 @@
+"""The page of those who lead, and its answers: tiles, cells of the map, a week, a card, a comparison."""
+
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from fastapi import Depends, Query, Response
+from fastapi.responses import HTMLResponse
+from starlette.requests import Request
+
+from geo_service.api.access import roles
+from geo_service.api.caching import tagged, tagged_json
+from geo_service.api.moments import Moment
+from geo_service.api.routes.cells import LevelCode
+from geo_service.api.routing import Router
+from geo_service.api.state import AppState, State
+from geo_service.errors import NotFoundError
+from geo_service.model import Mode, Principal, Role
+from geo_service.services.lead_readings import Kind
+from geo_service.services.leading import Look
+from geo_service.services.mapping import shapes_mark
+from geo_service.services.rostering import town_zone
+from geo_service.store import boundaries, tiles
+from geo_service.web.lead_page import LeadGround, lead_page
+from geo_service.web.pages import CONTENT_SECURITY_POLICY, Lang
+
+router = Router(prefix="/v1/lead", tags=["lead"])
+page_router = Router(tags=["pages"], include_in_schema=False)
+
+#: Names of people stand on a cell's card; planners of staff look at the same figures.
+LEADERS = roles(Role.LEADER, Role.PLANNER)
+Who = Annotated[Principal, LEADERS]
+_JSON: dict[int | str, dict[str, Any]] = {200: {"content": {"application/json": {}}}}
+
+Day = Annotated[date, Query(alias="from", description="First local day")]
+LastDay = Annotated[date, Query(alias="to", description="Last local day, included")]
+
+
+def looked_at(
+    who: Who,
+    cell: Annotated[
+        str | None, Query(max_length=64, description="Code of a cell; default: all that the key is for")
+    ] = None,
+    cell_level: Annotated[
+        str | None,
+        Query(
+            pattern="^[a-z][a-z0-9_]{0,31}$",
+            description="Its level, where two levels have a cell of this code",
+        ),
+    ] = None,
+    at: Annotated[Moment | None, Query(description="Moment with its UTC offset; default: now")] = None,
+    mode: Annotated[
+        Literal["own", "walk", "ebike", "car"],
+        Query(description="How people travel for coverage: all alike, or each his own way"),
+    ] = "ebike",
+) -> Look:
+    """Read what is looked at from the query."""
+    return Look(cell, cell_level, at, frozenset(who.scope), None if mode == "own" else Mode(mode))
+
+
+Looked = Annotated[Look, Depends(looked_at)]
+
+
+@router.get("/summary", responses=_JSON, response_class=Response)
+def summary(request: Request, state: State, look: Looked) -> Response:
+    """Give the figures of all tiles for the town or a cell: coverage, staff, vacancies, queue, clocks.
+
+    Each comes with what it is held against: coverage with its week, hour by hour, and the worst of it; clocks
+    (567) and patrols with the days before; today's incidents with what is usual. ``queue`` is of now whatever
+    ``at`` says. A key for a part of the town is told of that part.
+    """
+    told = state.leading.summary(look)
+    return tagged_json(request, told, told["edition"])
+
+
+@router.get("/cells", responses=_JSON, response_class=Response)
+def cells(
+    request: Request,
+    state: State,
+    look: Looked,
+    level: LevelCode,
+    reading: Annotated[Kind, Query(description="What the cells are coloured by")] = Kind.COVERAGE,
+) -> Response:
+    """Give a reading of the cells of a level, with classes, colours, units and words, as the maps have it."""
+    return tagged(request, state.leading.cells(look, level, reading), "cells", "application/json")
+
+
+@router.get("/week", responses=_JSON, response_class=Response)
+def week(request: Request, state: State, look: Looked, level: LevelCode) -> Response:
+    """Give the coverage of the cells of a level in each of the 168 hours of the moment's week, compactly.
+
+    ``states`` has the state of each hour; ``share`` is base64 of little-endian 16-bit numbers, cell by cell
+    (in the order of ``codes``) the share in each state in steps of 1/10,000; 65535 where nobody lives.
+    """
+    number, told = state.leading.week(look, level)
+    return tagged_json(request, told, f"week-{number}")
+
+
+@router.get("/card", responses=_JSON, response_class=Response)
+def card(request: Request, state: State, look: Looked) -> Response:
+    """Give one cell in full: owner, staff by shift, people, incidents, coverage, history of its borders."""
+    told = state.leading.card(look)
+    return tagged_json(request, told, told["edition"])
+
+
+@router.get("/figures", responses=_JSON, response_class=Response)
+def figures(request: Request, state: State, look: Looked, since: Day, until: LastDay) -> Response:
+    """Give the figures of the town or a cell over some days: two of these are a comparison."""
+    told = state.leading.figures(look, since, until)
+    return tagged_json(request, told, "figures")
+
+
+@page_router.get("/lead")
+def page(
+    state: State,
+    who: Who,
+    lang: Lang = "zh",
+    kiosk: Annotated[bool, Query(description="Full screen, no controls, from view to view")] = False,
+    cell: Annotated[str, Query(max_length=64)] = "",
+    level: Annotated[str, Query(max_length=32)] = "",
+    reading: Annotated[str, Query(max_length=32)] = "",
+    mode: Annotated[str, Query(max_length=8)] = "",
+    seconds: Annotated[int, Query(ge=3, le=600, description="In kiosk mode: how long each view stays")] = 15,
+) -> HTMLResponse:
+    """Show the page; what is on it is fetched by its scripts, which also read the address."""
+    del cell, level, reading, mode, seconds
+    made = lead_page(_ground(state, who), lang, kiosk=kiosk)
+    headers = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "Cache-Control": "no-cache"}
+    return HTMLResponse(made, headers=headers)
+
+
+def _ground(state: AppState, who: Principal) -> LeadGround:
+    try:
+        tiling = state.tilings.get()
+        view = state.leading.view(Look(scope=frozenset(who.scope)))
+    except NotFoundError:  # nothing is published yet: the page says so
+        tiling, view = None, {"cell": {"code": None, "name": "", "path": []}, "levels": []}
+    with state.database.reading() as connection:
+        names = {one.code: (one.name_zh, one.name_en) for one in boundaries.levels(connection)}
+        version = tiles.base_version(connection)
+        zone = town_zone(connection).key
+    return LeadGround(
+        tiles=f"/maps/tiles/base/{{z}}/{{x}}/{{y}}.mvt?v={version}",
+        edition=tiling.edition.id if tiling else 0,
+        mark=shapes_mark(tiling) if tiling else "",
+        cell=view["cell"],
+        levels=[{**one, "zh": names[one["code"]][0], "en": names[one["code"]][1]} for one in view["levels"]],
+        zone=zone,
+    )

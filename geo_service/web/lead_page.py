@@ -1,0 +1,76 @@
+"""The page of those who lead, before a big screen."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from geo_service.web.assets import STATIC_DIR, STATIC_URL
+from geo_service.web.pages import Lang, filled, page
+
+
+@dataclass(frozen=True, slots=True)
+class LeadGround:
+    """What the page's map stands on.
+
+    Attributes
+    ----------
+    tiles : str
+        Address of the tiles of the base map, with ``{z}``, ``{x}`` and ``{y}``.
+    edition : int
+        The edition in force, 0 for none.
+    mark : str
+        Mark of its shapes, so that browsers keep them.
+    cell : mapping
+        The cell at which who looks begins: code and name, code None for the whole town.
+    levels : sequence of mapping
+        The levels in it, the top first: code, zh, en (names), cells (how many).
+    zone : str
+        The zone in which the town tells its moments.
+    """
+
+    tiles: str
+    edition: int
+    mark: str
+    cell: Mapping[str, Any]
+    levels: Sequence[Mapping[str, Any]]
+    zone: str
+
+
+#: Beside those of its own folder the modules that the page's script imports.
+_SHARED = (
+    *(f"js/kit/{name}.js" for name in ("clock", "dom", "http", "i18n")),
+    *(f"js/map/{name}.js" for name in ("basemap", "borders", "fills")),
+    "js/dispatch/stream.js",
+)
+
+
+@lru_cache(maxsize=1)
+def _modules() -> str:
+    """Markup that has all modules fetched at once: each is only found in the one that imports it."""
+    own = sorted(f"js/lead/{path.name}" for path in (STATIC_DIR / "js" / "lead").glob("*.js"))
+    names = [name for name in (*own, *_SHARED) if not name.endswith(("lead/early.js", "lead/main.js"))]
+    return "\n".join(f'<link rel="modulepreload" href="{STATIC_URL}/{name}">' for name in names)
+
+
+def lead_page(ground: LeadGround, lang: Lang = "zh", *, kiosk: bool = False) -> str:
+    """Document for ``/lead``: tiles, map, the week by the hour.
+
+    ``kiosk``: for a screen that nobody touches.
+    """
+    values = {
+        "tiles": ground.tiles,
+        "edition": str(ground.edition),
+        "mark": ground.mark,
+        "cell": json.dumps(ground.cell, ensure_ascii=False),
+        "levels": json.dumps(ground.levels, ensure_ascii=False),
+        "zone": ground.zone,
+        "kiosk": "yes" if kiosk else "no",
+    }
+    head = filled("lead-head.html", {}, {"modules": _modules()})
+    content = filled("lead.html", values)
+    kind = "leaders kiosk" if kiosk else "leaders"
+    return page(
+        "领导看板 Leadership · geo_service", content, current="/lead", kind=kind, lang=lang, head=head
+    )

@@ -1,0 +1,102 @@
+/* The page of those who lead: everything is put together here. */
+
+import { addWords, say } from "../kit/i18n.js";
+import { clockTime, serverNow } from "../kit/clock.js";
+import { button, fill, h } from "../kit/dom.js";
+import { Bar } from "./bar.js";
+import { Board } from "./board.js";
+import { openCompare } from "./compare.js";
+import { Kiosk } from "./kiosk.js";
+import { Legend } from "./legend.js";
+import { LeadMap } from "./map.js";
+import { pictureOf, save } from "./picture.js";
+import { Side } from "./side.js";
+import { Tiles } from "./tiles.js";
+import { Week } from "./week.js";
+import { WORDS } from "./words.js";
+
+addWords(WORDS);
+const GS = window.GeoService;
+
+function start(root) {
+  const { dataset } = root;
+  const ground = { tiles: dataset.tiles, edition: Number(dataset.edition), mark: dataset.mark, zone: dataset.zone, cell: JSON.parse(dataset.cell), levels: JSON.parse(dataset.levels) };
+  const isKiosk = dataset.kiosk === "yes";
+  if (!ground.edition || !ground.levels.length) {
+    fill(root, h("p", { class: "ld-opening", t: "noEdition" }));
+    return;
+  }
+  const board = new Board(ground);
+  const stage = h("div", { class: "ld-map", tabindex: "0", role: "application", tLabel: "map" });
+  const shelf = h("div", { class: "ld-notices", "aria-live": "polite" });
+  fill(root);
+  const legend = new Legend(board);
+  const tiles = new Tiles(board);
+  const week = new Week(board);
+  const side = new Side(board, { compare: (cell) => openCompare(board, cell) });
+  const field = h("section", { class: "ld-field" }, stage, legend.element, shelf);
+  const columns = h("div", { class: "ld-columns" }, tiles.element, field, side.element, week.element);
+  root.append(columns);
+  const map = new LeadMap(stage, board);
+  const bar = new Bar(board, { acts: { compare: () => openCompare(board), export: () => openExport(), kiosk: () => toKiosk() }, look: (look) => map.setLook(look) });
+  root.prepend(bar.element);
+  const kiosk = isKiosk ? new Kiosk(board, week) : null;
+  const kept = GS.recall("lead.night");
+  bar.setNight(isKiosk && !kept ? true : kept === "yes", { keep: false });
+  document.title = say("title");
+
+  board.on("problem", (error) => notice(say("problem", { reason: error.reason || error.message })));
+  board.on("edition", () => (isKiosk ? window.location.reload() : notice(say("newEdition"), { words: "reload", act: () => window.location.reload() })));
+  board.on("settled", () => { root.dataset.ready = "yes"; });
+  board.on("view", () => { root.dataset.ready = "no"; });
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && !document.querySelector("dialog[open]") && !isKiosk) board.up();
+  });
+
+  function notice(text, { words = null, act = null } = {}) {
+    const box = h("div", { class: "ld-notice", role: "status" }, h("p", {}, text), words ? button(words, act) : null, button("dismiss", () => box.remove(), { class: "quiet" }));
+    while (shelf.children.length >= 2) shelf.firstElementChild.remove();
+    shelf.append(box);
+    if (!act) setTimeout(() => box.remove(), 12000);
+  }
+
+  function toKiosk() {
+    const address = new URL(window.location.href);
+    address.searchParams.set("kiosk", "1");
+    window.location.assign(address);
+  }
+
+  function nameOfView() {
+    return board.view.cell?.name || board.summary?.cell.name || ground.cell.name || say("whole");
+  }
+
+  function picture() {
+    const shown = [...tiles.element.children].map((one) => ({ name: one.querySelector(".ld-tile-name").textContent, number: one.querySelector(".ld-number").textContent, meaning: one.querySelector(".ld-meaning").textContent }));
+    return pictureOf({ map, legend, tiles: shown, title: `${nameOfView()} · ${legend.forPicture().title}`, moment: `${new Date(serverNow()).toLocaleDateString("zh-CN", { timeZone: ground.zone })} ${clockTime(serverNow(), ground.zone).slice(-5)} · geo_service`, isNight: bar.isNight });
+  }
+
+  function openExport() {
+    const now = new Date(serverNow()).toLocaleDateString("en-CA", { timeZone: ground.zone });
+    const month = h("input", { type: "month", value: now.slice(0, 7) });
+    const links = h("span", { class: "ld-links" });
+    const { cell } = board.view;
+    const renew = () => fill(links, ["pdf", "xlsx", "csv"].map((format) => h("a", { class: "ld-file", href: `/v1/reports/monthly?${new URLSearchParams({ month: month.value, ...(cell ? { cell: cell.code } : {}), format })}`, download: "" }, format.toUpperCase())));
+    month.addEventListener("change", renew);
+    renew();
+    const kinds = [["coverage", "reading_coverage"], ["staffing", "reading_staffing"], ["incidents", "reading_incidents"]];
+    const box = h(
+      "dialog",
+      { class: "gs-dialog", "aria-label": say("exportTitle") },
+      h("header", {}, h("h2", { t: "exportTitle" }), button("dismiss", () => box.close())),
+      h("div", { class: "gs-dialog-body ld-export" }, button("png", () => save(picture(), `lead-${cell?.code || "town"}-${board.view.reading}-${now}.png`), { class: "primary ld-png" }), h("section", {}, h("h3", { t: "monthlyReport" }), h("p", { class: "ld-soft" }, say("reportOf", { name: nameOfView() })), h("label", {}, h("span", { t: "month" }), month), links), h("section", {}, h("h3", { t: "singleMaps" }), h("p", { class: "ld-links" }, h("a", { class: "ld-file", href: "/maps", t: "mapList" }), kinds.map(([kind, words]) => h("a", { class: "ld-file", href: `/maps/${kind}`, t: words }))))),
+    );
+    box.addEventListener("close", () => box.remove());
+    root.append(box);
+    box.showModal();
+  }
+
+  board.begin().finally(() => kiosk?.begin());
+  window.lead = { board, map, week, tiles, legend, side, bar, kiosk, picture }; // for whoever looks from the console
+}
+
+start(document.getElementById("lead"));
