@@ -19,7 +19,7 @@ const LINE_PX = 16;
 
 const LOOKS = {
   day: { border: "rgba(38,52,70,.62)", thin: "rgba(38,52,70,.34)", outside: "rgba(120,130,142,.22)", none: "#d9d9d5", halo: "rgba(255,255,255,.92)", text: "#1f2933", edge: "#0b3d91", rim: "#111" },
-  night: { border: "rgba(8,14,22,.75)", thin: "rgba(8,14,22,.45)", outside: "rgba(120,140,165,.16)", none: "#4a5560", halo: "rgba(10,16,24,.9)", text: "#f2f6fa", edge: "#ffd43b", rim: "#fff" },
+  night: { border: "rgba(8,14,22,.75)", thin: "rgba(8,14,22,.45)", outside: "rgba(120,140,165,.16)", none: "#4a5560", halo: "rgba(255,255,255,.92)", text: "#141b23", edge: "#ffd43b", rim: "#fff" },
 };
 
 export class Fills {

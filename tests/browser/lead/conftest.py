@@ -1,0 +1,59 @@
+"""A service with a demo town of its own, and a browser that has opened the page of those who lead."""
+
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+from playwright.sync_api import Page
+
+from geo_service.model import Role
+from geo_service.services import identity
+from geo_service.store.database import Database
+from tests.browser.serving import serving_database
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def key(own_town_url: str) -> str:
+    database = Database.connect(own_town_url, read_size=1, write_size=1)
+    try:
+        return identity.issue(database, "王主任", Role.LEADER, by="test")[1]
+    finally:
+        database.close()
+
+
+@pytest.fixture(scope="module")
+def service(own_town_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of the application, served by a process of its own."""
+    with serving_database(own_town_url, tmp_path_factory.mktemp("home")) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def api(service: str, key: str) -> Iterator[httpx.Client]:
+    headers = {"Authorization": f"Bearer {key}"}
+    with httpx.Client(base_url=service, headers=headers, timeout=120) as client:
+        client.get("/v1/lead/week", params={"level": "community"}).raise_for_status()  # worked out once
+        yield client
+
+
+@pytest.fixture
+def opened(page: Page, service: str, key: str, api: httpx.Client) -> Open:
+    """Open the page, as a leader."""
+
+    def go(**query: object) -> Page:
+        answer = httpx.post(f"{service}/sign-in", data={"key": key}, headers={"Origin": service})
+        cookies = [{"name": name, "value": value, "url": service} for name, value in answer.cookies.items()]
+        page.context.add_cookies(cookies)  # type: ignore[arg-type]
+        page.goto(f"{service}/lead?{httpx.QueryParams({k: str(v) for k, v in query.items()})}")
+        settled(page)
+        return page
+
+    return go
+
+
+def settled(page: Page) -> None:
+    """Wait until the map is coloured and all figures are there."""
+    page.wait_for_selector('#lead[data-ready="yes"]', timeout=60_000)
+    page.wait_for_selector("html[data-painted]", state="attached", timeout=60_000)
