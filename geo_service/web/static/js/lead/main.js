@@ -80,7 +80,7 @@ function start(root) {
     const month = h("input", { type: "month", value: now.slice(0, 7) });
     const links = h("span", { class: "ld-links" });
     const { cell } = board.view;
-    const renew = () => fill(links, ["pdf", "xlsx", "csv"].map((format) => h("a", { class: "ld-file", href: `/v1/reports/monthly?${new URLSearchParams({ month: month.value, ...(cell ? { cell: cell.code } : {}), format })}`, download: "" }, format.toUpperCase())));
+    const renew = () => fill(links, ["pdf", "xlsx", "csv"].map((format) => h("a", { class: "ld-file", href: `/v1/reports/monthly?${new URLSearchParams({ month: month.value, ...(cell ? { cell: cell.code, level: cell.level } : {}), format })}`, download: "" }, format.toUpperCase())));
     month.addEventListener("change", renew);
     renew();
     const kinds = [["coverage", "reading_coverage"], ["staffing", "reading_staffing"], ["incidents", "reading_incidents"]];
