@@ -141,8 +141,8 @@ ROUTERS = (
     problem_pages.router,
 )
 
-#: How long a thread computes while another wants the interpreter. By Python's own 5 ms, a report that waits for
-#: the database seven times waits seven times 5 ms longer beside a thread that computes.
+#: How long a thread computes while another wants the interpreter. By Python's own 5 ms, a report that waits
+#: for the database seven times waits seven times 5 ms longer beside a thread that computes.
 SWITCH_EVERY_S = 0.001
 
 #: Connections for reading, and for writing, at the front door, and how long to wait for one: reports go fast.
