@@ -31,6 +31,8 @@ from geo_service.store.database import Database
 
 #: As many as all other requests share.
 FRONT_THREADS = 40
+#: So many of the street's questions are answered at once: a crowd there leaves the office its connections.
+STREET_THREADS = 2
 
 
 @dataclass(slots=True)
@@ -89,6 +91,8 @@ class AppState:
         Keeps the street's page from being harvested.
     leading : Leading
         Answers for those who lead, worked out once for all who look.
+    street_threads : CapacityLimiter
+        The threads of the street's questions.
     """
 
     settings: Settings
@@ -114,6 +118,7 @@ class AppState:
     street_guard: StreetGuard
     leading: Leading
     front_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(FRONT_THREADS))
+    street_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(STREET_THREADS))
     attempts: FailedAttempts = field(default_factory=FailedAttempts)
     on_duty: OnDuty = field(default_factory=OnDuty)
 

@@ -7,6 +7,7 @@ walks through the town to copy the list of workers is told the borders from ther
 It lives in memory, in each process: nothing of who asked what is written down anywhere.
 """
 
+import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
@@ -46,6 +47,7 @@ class StreetGuard:
         self._cells = cells
         self._questions, self._window_s = questions, window_s
         self._clock, self._most = clock, most
+        self._lock = threading.Lock()
         self._asked: OrderedDict[str, deque[float]] = OrderedDict()
         self._told: OrderedDict[str, dict[CellKey, float]] = OrderedDict()
 
@@ -58,12 +60,16 @@ class StreetGuard:
             There were too many; ``Retry-After`` says when to come again.
         """
         now, key = self._clock(), network_of(address)
-        moments = self._asked.setdefault(key, deque())
-        self._asked.move_to_end(key)
-        while moments and moments[0] <= now - self._window_s:
-            moments.popleft()
-        if len(moments) >= self._questions:
-            wait_s = int(moments[0] + self._window_s - now) + 1
+        with self._lock:
+            moments = self._asked.setdefault(key, deque())
+            self._asked.move_to_end(key)
+            while moments and moments[0] <= now - self._window_s:
+                moments.popleft()
+            wait_s = int(moments[0] + self._window_s - now) + 1 if len(moments) >= self._questions else 0
+            if not wait_s:
+                moments.append(now)
+            _forget(self._asked, self._most)
+        if wait_s:
             raise TooManyAttemptsError(
                 Words(
                     f"Too many questions from your network; try again in {wait_s} s.",
@@ -71,21 +77,20 @@ class StreetGuard:
                 ),
                 wait_s,
             )
-        moments.append(now)
-        _forget(self._asked, self._most)
 
     def may_name(self, address: str, cell: CellKey) -> bool:
         """Tell whether people of a cell are named to an address, and count the cell."""
         now, key = self._clock(), network_of(address)
-        told = self._told.setdefault(key, {})
-        self._told.move_to_end(key)
-        for old in [one for one, at in told.items() if at <= now - DAY_S]:
-            del told[old]
-        _forget(self._told, self._most)
-        if cell not in told and len(told) >= self._cells:
-            return False
-        told.setdefault(cell, now)
-        return True
+        with self._lock:
+            told = self._told.setdefault(key, {})
+            self._told.move_to_end(key)
+            for old in [one for one, at in told.items() if at <= now - DAY_S]:
+                del told[old]
+            _forget(self._told, self._most)
+            if cell not in told and len(told) >= self._cells:
+                return False
+            told.setdefault(cell, now)
+            return True
 
 
 def network_of(address: str) -> str:

@@ -8,8 +8,10 @@ import typer
 from geo_service.cli import common
 from geo_service.cli.settings_files import WHO, read_settings
 from geo_service.errors import Fault, InvalidInputError
+from geo_service.formats.public_contacts import read_public_contacts
 from geo_service.planning.sign_boards import REASON_WORDS
 from geo_service.services import sign_board_sheets, sign_boards, street_words
+from geo_service.services.public_contacts import import_public_contacts
 from geo_service.services.relations import find_cell
 from geo_service.services.sign_board_printing import printed
 from geo_service.services.tiling import Tilings
@@ -118,3 +120,24 @@ def words(
             given = read_settings(file)
             found = street_words.set_words(database, given, after=found.version, who=WHO)
     common.print_json(found.as_dict())
+
+
+@app.command()
+def people(
+    file: Annotated[Path, typer.Argument(help="CSV or xlsx: id, phone (empty: named without a number).")],
+    commit: common.Commit = False,
+    as_json: common.Json = False,
+) -> None:
+    """Say who may be named in public, on boards and on the street's page, and under which number.
+
+    Who is not in the file stays as he was. The numbers by which the desk calls people are others.
+
+    Example: geo-service sign-board people public.csv --commit
+    """
+    frame = read_public_contacts(file)
+    with common.open_database() as database:
+        report = import_public_contacts(database, frame, who=WHO, commit=commit).as_dict()
+    if as_json:
+        common.print_json(report)
+    else:
+        common.print_report({name: report[name] for name in report if name != "import"})

@@ -104,7 +104,7 @@ def read_responders(
     frame["mode"] = _modes(columns, default_mode)
     lonlat = columns.lonlat_deg(table.datum, "base_lon", "base_lat")
     frame["base_lon"], frame["base_lat"] = lonlat[:, 0], lonlat[:, 1]
-    frame["phone"] = _phones(columns)
+    frame["phone"] = phones(columns)
     capabilities = [
         tuple(filter(None, map(str.strip, _LISTED.split(t)))) for t in columns.text("capabilities")
     ]
@@ -124,10 +124,11 @@ def _modes(columns: Columns, default_mode: Mode) -> list[str]:
     return modes
 
 
-def _phones(columns: Columns) -> list[str]:
-    phones = columns.text("phone")
-    for row, text in phones.items():
+def phones(columns: Columns) -> list[str]:
+    """Return the telephone numbers; what is none is a fault."""
+    found = columns.text("phone")
+    for row, text in found.items():
         if text and not _PHONE.fullmatch(text):
             message = "is no telephone number: digits, blanks, hyphens and a leading +"
             columns.faults.add("phone", columns.header_of["phone"], message, row=int(str(row)), value=text)
-    return phones.tolist()
+    return found.tolist()

@@ -19,7 +19,7 @@ from geo_service.store import audit, boundaries, sign_boards
 from geo_service.store.database import Connection, Database
 
 #: More boards than this are not drawn at once.
-MOST = 400
+MOST = 200
 
 
 @dataclass(frozen=True)

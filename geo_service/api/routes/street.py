@@ -1,7 +1,9 @@
 """The street asks: which grid is this, who answers for it, what is reported where; and who may be named."""
 
+from functools import partial
 from typing import Annotated, Any
 
+from anyio import to_thread
 from fastapi import Response
 from fastapi.responses import HTMLResponse
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -48,7 +50,7 @@ class Question(BaseModel):
 
 
 @router.post("/who", tags=["locate"], dependencies=[PUBLIC], responses=JSON, response_class=Response)
-def who(request: Request, state: State, body: Question) -> Response:
+async def who(request: Request, state: State, body: Question) -> Response:
     """Tell the street which grid a place is in, who of its people may be named, and what is reported where.
 
     Only where the operator has switched the page on. Asked by POST, so that nobody's place stands in a log.
@@ -62,6 +64,12 @@ def who(request: Request, state: State, body: Question) -> Response:
         refuse_foreign_origin(request)  # other people's pages do not ask in their visitors' names
     address = client_address(request)
     state.street_guard.admit(address)
+    answer = partial(_answer, state, body, address)
+    told = await to_thread.run_sync(answer, limiter=state.street_threads)
+    return json_answer(told, headers=_NOT_KEPT)
+
+
+def _answer(state: AppState, body: Question, address: str) -> dict[str, Any]:
     tiling = state.tilings.get()
     with state.database.reading() as connection:
         if body.text is not None:
@@ -71,8 +79,7 @@ def who(request: Request, state: State, body: Question) -> Response:
         else:
             found = street.at_place(tiling, body.lon or 0.0, body.lat or 0.0, body.accuracy_m)
         named = found.cell is not None and state.street_guard.may_name(address, found.cell)
-        told = street.answer(connection, tiling, found, names_people=named)
-    return json_answer(told, headers=_NOT_KEPT)
+        return street.answer(connection, tiling, found, names_people=named)
 
 
 @page_router.get("/who", dependencies=[PUBLIC])
