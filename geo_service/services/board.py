@@ -7,8 +7,8 @@ the same. What must not be wrong (nobody is sent twice) is the database's affair
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -31,13 +31,32 @@ from geo_service.services.homes import Borders, Homes
 from geo_service.services.tiling import Tilings
 from geo_service.staffing.desk import Desk
 from geo_service.store import dispatches, positions, roads
-from geo_service.store.database import Database
+from geo_service.store.database import Connection, Database
+from geo_service.store.dispatches import Dispatch
 
 log = logging.getLogger("geo_service.board")
 
 POLL_S = 0.5
 #: Nobody having looked at the board for so long, it stops following.
 IDLE_S = 120.0
+
+
+class Sent:
+    """Who is sent where, as last seen: only what changed since is read in full."""
+
+    def __init__(self) -> None:
+        self._mark_of: dict[int, int] = {}
+        self._open: dict[int, Dispatch] = {}
+
+    def follow(self, connection: Connection) -> Iterable[Dispatch]:
+        """Return the open dispatches as they are now, by id."""
+        marks = dispatches.open_marks(connection)
+        if marks != self._mark_of:
+            changed = [key for key, mark in marks.items() if self._mark_of.get(key) != mark]
+            fresh = {one.id: one for one in dispatches.several(connection, changed)}
+            self._open = {key: fresh.get(key) or self._open[key] for key in sorted(marks)}
+            self._mark_of = marks
+        return self._open.values()
 
 
 @dataclass(eq=False)
@@ -50,6 +69,7 @@ class _Held:
     fix_at_s: NDArray[np.float64]
     fix_deg: NDArray[np.float64]
     placed_deg: NDArray[np.float64]
+    sent: Sent
     since: datetime | None = None
     duty: Duty | None = None
     duty_at_s: float = float("-inf")
@@ -103,7 +123,7 @@ class Board:
         picture = self._at_hand()
         if picture is None:
             with self._looking:
-                picture = self._at_hand() or self._look()
+                picture = self._at_hand() or self._look_at_sent() or self._look()
         if self._follower is None or not self._follower.is_alive():
             self._follow()
         return picture
@@ -136,7 +156,7 @@ class Board:
         """Return a picture of another moment: by the roster alone, with everybody at his post or base."""
         with self._database.reading() as connection:
             book = duty_book.write(connection, moment, back=timedelta(hours=36))
-        held = self._start(book)
+        held = self._start(book, Sent())
         at_s, desk = moment.timestamp(), self._desks.get()
         duty = book.duty(at_s)
         place_deg, source = _whereabouts(book, duty, desk, held, at_s)
@@ -176,6 +196,19 @@ class Board:
             except Exception:
                 log.exception("the board stands still")  # who asks meets the same trouble, and is told
 
+    def _look_at_sent(self) -> Picture | None:
+        """Renew only who is sent where, if this process can have changed nothing else; None: look at all."""
+        changed, picture, held = self._changed, self._picture, self._held
+        if picture is None or held is None or time.monotonic() - self._seen_at > STALE_S:
+            return None
+        if held.book is not picture.book or held.book is not self._books.get():
+            return None
+        with self._database.reading() as connection:
+            sent = _by_row(held.book, held.sent.follow(connection))
+        self._picture = replace(picture, at_s=self.clock(), sent=sent)
+        self._seen_changed = changed
+        return self._picture
+
     def _look(self) -> Picture:
         changed = self._changed
         book, desk = self._books.get(), self._desks.get()
@@ -189,15 +222,14 @@ class Board:
             elif held.since is not None and horizon < held.since:
                 held = None  # the database's clock was set back: what came since is not after the last look
             fixes = positions.since(connection, held.since if held else None)
-            open_now = dispatches.open_now(connection)
+            followed = held.sent if held is not None else Sent()
+            sent = _by_row(book, followed.follow(connection))
         if held is None:
-            held = self._start(book)
+            held = self._start(book, followed)
         moved = _take_in(held, fixes)
         held.since = horizon
         at_s = self.clock()
         duty, place_deg, source = _arrange(held, moved, desk, at_s)
-        known = ((book.row_of_id.get(one.responder_id), one) for one in open_now)
-        sent = {row: one for row, one in known if row is not None}
         self._held = held
         self._picture = Picture(
             at_s,
@@ -213,7 +245,7 @@ class Board:
         self._seen_at, self._seen_changed = time.monotonic(), changed
         return self._picture
 
-    def _start(self, book: Book) -> _Held:
+    def _start(self, book: Book, sent: Sent) -> _Held:
         """Begin with nobody on the street."""
         n = max(1, len(book))
         streets, network_id = {}, -1
@@ -222,7 +254,7 @@ class Board:
                 network_id, _, graph, snapper = self._ground.roads(mode)
                 streets[mode] = Streets(graph, snapper, Fleet(graph, n))
         nowhere = np.full((len(book), 2), np.nan)
-        return _Held(book, network_id, streets, np.full(len(book), np.nan), nowhere.copy(), nowhere)
+        return _Held(book, network_id, streets, np.full(len(book), np.nan), nowhere.copy(), nowhere, sent)
 
     def _homes_of(self, book: Book, desk: Desk) -> Homes | None:
         try:
@@ -242,6 +274,11 @@ class Board:
             return homes  # of another moment
         self._homes = homes
         return homes
+
+
+def _by_row(book: Book, sent: Iterable[Dispatch]) -> dict[int, Dispatch]:
+    row_of_id = book.row_of_id
+    return {row_of_id[one.responder_id]: one for one in sent if one.responder_id in row_of_id}
 
 
 def _take_in(held: _Held, fixes: Sequence[Any]) -> NDArray[np.int64]:

@@ -20,6 +20,7 @@ from geo_service.services.ground import Ground
 from geo_service.services.positions import PositionKeeper
 from geo_service.services.scopes import Part, refuse_others
 from geo_service.services.tiling import Tilings
+from geo_service.staffing.floors import AccessTime
 from geo_service.store import dispatches, lives, scopes
 from geo_service.store.database import Database
 from geo_service.store.dispatches import Dispatch, Scene, Sending
@@ -88,8 +89,10 @@ class DispatchDesk:
             There are no roads.
         """
         picture = self.board.picture() if at is None else self.board.at(at)
-        scene = Scene(lon, lat, None, (), {})
-        search = Search(self._narrowed(picture, part), self.desks.get(), self._question(scene, wish))
+        with self.database.glancing() as connection:
+            access = catalogue.access_time(connection)
+        question = _question(Scene(lon, lat, None, (), {}), wish, access)
+        search = Search(self._narrowed(picture, part), self.desks.get(), question)
         return candidates.shown(search, search.answer())
 
     def candidates(self, incident_id: UUID, wish: Wish, *, part: Part | None = None) -> dict[str, Any]:
@@ -257,28 +260,13 @@ class DispatchDesk:
     def _search(self, incident_id: UUID, wish: Wish, part: Part | None = None) -> Search:
         with self.database.glancing() as connection:
             scene = dispatches.scene(connection, incident_id)
+            access = catalogue.access_time(connection)
         if scene.lon is None or scene.lat is None:
             raise ConflictError(
                 Words("the incident has no place yet: locate it first", "事件尚未定位，请先定位")
             )
         picture = self._narrowed(self.board.picture(), part)
-        return Search(picture, self.desks.get(), self._question(scene, wish))
-
-    def _question(self, scene: Scene, wish: Wish) -> Question:
-        floor = scene.floor if wish.floor is None else wish.floor
-        wanted = frozenset(scene.capabilities) if wish.capabilities is None else wish.capabilities
-        with self.database.glancing() as connection:
-            access = catalogue.access_time(connection)
-        return Question(
-            scene.lon or 0.0,
-            scene.lat or 0.0,
-            k=wish.k,
-            modes=wish.modes,
-            capabilities=wanted,
-            climb_s=access.to_floor_s(floor, has_lift=wish.lift),
-            within_s=wish.within_s,
-            declined=scene.declined,
-        )
+        return Search(picture, self.desks.get(), _question(scene, wish, access))
 
     def _people(self, incident_id: UUID, order: Order, part: Part | None = None) -> list[Sending]:
         """Return those named with what the roads say of their ways, where there are roads and a place."""
@@ -356,6 +344,21 @@ class DispatchDesk:
                 ),
                 faults,
             )
+
+
+def _question(scene: Scene, wish: Wish, access: AccessTime) -> Question:
+    floor = scene.floor if wish.floor is None else wish.floor
+    wanted = frozenset(scene.capabilities) if wish.capabilities is None else wish.capabilities
+    return Question(
+        scene.lon or 0.0,
+        scene.lat or 0.0,
+        k=wish.k,
+        modes=wish.modes,
+        capabilities=wanted,
+        climb_s=access.to_floor_s(floor, has_lift=wish.lift),
+        within_s=wish.within_s,
+        declined=scene.declined,
+    )
 
 
 def _row(book: Book, code: str) -> int:

@@ -8,23 +8,30 @@ unique: what is sent twice over a bad line is done once.
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from geo_service.errors import ConflictError, Fault, ForbiddenError, InvalidInputError, NotFoundError, Words
+from geo_service.errors import ConflictError, NotFoundError, Words
 from geo_service.services import handling
-from geo_service.services.naming import incident_words
-from geo_service.services.rostering import town_zone
+from geo_service.services.dispatch_steps import (
+    Asked,
+    Step,
+    check_people,
+    details_of,
+    event,
+    insert,
+    noted,
+    require_reason,
+    somebody_was_faster,
+)
+from geo_service.services.dispatch_steps import require_own as require_own  # noqa: PLC0414
 from geo_service.staffing.life import Move, Status
-from geo_service.store import dispatches, lives, outbox
+from geo_service.store import dispatches, lives
 from geo_service.store.database import Connection, Database
 from geo_service.store.dispatches import Dispatch, Sending
-from geo_service.store.lives import Kept, Line
 
-#: What sending and handing over leave in the log; which move of the incident stands for the line of a step.
+#: What sending and handing over leave in the log.
 SENDING = ("send", Move.DISPATCH)
 HANDING_OVER = ("dispatch.hand_over",)
-_STANDS_FOR = {"arrive": Move.ARRIVE, "done": Move.HANDLE, "decline": Move.RECALL, "cancel": Move.RECALL}
 
 #: In these somebody is on his way or at work, so that more may be sent.
 _UNDER_WAY = frozenset({Status.DISPATCHED, Status.ARRIVED})
@@ -65,37 +72,36 @@ def send(
     InvalidInputError
         Nobody is given, or no or several leads.
     """
+    asked = Asked(who, reason, request_key)
     with database.writing() as connection:
         kept = lives.get(connection, incident_id, lock=True)
         if lives.has_line(connection, incident_id, request_key, moves=SENDING, who=who):
             return dispatches.of_incident(connection, incident_id, open_only=True)
-        leads = [one for one in dispatches.of_incident(connection, incident_id, open_only=True) if one.lead]
-        _check_people(people, has_lead=bool(leads))
+        there = dispatches.of_incident(connection, incident_id, open_only=True)
+        leads = [one for one in there if one.lead]
+        check_people(people, has_lead=bool(leads))
         if leads and any(one.lead for one in people):
-            raise _somebody_was_faster(connection, leads)
+            raise somebody_was_faster(connection, leads)
+        now, lines = lives.present(connection, incident_id), []
         if kept.life.status is Status.REPORTED:
-            handling.move_in(connection, incident_id, Move.ACCEPT, who=who, revision=revision)
-            revision = None
-        at = lives.present(connection, incident_id)
-        sent = _insert(connection, incident_id, people, at=at, by=who)
-        details = {"sent": [one.responder for one in sent], "lead": _lead_code(sent)}
-        if kept.life.status in _UNDER_WAY:
             handling.require_revision(kept, revision)
-            _note(connection, kept, "send", who=who, reason=reason, details=details, request_key=request_key)
+            revision = None
+            kept, accepted = handling.moved(kept, Move.ACCEPT, now=now, who=who)
+            lines.append(accepted)
+        sent = insert(connection, incident_id, people, at=now, by=who)
+        handling.require_revision(kept, revision)
+        lead = next((one.responder for one in sent if one.lead), None)
+        details = {"sent": [one.responder for one in sent], "lead": lead}
+        if kept.life.status in _UNDER_WAY:
+            lines.append(noted(kept, "send", now, asked, details))
         else:
-            handling.move_in(
-                connection,
-                incident_id,
-                Move.DISPATCH,
-                who=who,
-                reason=reason,
-                details=details,
-                revision=revision,
-                request_key=request_key,
+            kept, dispatched = handling.moved(
+                kept, Move.DISPATCH, now=now, who=who, reason=reason, details=details, request_key=request_key
             )
-        for one in sent:
-            _tell(connection, "dispatch.sent", one, who)
-        return dispatches.of_incident(connection, incident_id, open_only=True)
+            lines.append(dispatched)
+        told = [event("dispatch.sent", one, who) for one in sent]
+        handling.write(connection, kept, lines, now, after=told)
+        return sorted([*there, *sent], key=lambda one: (one.sent_at, one.id))
 
 
 def accept(
@@ -113,12 +119,11 @@ def accept(
         It is over.
     """
     with database.writing() as connection:
-        kept, one, is_done = _open(connection, dispatch_id, "accept", request_key, who=who, own=own)
-        if is_done or one.accepted_at is not None:
-            return one
-        one = dispatches.change(connection, one.id, {"accepted_at": _present(connection, one)})
-        _note(connection, kept, "dispatch.accept", who=who, details=_of(one), request_key=request_key)
-        _tell(connection, "dispatch.accepted", one, who)
+        step = Step.begin(connection, dispatch_id, "accept", Asked(who, "", request_key, own))
+        if step.is_done or step.one.accepted_at is not None:
+            return step.one
+        one = dispatches.change(connection, dispatch_id, {"accepted_at": step.now})
+        step.note("dispatch.accept", details_of(one), after=[event("dispatch.accepted", one, who)])
         return one
 
 
@@ -143,26 +148,18 @@ def arrive(
         As :func:`accept`.
     """
     with database.writing() as connection:
-        kept, one, is_done = _open(connection, dispatch_id, "arrive", request_key, who=who, own=own)
-        if is_done or one.arrived_at is not None:
-            return one
-        moment = _clamp(kept, one, at, _present(connection, one))
-        values = {"arrived_at": moment, "accepted_at": one.accepted_at or moment}
-        one = dispatches.change(connection, one.id, values)
-        details = {**_of(one), "by": by}
-        if one.lead and kept.life.status is Status.DISPATCHED:
-            handling.move_in(
-                connection,
-                one.incident_id,
-                Move.ARRIVE,
-                who=who,
-                at=moment,
-                details=details,
-                request_key=request_key,
-            )
+        step = Step.begin(connection, dispatch_id, "arrive", Asked(who, "", request_key, own))
+        before = step.one
+        if step.is_done or before.arrived_at is not None:
+            return before
+        moment = _clamp(step, at)
+        values = {"arrived_at": moment, "accepted_at": before.accepted_at or moment}
+        one = dispatches.change(connection, dispatch_id, values)
+        details, told = {**details_of(one), "by": by}, [event("dispatch.arrived", one, who)]
+        if one.lead and step.kept.life.status is Status.DISPATCHED:
+            step.move(Move.ARRIVE, details, at=moment, after=told)
         else:
-            _note(connection, kept, "dispatch.arrive", who=who, details=details, request_key=request_key)
-        _tell(connection, "dispatch.arrived", one, who)
+            step.note("dispatch.arrive", details, after=told)
         return one
 
 
@@ -194,10 +191,11 @@ def decline(
     InvalidInputError
         There is no reason.
     """
-    _require_reason(reason)
+    require_reason(reason)
     with database.writing() as connection:
-        kept, one, is_done = _open(connection, dispatch_id, "decline", request_key, who=who, own=own)
-        if is_done:
+        step = Step.begin(connection, dispatch_id, "decline", Asked(who, reason, request_key, own))
+        one = step.one
+        if step.is_done:
             return one
         if one.arrived_at is not None:
             words = Words(
@@ -205,7 +203,7 @@ def decline(
                 f"{one.name} 已到场：请办理完毕、转交或取消",
             )
             raise ConflictError(words)
-        return _leave(connection, kept, one, "declined", who=who, reason=reason, request_key=request_key)
+        return _leave(step, "decline", "declined")
 
 
 def cancel(
@@ -219,10 +217,8 @@ def cancel(
         As :func:`accept`.
     """
     with database.writing() as connection:
-        kept, one, is_done = _open(connection, dispatch_id, "cancel", request_key, who=who, own=None)
-        if is_done:
-            return one
-        return _leave(connection, kept, one, "cancelled", who=who, reason=reason, request_key=request_key)
+        step = Step.begin(connection, dispatch_id, "cancel", Asked(who, reason, request_key))
+        return step.one if step.is_done else _leave(step, "cancel", "cancelled")
 
 
 def done(
@@ -242,33 +238,19 @@ def done(
         As :func:`accept`; or he has not arrived.
     """
     with database.writing() as connection:
-        kept, one, is_done = _open(connection, dispatch_id, "done", request_key, who=who, own=own)
-        if is_done:
-            return one
-        if one.arrived_at is None:
-            words = Words(f"{one.name} has not arrived yet: note the arrival first", f"{one.name} 尚未到场")
+        step = Step.begin(connection, dispatch_id, "done", Asked(who, note, request_key, own))
+        if step.is_done:
+            return step.one
+        if step.one.arrived_at is None:
+            name = step.one.name
+            words = Words(f"{name} has not arrived yet: note the arrival first", f"{name} 尚未到场")
             raise ConflictError(words)
-        one = _end(connection, one, "done", who=who, reason=note)
-        if one.lead and kept.life.status is Status.ARRIVED:
-            handling.move_in(
-                connection,
-                one.incident_id,
-                Move.HANDLE,
-                who=who,
-                reason=note,
-                details=_of(one),
-                request_key=request_key,
-            )
+        one = step.end("done")
+        told = [event("dispatch.ended", one, who)]
+        if one.lead and step.kept.life.status is Status.ARRIVED:
+            step.move(Move.HANDLE, details_of(one), before=told)
         else:
-            _note(
-                connection,
-                kept,
-                "dispatch.done",
-                who=who,
-                reason=note,
-                details=_of(one),
-                request_key=request_key,
-            )
+            step.note("dispatch.done", details_of(one), before=told)
         return one
 
 
@@ -290,39 +272,19 @@ def hand_over(
         As :func:`accept`; or the other has been sent elsewhere.
     """
     with database.writing() as connection:
-        kept, one, is_done = _open(connection, dispatch_id, "hand_over", request_key, who=who, own=own)
-        if is_done:
-            return successor(connection, one)
-        _end(connection, one, "handed_over", who=who, reason=reason)
+        step = Step.begin(connection, dispatch_id, "hand_over", Asked(who, reason, request_key, own))
+        if step.is_done:
+            return successor(connection, step.one)
+        one = step.end("handed_over")
         instead = Sending(to.responder_id, one.lead, to.travel_s, to.mode, to.from_deg)
-        (other,) = _insert(connection, one.incident_id, [instead], at=_present(connection, one), by=who)
-        details = {**_of(one), "to": other.responder, "to_dispatch": other.id}
-        _note(
-            connection,
-            kept,
+        (other,) = insert(connection, one.incident_id, [instead], at=step.now, by=who)
+        step.note(
             "dispatch.hand_over",
-            who=who,
-            reason=reason,
-            details=details,
-            request_key=request_key,
+            {**details_of(one), "to": other.responder, "to_dispatch": other.id},
+            before=[event("dispatch.ended", one, who)],
+            after=[event("dispatch.sent", other, who)],
         )
-        _tell(connection, "dispatch.sent", other, who)
         return other
-
-
-# ------------------------------------------------------------------------------------------------ parts
-
-
-def require_own(one: Dispatch, own: int | None) -> None:
-    """Raise unless the dispatch is that of the responder to whom the caller is confined (None: to nobody).
-
-    Raises
-    ------
-    ForbiddenError
-        It is somebody else's.
-    """
-    if own is not None and one.responder_id != own:
-        raise ForbiddenError(Words("this dispatch is somebody else's", "这是他人的派单"))
 
 
 def successor(connection: Connection, one: Dispatch) -> Dispatch:
@@ -331,168 +293,31 @@ def successor(connection: Connection, one: Dispatch) -> Dispatch:
     return next((x for x in later if x.lead == one.lead), one)
 
 
-def _open(
-    connection: Connection, dispatch_id: int, verb: str, request_key: str | None, *, who: str, own: int | None
-) -> tuple[Kept, Dispatch, bool]:
-    """Lock the incident and then the dispatch; the flag says that this request was carried out before."""
-    one = dispatches.get(connection, dispatch_id)
-    require_own(one, own)
-    kept = lives.get(connection, one.incident_id, lock=True)
-    one = dispatches.get(connection, dispatch_id, lock=True)
-    moves = [f"dispatch.{verb}", _STANDS_FOR.get(verb, "")]
-    if lives.has_line(connection, kept.incident_id, request_key, moves=moves, who=who, dispatch_id=one.id):
-        return kept, one, True
-    if not one.is_open:
-        zone = town_zone(connection)
-        at = one.ended_at.astimezone(zone) if one.ended_at else None
-        words = Words(
-            f"this dispatch is over since {at:%Y-%m-%d %H:%M:%S}: {one.outcome}",
-            f"该派单已于 {at:%Y-%m-%d %H:%M:%S} 结束（{_OUTCOME_ZH.get(one.outcome or '', '')}）",
-        )
-        raise ConflictError(words, [Fault("dispatch", words, value=one.state)])
-    return kept, one, False
-
-
-_OUTCOME_ZH = {"done": "完成", "declined": "拒接", "cancelled": "取消", "handed_over": "转交"}
-
-
-def _leave(
-    connection: Connection,
-    kept: Kept,
-    one: Dispatch,
-    outcome: str,
-    *,
-    who: str,
-    reason: str,
-    request_key: str | None,
-) -> Dispatch:
+def _leave(step: Step, verb: str, outcome: str) -> Dispatch:
     """End a dispatch without the work being done, and see who has the lead now."""
-    verb = {"declined": "dispatch.decline", "cancelled": "dispatch.cancel"}[outcome]
-    ended = _end(connection, one, outcome, who=who, reason=reason)
-    details = {**_of(ended), "outcome": outcome}
-    others = dispatches.of_incident(connection, one.incident_id, open_only=True)
+    connection, kept, asked = step.connection, step.kept, step.asked
+    ended = step.end(outcome)
+    told = [event("dispatch.ended", ended, asked.who)]
+    details = {**details_of(ended), "outcome": outcome}
+    others = dispatches.of_incident(connection, ended.incident_id, open_only=True)
     if not others and kept.life.status in _UNDER_WAY:
-        handling.move_in(
-            connection,
-            one.incident_id,
-            Move.RECALL,
-            who=who,
-            reason=reason,
-            details=details,
-            request_key=request_key,
-        )
+        step.move(Move.RECALL, details, before=told)
         return ended
-    heir = dispatches.change(connection, others[0].id, {"lead": True}) if one.lead and others else None
+    heir = dispatches.change(connection, others[0].id, {"lead": True}) if ended.lead and others else None
     if heir is not None:
         details["lead"] = heir.responder
-    _note(connection, kept, verb, who=who, reason=reason, details=details, request_key=request_key)
+    lines = [noted(kept, f"dispatch.{verb}", step.now, asked, details)]
     if heir is not None and heir.arrived_at is not None and kept.life.status is Status.DISPATCHED:
         at = max(heir.arrived_at, kept.life.last_at or heir.arrived_at)
-        handling.move_in(connection, one.incident_id, Move.ARRIVE, who=who, at=at, details=_of(heir))
-    return ended
-
-
-def _insert(
-    connection: Connection, incident_id: UUID, people: Sequence[Sending], *, at: datetime, by: str
-) -> list[Dispatch]:
-    """Send people; raise when one of them is not to be had."""
-    made = dispatches.send(connection, incident_id, people, at=at, by=by)
-    missing = [one.responder_id for one in people if one.responder_id not in made]
-    if missing:
-        held = dispatches.open_now(connection, missing)
-        leads = [one for one in dispatches.of_incident(connection, incident_id, open_only=True) if one.lead]
-        raise _somebody_was_faster(connection, held or leads)
-    return [dispatches.get(connection, made[one.responder_id]) for one in people]
-
-
-def _end(connection: Connection, one: Dispatch, outcome: str, *, who: str, reason: str) -> Dispatch:
-    """End a dispatch and tell of it."""
-    values = {"ended_at": _present(connection, one), "outcome": outcome, "reason": reason.strip()}
-    ended = dispatches.change(connection, one.id, values)
-    _tell(connection, "dispatch.ended", ended, who)
-    return ended
-
-
-def _note(
-    connection: Connection,
-    kept: Kept,
-    verb: str,
-    *,
-    who: str,
-    reason: str = "",
-    details: dict[str, Any],
-    request_key: str | None,
-) -> None:
-    """Enter into the incident's log what is no move of its life."""
-    status, now = kept.life.status.value, lives.present(connection, kept.incident_id)
-    line = Line(now, who, verb, status, status, reason.strip(), details, request_key)
-    handling.write(connection, kept, line, now)
-
-
-def _tell(connection: Connection, topic: str, one: Dispatch, who: str) -> None:
-    event = {
-        "id": one.id,
-        "incident_id": str(one.incident_id),
-        "responder": one.responder,
-        "lead": one.lead,
-        "who": who,
-    }
-    if one.outcome is not None:
-        event |= {"outcome": one.outcome, "reason": one.reason}
-    outbox.add(connection, topic, event)
-
-
-def _of(one: Dispatch) -> dict[str, Any]:
-    return {"dispatch": one.id, "responder": one.responder}
-
-
-def _lead_code(sent: Sequence[Dispatch]) -> str | None:
-    return next((one.responder for one in sent if one.lead), None)
-
-
-def _present(connection: Connection, one: Dispatch) -> datetime:
-    """Return the present, later than all that is noted of a dispatch, also if the clock was set back."""
-    noted = [moment for moment in (one.accepted_at, one.arrived_at) if moment is not None]
-    return max(lives.present(connection, one.incident_id), one.sent_at, *noted)
-
-
-def _clamp(kept: Kept, one: Dispatch, at: datetime | None, now: datetime) -> datetime:
-    """Return a moment between the last move, or when he was sent, and now."""
-    last = kept.life.last_at or kept.life.reported_at
-    return max(min(at or now, now), last, one.sent_at)
-
-
-def _check_people(people: Sequence[Sending], *, has_lead: bool) -> None:
-    faults = []
-    if not people:
-        faults.append(Fault("lead", Words("say whom to send", "请选择派遣人员")))
-    leads = sum(one.lead for one in people)
-    if people and not has_lead and leads != 1:
-        faults.append(Fault("lead", Words("one of them must have the lead", "须有且只有一名负责人")))
-    if len({one.responder_id for one in people}) != len(people):
-        faults.append(Fault("others", Words("name each person once", "同一人员不能重复")))
-    if faults:
-        raise InvalidInputError(Words("nobody can be sent like this", "无法派单"), faults)
-
-
-def _require_reason(reason: str) -> None:
-    if not reason.strip():
-        words = Words("say why", "请说明原因")
-        raise InvalidInputError(Words("a reason is missing", "缺少原因"), [Fault("reason", words)])
-
-
-def _somebody_was_faster(connection: Connection, held: Sequence[Dispatch]) -> ConflictError:
-    """Say who has sent whom where, and when."""
-    zone = town_zone(connection)
-    faults = []
-    for one in held:
-        sent_at = one.sent_at.astimezone(zone)
-        where = incident_words(connection, one.incident_id)
-        words = Words(
-            f"{one.sent_by} sent {one.name} ({one.responder}) at {sent_at:%Y-%m-%d %H:%M:%S} to {where}",
-            f"{one.sent_by} 已于 {sent_at:%m月%d日 %H:%M:%S} 将 {one.name}（{one.responder}）派往{where.zh}",
+        kept, arrived = handling.moved(
+            kept, Move.ARRIVE, now=step.now, who=asked.who, at=at, details=details_of(heir)
         )
-        faults.append(Fault("lead" if one.lead else "others", words, value=one.responder))
-    first = faults[0].message if faults else Words("somebody was faster", "已被他人派出")
-    zh = first.zh if isinstance(first, Words) else str(first)
-    return ConflictError(Words(f"somebody was faster: {first}", f"已有人先派单：{zh}"), faults)
+        lines.append(arrived)
+    handling.write(connection, kept, lines, step.now, before=told)
+    return ended
+
+
+def _clamp(step: Step, at: datetime | None) -> datetime:
+    """Return a moment between the last move, or when he was sent, and now."""
+    life = step.kept.life
+    return max(min(at or step.now, step.now), life.last_at or life.reported_at, step.one.sent_at)

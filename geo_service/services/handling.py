@@ -1,21 +1,25 @@
 """Handling: an incident moves along its life, one move at a time, each in one transaction with its log.
 
 The moves and their rules are :mod:`geo_service.staffing.life`, the clocks :mod:`geo_service.staffing.clocks`.
-Who is sent is :mod:`geo_service.services.dispatching`; it moves incidents through :func:`move_in`.
+Who is sent is :mod:`geo_service.services.dispatching`; it moves incidents through :func:`moved` and
+:func:`write`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
+
+import orjson
 
 from geo_service.errors import ConflictError, Fault, InvalidInputError, Words
 from geo_service.staffing.clocks import Clock, Standard, choose, clocks, standard_from, standard_object
 from geo_service.staffing.life import WORDS_ZH, Life, Move, Status, advance
-from geo_service.store import lives, outbox
+from geo_service.store import lives
 from geo_service.store.database import Connection, Database
-from geo_service.store.lives import Kept, Line
+from geo_service.store.lives import Event, Kept, Line
 
 #: How far the moment of a move may lie ahead of the database's clock: phones go wrong by that much.
 AHEAD = timedelta(minutes=2)
@@ -107,37 +111,42 @@ def move(
         A reason is missing, or the moment is out of order.
     """
     with database.writing() as connection:
-        return move_in(
-            connection,
-            key,
-            what,
-            who=who,
-            at=at,
-            reason=reason,
-            details=details,
-            revision=revision,
-            request_key=request_key,
+        kept = lives.get(connection, key, lock=True)
+        if lives.has_line(connection, key, request_key, moves=[what.value], who=who):
+            return _standing(kept, lives.present(connection, key))
+        require_revision(kept, revision)
+        now = lives.present(connection, key)
+        after, line = moved(
+            kept, what, now=now, who=who, at=at, reason=reason, details=details, request_key=request_key
         )
+        return write(connection, after, line, now)
 
 
-def move_in(
-    connection: Connection,
-    key: UUID,
+def moved(
+    kept: Kept,
     what: Move,
     *,
+    now: datetime,
     who: str,
     at: datetime | None = None,
     reason: str = "",
     details: Mapping[str, Any] | None = None,
-    revision: int | None = None,
     request_key: str | None = None,
-) -> Standing:
-    """Carry out one move within a transaction; as :func:`move`."""
-    kept = lives.get(connection, key, lock=True)
-    now = lives.present(connection, key)
-    if lives.has_line(connection, key, request_key, moves=[what.value], who=who):
-        return _standing(kept, now)
-    require_revision(kept, revision)
+) -> tuple[Kept, Line]:
+    """Return a life after a move, and the line that the move leaves; for :func:`write`.
+
+    Parameters
+    ----------
+    kept : Kept
+        The life before, locked.
+    now : datetime
+        The present, read after the life was locked.
+
+    Raises
+    ------
+    ConflictError, InvalidInputError
+        As :func:`move`.
+    """
     moment = _moment(kept.life, at, now)
     after = replace(kept, life=advance(kept.life, what, moment, reason=reason))
     line = Line(
@@ -150,7 +159,7 @@ def move_in(
         details=dict(details or {}),
         request_key=request_key,
     )
-    return write(connection, after, line, now)
+    return after, line
 
 
 def require_revision(kept: Kept, revision: int | None) -> None:
@@ -170,19 +179,48 @@ def require_revision(kept: Kept, revision: int | None) -> None:
         raise ConflictError(words, [Fault("revision", words, value=revision)])
 
 
-def write(connection: Connection, kept: Kept, line: Line, now: datetime) -> Standing:
-    """Store a changed life with its line and its event; for what is no move too: a reply, a correction."""
-    running = clocks(kept.life, standard_from(kept.standard), now)
-    revision = lives.save(connection, kept, running)
-    lives.log(connection, {kept.incident_id: line})
-    event = {
-        "id": str(kept.incident_id),
-        "move": line.move,
-        "status": kept.life.status.value,
-        "revision": revision,
-    }
-    outbox.add(connection, "incident.moved", event)
+def write(
+    connection: Connection,
+    kept: Kept,
+    lines: Line | Sequence[Line],
+    now: datetime,
+    *,
+    before: Sequence[Event] = (),
+    after: Sequence[Event] = (),
+) -> Standing:
+    """Store a changed life with its line and its event; for what is no move too: a reply, a correction.
+
+    Each of several ``lines`` is a revision, with an event of its own. ``before`` and ``after`` are told of
+    with them: what else happened in the same step.
+    """
+    lines = [lines] if isinstance(lines, Line) else lines
+    running = clocks(kept.life, standard_of(kept), now)
+    revision = lives.save(connection, kept, running, steps=len(lines))
+    moves = [
+        (
+            "incident.moved",
+            {
+                "id": str(kept.incident_id),
+                "move": line.move,
+                "status": line.to_status,
+                "revision": kept.revision + number,
+            },
+        )
+        for number, line in enumerate(lines, 1)
+    ]
+    lives.enter(connection, kept.incident_id, lines, [*before, *moves, *after])
     return Standing(replace(kept, revision=revision), running, now)
+
+
+def standard_of(kept: Kept) -> Standard:
+    """Return the standard that the clocks of an incident follow."""
+    return _standard(orjson.dumps(kept.standard))
+
+
+@lru_cache(maxsize=512)
+def _standard(text: bytes) -> Standard:
+    """Read a standard as it is stored: few are in use, and each incident has one."""
+    return standard_from(orjson.loads(text))
 
 
 def standing_object(one: Standing) -> dict[str, Any]:
@@ -222,7 +260,7 @@ def clock_objects(running: Iterable[Clock]) -> list[dict[str, Any]]:
 
 
 def _standing(kept: Kept, now: datetime) -> Standing:
-    return Standing(kept, clocks(kept.life, standard_from(kept.standard), now), now)
+    return Standing(kept, clocks(kept.life, standard_of(kept), now), now)
 
 
 def _moment(life: Life, at: datetime | None, now: datetime) -> datetime:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from geo_service.model import Edition
 from geo_service.services import catalogue, handling
 from geo_service.services.ownership import OnDuty, owners_question
 from geo_service.services.tiling import Tiling, Tilings
-from geo_service.staffing.clocks import clocks, standard_from
+from geo_service.staffing.clocks import clocks
 from geo_service.staffing.life import RULES, WORDS_ZH, Move, Status, moves_from
 from geo_service.store import boundaries, incidents, lives, photos, premises
 from geo_service.store.at_once import ask_at_once
@@ -35,8 +36,9 @@ MOVE_WORDS: Mapping[Move, str] = {
 }
 
 
+@cache
 def moves_object(status: Status) -> list[dict[str, Any]]:
-    """Return what can be done with an incident in a status, with words in both languages."""
+    """Return what can be done with an incident in a status, with words in both languages; to be read only."""
     return [
         {
             "move": move.value,
@@ -172,7 +174,7 @@ def standing_of(kept: lives.Kept | None, now: datetime) -> dict[str, Any] | None
     """Return how a life stands at a moment, with what can be done; None for what came as history."""
     if kept is None:
         return None
-    running = clocks(kept.life, standard_from(kept.standard), now)
+    running = clocks(kept.life, handling.standard_of(kept), now)
     return with_moves(handling.Standing(kept, running, now))
 
 
@@ -193,8 +195,9 @@ def listed(
     kept = lives.several(connection, [row["id"] for row in rows])
     accepted = lives.accepted_by(connection, list(kept))
     now = lives.clock(connection)
+    shown = [name for name in rows[0] if name not in hidden] if rows else []
     return [
-        {name: value for name, value in row.items() if name not in hidden}
+        {name: row[name] for name in shown}
         | {
             "standing": standing_of(kept.get(row["id"]), now),
             "accepted_by": accepted.get(row["id"]),

@@ -23,6 +23,12 @@ class Phase(StrEnum):
     CLOSE = "close"
 
 
+#: All phases, in order: to iterate over the class itself takes several times as long.
+PHASES = tuple(Phase)
+#: What of a life says that a phase is reached.
+_REACHED = {Phase.ARRIVE: "arrived_at", Phase.HANDLE: "handled_at", Phase.CLOSE: "closed_at"}
+
+
 class State(StrEnum):
     """How a clock stands."""
 
@@ -37,6 +43,7 @@ class State(StrEnum):
 
 
 STARTS = ("reported", "accepted", "dispatched", "arrived")
+_STARTED = {name: f"{name}_at" for name in STARTS}
 #: From this share of its time on a clock is SOON.
 WARN_SHARE = 0.8
 LONGEST_S = 366 * 24 * 3600
@@ -76,7 +83,7 @@ class Standard:
         """Refuse a standard that cannot be kept."""
         faults = [
             Fault(f"{phase}_s", f"give seconds from 1 to {LONGEST_S}", value=self.limit_s.get(phase))
-            for phase in Phase
+            for phase in PHASES
             if not 1 <= self.limit_s.get(phase, 0) <= LONGEST_S
         ]
         faults += [
@@ -116,10 +123,10 @@ def standard_object(standard: Standard) -> dict[str, Any]:
         "name_zh": standard.name_zh,
         "name_en": standard.name_en,
     }
-    for phase in Phase:
+    for phase in PHASES:
         out[f"{phase}_s"] = standard.limit_s[phase]
         out[f"{phase}_from"] = standard.start.get(phase, STARTS[0])
-    out["pausable"] = [phase.value for phase in Phase if phase in standard.pausable]
+    out["pausable"] = [phase.value for phase in PHASES if phase in standard.pausable]
     return out | {name: list(getattr(standard, name)) for name in _SELECTORS}
 
 
@@ -135,8 +142,8 @@ def standard_from(given: Mapping[str, Any]) -> Standard:
         code=given["code"],
         name_zh=given["name_zh"],
         name_en=given["name_en"],
-        limit_s={phase: given[f"{phase}_s"] for phase in Phase},
-        start={phase: given[f"{phase}_from"] for phase in Phase},
+        limit_s={phase: given[f"{phase}_s"] for phase in PHASES},
+        start={phase: given[f"{phase}_from"] for phase in PHASES},
         pausable=frozenset(Phase(name) for name in given["pausable"]),
         **{name: tuple(given[name]) for name in _SELECTORS},
     )
@@ -175,8 +182,12 @@ def choose(
 
 def clocks(life: Life, standard: Standard, now: datetime) -> tuple[Clock, Clock, Clock]:
     """Return the three clocks of an incident at a moment, in the order arrive, handle, close."""
-    arrive, handle, close = (_clock(phase, life, standard, now) for phase in Phase)
-    return arrive, handle, close
+    arrive, handle, close = PHASES
+    return (
+        _clock(arrive, life, standard, now),
+        _clock(handle, life, standard, now),
+        _clock(close, life, standard, now),
+    )
 
 
 def next_due(running: Iterable[Clock]) -> datetime | None:
@@ -186,30 +197,21 @@ def next_due(running: Iterable[Clock]) -> datetime | None:
 
 def _clock(phase: Phase, life: Life, standard: Standard, now: datetime) -> Clock:
     limit_s = standard.limit_s[phase]
-    moments = {Phase.ARRIVE: life.arrived_at, Phase.HANDLE: life.handled_at, Phase.CLOSE: life.closed_at}
-    reached = moments[phase]
-    start = _start(life, standard.start.get(phase, "reported"))
+    reached: datetime | None = getattr(life, _REACHED[phase])
+    start: datetime | None = getattr(life, _STARTED[standard.start.get(phase, "reported")])
     if reached is None and _is_off(phase, life):
         return Clock(phase, State.OFF, limit_s, started_at=start)
     if start is None:
         return Clock(phase, State.WAITING, limit_s, reached_at=reached)
     until = reached or now
-    paused = _paused(life, start, until) if phase in standard.pausable else timedelta()
-    left_s = (timedelta(seconds=limit_s) + paused - (until - start)).total_seconds()
+    limit = timedelta(seconds=limit_s)
+    if life.pauses and phase in standard.pausable:
+        limit += _paused(life, start, until)
+    due = start + limit
+    left_s = (due - until).total_seconds()
     if reached is None and life.status is Status.SUSPENDED and phase in standard.pausable:
         return Clock(phase, State.PAUSED, limit_s, start, None, None, left_s)
-    due = start + timedelta(seconds=limit_s) + paused
     return Clock(phase, _state(left_s, limit_s, reached), limit_s, start, due, reached, left_s)
-
-
-def _start(life: Life, name: str) -> datetime | None:
-    moments = {
-        "reported": life.reported_at,
-        "accepted": life.accepted_at,
-        "dispatched": life.dispatched_at,
-        "arrived": life.arrived_at,
-    }
-    return moments[name]
 
 
 def _is_off(phase: Phase, life: Life) -> bool:

@@ -161,9 +161,12 @@ class Life:
         return self.status not in ENDED
 
 
+_MOVES_FROM = {status: tuple(move for move in Move if status in RULES[move].sources) for status in Status}
+
+
 def moves_from(status: Status) -> tuple[Move, ...]:
     """Return what can be done with an incident in a status, in the order of :class:`Move`."""
-    return tuple(move for move in Move if status in RULES[move].sources)
+    return _MOVES_FROM[status]
 
 
 def advance(life: Life, move: Move, at: datetime, *, reason: str = "") -> Life:

@@ -4,15 +4,18 @@ Both use psycopg 3. Every session has its name, a statement timeout and a lock t
 nothing left answers 503 within seconds instead of queueing callers.
 """
 
+import select
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import psycopg
 import psycopg.errors as pg
-from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from geo_service.errors import (
@@ -27,6 +30,9 @@ __all__ = ["Connection", "Database", "translated"]
 
 POOL_WAIT_S = 2.0
 CONNECT_TIMEOUT_S = 5
+#: A connection unused for so long is asked whether it is still there: networks forget those that are quiet.
+QUIET_S = 15.0
+_USED_AT = "geo_service.used_at"
 
 
 def _engine(
@@ -43,13 +49,13 @@ def _engine(
     ]
     if read_only:
         options.append("-c default_transaction_read_only=on")
-    return create_engine(
+    engine = create_engine(
         make_url(url).set(drivername="postgresql+psycopg"),
         pool_size=size,
         max_overflow=0,
         pool_timeout=pool_timeout_s,
         hide_parameters=True,  # values are people's words and places: they do not belong in a log
-        pool_pre_ping=True,
+        isolation_level="REPEATABLE READ" if read_only else None,
         connect_args={
             "application_name": name,
             "connect_timeout": CONNECT_TIMEOUT_S,
@@ -58,6 +64,38 @@ def _engine(
             "prepare_threshold": None,
         },
     )
+    _look_before_use(engine)
+    return engine
+
+
+def _look_before_use(engine: Engine) -> None:
+    """Have the pool connect anew when the server has gone; mostly without asking it.
+
+    The system knows when the other end has closed a connection: there is something to read then. To ask
+    each time (``pool_pre_ping``) would be a round trip more for every use.
+    """
+
+    @event.listens_for(engine, "checkin")
+    def _note(_: Any, record: Any) -> None:
+        record.info[_USED_AT] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def _look(connection: psycopg.Connection[Any], record: Any, _: Any) -> None:
+        used_at = record.info.get(_USED_AT)
+        if used_at is None:
+            return  # it has just been made
+        try:
+            if time.monotonic() - used_at > QUIET_S or _has_word(connection):
+                engine.dialect.do_ping(connection)  # type: ignore[arg-type]  # psycopg's, as all of ours
+        except psycopg.Error as error:
+            raise InvalidatePoolError from error
+
+
+def _has_word(connection: psycopg.Connection[Any]) -> bool:
+    """Tell whether the server has sent what nobody asked for, or closed the connection."""
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +129,7 @@ class Database:
                 statement_timeout_ms=statement_timeout_ms,
                 pool_timeout_s=pool_timeout_s,
                 read_only=True,
-            ).execution_options(isolation_level="REPEATABLE READ"),
+            ),
             write=_engine(
                 url,
                 name=f"{application} write",
@@ -110,7 +148,7 @@ class Database:
 
     @contextmanager
     def glancing(self) -> Iterator[Connection]:
-        """Read with a single statement: without a transaction around it half of the round trips are saved."""
+        """Read with a statement or two that need not agree: without a transaction round trips are saved."""
         with translated(), self.read.connect() as connection:
             yield connection.execution_options(isolation_level="AUTOCOMMIT")
 

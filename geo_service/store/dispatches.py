@@ -6,12 +6,24 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, Select, func, select, text, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    FromClause,
+    Integer,
+    Row,
+    bindparam,
+    func,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from geo_service.errors import NotFoundError, Words
 from geo_service.store import scopes
-from geo_service.store.dispatch_tables import dispatch
+from geo_service.store.dispatch_tables import dispatch, incident_log
 from geo_service.store.tables import responder
 
 
@@ -80,51 +92,130 @@ class Sending:
     from_deg: tuple[float, float] | None = None
 
 
-def _all() -> Select[Any]:
-    """Select the columns in the order of :class:`Dispatch`."""
+def _columns(source: FromClause) -> list[ColumnElement[Any]]:
+    """Return the columns in the order of :class:`Dispatch`: of dispatches, and of their responders."""
     whose = {"responder": responder.c.code, "name": responder.c.name}
-    columns = [whose[name] if name in whose else dispatch.c[name] for name in Dispatch.__slots__]
-    return select(*columns).join(responder, responder.c.id == dispatch.c.responder_id)
+    return [whose[name] if name in whose else source.c[name] for name in Dispatch.__slots__]
+
+
+def _latest_line() -> ColumnElement[Any]:
+    lines = select(func.max(incident_log.c.at)).where(incident_log.c.incident_id == dispatch.c.incident_id)
+    return lines.scalar_subquery()
+
+
+_SENT = (
+    "incident_id",
+    "responder_id",
+    "lead",
+    "sent_at",
+    "sent_by",
+    "travel_s",
+    "mode",
+    "from_lon",
+    "from_lat",
+)
+# Statements are made once: to put one together takes longer than to carry it out.
+_ALL = select(*_columns(dispatch)).join(responder, responder.c.id == dispatch.c.responder_id)
+_ONE = _ALL.where(dispatch.c.id == bindparam("key"))
+_ONE_LOCKED = _ONE.add_columns(func.greatest(func.clock_timestamp(), _latest_line())).with_for_update(
+    of=dispatch
+)
+_OF_INCIDENT = _ALL.where(dispatch.c.incident_id == bindparam("key")).order_by(
+    dispatch.c.sent_at, dispatch.c.id
+)
+_OPEN_OF_INCIDENT = _OF_INCIDENT.where(dispatch.c.ended_at.is_(None))
+_SOME = _ALL.where(dispatch.c.id == func.any(bindparam("keys", type_=ARRAY(BigInteger)))).order_by(
+    dispatch.c.id
+)
+_OPEN = _ALL.where(dispatch.c.ended_at.is_(None)).order_by(dispatch.c.id)
+_OPEN_OF_SOME = _OPEN.where(dispatch.c.responder_id == func.any(bindparam("who", type_=ARRAY(Integer))))
+_MARKS = text("""
+    select array_agg(id), array_agg(xmin::text::bigint) from dispatch where ended_at is null
+""")
+_MADE = (
+    insert(dispatch)
+    .values({name: bindparam(name) for name in _SENT})
+    .on_conflict_do_nothing()
+    .returning(*dispatch.c)
+    .cte("made")
+)
+_SEND = select(*_columns(_MADE)).join(responder, responder.c.id == _MADE.c.responder_id)
+_CHANGE = (
+    update(dispatch)
+    .where(dispatch.c.id == bindparam("key"), responder.c.id == dispatch.c.responder_id)
+    .returning(*_columns(dispatch))
+)
 
 
 def _read(row: Row[Any]) -> Dispatch:
     return Dispatch(*tuple(row))
 
 
-def get(connection: Connection, dispatch_id: int, *, lock: bool = False) -> Dispatch:
-    """Return one; with ``lock`` nobody else changes it before this transaction ends.
+def get(connection: Connection, dispatch_id: int) -> Dispatch:
+    """Return one.
 
     Raises
     ------
     NotFoundError
         There is none.
     """
-    query = _all().where(dispatch.c.id == dispatch_id)
-    row = connection.execute(query.with_for_update(of=dispatch) if lock else query).one_or_none()
+    row = connection.execute(_ONE, {"key": dispatch_id}).one_or_none()
     if row is None:
-        raise NotFoundError(Words(f"there is no dispatch {dispatch_id}", f"没有编号为 {dispatch_id} 的派单"))
+        raise _unknown(dispatch_id)
     return _read(row)
+
+
+def get_locked(connection: Connection, dispatch_id: int) -> tuple[Dispatch, datetime]:
+    """Return one that nobody else changes before this transaction ends, and the present.
+
+    The present is that of :func:`geo_service.store.lives.present`: ask when the incident's life is locked.
+
+    Raises
+    ------
+    NotFoundError
+        There is none.
+    """
+    row = connection.execute(_ONE_LOCKED, {"key": dispatch_id}).one_or_none()
+    if row is None:
+        raise _unknown(dispatch_id)
+    *columns, now = row
+    return Dispatch(*columns), now
+
+
+def _unknown(dispatch_id: int) -> NotFoundError:
+    return NotFoundError(Words(f"there is no dispatch {dispatch_id}", f"没有编号为 {dispatch_id} 的派单"))
 
 
 def of_incident(connection: Connection, key: UUID, *, open_only: bool = False) -> list[Dispatch]:
     """Return who was sent to an incident, in the order in which they were."""
-    query = _all().where(dispatch.c.incident_id == key).order_by(dispatch.c.sent_at, dispatch.c.id)
-    if open_only:
-        query = query.where(dispatch.c.ended_at.is_(None))
-    return [_read(row) for row in connection.execute(query)]
+    query = _OPEN_OF_INCIDENT if open_only else _OF_INCIDENT
+    return [_read(row) for row in connection.execute(query, {"key": key})]
 
 
 def open_now(connection: Connection, responder_ids: Iterable[int] | None = None) -> list[Dispatch]:
     """Return the open ones, of everybody or of some."""
-    query = _all().where(dispatch.c.ended_at.is_(None)).order_by(dispatch.c.id)
-    if responder_ids is not None:
-        query = query.where(dispatch.c.responder_id == func.any(list(responder_ids)))
-    return [_read(row) for row in connection.execute(query)]
+    if responder_ids is None:
+        return [_read(row) for row in connection.execute(_OPEN)]
+    return [_read(row) for row in connection.execute(_OPEN_OF_SOME, {"who": list(responder_ids)})]
+
+
+def open_marks(connection: Connection) -> dict[int, int]:
+    """Return the open ones by id, each with a mark that is another one after any change of it.
+
+    The mark is the transaction that wrote the row as it is.
+    """
+    ids, marks = connection.execute(_MARKS).one()
+    return dict(zip(ids or (), marks or (), strict=True))
+
+
+def several(connection: Connection, ids: Iterable[int]) -> list[Dispatch]:
+    """Return those with these ids, in order."""
+    return [_read(row) for row in connection.execute(_SOME, {"keys": list(ids)})]
 
 
 def send(
     connection: Connection, key: UUID, people: Sequence[Sending], *, at: datetime, by: str
-) -> dict[int, int]:
+) -> dict[int, Dispatch]:
     """Send people; returns the new dispatch of each responder.
 
     Who is missing in the answer has been sent elsewhere meanwhile, or somebody else has the lead.
@@ -132,31 +223,16 @@ def send(
     done = {}
     for one in sorted(people, key=lambda one: one.responder_id):  # one order for all: no two wait in a ring
         lon, lat = one.from_deg or (None, None)
-        row = connection.execute(
-            insert(dispatch)
-            .values(
-                incident_id=key,
-                responder_id=one.responder_id,
-                lead=one.lead,
-                sent_at=at,
-                sent_by=by,
-                travel_s=one.travel_s,
-                mode=one.mode,
-                from_lon=lon,
-                from_lat=lat,
-            )
-            .on_conflict_do_nothing()
-            .returning(dispatch.c.id)
-        ).one_or_none()
+        values = (key, one.responder_id, one.lead, at, by, one.travel_s, one.mode, lon, lat)
+        row = connection.execute(_SEND, dict(zip(_SENT, values, strict=True))).one_or_none()
         if row is not None:
-            done[one.responder_id] = int(row[0])
+            done[one.responder_id] = _read(row)
     return done
 
 
 def change(connection: Connection, dispatch_id: int, values: Mapping[str, Any]) -> Dispatch:
     """Set some of the columns of one; returns it."""
-    connection.execute(update(dispatch).where(dispatch.c.id == dispatch_id).values(**values))
-    return get(connection, dispatch_id)
+    return _read(connection.execute(_CHANGE, {"key": dispatch_id, **values}).one())
 
 
 def come_near(
@@ -239,8 +315,7 @@ def page(
 ) -> list[Dispatch]:
     """Return dispatches, the newest first, with an id below ``before``, to incidents that a scope sees."""
     query = (
-        _all()
-        .where(scopes.placed_within(dispatch.c.incident_id, scope))
+        _ALL.where(scopes.placed_within(dispatch.c.incident_id, scope))
         .order_by(dispatch.c.id.desc())
         .limit(limit)
     )

@@ -1,24 +1,74 @@
 """The lives of incidents: where each stands, its moments, its log."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, func, insert, select, text, update
-from sqlalchemy.dialects.postgresql import Range, distinct_on
+import orjson
+from sqlalchemy import Connection, Row, Text, Uuid, bindparam, func, insert, select, text, update
+from sqlalchemy import cast as sql_cast
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, Range, distinct_on
 
 from geo_service.errors import Fault, InvalidInputError, NotFoundError, Words
-from geo_service.staffing.clocks import Clock, Phase, next_due
+from geo_service.staffing.clocks import PHASES, Clock, next_due
 from geo_service.staffing.life import Life, Move, Pause, Status
 from geo_service.store.at_once import Question
-from geo_service.store.dispatch_tables import incident_life, incident_log
+from geo_service.store.dispatch_tables import dispatch, incident_life, incident_log
+
+#: An event to queue: its topic and what it says.
+Event = tuple[str, dict[str, Any]]
+
+# Statements are made once: to put one together takes longer than to carry it out.
+_LIVES = select(*(sql_cast(one, Text) if one.name == "standard" else one for one in incident_life.c))
+_ONE = _LIVES.where(incident_life.c.incident_id == bindparam("key"))
+_ONE_LOCKED = _ONE.with_for_update()
+_ONE_OF_DISPATCH = _LIVES.where(
+    incident_life.c.incident_id
+    == select(dispatch.c.incident_id).where(dispatch.c.id == bindparam("dispatch_id")).scalar_subquery()
+).with_for_update()
+_KEYS = bindparam("keys", type_=ARRAY(Uuid))
+_SEVERAL = _LIVES.where(incident_life.c.incident_id == func.any(_KEYS))
+_SAVE = update(incident_life).where(incident_life.c.incident_id == bindparam("key"))
+_ACCEPTED_BY = (
+    select(incident_log.c.incident_id, incident_log.c.who, incident_log.c.at)
+    .join(incident_life, incident_life.c.incident_id == incident_log.c.incident_id)
+    .where(
+        incident_log.c.incident_id == func.any(_KEYS),
+        incident_log.c.move == Move.ACCEPT.value,
+        incident_life.c.accepted_at.is_not(None),
+    )
+    .ext(distinct_on(incident_log.c.incident_id))
+    .order_by(incident_log.c.incident_id, incident_log.c.id.desc())
+)
+_LINE_OF_REQUEST = select(incident_log.c.move, incident_log.c.who, incident_log.c.details).where(
+    incident_log.c.incident_id == bindparam("key"), incident_log.c.request_key == bindparam("request_key")
+)
+_ENTER = text("""
+    with entered as (
+        insert into incident_log
+            (incident_id, at, who, move, from_status, to_status, reason, details, request_key)
+        select :key, (line ->> 'at')::timestamptz, line ->> 'who', line ->> 'move', line ->> 'from_status',
+            line ->> 'to_status', line ->> 'reason', line -> 'details', line ->> 'request_key'
+        from jsonb_array_elements(:lines) with ordinality as given (line, number) order by number
+    )
+    insert into outbox (topic, payload)
+    select event ->> 0, event -> 1
+    from jsonb_array_elements(:events) with ordinality as given (event, number) order by number
+""").bindparams(bindparam("lines", type_=JSONB), bindparam("events", type_=JSONB))
+_PRESENT = text(
+    "select greatest(clock_timestamp(), (select max(at) from incident_log where incident_id = :key))"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A life as it is stored: with its revision and the standard that its clocks follow."""
+    """A life as it is stored: with its revision and the standard that its clocks follow.
+
+    ``standard`` is shared by all that follow the same: it is to be replaced, never changed.
+    """
 
     incident_id: UUID
     life: Life
@@ -60,36 +110,56 @@ def get(connection: Connection, key: UUID, *, lock: bool = False) -> Kept:
     NotFoundError
         There is no such incident, or it came as history and nobody waits for it.
     """
-    query = select(incident_life).where(incident_life.c.incident_id == key)
-    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
+    row = connection.execute(_ONE_LOCKED if lock else _ONE, {"key": key}).one_or_none()
     if row is None:
         raise NotFoundError(f"no incident {key} is being handled: there is none, or it came as history only")
     return _kept(row)
 
 
+def get_of_dispatch(connection: Connection, dispatch_id: int) -> Kept:
+    """Return the life of the incident to which somebody was sent, locked as by :func:`get`.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such dispatch, or nobody waits for its incident.
+    """
+    row = connection.execute(_ONE_OF_DISPATCH, {"dispatch_id": dispatch_id}).one_or_none()
+    if row is None:
+        words = Words(f"there is no dispatch {dispatch_id}", f"没有编号为 {dispatch_id} 的派单")
+        raise NotFoundError(words)
+    return _kept(row)
+
+
 def several(connection: Connection, keys: Sequence[UUID]) -> dict[UUID, Kept]:
     """Return the lives of incidents by id; those without one are left out."""
-    rows = connection.execute(
-        select(incident_life).where(incident_life.c.incident_id == func.any(list(keys)))
-    )
+    rows = connection.execute(_SEVERAL, {"keys": list(keys)})
     return {row.incident_id: _kept(row) for row in rows}
 
 
-def save(connection: Connection, kept: Kept, clocks: Iterable[Clock]) -> int:
-    """Write a life that was read with ``lock``; returns its new revision."""
-    revision = kept.revision + 1
-    connection.execute(
-        update(incident_life)
-        .where(incident_life.c.incident_id == kept.incident_id)
-        .values(
-            revision=revision,
-            standard=kept.standard,
-            replied_at=kept.replied_at,
-            duplicate_of=kept.duplicate_of,
-            **columns(kept.life, clocks),
-        )
-    )
+def save(connection: Connection, kept: Kept, clocks: Iterable[Clock], steps: int = 1) -> int:
+    """Write a life that was read with ``lock``; returns its new revision, so many ``steps`` on."""
+    revision = kept.revision + steps
+    values = {
+        "key": kept.incident_id,
+        "revision": revision,
+        "standard": kept.standard,
+        "replied_at": kept.replied_at,
+        "duplicate_of": kept.duplicate_of,
+        **columns(kept.life, clocks),
+    }
+    connection.execute(_SAVE, values)
     return revision
+
+
+def enter(connection: Connection, key: UUID, lines: Sequence[Line], events: Sequence[Event]) -> None:
+    """Add lines to the log of an incident and queue events, in their order, with one statement."""
+    given = {
+        "key": key,
+        "lines": [{**asdict(line), "at": line.at.isoformat()} for line in lines],
+        "events": events,
+    }
+    connection.execute(_ENTER, given)
 
 
 def log(connection: Connection, lines: Mapping[UUID, Line]) -> None:
@@ -113,17 +183,7 @@ def log(connection: Connection, lines: Mapping[UUID, Line]) -> None:
 
 def accepted_by(connection: Connection, keys: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
     """Return by incident who accepted it last, and when: who, at; those not accepted are left out."""
-    rows = connection.execute(
-        select(incident_log.c.incident_id, incident_log.c.who, incident_log.c.at)
-        .join(incident_life, incident_life.c.incident_id == incident_log.c.incident_id)
-        .where(
-            incident_log.c.incident_id == func.any(list(keys)),
-            incident_log.c.move == Move.ACCEPT.value,
-            incident_life.c.accepted_at.is_not(None),
-        )
-        .ext(distinct_on(incident_log.c.incident_id))
-        .order_by(incident_log.c.incident_id, incident_log.c.id.desc())
-    )
+    rows = connection.execute(_ACCEPTED_BY, {"keys": list(keys)})
     return {row[0]: {"who": row[1], "at": row[2]} for row in rows}
 
 
@@ -152,10 +212,7 @@ def has_line(
     """
     if request_key is None:
         return False
-    query = select(incident_log.c.move, incident_log.c.who, incident_log.c.details)
-    line = connection.execute(
-        query.where(incident_log.c.incident_id == key, incident_log.c.request_key == request_key)
-    ).one_or_none()
+    line = connection.execute(_LINE_OF_REQUEST, {"key": key, "request_key": request_key}).one_or_none()
     if line is None:
         return False
     same = (
@@ -198,11 +255,7 @@ def present(connection: Connection, key: UUID) -> datetime:
 
     So what happens now is never noted for a moment before what has happened already.
     """
-    latest = "(select max(at) from incident_log where incident_id = :key)"
-    now: datetime = connection.execute(
-        text(f"select greatest(clock_timestamp(), {latest})"),
-        {"key": key},
-    ).scalar_one()
+    now: datetime = connection.execute(_PRESENT, {"key": key}).scalar_one()
     return now
 
 
@@ -226,7 +279,7 @@ def columns(life: Life, clocks: Iterable[Clock]) -> dict[str, Any]:
         "suspended_from": life.suspended_from.value if life.suspended_from else None,
         **{name: getattr(life, name) for name in _MOMENTS},
         "pauses": [Range(one.start, one.end) for one in life.pauses if one.end != one.start],
-        **{f"{phase}_due_at": due.get(phase) for phase in Phase},
+        **{f"{phase}_due_at": due.get(phase) for phase in PHASES},
         "next_due_at": next_due(clocks),
     }
 
@@ -239,4 +292,13 @@ def _kept(row: Row[Any]) -> Kept:
         pauses=pauses,
         **{name: getattr(row, name) for name in _MOMENTS},
     )
-    return Kept(row.incident_id, life, row.standard, row.revision, row.replied_at, row.duplicate_of)
+    return Kept(
+        row.incident_id, life, _standard(row.standard), row.revision, row.replied_at, row.duplicate_of
+    )
+
+
+@lru_cache(maxsize=512)
+def _standard(words: str) -> dict[str, Any]:
+    """Read a standard as it is stored: few are in use, and each incident has one. Not to be changed."""
+    read: dict[str, Any] = orjson.loads(words)
+    return read

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, bindparam, select, text
 
 from geo_service.store.dispatch_tables import position_latest
 
@@ -124,6 +124,23 @@ def add(connection: Connection, fixes: Fixes) -> Added:
     return Added(int(row[0]), int(row[1]), sorted(row[2]))
 
 
+_HORIZON = text("""
+    select least(transaction_timestamp(), (
+        select min(xact_start) from pg_locks join pg_stat_activity using (pid)
+        where relation = 'position_latest'::regclass and mode = 'RowExclusiveLock'
+            and pg_locks.database = (select oid from pg_database where datname = current_database())
+    ))
+""")
+_LATEST = select(
+    position_latest.c.responder_id,
+    position_latest.c.at,
+    position_latest.c.lon,
+    position_latest.c.lat,
+    position_latest.c.accuracy_m,
+)
+_SINCE = _LATEST.where(position_latest.c.received_at >= bindparam("moment"))
+
+
 def horizon(connection: Connection) -> datetime:
     """Return a moment before which no position is still to come to light.
 
@@ -131,25 +148,15 @@ def horizon(connection: Connection) -> datetime:
     the beginning of the oldest transaction that is writing positions just now, or else the present. Ask in a
     transaction of its own, *before* the one that reads: :func:`since` with it then misses nothing.
     """
-    moment: datetime = connection.execute(
-        text("""
-            select least(transaction_timestamp(), (
-                select min(xact_start) from pg_locks join pg_stat_activity using (pid)
-                where relation = 'position_latest'::regclass and mode = 'RowExclusiveLock'
-                    and pg_locks.database = (select oid from pg_database where datname = current_database())
-            ))
-        """)
-    ).scalar_one()
+    moment: datetime = connection.execute(_HORIZON).scalar_one()
     return moment
 
 
 def since(connection: Connection, moment: datetime | None) -> Sequence[Any]:
     """Return where responders are of whom we heard since a moment, or all: id, at, lon, lat, accuracy_m."""
-    latest = position_latest.c
-    query = select(latest.responder_id, latest.at, latest.lon, latest.lat, latest.accuracy_m)
-    if moment is not None:
-        query = query.where(latest.received_at >= moment)
-    return connection.execute(query).all()
+    if moment is None:
+        return connection.execute(_LATEST).all()
+    return connection.execute(_SINCE, {"moment": moment}).all()
 
 
 def track(connection: Connection, responder_id: int, start: datetime, end: datetime) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, Literal
 from uuid import UUID
 
@@ -9,8 +10,13 @@ from sqlalchemy import (
     Boolean,
     ColumnElement,
     Connection,
+    DateTime,
     Integer,
+    Select,
+    Text,
+    Uuid,
     and_,
+    bindparam,
     case,
     cast,
     func,
@@ -20,6 +26,7 @@ from sqlalchemy import (
     select,
     text,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from geo_service.staffing.clocks import WARN_SHARE, Phase
 from geo_service.staffing.life import ENDED
@@ -27,6 +34,9 @@ from geo_service.store import scopes
 from geo_service.store.dispatch_tables import incident_life
 from geo_service.store.incidents import SHOWN
 from geo_service.store.tables import incident, placement
+
+#: Stands for any scope where a statement is put together: its cells are a parameter.
+_SOME_SCOPE = (0,)
 
 State = Literal["open", "overdue", "soon", "unlocated"]
 #: Place in the queue: rank of the urgency, moment at which the next clock runs out, id.
@@ -37,6 +47,12 @@ _RANK = case(
 )
 #: An incident of which no clock runs comes after all others of its urgency.
 _DUE = func.coalesce(incident_life.c.next_due_at, literal_column("'2201-01-01Z'::timestamptz"))
+#: What a queue tells of an incident: not what its source said besides, which only one by one is asked for.
+_COLUMNS = (
+    *(column for column in SHOWN.selected_columns if column.key != "attributes"),
+    _RANK.label("rank"),
+    _DUE.label("due"),
+)
 
 
 def page(
@@ -50,6 +66,8 @@ def page(
     scope: Collection[int] = (),
 ) -> list[dict[str, Any]]:
     """Return open incidents as :func:`geo_service.store.incidents.page` does, with ``rank`` and ``due``.
+
+    Their ``attributes`` are left out.
 
     The most urgent come first, of equally urgent ones those whose next clock runs out first.
 
@@ -65,33 +83,68 @@ def page(
     scope
         Cells to which the caller is confined; empty: to none.
     """
+    query = _page(
+        state,
+        is_after=after is not None,
+        in_cells=cell_ids is not None,
+        of_categories=categories is not None,
+        is_scoped=bool(scope),
+    )
+    rank, due, key = after or (None, None, None)
+    given = {
+        "rank": rank,
+        "due": due,
+        "key": key,
+        "limit": limit,
+        "cell_ids": cell_ids,
+        "categories": categories,
+        "scope_cells": sorted(scope),
+    }
+    return [dict(row) for row in connection.execute(query, given).mappings()]
+
+
+@cache
+def _page(
+    state: State, *, is_after: bool, in_cells: bool, of_categories: bool, is_scoped: bool
+) -> Select[*tuple[Any, ...]]:
+    """Put the statement together, once for each way of asking: that takes longer than carrying it out."""
     query = (
-        SHOWN.add_columns(_RANK.label("rank"), _DUE.label("due"))
+        SHOWN.with_only_columns(*_COLUMNS)
         .join(incident_life, incident_life.c.incident_id == incident.c.id)
         .where(_is_open(), *_conditions(state))
-        .where(scopes.placed_within(incident.c.id, scope))
+        .where(scopes.placed_within(incident.c.id, _SOME_SCOPE if is_scoped else ()))
         .order_by(_RANK, _DUE, incident.c.id)
-        .limit(limit)
+        .limit(bindparam("limit", type_=Integer))
     )
-    if after is not None:
-        query = query.where(func.row(_RANK, _DUE, incident.c.id) > func.row(*after))
-    if cell_ids is not None:
-        query = query.where(placement.c.cell_id == func.any(list(cell_ids)))
-    if categories is not None:
-        query = query.where(incident.c.category == func.any(list(categories)))
-    return [dict(row) for row in connection.execute(query).mappings()]
+    if is_after:
+        place = (
+            bindparam("rank", type_=Integer),
+            bindparam("due", type_=DateTime(timezone=True)),
+            bindparam("key", type_=Uuid),
+        )
+        query = query.where(func.row(_RANK, _DUE, incident.c.id) > func.row(*place))
+    if in_cells:
+        query = query.where(placement.c.cell_id == func.any(bindparam("cell_ids", type_=ARRAY(Integer))))
+    if of_categories:
+        query = query.where(incident.c.category == func.any(bindparam("categories", type_=ARRAY(Text))))
+    return query
 
 
 def counts(connection: Connection, scope: Collection[int] = ()) -> dict[str, int]:
     """Return how many incidents there are in each state, of those that a scope sees."""
+    rows = connection.execute(_counts(is_scoped=bool(scope)), {"scope_cells": sorted(scope)})
+    return dict(rows.mappings().one())
+
+
+@cache
+def _counts(*, is_scoped: bool) -> Select[*tuple[Any, ...]]:
     states: tuple[State, ...] = ("open", "overdue", "soon", "unlocated")
-    rows = connection.execute(
+    return (
         select(*(func.count().filter(*_conditions(one), literal(value=True)).label(one) for one in states))
         .select_from(incident_life)
         .join(incident, incident.c.id == incident_life.c.incident_id)
-        .where(_is_open(), scopes.placed_within(incident.c.id, scope))
+        .where(_is_open(), scopes.placed_within(incident.c.id, _SOME_SCOPE if is_scoped else ()))
     )
-    return dict(rows.mappings().one())
 
 
 def _is_open() -> ColumnElement[bool]:

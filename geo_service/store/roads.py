@@ -33,13 +33,14 @@ def fingerprint(network: RoadNetwork) -> bytes:
     return digest.digest()
 
 
+_IN_USE = select(road_network.c.id, road_network.c.name, road_network.c.fingerprint).where(
+    road_network.c.in_use
+)
+
+
 def in_use(connection: Connection) -> tuple[int, str, bytes] | None:
     """Return id, name and fingerprint of the network in use, None if there is none."""
-    row = connection.execute(
-        select(road_network.c.id, road_network.c.name, road_network.c.fingerprint).where(
-            road_network.c.in_use
-        )
-    ).one_or_none()
+    row = connection.execute(_IN_USE).one_or_none()
     return (row[0], row[1], bytes(row[2])) if row else None
 
 

@@ -2,17 +2,22 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, bindparam, func, insert, select
 
 from geo_service.store.intake_tables import setting
 
 _LOCK = 0x6E0_5E77
+_LATEST = (
+    select(setting.c.version, setting.c.value)
+    .where(setting.c.subject == bindparam("subject"))
+    .order_by(setting.c.version.desc())
+    .limit(1)
+)
 
 
 def latest(connection: Connection, subject: str) -> tuple[int, dict[str, Any]]:
     """Return number and value of the newest version; 0 and nothing while none was set."""
-    rows = select(setting.c.version, setting.c.value).where(setting.c.subject == subject)
-    found = connection.execute(rows.order_by(setting.c.version.desc()).limit(1)).one_or_none()
+    found = connection.execute(_LATEST, {"subject": subject}).one_or_none()
     return (found[0], found[1]) if found else (0, {})
 
 

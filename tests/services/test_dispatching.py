@@ -21,6 +21,7 @@ from hypothesis.stateful import (
 
 from geo_service.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError, Words
 from geo_service.services import correcting, dispatching, duplicates, handling
+from geo_service.services.board import Sent
 from geo_service.services.correcting import Asked
 from geo_service.services.tiling import Tilings
 from geo_service.staffing.life import Move, Status
@@ -421,6 +422,7 @@ class Desk(RuleBasedStateMachine):
         self.people = list(people.values())[:3]
         self.keys = [report(self.database, tilings) for _ in range(2)]
         self.out: dict[int, tuple[int, UUID, bool]] = {}  # responder → dispatch, incident, lead
+        self.board = Sent()
 
     def teardown(self) -> None:
         for number, _, _ in getattr(self, "out", {}).values():
@@ -466,6 +468,13 @@ class Desk(RuleBasedStateMachine):
             ]
         self.out = {one.responder_id: (one.id, one.incident_id, one.lead) for one in now}
         assert len(self.out) == len(now)  # nobody twice
+
+    @invariant()
+    def who_follows_from_change_to_change_sees_the_same(self) -> None:
+        if not hasattr(self, "board"):
+            return
+        with self.database.reading() as connection:
+            assert list(self.board.follow(connection)) == dispatches.open_now(connection)
 
     @invariant()
     def the_incident_stands_where_its_people_do(self) -> None:

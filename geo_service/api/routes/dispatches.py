@@ -248,8 +248,10 @@ def cancel(
 
 
 def _own(state: AppState, who: Principal) -> int | None:
+    if who.role is not Role.WORKER:
+        return None
     with state.database.reading() as connection:
-        return desk.own_only(connection, who)
+        return desk.acts_for(connection, who)
 
 
 def _done(state: AppState, one: store.Dispatch) -> Dispatch:

@@ -179,7 +179,7 @@ def incidents(
     return IncidentPage(incidents=shown, next=_next(request, last, len(rows), size), counts=None)
 
 
-_NOT_IN_QUEUE = frozenset({"rank", "due", "cell_id", "attributes"})
+_NOT_IN_QUEUE = frozenset({"rank", "due", "cell_id"})
 
 
 class Narrowed(NamedTuple):
