@@ -12,7 +12,15 @@ from pydantic import AfterValidator, BeforeValidator
 from pydantic_core import PydanticCustomError
 
 _PLUS_LOST = re.compile(r"[T ]\d\d:?\d\d\S* \d\d:?\d\d$")
+#: How programs write a moment: nothing is to be said of it here, and a batch holds thousands.
+_PLAIN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 FIRST_YEAR, LAST_YEAR = 1970, 2200
+
+
+def _as_text(value: object) -> object:
+    if isinstance(value, str) and _PLAIN.fullmatch(value):
+        return value
+    return _with_plus(_written(value))
 
 
 def _written(value: object) -> object:
@@ -53,4 +61,4 @@ def _checked(moment: datetime) -> datetime:
 
 
 #: A moment with its UTC offset, in the years 1970 to 2200; the handler gets it in UTC.
-Moment = Annotated[datetime, BeforeValidator(_written), BeforeValidator(_with_plus), AfterValidator(_checked)]
+Moment = Annotated[datetime, BeforeValidator(_as_text), AfterValidator(_checked)]

@@ -182,8 +182,7 @@ class Teller:
         homes = self.picture.homes
         if homes is None or cell < 0:
             return note(code, cell="", cell_name="")
-        name = homes.tiling.cells["name"].iat[cell]
-        return note(code, cell=homes.code(cell), cell_name=str(name or homes.code(cell)))
+        return note(code, cell=homes.code(cell), cell_name=homes.name(cell) or homes.code(cell))
 
     def _telling_cell(self, row: int, relation: str) -> int:
         """Return the cell by which he stands so to the place, the smallest one; -1 for none."""

@@ -100,6 +100,14 @@ class Homes:
         """Return the code of a cell."""
         return self._codes[position]
 
+    def name(self, position: int) -> str:
+        """Return the name of a cell, empty if it has none."""
+        return self._names[position]
+
+    @cached_property
+    def _names(self) -> list[str]:
+        return [str(name or "") for name in self.tiling.cells["name"]]
+
     @cached_property
     def _codes(self) -> list[str]:
         return [str(code) for code in self.tiling.cells["code"]]

@@ -31,6 +31,7 @@ REASONS: dict[str, Words] = {
     ),
 }
 _WORST_ACCURACY_M = 1e6
+_DAY_S = 24 * 3600
 
 
 class Fix(NamedTuple):
@@ -117,7 +118,8 @@ class PositionKeeper:
             lat=lonlat_deg[good, 1].tolist(),
             accuracy_m=[fixes[i].accuracy_m for i in good],
         )
-        self._see_to_days({moment.astimezone(UTC).date() for moment in columns.at}, desk, now_s)
+        day_s = np.unique(at_s[good] // _DAY_S) * _DAY_S
+        self._see_to_days({datetime.fromtimestamp(one, UTC).date() for one in day_s.tolist()}, desk, now_s)
         with self._database.writing() as connection:
             added = positions.add(connection, columns)
             there = dispatches.come_near(connection, added.moved, desk.geofence_m)

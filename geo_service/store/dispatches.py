@@ -24,6 +24,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 from geo_service.errors import NotFoundError, Words
 from geo_service.store import scopes
 from geo_service.store.dispatch_tables import dispatch, incident_log
+from geo_service.store.positions import array_text
 from geo_service.store.tables import responder
 
 
@@ -235,6 +236,22 @@ def change(connection: Connection, dispatch_id: int, values: Mapping[str, Any]) 
     return _read(connection.execute(_CHANGE, {"key": dispatch_id, **values}).one())
 
 
+_NEAR = text("""
+    select dispatch.id, latest.at
+    from dispatch
+    join position_latest as latest using (responder_id)
+    join incident on incident.id = dispatch.incident_id
+    where dispatch.responder_id = any(cast(:who as int[])) and dispatch.ended_at is null
+        and dispatch.arrived_at is null and latest.at >= dispatch.sent_at
+        and coalesce(latest.accuracy_m, 0) <= :within_m
+        and ST_DWithin(
+            incident.geom::geography,
+            ST_SetSRID(ST_MakePoint(latest.lon, latest.lat), 4326)::geography, :within_m
+        )
+    order by dispatch.id
+""")
+
+
 def come_near(
     connection: Connection, responder_ids: Sequence[int], within_m: float
 ) -> list[tuple[int, datetime]]:
@@ -244,23 +261,7 @@ def come_near(
     """
     if not responder_ids:
         return []
-    rows = connection.execute(
-        text("""
-            select dispatch.id, latest.at
-            from dispatch
-            join position_latest as latest using (responder_id)
-            join incident on incident.id = dispatch.incident_id
-            where dispatch.responder_id = any(:who) and dispatch.ended_at is null
-                and dispatch.arrived_at is null and latest.at >= dispatch.sent_at
-                and coalesce(latest.accuracy_m, 0) <= :within_m
-                and ST_DWithin(
-                    incident.geom::geography,
-                    ST_SetSRID(ST_MakePoint(latest.lon, latest.lat), 4326)::geography, :within_m
-                )
-            order by dispatch.id
-        """),
-        {"who": list(responder_ids), "within_m": within_m},
-    )
+    rows = connection.execute(_NEAR, {"who": array_text(responder_ids), "within_m": within_m})
     return [(int(row[0]), row[1]) for row in rows]
 
 

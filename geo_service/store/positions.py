@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import orjson
 from sqlalchemy import Connection, bindparam, select, text
 
 from geo_service.store.dispatch_tables import position_latest
@@ -28,20 +29,28 @@ class Fixes:
         return len(self.responder_id)
 
     def as_parameters(self) -> dict[str, str]:
-        """Return the columns as a statement's parameters: one text each, which is faster than lists."""
+        """Return the columns as a statement's parameters."""
         return {
-            "who": ",".join(map(str, self.responder_id)),
-            "at": ",".join(moment.isoformat() for moment in self.at),
-            "lon": ",".join(map(repr, self.lon)),
-            "lat": ",".join(map(repr, self.lat)),
-            "accuracy": ",".join("" if value is None else repr(value) for value in self.accuracy_m),
+            "who": array_text(self.responder_id),
+            "at": array_text(self.at),
+            "lon": array_text(self.lon),
+            "lat": array_text(self.lat),
+            "accuracy": array_text(self.accuracy_m),
         }
 
 
+def array_text(values: Sequence[int] | Sequence[float | None] | Sequence[datetime]) -> str:
+    """Return numbers or moments as PostgreSQL reads an array: of a thousand, much faster than a list.
+
+    >>> array_text([1.5, None])
+    '{1.5,null}'
+    """
+    return "{" + orjson.dumps(values).decode()[1:-1] + "}"
+
+
 _ROWS = """unnest(
-    string_to_array(:who, ',')::int[], string_to_array(:at, ',')::timestamptz[],
-    string_to_array(:lon, ',')::float8[], string_to_array(:lat, ',')::float8[],
-    string_to_array(:accuracy, ',', '')::real[]
+    cast(:who as int[]), cast(:at as timestamptz[]), cast(:lon as float8[]), cast(:lat as float8[]),
+    cast(:accuracy as real[])
 ) as fix (responder_id, at, lon, lat, accuracy_m)"""
 
 
