@@ -7,19 +7,15 @@ from typing import Any
 
 import numpy as np
 import osmium
-import shapely
-from numpy.typing import NDArray
-from pyproj import Geod
 
 from geo_service.errors import Fault, InvalidInputError
 from geo_service.roads import osm_features, osm_tags
 from geo_service.roads.network import RoadNetwork
+from geo_service.roads.noding import Runs, Streets, network_of_runs
 from geo_service.roads.osm_features import MapFeatures
 
 MOST_NODES_IN_WAY = 4096
 """Edge ids are ``way id * 4096 + index of the first node``: OSM allows 2,000 nodes in a way."""
-
-WGS84 = Geod(ellps="WGS84")
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,56 +212,22 @@ def _runs(nodes: Any) -> Iterator[tuple[int, list[tuple[int, float, float]] | No
 
 
 def _network(streets: _Streets) -> RoadNetwork:
-    """Cut the runs where streets meet, end or are barred, and number what is left."""
-    ref = np.array(streets.node_ref, np.int64)
-    lonlat_deg = np.stack([np.array(streets.lon_deg), np.array(streets.lat_deg)], axis=1)
-    size = np.array(streets.run_size, np.int64)
-    last = np.cumsum(size) - 1
-    run = np.repeat(np.arange(len(size)), size)
-    ids, at = np.unique(ref, return_inverse=True)
-    block = np.array([streets.barrier.get(i, 0) for i in ids.tolist()], np.uint8)
-
-    decision = (np.bincount(at)[at] > 1) | (block[at] != 0)
-    decision[last] = True
-    decision[last - size + 1] = True
-    cut = np.flatnonzero(decision)
-    joined = run[cut[:-1]] == run[cut[1:]]
-    start, stop = cut[:-1][joined], cut[1:][joined]
-    used, ends = np.unique(np.concatenate([at[start], at[stop]]), return_inverse=True)
-    position = np.empty((len(ids), 2))
-    position[at] = lonlat_deg
-
-    way = np.array(streets.run_way)[run[start]]
-    offset = start - (last - size + 1)[run[start]] + np.array(streets.run_first)[run[start]]
-    shape, length_m = _shapes(lonlat_deg, start, stop)
-    half = len(start)
-    return RoadNetwork(
-        node_id=ids[used],
-        node_lonlat_deg=position[used],
-        node_block=block[used],
-        edge_id=np.array(streets.way_id, np.int64)[way] * MOST_NODES_IN_WAY + offset,
-        edge_u=ends[:half].astype(np.int32),
-        edge_v=ends[half:].astype(np.int32),
-        edge_length_m=length_m,
-        edge_class=np.array(streets.way_class, object)[way],
-        edge_access=np.array(streets.way_access, np.uint8)[way],
-        edge_maxspeed_kmh=np.array(streets.way_maxspeed_kmh, np.float32)[way],
-        edge_name=np.array(streets.way_name, object)[way],
-        edge_shape=shape,
+    """Put the lists into arrays and cut the streets where they meet."""
+    return network_of_runs(
+        Runs(
+            node_ref=np.array(streets.node_ref, np.int64),
+            lonlat_deg=np.stack([np.array(streets.lon_deg), np.array(streets.lat_deg)], axis=1),
+            size=np.array(streets.run_size, np.int64),
+            street=np.array(streets.run_way, np.int64),
+            first=np.array(streets.run_first, np.int64),
+        ),
+        Streets(
+            number=np.array(streets.way_id, np.int64),
+            kind=np.array(streets.way_class, object),
+            access=np.array(streets.way_access, np.uint8),
+            maxspeed_kmh=np.array(streets.way_maxspeed_kmh, np.float32),
+            name=np.array(streets.way_name, object),
+        ),
+        streets.barrier,
+        edges_a_street=MOST_NODES_IN_WAY,
     )
-
-
-def _shapes(
-    lonlat_deg: NDArray[np.float64], start: NDArray[np.intp], stop: NDArray[np.intp]
-) -> tuple[NDArray[np.object_], NDArray[np.float64]]:
-    """Lines from start to stop (inclusive) of the list of nodes, and their length on the ellipsoid."""
-    size = stop - start + 1
-    owner = np.repeat(np.arange(len(size)), size)
-    within = np.arange(size.sum()) - np.repeat(np.cumsum(size) - size, size)
-    coordinates = lonlat_deg[start[owner] + within]
-    lines = shapely.linestrings(coordinates, indices=owner)
-    a, b = coordinates[:-1], coordinates[1:]
-    _, _, step_m = WGS84.inv(a[:, 0], a[:, 1], b[:, 0], b[:, 1])
-    same = owner[:-1] == owner[1:]
-    length_m = np.bincount(owner[:-1][same], weights=step_m[same], minlength=len(size))
-    return np.asarray(lines, object), length_m.astype(np.float64)
