@@ -79,7 +79,9 @@ def _finite(geoms: Geoms, role: str) -> None:
     bad = np.unique(owner[~np.isfinite(xy).all(axis=1)])[:MAX_FAULTS]
     if len(bad):
         faults = [
-            Fault(f"{role}.geometry", "a coordinate is no number in this CRS; correct it, or the CRS", row + 1)
+            Fault(
+                f"{role}.geometry", "a coordinate is no number in this CRS; correct it, or the CRS", row + 1
+            )
             for row in bad.tolist()
         ]
         raise InvalidInputError(f"Some coordinates of the {role} are not numbers.", faults)
