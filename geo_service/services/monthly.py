@@ -310,11 +310,11 @@ def _coverage(sources: Sources, place: Place, at: datetime) -> dict[str, Any]:
         spots = coverage_blind.blind_spots(sources.ground, setting)
     except GeoServiceError as error:  # no streets or no buildings yet: the rest of the report stands
         said = error.detail.zh if isinstance(error.detail, Words) else error.detail
-        return {**nothing, "why": str(said), "spots": [], "hours": [], "by_cell": {}}
+        return {**nothing, "why": str(said), "spots": [], "shapes": [], "hours": [], "by_cell": {}}
     own = next(row["share"] for row in week_rows(tiling, week, place.level) if row["code"] == place.code)
     known = [hour for hour, share in enumerate(own) if share is not None]
     if not known:
-        return {**nothing, "why": "", "spots": [], "hours": own, "by_cell": {}}
+        return {**nothing, "why": "", "spots": [], "shapes": [], "hours": own, "by_cell": {}}
     local = at.astimezone(week.zone)
     hour = local.weekday() * 24 + local.hour
     worst = min(known, key=own.__getitem__)
@@ -333,10 +333,10 @@ def _coverage(sources: Sources, place: Place, at: datetime) -> dict[str, Any]:
                 "cell": str(one.cell_name),
                 "households": round(float(one.households)),
                 "nearest_s": _plain(one.nearest_s),
-                "shape": one.geometry,
             }
             for one in spots.head(SPOTS_SHOWN).itertuples()
         ],
+        "shapes": spots.geometry.tolist(),
         "by_cell": {row["code"]: row["share"][hour] for row in week_rows(tiling, week, place.below)},
         "why": "",
     }
@@ -360,8 +360,8 @@ def without_shapes(report: Mapping[str, Any]) -> dict[str, Any]:
     """Return a report as JSON: blind spots by their cells alone."""
 
     def plain(side: Mapping[str, Any]) -> dict[str, Any]:
-        spots = [{k: v for k, v in one.items() if k != "shape"} for one in side["coverage"]["spots"]]
-        return {**side, "coverage": {**side["coverage"], "spots": spots}}
+        told = {name: value for name, value in side["coverage"].items() if name != "shapes"}
+        return {**side, "coverage": told}
 
     return {**report, "now": plain(report["now"]), "then": plain(report["then"])}
 

@@ -30,6 +30,6 @@ def report_file(sources: Sources, report: dict[str, Any], form: ReportFormat) ->
     incidents, coverage = (map_cells(place, rows, name) for name in ("incidents", "coverage_share"))
     west, south, east, north = shapely.total_bounds([one["shape"] for one in incidents]).tolist()
     x, y = _ROOM * (east - west), _ROOM * (north - south)
-    spots = [one["shape"] for one in report["now"]["coverage"]["spots"]]
+    spots = report["now"]["coverage"]["shapes"]
     window = (west - x, south - y, east + x, north + y)
     return monthly_pdf(report, ReportMaps(incidents, coverage, spots, window))
