@@ -111,6 +111,8 @@ ALIKE: Mapping[str, str] = _every(
             "GET /v1/exclaves",
             "GET /v1/exclaves/declared",
             "POST /v1/crosswalk",
+            "GET /maps",
+            "GET /v1/maps",
             "GET /maps/tiles/base/{z}/{x}/{y}.mvt",
             "GET /maps/shapes/{edition}/{level}.json",
         ],
@@ -265,6 +267,8 @@ WHOLE_TOWN: Mapping[str, str] = _every(
         ],
         "this map shows the whole town; ask for figures of your cells under /v1/figures": [
             "GET /maps/{kind}",
+            "GET /maps/{kind}/file",
+            "GET /maps/overlays/{edition}/{kind}/{overlay}.json",
             "GET /maps/figures/{edition}/{kind}/{level}.json",
             "GET /maps/heat.json",
             "GET /maps/units.json",

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from geo_service.cli import common
+from geo_service.formats.assets import read_assets
 from geo_service.formats.boundaries import read_boundaries
 from geo_service.formats.demand import read_demand
 from geo_service.formats.incidents import read_incidents
@@ -15,6 +16,7 @@ from geo_service.formats.roster_tables import LAYOUTS, read_entries
 from geo_service.formats.shifts import read_shifts
 from geo_service.formats.sign_boards import read_sign_boards
 from geo_service.services import importing
+from geo_service.services.asset_import import import_assets
 from geo_service.services.importing import ImportReport
 from geo_service.services.premises import import_premises
 from geo_service.services.roster_files import import_entries
@@ -293,3 +295,23 @@ def premises(
     table = read_premises(file, crs=crs, layer=layer)
     with common.open_database() as database:
         _show(import_premises(database, table, who=WHO, commit=commit), as_json=as_json)
+
+
+@app.command()
+def assets(
+    file: File,
+    crs: Crs = None,
+    layer: Annotated[str | None, typer.Option(help="Layer of a file with several.")] = None,
+    *,
+    commit: common.Commit = False,
+    as_json: common.Json = False,
+) -> None:
+    """Assets for the maps: cameras, police rooms, centres, shops, from a table or a file of points.
+
+    Columns: code, kind (camera, police_room, centre, shop), name, lon, lat, reach_m.
+
+    Example: geo-service import assets cameras.csv --commit
+    """
+    table = read_assets(file, crs=crs, layer=layer)
+    with common.open_database() as database:
+        _show(import_assets(database, table, who=WHO, commit=commit), as_json=as_json)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from geo_service.demo import basemap, cells, hierarchy, people
+from geo_service.demo.assets import make_assets
 from geo_service.demo.buildings import Buildings, block_buildings, clear, join
 from geo_service.demo.frame import Floats, Valley, geometry_to_degrees, to_degrees
 from geo_service.demo.incidents import make_incidents
@@ -73,6 +74,8 @@ class DemoCounty:
         Points: id, cell_code, kind, name, owner, role.
     premises : GeoDataFrame
         Campuses, offices and factories: code, name, kind, responsible_unit; each within one leaf.
+    assets : DataFrame
+        Cameras, police rooms and shops: code, kind, name, lon, lat, reach_m.
     """
 
     levels: tuple[Level, ...]
@@ -91,6 +94,7 @@ class DemoCounty:
     gap: shapely.Geometry
     sign_boards: gpd.GeoDataFrame
     premises: gpd.GeoDataFrame
+    assets: pd.DataFrame
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,6 +368,7 @@ def _assemble(
     attraction = {"flats": 1.0, "shophouse": 2.6, "public": 9.0, "factory": 5.0, "farmhouse": 0.55}
     draw = np.array([attraction[u] for u in demand["use"]]) * (1.0 + demand["households"].to_numpy()) ** 0.5
     points = shapely.get_coordinates(demand["centroid"].to_numpy())
+    stations = people.make_stations(frame, middle)
     return DemoCounty(
         levels=hierarchy.LEVELS,
         cells=frame,
@@ -372,7 +377,8 @@ def _assemble(
         crossings=find_crossings(network, barriers),
         features=_features(land, ground),
         network=network,
-        stations=people.make_stations(frame, middle),
+        stations=stations,
+        assets=make_assets(network, stations, demand),
         responders=responders,
         shifts=people.make_shifts(responders),
         posts=posts,

@@ -14,7 +14,17 @@ from numpy.typing import NDArray
 
 from geo_service.errors import BadRequestError
 
-PALETTES = {"YlGnBu", "YlOrRd", "PuBuGn", "OrRd", "Blues", "BuPu", "RdYlBu"}  # safe for the colour-blind
+PALETTES = {
+    "YlGnBu",
+    "YlOrRd",
+    "PuBuGn",
+    "OrRd",
+    "Blues",
+    "BuPu",
+    "RdYlBu",
+    "RdBu",
+    "PuOr",
+}  # safe for the colour-blind
 _GROUPS = 600  # natural breaks lie between so many groups of neighbours: the cost grows with the square
 _FEWEST, _MOST = 2, 9
 

@@ -18,6 +18,7 @@ from geo_service.maps.offline import CORE, own_script, safe_text, script_json
 
 Source = Mapping[str, str]
 _PANEL = own_script("js/panel.js")
+_THEME_SCRIPTS = ("js/shapes.js", "js/cells.js", "js/panel.js", "js/theme.js")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +122,124 @@ class ThemeLayer(JSCSSMixin, Layer):
             "after_heat": after_heat,
         }
         self.config_json = script_json(config)
-        scripts = ("js/shapes.js", "js/cells.js", "js/panel.js", "js/theme.js")
+        self.default_js = [*CORE, *map(own_script, _THEME_SCRIPTS)]
+
+
+class CompareLayer(JSCSSMixin, Layer):
+    """Two themes of the same place, before to the left and after to the right of a bar that can be moved.
+
+    Parameters
+    ----------
+    name : Label
+    before, after : sequence of LevelSource
+        The same levels of either; a level that only one has is not offered.
+    words : (Label, Label)
+        What stands to the left and to the right.
+    measures, bounds, level, finest
+        As for :class:`ThemeLayer`. The figures of both sides must have the same classes.
+    """
+
+    _template = Template(
+        "{% macro script(this, kwargs) %}"
+        "var {{ this.get_name() }} = GeoService.compareLayer({{ this.config_json }});"
+        "{% endmacro %}"
+    )
+
+    def __init__(
+        self,
+        name: Label,
+        before: Sequence[LevelSource],
+        after: Sequence[LevelSource],
+        words: tuple[Label, Label],
+        measures: Sequence[Measure],
+        *,
+        bounds: tuple[float, float, float, float],
+        level: str = "auto",
+        finest: str = "",
+    ) -> None:
+        super().__init__(name=layer_name(name), overlay=True)
+        self._name = "CompareLayer"
+        both = {one.code for one in before} & {one.code for one in after}
+        config = {
+            "sides": [
+                {"label": label.as_dict(), "levels": [_level_config(one) for one in side if one.code in both]}
+                for label, side in zip(words, (before, after), strict=True)
+            ],
+            "measures": [{"code": m.code, "label": m.label.as_dict()} for m in measures],
+            "bounds": list(bounds),
+            "level": level,
+            "finest": finest,
+        }
+        self.config_json = script_json(config)
+        self.default_js = [*CORE, *map(own_script, (*_THEME_SCRIPTS, "js/compare.js"))]
+
+
+class AreasLayer(JSCSSMixin, Layer):
+    """Areas over the cells, outlined and named, from :func:`~geo_service.maps.areas.areas_json`."""
+
+    _template = Template(
+        "{% macro script(this, kwargs) %}"
+        "var {{ this.get_name() }} = GeoService.areasLayer({{ this.config_json }});"
+        "{% endmacro %}"
+    )
+
+    def __init__(self, label: Label, source: Source, *, color: str = "#b2182b", named: bool = True) -> None:
+        super().__init__(name=layer_name(label), overlay=True)
+        self._name = "AreasLayer"
+        config = {"source": dict(source), "label": label.as_dict(), "color": color, "named": named}
+        self.config_json = script_json(config)
+        scripts = ("js/shapes.js", "js/panel.js", "js/areas.js")
         self.default_js = [*CORE, *map(own_script, scripts)]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A question that the reader may change on a served page: it is loaded anew with that in its address.
+
+    Attributes
+    ----------
+    code : str
+        Name of the parameter.
+    label : Label
+    value : str
+        What it is now.
+    options : sequence of (value, Label)
+        Between which; without any the reader gives a moment (``moment``).
+    """
+
+    code: str
+    label: Label
+    value: str
+    options: Sequence[tuple[str, Label]] = ()
+
+
+class Choices(JSCSSMixin, MacroElement):
+    """What the reader may change, and the way to save the page as one file; on served pages only."""
+
+    _template = Template(
+        "{% macro script(this, kwargs) %}"
+        "GeoService.choices({{ this._parent.get_name() }}, {{ this.config_json }});"
+        "{% endmacro %}"
+    )
+    default_js = [*CORE, _PANEL, own_script("js/choices.js")]  # noqa: RUF012 - Folium's way
+
+    def __init__(self, choices: Sequence[Choice], *, file_url: str = "") -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._name = "Choices"
+        self.config_json = script_json(
+            {
+                "file": file_url,
+                "choices": [
+                    {
+                        "code": one.code,
+                        "label": one.label.as_dict(),
+                        "value": one.value,
+                        "options": [{"value": v, "label": label.as_dict()} for v, label in one.options],
+                    }
+                    for one in choices
+                ],
+            }
+        )
 
 
 class UnitsLayer(JSCSSMixin, Layer):

@@ -18,6 +18,10 @@ import geopandas as gpd
 from geo_service.maps.base_layer import BaseLayer
 from geo_service.maps.figures import Label
 from geo_service.maps.layers import (
+    AreasLayer,
+    Choice,
+    Choices,
+    CompareLayer,
     Heading,
     HeatLayer,
     LevelSource,
@@ -214,11 +218,88 @@ def incident_map(
     return build.page()
 
 
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """What lies over the cells of a page.
+
+    Attributes
+    ----------
+    kind : {"units", "heat", "areas"}
+        From ``units_json``, ``heat_json`` or ``areas_json``.
+    label : Label
+    data : str or Embedded
+        Address or payload.
+    color : str
+        Of points and outlines.
+    named : bool
+        Write the names of areas where there is room.
+    """
+
+    kind: str
+    label: Label
+    data: Data
+    color: str = "#22303c"
+    named: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """The other side of a page that compares: what its levels are, and what either is called."""
+
+    after: Levels
+    words: tuple[Label, Label]
+
+
+def theme_page(
+    levels: Levels,
+    *,
+    place: Place,
+    title: Label,
+    measures: Sequence[Measure],
+    base: Mapping[str, object] | Embedded | None = None,
+    overlays: Sequence[Overlay] = (),
+    sides: Sides | None = None,
+    level: str = "auto",
+    finest: str = "",
+    labels: bool = False,
+    choices: Sequence[Choice] = (),
+    file_url: str = "",
+) -> Page:
+    """Any map of the list: a theme or two that are compared, what lies over it, what can be changed.
+
+    Parameters
+    ----------
+    levels : sequence of LevelSource or of EmbeddedLevel
+        The theme; of a comparison what was before.
+    overlays : sequence of Overlay
+        Drawn over it in this order. Below a heat the cells wait until the reader comes near.
+    sides : Sides, optional
+        What was after.
+    choices, file_url
+        See :class:`~geo_service.maps.layers.Choices`; a single file has none.
+    place, title, measures, base, level, finest, labels
+        As for :func:`staffing_map`.
+    """
+    build = _Build(title, place, single_file=_is_embedded(levels))
+    build.base(base)
+    if sides is None:
+        after_heat = any(one.kind == "heat" for one in overlays)
+        build.theme(title, levels, measures, level=level, finest=finest, labels=labels, after_heat=after_heat)
+    else:
+        build.compare(title, levels, sides, measures, level=level, finest=finest)
+    for one in overlays:
+        build.overlay(one)
+    if choices or file_url:
+        build.map.add_child(Choices(choices, file_url=file_url))
+    return build.page()
+
+
 class _Build:
     """A page in the making: a map in an offline figure, and payloads put under element ids."""
 
     def __init__(self, title: Label, place: Place, *, single_file: bool) -> None:
         self.place = replace(place, links=()) if single_file else place
+        self._overlays = 0
         self.map = offline_map(f"{title.zh} {title.en}", bounds=place.bounds, single_file=single_file)
         figure = self.map.get_root()
         assert isinstance(figure, OfflineFigure)  # noqa: S101 - for the type checker
@@ -264,6 +345,35 @@ class _Build:
         )
         self.map.add_child(layer)
 
+    def compare(
+        self,
+        name: Label,
+        before: Levels,
+        sides: Sides,
+        measures: Sequence[Measure],
+        *,
+        level: str,
+        finest: str,
+    ) -> None:
+        one, other = (
+            [x if isinstance(x, LevelSource) else self._level(x, mark=mark) for x in levels]
+            for levels, mark in ((before, ""), (sides.after, "after-"))
+        )
+        bounds = self.place.bounds
+        self.map.add_child(
+            CompareLayer(name, one, other, sides.words, measures, bounds=bounds, level=level, finest=finest)
+        )
+
+    def overlay(self, one: Overlay) -> None:
+        self._overlays += 1
+        source = self._source(f"overlay-{self._overlays}", one.data)
+        if one.kind == "heat":
+            self.map.add_child(HeatLayer(one.label, source))
+        elif one.kind == "units":
+            self.map.add_child(UnitsLayer(one.label, source, color=one.color))
+        else:
+            self.map.add_child(AreasLayer(one.label, source, color=one.color, named=one.named))
+
     def units(self, label: Label, data: Data) -> None:
         self.map.add_child(UnitsLayer(label, self._source("units", data)))
 
@@ -280,7 +390,7 @@ class _Build:
             return {"embedded": element_id}
         return {"url": data}
 
-    def _level(self, one: EmbeddedLevel) -> LevelSource:
+    def _level(self, one: EmbeddedLevel, *, mark: str = "") -> LevelSource:
         cells, code = one.cells, one.level.code
         payload = encode_shapes(
             list(cells["code"]),
@@ -293,9 +403,9 @@ class _Build:
             code=code,
             label=Label(one.level.name_zh, one.level.name_en),
             cells=len(cells),
-            shapes=self._source(f"shapes-{code}", Embedded(payload)),
+            shapes=self._source(f"shapes-{mark}{code}", Embedded(payload)),
             figures={
-                measure: self._source(f"figures-{code}-{measure}", Embedded(content))
+                measure: self._source(f"figures-{mark}{code}-{measure}", Embedded(content))
                 for measure, content in one.figures.items()
             },
         )

@@ -94,12 +94,16 @@ def cell_table(
     return table.sort_values("code", kind="stable").reset_index(drop=True)
 
 
-def staff_counts(connection: Connection, tiling: Tiling, level: str, at: datetime) -> NDArray[np.float64]:
-    """Return how many responders on duty at a moment stand in each cell of a level.
+def staff_counts(
+    connection: Connection, tiling: Tiling, level: str, at: datetime, *, role: str = ""
+) -> NDArray[np.float64]:
+    """Return how many responders on duty at a moment stand in each cell of a level; with a role only those.
 
     One whose place is not known counts where he holds a duty, if that is on this level or below it.
     """
     duty = on_duty(connection, at)
+    if role:
+        duty = duty[duty["role"] == role]
     places = duty[["lon", "lat"]].to_numpy(dtype=float)
     leaf, _ = tiling.index.leaf_of(places)
     counts = sum_up(tiling, level, np.bincount(leaf[leaf >= 0], minlength=len(tiling.leaves)).astype(float))

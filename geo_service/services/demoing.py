@@ -22,7 +22,7 @@ from geo_service.services.premises import import_premises
 from geo_service.services.publishing import publish
 from geo_service.services.sign_board_import import import_sign_boards
 from geo_service.services.tiling import Tilings
-from geo_service.store import barriers, boundaries, coverage, ground, roads, staffing, street
+from geo_service.store import assets, barriers, boundaries, coverage, ground, roads, staffing, street
 from geo_service.store.database import Connection, Database
 
 if TYPE_CHECKING:
@@ -80,6 +80,8 @@ def load_demo(database: Database, size: Size, say: Say = silent) -> None:
         store_roster(connection, county, boundaries.moment(connection))
     _import_sign_boards(database, tilings, county)
     _import_premises(database, county)
+    with database.writing() as connection:
+        assets.put(connection, county.assets)
     # at least twenty steps, so that the bar of a small town moves too
     count = len(county.incidents)
     chunk = min(CHUNK, -(-count // STEPS) or 1)

@@ -1,12 +1,16 @@
-"""The maps' data and pages: shapes, figures and points of an edition, served or embedded in one file."""
+"""The maps' data and pages: shapes, figures and overlays of an edition, served or embedded in one file.
+
+Which maps there are is said in :mod:`geo_service.services.atlas`; here they become answers, pages and files,
+and here, in one place, a public map keeps small counts back.
+"""
 
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Hashable, Sequence
+from dataclasses import replace
 from typing import Any
+from urllib.parse import urlencode
 
 import geopandas as gpd
 import numpy as np
@@ -15,73 +19,48 @@ from numpy.typing import NDArray
 from geo_service.errors import Fault, NotFoundError
 from geo_service.maps import pages
 from geo_service.maps.base_layer import base_features
-from geo_service.maps.figures import Label, figures_json
-from geo_service.maps.layers import Measure
+from geo_service.maps.figures import Extra, Label, figures_json
 from geo_service.maps.offline import Page
-from geo_service.maps.points import Unit, heat_json, units_json
 from geo_service.maps.shapes import FORMAT as SHAPES_FORMAT
 from geo_service.maps.shapes import Detail, encode_shapes
-from geo_service.model import Level, Mode
-from geo_service.services import cell_figures
-from geo_service.services.coverage import by_level, run_coverage
+from geo_service.model import Level
+from geo_service.services.atlas.choices import choices_of
+from geo_service.services.atlas.compare import other_tiling
+from geo_service.services.atlas.kinds import Drawing, MapKind, OverlayKind, Scene, View, moment
+from geo_service.services.atlas.registry import kind_of
+from geo_service.services.atlas.staffing import parents_of
 from geo_service.services.ground import Ground
-from geo_service.services.rostering import on_duty
-from geo_service.services.tiling import Tiling
-from geo_service.staffing.density import staffing_density
+from geo_service.services.plan_state import Plans
+from geo_service.services.tiling import Tiling, Tilings
+from geo_service.staffing.small_counts import keep_back
 from geo_service.store import boundaries, ground, heat, roads, tiles
 from geo_service.store.database import Database
 
-YEAR = timedelta(days=365)
 #: Encoded shapes held in memory: five levels in three details, twice.
 SHAPES_KEPT = 30
 #: Encoded heats held in memory: a page without a moment asks for another one each quarter of an hour.
 HEATS_KEPT = 8
 
-STAFFING_MEASURES = (
-    Measure("per_km2", Label("每平方公里", "per km²")),
-    Measure("per_1000_residents", Label("每千人", "per 1,000 residents")),
-    Measure("per_100_households", Label("每百户", "per 100 households")),
-    Measure("per_incident", Label("每件事件（年）", "per incident a year")),
-)
-COVERAGE_MEASURES = (
-    Measure("share", Label("覆盖率", "share covered")),
-    Measure("worst_min", Label("最远到场时间", "longest time")),
-)
-INCIDENT_MEASURES = (Measure("count", Label("事件数（一年）", "incidents in a year")),)
-INCIDENTS_TITLE = Label("近一年事件热力", "Incidents of the last year")
-ROLE_NAMES = {
-    "grid_worker": Label("网格员", "Grid worker"),
-    "grid_lead": Label("网格长", "Grid lead"),
-    "police": Label("民警", "Police officer"),
-    "volunteer": Label("志愿者", "Volunteer"),
-}
-AT_POST = Label("在岗点", "at a post")
-
-
-@dataclass(frozen=True)
-class View:
-    """What a map shows: boundaries, moment, mode and limit."""
-
-    at: datetime
-    mode: Mode = Mode.EBIKE
-    limit_s: int = 300
-    title: str = ""
+__all__ = ["Mapper", "View", "shapes_mark"]
 
 
 class Mapper:
     """Makes the parts of maps from a database, its tilings and its ground."""
 
-    def __init__(self, database: Database, ground: Ground) -> None:
+    def __init__(
+        self,
+        database: Database,
+        ground: Ground,
+        tilings: Tilings | None = None,
+        plans: Plans | None = None,
+    ) -> None:
         self._database = database
         self._ground = ground
+        self._tilings = tilings or Tilings(database)
+        self._plans = plans
         self._lock = threading.Lock()
         self._shapes: OrderedDict[tuple[int, str, Detail], bytes] = OrderedDict()
-        self._heat: OrderedDict[tuple[object, ...], bytes] = OrderedDict()
-        self._makers: Mapping[str, Callable[[Tiling, str, str, View], bytes]] = {
-            "staffing": self._staffing,
-            "coverage": self._coverage,
-            "incidents": self._incidents,
-        }
+        self._heat: OrderedDict[Hashable, bytes] = OrderedDict()
 
     def shapes(self, tiling: Tiling, level: str, detail: Detail) -> bytes:
         """Return a level's cells, encoded for the page; made once for each edition."""
@@ -109,157 +88,198 @@ class Mapper:
         NotFoundError
             There is no such map, measure or level.
         """
-        known = {"staffing": STAFFING_MEASURES, "coverage": COVERAGE_MEASURES, "incidents": INCIDENT_MEASURES}
-        if kind not in known:
-            raise NotFoundError(f"there is no map {kind!r}", [Fault("map", f"use one of {', '.join(known)}")])
-        if measure not in {one.code for one in known[kind]}:
-            names = ", ".join(one.code for one in known[kind])
+        map_kind = kind_of(kind)
+        if measure not in {one.code for one in map_kind.measures}:
+            names = ", ".join(one.code for one in map_kind.measures)
             raise NotFoundError(
                 f"the map has no measure {measure!r}", [Fault("measure", f"use one of {names}")]
             )
-        return self._makers[kind](tiling, level, measure, view)
+        tiling.at_level(level)
+        return self._figures(map_kind, self._scene(tiling, view), level, measure)
 
-    def _staffing(self, tiling: Tiling, level: str, measure: str, view: View) -> bytes:
-        leaf = self._ground.land_and_people(tiling)
-        with self._database.reading() as connection:
-            yearly = cell_figures.incident_counts(connection, tiling, view.at - YEAR, view.at)
-            staff = cell_figures.staff_counts(connection, tiling, level, view.at)
-        area_km2, residents, households, incidents_a_year = (
-            cell_figures.sum_up(tiling, level, np.asarray(values, dtype=float))
-            for values in (leaf["area_km2"], leaf["residents"], leaf["households"], yearly)
-        )
-        density = staffing_density(staff, area_km2, residents, households, incidents_a_year)
-        words = next(one.label for one in STAFFING_MEASURES if one.code == measure)
-        return figures_json(
-            _by_code(tiling, level, density[measure].to_numpy(dtype=float)),
-            title=Label("力量配备密度", "Staffing density"),
-            unit=Label(f"人 / {words.zh.removeprefix('每')}", f"staff {words.en}"),
-            note=_moment_note(view),
-        )
+    def overlay(self, kind: str, tiling: Tiling, overlay: str, view: View) -> bytes:
+        """Return what lies over the cells of a map.
 
-    def _coverage(self, tiling: Tiling, level: str, measure: str, view: View) -> bytes:
-        run = run_coverage(
-            self._database, self._ground, tiling, at=view.at, mode=view.mode, limit_s=view.limit_s
-        )
-        cells = by_level(tiling, run, level)
-        of_households = run.summary["share_of"] == "households"
-        if of_households:  # where nobody lives nobody waits: no figure, instead of a blind spot in the woods
-            cells.loc[cells["by_area"], ["share", "worst_s"]] = np.nan
-        minutes = f"{view.limit_s / 60:.4g}"
-        if measure == "share":
-            return figures_json(
-                _by_code(tiling, level, cells["share"].to_numpy(dtype=float)),
-                title=Label(f"{minutes} 分钟覆盖率", f"Covered within {minutes} min"),
-                unit=Label("户数占比", "share of households")
-                if of_households
-                else Label("面积占比", "share of area"),
-                method="given",
-                breaks=(0.2, 0.4, 0.6, 0.8, 0.95, 1.0),
-                palette="RdYlBu",
-                percent=True,
-                note=_moment_note(view, with_mode=True),
+        Raises
+        ------
+        NotFoundError
+            The map has no such overlay, or has it not for the public.
+        """
+        known = {one.code: one for one in _shown_overlays(kind_of(kind), view)}
+        if overlay not in known:
+            names = ", ".join(known) or "-"
+            raise NotFoundError(
+                f"the map has no overlay {overlay!r}", [Fault("overlay", f"use one of {names}")]
             )
-        return figures_json(
-            _by_code(tiling, level, cells["worst_s"].to_numpy(dtype=float) / 60),
-            title=Label("最远到场时间", "Longest time to arrive"),
-            unit=Label("分钟", "minutes"),
-            palette="YlOrRd",
-            note=_moment_note(view, with_mode=True),
+        return self._overlay(known[overlay], self._scene(tiling, view))
+
+    def served_page(self, kind: str, tiling: Tiling, view: View, links: Any, base_version: str) -> Page:
+        """Return a page that fetches its data from this server.
+
+        The cells of a plan have no address of their own: they stand in the page.
+        """
+        map_kind, scene = kind_of(kind), self._scene(tiling, view)
+        query = urlencode(view.query())
+        sides = None
+        before = tiling
+        if map_kind.compares:
+            other = other_tiling(scene)
+            sides, before = self._sides(map_kind, scene, other or tiling)
+        overlays = [
+            self._page_overlay(one, f"/maps/overlays/{tiling.edition.id}/{kind}/{one.code}.json?{query}")
+            for one in _shown_overlays(map_kind, view)
+        ]
+        return pages.theme_page(
+            self._served_levels(map_kind, before, _against(view, before, tiling)),
+            place=self._place(tiling, view, links),
+            title=_title(map_kind, view),
+            measures=map_kind.measures,
+            base=pages.served_base(f"/maps/tiles/base/{{z}}/{{x}}/{{y}}.mvt?v={base_version}"),
+            overlays=overlays,
+            sides=sides,
+            level=map_kind.level,
+            finest=map_kind.finest,
+            labels=map_kind.labels,
+            choices=choices_of(map_kind, scene),
+            file_url=f"/maps/{kind}/file?{query}",
         )
 
-    def _incidents(self, tiling: Tiling, level: str, measure: str, view: View) -> bytes:
-        del measure
-        with self._database.reading() as connection:
-            counts = cell_figures.incident_counts(connection, tiling, view.at - YEAR, view.at)
-        return figures_json(
-            _by_code(tiling, level, cell_figures.sum_up(tiling, level, counts)),
-            title=Label("事件数", "Incidents"),
-            unit=Label("件（一年）", "incidents in a year"),
-            method="fisher_jenks",
-            palette="YlOrRd",
-            note=_year_note(view),
+    def file_page(self, kind: str, tiling: Tiling, view: View) -> Page:
+        """Return a page that holds everything it shows and asks for nothing."""
+        map_kind, scene = kind_of(kind), self._scene(tiling, view)
+        sides, before = None, tiling
+        if map_kind.compares:
+            other = other_tiling(scene) or tiling
+            after, before = (other, tiling) if other.edition.id <= 0 else (tiling, other)
+            sides = pages.Sides(
+                self._embedded_levels(map_kind, scene.on(after), before), _side_words(before, after)
+            )
+        overlays = [
+            self._page_overlay(one, pages.Embedded(self._overlay(one, scene)))
+            for one in _shown_overlays(map_kind, view)
+        ]
+        against = tiling if sides is not None else None
+        return pages.theme_page(
+            self._embedded_levels(map_kind, scene.on(before), against),
+            place=self._place(tiling, view, ()),
+            title=_title(map_kind, view),
+            measures=map_kind.measures,
+            base=pages.Embedded(self._base_features()),
+            overlays=overlays,
+            sides=sides,
+            level=map_kind.level,
+            finest=map_kind.finest,
+            labels=map_kind.labels,
         )
 
-    def heat(self, view: View) -> bytes:
-        """Return the incidents of the year up to the moment, gathered on a raster."""
-        since = view.at - YEAR
+    def _scene(self, tiling: Tiling, view: View) -> Scene:
+        return Scene(self._database, self._ground, self._tilings, tiling, view, self._plans)
+
+    def _figures(self, kind: MapKind, scene: Scene, level: str, measure: str) -> bytes:
+        drawn = kind.draw(scene, level, measure)
+        codes = scene.tiling.at_level(level)["code"].tolist()
+        hidden = [codes[i] for i in np.flatnonzero(self._hidden(kind, scene, level)).tolist()]
+        return figures_json(
+            _by_code(codes, drawn.values),
+            title=drawn.title,
+            unit=drawn.unit,
+            method=drawn.method,
+            breaks=drawn.breaks,
+            palette=drawn.palette,
+            reverse=drawn.reverse,
+            percent=drawn.percent,
+            extras=[
+                Extra(one.title, one.unit, _by_code(codes, one.values), one.percent) for one in drawn.extras
+            ],
+            note=drawn.note,
+            colors=drawn.colors,
+            class_labels=drawn.class_labels,
+            frames=drawn.frames,
+            also=self._shown_of(kind, drawn, scene, level),
+            hidden=hidden,
+            hidden_below=scene.view.smallest,
+        )
+
+    def _hidden(self, kind: MapKind, scene: Scene, level: str) -> NDArray[np.bool_]:
+        """Return which cells a public map says nothing of; none of a map that is not public."""
+        tiling = scene.tiling
+        out = np.zeros(int((tiling.cells["level"] == level).sum()), np.bool_)
+        if not scene.view.smallest:
+            return out
+        levels = tiling.levels[: tiling.levels.index(level) + 1]
+        parents = [parents_of(scene, one) for one in levels]
+        parents[0] = np.full(len(parents[0]), -1)
+        for leaf_counts in kind.counts(scene):
+            counts = [scene.up(one, leaf_counts) for one in levels]
+            out |= keep_back(counts, parents, smallest=scene.view.smallest)[-1]
+        return out
+
+    def _shown_of(
+        self, kind: MapKind, drawn: Drawing, scene: Scene, level: str
+    ) -> NDArray[np.float64] | None:
+        """Return what the classes are made of besides; a public map's legend does not tell what it hides."""
+        if drawn.also is None or not scene.view.smallest or not len(drawn.also):
+            return drawn.also
+        other = other_tiling(scene)
+        return None if other is None else drawn.also[~self._hidden(kind, scene.on(other), level)]
+
+    def _overlay(self, overlay: OverlayKind, scene: Scene) -> bytes:
+        if overlay.kind != "heat":
+            return overlay.make(scene)
+        view = scene.view
         with self._database.reading() as connection:
-            key = (view.at, *heat.version(connection, since, view.at))
-            with self._lock:
-                if key in self._heat:
-                    return self._heat[key]
-            lonlat_deg, count, unlocated = heat.gather(connection, since, view.at)
-        made = heat_json(lonlat_deg, count, located=int(count.sum()), unlocated=unlocated)
+            key = (view.at, view.days, view.smallest, *heat.version(connection, view.since, view.at))
+        with self._lock:
+            if key in self._heat:
+                return self._heat[key]
+        made = overlay.make(scene)
         with self._lock:
             self._heat[key] = made
             while len(self._heat) > HEATS_KEPT:
                 self._heat.popitem(last=False)
         return made
 
-    def units(self, view: View) -> bytes:
-        """Return who is on duty, and where; no names: a map is looked at by many."""
-        with self._database.reading() as connection:
-            duty = on_duty(connection, view.at)
-        known = duty[duty["lon"].notna()]
-        columns = zip(known["lon"], known["lat"], known["code"], known["role"], known["pinned"], strict=True)
-        return units_json(
-            [
-                Unit(lon, lat, code, ROLE_NAMES.get(role, Label(role, role)), AT_POST if pinned else None)
-                for lon, lat, code, role, pinned in columns
-            ]
-        )
+    def _page_overlay(self, one: OverlayKind, data: pages.Data) -> pages.Overlay:
+        return pages.Overlay(one.kind, one.label, data, one.color, one.named)
 
-    def served_page(self, kind: str, tiling: Tiling, view: View, links: Any, base_version: str) -> Page:
-        """Return a page that fetches its data from this server."""
+    def _sides(self, kind: MapKind, scene: Scene, other: Tiling) -> tuple[pages.Sides, Tiling]:
+        """Return what comes after, and the tiling before it; the cells of a plan stand in the page."""
+        tiling = scene.tiling
+        if other.edition.id <= 0:
+            after: pages.Levels = self._embedded_levels(kind, scene.on(other), tiling)
+            return pages.Sides(after, _side_words(tiling, other)), tiling
+        after = self._served_levels(kind, tiling, _against(scene.view, tiling, other))
+        return pages.Sides(after, _side_words(other, tiling)), other
+
+    def _served_levels(self, kind: MapKind, tiling: Tiling, view: View) -> Any:
         edition = tiling.edition.id
-        query = f"at={view.at.isoformat().replace('+', '%2B')}&mode={view.mode.value}&limit_s={view.limit_s}"
         levels = [(one, int((tiling.cells["level"] == one.code).sum())) for one in self._levels(tiling)]
-        measures = {"staffing": STAFFING_MEASURES, "coverage": COVERAGE_MEASURES}.get(kind, INCIDENT_MEASURES)
-        sources = pages.served_levels(
+        return pages.served_levels(
             levels,
             f"/maps/shapes/{edition}?v={shapes_mark(tiling)}",
-            f"/maps/figures/{edition}/{kind}?{query}",
-            measures,
+            f"/maps/figures/{edition}/{kind.code}?{urlencode(view.query())}",
+            kind.measures,
         )
-        common: dict[str, Any] = {
-            "place": self._place(tiling, view, links),
-            "base": pages.served_base(f"/maps/tiles/base/{{z}}/{{x}}/{{y}}.mvt?v={base_version}"),
-            "measures": measures,
-        }
-        if kind == "staffing":
-            return pages.staffing_map(sources, units=f"/maps/units.json?{query}", **common)
-        if kind == "coverage":
-            return pages.coverage_map(
-                sources, units=f"/maps/units.json?{query}", title=_coverage_title(view), **common
-            )
-        return pages.incident_map(sources, heat=f"/maps/heat.json?{query}", title=INCIDENTS_TITLE, **common)
 
-    def file_page(self, kind: str, tiling: Tiling, view: View) -> Page:
-        """Return a page that holds everything it shows and asks for nothing."""
-        measures = {"staffing": STAFFING_MEASURES, "coverage": COVERAGE_MEASURES}.get(kind, INCIDENT_MEASURES)
-        levels = [
+    def _embedded_levels(
+        self, kind: MapKind, scene: Scene, other: Tiling | None
+    ) -> list[pages.EmbeddedLevel]:
+        """Return a tiling's levels with their figures; ``other`` is the side with the same classes."""
+        tiling = scene.tiling
+        if other is not None and scene.view.plan is None:
+            scene = replace(scene, view=_against(scene.view, tiling, other))
+        elif other is not None and tiling.edition.id <= 0:
+            scene = replace(scene, view=replace(scene.view, plan=None, against=other.edition.id))
+        return [
             pages.EmbeddedLevel(
                 one,
                 gpd.GeoDataFrame(
                     tiling.at_level(one.code)[["code", "name", "geom"]], geometry="geom", crs=4326
                 ),
-                {m.code: self.figures(kind, tiling, one.code, m.code, view) for m in measures},
+                {m.code: self._figures(kind, scene, one.code, m.code) for m in kind.measures},
             )
             for one in self._levels(tiling)
         ]
-        common: dict[str, Any] = {
-            "place": self._place(tiling, view, ()),
-            "base": pages.Embedded(self._base_features()),
-            "measures": measures,
-        }
-        if kind == "incidents":
-            return pages.incident_map(
-                levels, heat=pages.Embedded(self.heat(view)), title=INCIDENTS_TITLE, **common
-            )
-        units = pages.Embedded(self.units(view))
-        if kind == "coverage":
-            return pages.coverage_map(levels, units=units, title=_coverage_title(view), **common)
-        return pages.staffing_map(levels, units=units, **common)
 
     def _base_features(self) -> bytes:
         """Return water, land cover, rail and main roads as one small GeoJSON."""
@@ -284,18 +304,45 @@ class Mapper:
         top = tiling.at_level(tiling.levels[0])
         name = str(top["name"].iloc[0]) if len(top) == 1 else ""
         edition = tiling.edition
+        zh = [name, moment(view.at), f"边界版本 {edition.id}"]
+        en = [name, moment(view.at), f"edition {edition.id}"]
+        if view.smallest:
+            zh.append(f"公开版：小于 {view.smallest} 的数不显示")
+            en.append(f"public: counts below {view.smallest} kept back")
         return pages.Place(
             bounds=tuple(map(float, bounds)),  # type: ignore[arg-type]
-            subtitle=Label(
-                f"{name}　{_moment(view.at)}　边界版本 {edition.id}".strip(),
-                f"{name}  {_moment(view.at)}  edition {edition.id}".strip(),
-            ),
+            subtitle=Label("　".join(filter(None, zh)), "  ".join(filter(None, en))),
             links=links,
         )
 
 
-def _by_code(tiling: Tiling, level: str, values: NDArray[np.float64]) -> dict[str, float | None]:
-    codes = tiling.at_level(level)["code"]
+def _shown_overlays(kind: MapKind, view: View) -> Sequence[OverlayKind]:
+    """Return the overlays of a map; those with people or cameras are not for the public."""
+    return [one for one in kind.overlays if one.public or not view.smallest]
+
+
+def _title(kind: MapKind, view: View) -> Label:
+    return kind.title(view) if kind.title else kind.label
+
+
+def _against(view: View, tiling: Tiling, other: Tiling) -> View:
+    """Return the view under which a side's figures have the classes of both sides."""
+    if other is tiling or other.edition.id <= 0:
+        return view
+    return replace(view, against=other.edition.id)
+
+
+def _side_words(before: Tiling, after: Tiling) -> tuple[Label, Label]:
+    def words(tiling: Tiling) -> Label:
+        number = tiling.edition.id
+        if number <= 0:
+            return Label(f"方案 {-number}", f"plan {-number}")
+        return Label(f"边界版本 {number}", f"edition {number}")
+
+    return words(before), words(after)
+
+
+def _by_code(codes: list[str], values: NDArray[np.float64]) -> dict[str, float | None]:
     return {str(code): float(v) if np.isfinite(v) else None for code, v in zip(codes, values, strict=True)}
 
 
@@ -304,31 +351,3 @@ def shapes_mark(tiling: Tiling) -> str:
     edition = tiling.edition
     words = f"{SHAPES_FORMAT} {edition.id} {edition.recorded_at.isoformat()} {len(tiling.cells)}"
     return hashlib.sha256(words.encode()).hexdigest()[:16]
-
-
-def _coverage_title(view: View) -> Label:
-    if view.limit_s == 300:
-        return pages.COVERAGE
-    minutes = f"{view.limit_s / 60:.4g}"
-    return Label(f"{minutes} 分钟到场覆盖", f"Coverage within {minutes} minutes")
-
-
-def _year_note(view: View) -> Label:
-    since, until = _moment(view.at - YEAR), _moment(view.at)
-    return Label(f"{since} 至 {until}", f"{since} to {until}")
-
-
-def _moment_note(view: View, *, with_mode: bool = False) -> Label:
-    modes = {
-        Mode.WALK: ("步行", "on foot"),
-        Mode.EBIKE: ("电动车", "by e-bike"),
-        Mode.CAR: ("汽车", "by car"),
-    }
-    zh, en = modes[view.mode]
-    when = _moment(view.at)
-    return Label(f"{when}　{zh}", f"{when}  {en}") if with_mode else Label(when, when)
-
-
-def _moment(at: datetime) -> str:
-    """Write a moment with its offset, to the minute."""
-    return at.isoformat(sep=" ", timespec="minutes")

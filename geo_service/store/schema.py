@@ -1,6 +1,7 @@
 """All tables of the program: importing the files that hold them puts them into one metadata."""
 
 from geo_service.store import (
+    asset_tables,
     coverage_tables,
     desk_tables,
     dispatch_tables,
@@ -35,6 +36,7 @@ FILES = (
     siting_tables,
     patrol_tables,
     street_tables,
+    asset_tables,
 )
 
 metadata = tables.metadata

@@ -39,12 +39,13 @@ class NavLink:
     url: str
 
 
+#: The list of maps.
+MAPS_URL = "/maps"
+
 #: The navigation of every page; the home page is behind the name of the product.
 NAVIGATION = (
-    NavLink("力量配备", "Staffing", "/maps/staffing"),
-    NavLink("到场覆盖", "Coverage", "/maps/coverage"),
-    NavLink("事件热力", "Incidents", "/maps/incidents"),
     NavLink("领导看板", "Leadership", "/lead"),
+    NavLink("地图", "Maps", MAPS_URL),
     NavLink("指挥派单", "Dispatch", "/dispatch"),
     NavLink("排班", "Roster", "/roster"),
     NavLink("方案编制", "Planner", "/planner"),
@@ -113,6 +114,36 @@ def docs_page(openapi_url: str, title: str = "接口 API · geo_service", lang: 
     style = f'<link rel="stylesheet" href="{html.escape(static_url(vendored("swagger_ui_css")))}">'
     content = filled("docs.html", {"openapi_url": openapi_url})
     return page(title, content, current="/docs", kind="docs", lang=lang, head=style)
+
+
+@dataclass(frozen=True, slots=True)
+class MapCard:
+    """A map in the list: its name with its address, what it tells with the address of its file, colours."""
+
+    code: str
+    name: NavLink
+    about: NavLink
+    ramp: Sequence[str]
+
+
+def maps_page(cards: Sequence[MapCard], lang: Lang = "zh") -> str:
+    """Document for ``/maps``: every map, to open, to save as one file, and as it is for the public."""
+    head = f'<link rel="stylesheet" href="{html.escape(static_url("css/map-list.css"))}">'
+    content = filled("maps.html", {}, {"cards": "".join(map(_card, cards))})
+    return page("地图 Maps · geo_service", content, current=MAPS_URL, lang=lang, head=head)
+
+
+def _card(card: MapCard) -> str:
+    """Markup of one map of the list."""
+    url, file_url = html.escape(card.name.url), html.escape(card.about.url)
+    ramp = "".join(f'<i style="background:{html.escape(color)}"></i>' for color in card.ramp)
+    return (
+        f'<li class="map-card" id="{html.escape(card.code)}"><a class="map-open" href="{url}">'
+        f'<span class="map-ramp" aria-hidden="true">{ramp}</span>'
+        f"<h2>{words(card.name.zh, card.name.en)}</h2><p>{words(card.about.zh, card.about.en)}</p></a>"
+        f'<p class="map-more"><a href="{file_url}" download>{words("存为单个文件", "Save as one file")}</a>'
+        f'<a href="{url}?public=true">{words("公开版", "For the public")}</a></p></li>'
+    )
 
 
 def plans_page(lang: Lang = "zh") -> str:

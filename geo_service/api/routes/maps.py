@@ -3,31 +3,57 @@
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from fastapi import Path, Query, Response
+from fastapi import Depends, Path, Query, Response
+from fastapi.responses import HTMLResponse
 from starlette.requests import Request
 
-from geo_service.api.access import READERS
-from geo_service.api.caching import tagged
+from geo_service.api.access import INSIDER, READERS
+from geo_service.api.caching import tagged, tagged_json
 from geo_service.api.moments import Moment
 from geo_service.api.routing import Router
 from geo_service.api.state import AppState, State
-from geo_service.errors import NotFoundError
+from geo_service.errors import Fault, ForbiddenError, NotFoundError, Words
 from geo_service.maps.figures import Label
 from geo_service.maps.layers import PageLink
 from geo_service.maps.shapes import Detail
-from geo_service.model import Mode
+from geo_service.model import Mode, Principal
+from geo_service.services.atlas.kinds import YEAR_DAYS
+from geo_service.services.atlas.registry import KINDS
 from geo_service.services.mapping import View, shapes_mark
 from geo_service.services.rostering import town_zone
 from geo_service.services.tiling import Tiling
 from geo_service.store import tiles
-from geo_service.web.pages import NAVIGATION, Lang
+from geo_service.web.pages import (
+    CONTENT_SECURITY_POLICY,
+    MAPS_URL,
+    NAVIGATION,
+    Lang,
+    MapCard,
+    NavLink,
+    maps_page,
+)
 
 router = Router(prefix="/maps", tags=["maps"], dependencies=[READERS])
+listed = Router(prefix="/v1", tags=["maps"], dependencies=[READERS])
 
 #: A map without a moment shows the last full quarter of an hour, so that its parts agree and can be kept.
 STEP_MIN = 15
 
-Kind = Literal["staffing", "coverage", "incidents"]
+Kind = Literal[
+    "staffing",
+    "coverage",
+    "week",
+    "blind",
+    "incidents",
+    "hotspots",
+    "colours",
+    "workload",
+    "patrol",
+    "compare",
+    "reach",
+    "assets",
+    "gaps",
+]
 At = Annotated[
     Moment | None, Query(description="Moment with its UTC offset (default: this quarter of an hour)")
 ]
@@ -35,17 +61,46 @@ Version = Annotated[
     str, Query(max_length=64, description="Mark of the content; while it is the present one, kept for ever")
 ]
 Language = Annotated[Lang, Query(description="Language of the page; its switch changes and remembers it")]
-LimitS = Annotated[int, Query(ge=1, le=14_400)]
+Number = Annotated[int | None, Query(ge=1, le=2**31 - 1)]
 LevelPath = Annotated[str, Path(pattern="^[a-z][a-z0-9_]{0,31}$")]
 EditionPath = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 
-def _view(state: AppState, at: datetime | None, mode: Mode, limit_s: int) -> View:
+def _asked(
+    state: State,
+    insider: Annotated[Principal | None, INSIDER],
+    at: At = None,
+    mode: Mode = Mode.EBIKE,
+    limit_s: Annotated[int, Query(ge=1, le=14_400, description="Seconds to arrive in")] = 300,
+    role: Annotated[
+        str, Query(pattern="^[a-z_]{0,32}$", description="Only those on duty with this role")
+    ] = "",
+    days: Annotated[int, Query(ge=1, le=366, description="Span of incidents and patrols")] = YEAR_DAYS,
+    against: Annotated[Number, Query(description="Edition to compare with (default: the one before)")] = None,
+    plan: Annotated[Number, Query(description="Plan to compare with; needs a key")] = None,
+    siting: Annotated[Number, Query(description="Siting run to show (default: the last)")] = None,
+    public: Annotated[bool, Query(description="For the public: small counts kept back")] = False,
+) -> View:
+    """Read what is asked of a map.
+
+    Raises
+    ------
+    ForbiddenError
+        A plan is shown to those who plan and lead.
+    """
     if at is None:
         now = datetime.now(UTC)
         at = now.replace(minute=now.minute - now.minute % STEP_MIN, second=0, microsecond=0)
+    if plan is not None and insider is None:
+        words = Words("a plan takes the key of a planner, leader or dispatcher", "查看方案需要相应密钥")
+        raise ForbiddenError(words, [Fault("plan", words, value=plan)])
     with state.database.reading() as connection:
-        return View(at.astimezone(town_zone(connection)), mode, limit_s)
+        at = at.astimezone(town_zone(connection))
+    smallest = state.settings.smallest_count if public else 0
+    return View(at, mode, limit_s, role, days, against, plan, siting, smallest)
+
+
+AskedView = Annotated[View, Depends(_asked)]
 
 
 def _tiling(state: AppState, edition_id: int) -> Tiling:
@@ -96,53 +151,85 @@ def figures(
     kind: Kind,
     level: LevelPath,
     measure: Annotated[str, Query(pattern="^[a-z0-9_]{1,32}$")],
-    at: At = None,
-    mode: Mode = Mode.EBIKE,
-    limit_s: LimitS = 300,
+    asked: AskedView,
 ) -> Response:
     """Give a map's figures for the cells of a level, with classes and colours."""
-    tiling = _tiling(state, edition)
-    content = state.mapper.figures(kind, tiling, level, measure, _view(state, at, mode, limit_s))
+    content = state.mapper.figures(kind, _tiling(state, edition), level, measure, asked)
+    return tagged(request, content, f"{edition}", "application/json")
+
+
+@router.get("/overlays/{edition}/{kind}/{overlay}.json", response_class=Response)
+def overlay(
+    request: Request,
+    state: State,
+    edition: EditionPath,
+    kind: Kind,
+    overlay: LevelPath,
+    asked: AskedView,
+) -> Response:
+    """Give what lies over the cells of a map: points (no names of people), heat, or areas."""
+    content = state.mapper.overlay(kind, _tiling(state, edition), overlay, asked)
     return tagged(request, content, f"{edition}", "application/json")
 
 
 @router.get("/heat.json", response_class=Response)
-def heat(
-    request: Request, state: State, at: At = None, mode: Mode = Mode.EBIKE, limit_s: LimitS = 300
-) -> Response:
+def heat(request: Request, state: State, asked: AskedView) -> Response:
     """Give the incidents of the year up to a moment, gathered on a raster of 27 m."""
-    return tagged(request, state.mapper.heat(_view(state, at, mode, limit_s)), "heat", "application/json")
+    content = state.mapper.overlay("incidents", state.tilings.get(asked.at), "heat", asked)
+    return tagged(request, content, "heat", "application/json")
 
 
 @router.get("/units.json", response_class=Response)
-def units(
-    request: Request, state: State, at: At = None, mode: Mode = Mode.EBIKE, limit_s: LimitS = 300
-) -> Response:
+def units(request: Request, state: State, asked: AskedView) -> Response:
     """Give the places of those on duty, without names."""
-    return tagged(request, state.mapper.units(_view(state, at, mode, limit_s)), "units", "application/json")
+    content = state.mapper.overlay("staffing", state.tilings.get(asked.at), "units", asked)
+    return tagged(request, content, "units", "application/json")
+
+
+@router.get("", response_class=Response)
+def list_page(lang: Language = "zh") -> Response:
+    """Show the list of maps (HTML): what each tells, to open, to save as one file, and for the public."""
+    cards = [
+        MapCard(
+            one.code,
+            NavLink(one.label.zh, one.label.en, f"/maps/{one.code}"),
+            NavLink(one.about.zh, one.about.en, f"/maps/{one.code}/file"),
+            tuple(one.ramp),
+        )
+        for one in KINDS.values()
+    ]
+    headers = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "Cache-Control": "no-cache"}
+    return HTMLResponse(maps_page(cards, lang=lang), headers=headers)
 
 
 @router.get("/{kind}", response_class=Response)
-def page(
-    request: Request,
-    state: State,
-    kind: Kind,
-    at: At = None,
-    mode: Mode = Mode.EBIKE,
-    limit_s: LimitS = 300,
-    lang: Language = "zh",
-) -> Response:
+def page(request: Request, state: State, kind: Kind, asked: AskedView, lang: Language = "zh") -> Response:
     """Show a map page (HTML)."""
     del lang  # the page's own script reads it, so that there is one page to keep for both
-    view = _view(state, at, mode, limit_s)
-    tiling = state.tilings.get(view.at)
+    tiling = state.tilings.get(asked.at)
     with state.database.reading() as connection:
         version = tiles.base_version(connection)
-    links = [
-        PageLink(Label(link.zh, link.en), link.url, current=link.url == request.url.path)
-        for link in NAVIGATION
-    ]
-    made = state.mapper.served_page(kind, tiling, view, links, version)
+    links = [PageLink(Label(link.zh, link.en), link.url, current=link.url == MAPS_URL) for link in NAVIGATION]
+    made = state.mapper.served_page(kind, tiling, asked, links, version)
     response = tagged(request, made.html, f"{tiling.edition.id}", "text/html")
     response.headers["Content-Security-Policy"] = made.content_security_policy
     return response
+
+
+@router.get("/{kind}/file", response_class=Response)
+def file(request: Request, state: State, kind: Kind, asked: AskedView) -> Response:
+    """Give a map as one file (HTML) that opens on a machine without a network."""
+    tiling = state.tilings.get(asked.at)
+    made = state.mapper.file_page(kind, tiling, asked)
+    public = "-public" if asked.smallest else ""
+    name = f"{kind}-{asked.at:%Y%m%d-%H%M}{public}.html"
+    response = tagged(request, made.html, f"{tiling.edition.id}", "text/html")
+    response.headers["Content-Security-Policy"] = made.content_security_policy
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+@listed.get("/maps")
+def list_maps(request: Request) -> Response:
+    """List the maps: names, measures, parameters, what lies over the cells, addresses."""
+    return tagged_json(request, {"maps": [one.describe() for one in KINDS.values()]}, "maps")

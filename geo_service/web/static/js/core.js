@@ -121,7 +121,7 @@ window.GeoService = window.GeoService || {};
 
   /** Give a map its panes, place and attribution; called once, right after Folium made it. */
   GS.begin = function (map, config) {
-    const panes = { "gs-base": 210, "gs-cells": 350, "gs-borders": 360, "gs-names": 380, "gs-units": 450, "gs-focus": 460 };
+    const panes = { "gs-base": 210, "gs-cells": 350, "gs-borders": 360, "gs-areas": 370, "gs-names": 380, "gs-units": 450, "gs-focus": 460 };
     for (const [name, order] of Object.entries(panes)) {
       map.createPane(name).style.zIndex = order;
       if (name !== "gs-units") map.getPane(name).style.pointerEvents = "none";

@@ -15,6 +15,8 @@
     return { radius, weight: radius < 3 ? 0.8 : 1.4 };
   }
 
+  const REACH_FROM = 13;
+
   /** Responders or stations: {source, label, color}. */
   GS.UnitsLayer = L.LayerGroup.extend({
     initialize(config) {
@@ -46,7 +48,16 @@
     /** From afar hundreds of dots would hide the colours below them. */
     _resize() {
       const style = dotStyle(this._map.getZoom());
-      this.eachLayer((dot) => dot.setStyle(style));
+      this.eachLayer((dot) => {
+        if (dot instanceof L.Circle) dot.setStyle({ opacity: this._map.getZoom() >= REACH_FROM ? 0.7 : 0, fillOpacity: this._map.getZoom() >= REACH_FROM ? 0.12 : 0 });
+        else dot.setStyle(style);
+      });
+    },
+
+    /** How far a thing reaches, as the crow flies; from afar circles would only be a blot. */
+    _reachStyle(radius) {
+      const near = this._map.getZoom() >= REACH_FROM;
+      return { radius, renderer: L.canvas({ pane: "gs-areas", padding: 0.3 }), pane: "gs-areas", interactive: false, color: this.config.color, weight: 1, opacity: near ? 0.7 : 0, fillColor: this.config.color, fillOpacity: near ? 0.12 : 0 };
     },
 
     _take(units) {
@@ -64,6 +75,7 @@
         fillOpacity: 0.95,
       };
       for (const unit of units) {
+        if (unit.reach_m) L.circle([unit.lat, unit.lon], this._reachStyle(unit.reach_m)).addTo(this);
         L.circleMarker([unit.lat, unit.lon], style)
           .bindTooltip(() => tooltip(unit), { className: "gs-tooltip", direction: "top", offset: [0, -4], opacity: 1 })
           .on("tooltipopen", () => { GS.overUnit = true; })

@@ -24,21 +24,67 @@
     return GS.element("li", "", box, GS.element("span", "", text), GS.element("em", "", count));
   }
 
-  function legend({ figures, classes }) {
+  function legend({ figures, classes, hidden, shapes }) {
     const list = GS.element("ul", "gs-legend");
     const count = new Array(figures.breaks.length).fill(0);
     const text = GS.limits(figures.breaks, figures.percent);
     let missing = 0;
     for (const number of classes) if (number < 0) missing++; else count[number]++;
+    const secret = hidden.size ? shapes.codes.reduce((sum, code) => sum + hidden.has(code), 0) : 0;
+    missing -= secret;
+    if (figures.class_labels) {
+      for (let i = figures.class_labels.length - 1; i >= 0; i--) list.append(swatch(figures.colors[i], GS.label(figures.class_labels[i]), GS.number(count[i])));
+      return ends(list, missing, secret, figures);
+    }
     figures.breaks.forEach((upper, i) => {
       const lower = i ? figures.breaks[i - 1] : figures.lowest;
       const single = lower === upper || (i === 0 && lower >= upper);
       const range = single ? text(upper) : `${i ? "> " : ""}${text(lower)} – ${text(upper)}`;
       list.append(swatch(figures.colors[i], range, GS.number(count[i])));
     });
-    if (missing) list.append(swatch(GS.NO_DATA, GS.words("无数据", "no data"), GS.number(missing)));
+    return ends(list, missing, secret, figures);
+  }
+
+  /** Rows of cells without a figure, and of those whose small counts are kept back. */
+  function ends(list, missing, secret, figures) {
+    if (missing > 0) list.append(swatch(GS.NO_DATA, GS.words("无数据", "no data"), GS.number(missing)));
+    if (secret) list.append(swatch(GS.NO_DATA, GS.words(`小于 ${figures.hidden_below}，不显示`, `below ${figures.hidden_below}, kept back`), GS.number(secret)));
     return list;
   }
+
+  const STEP_MS = 450;
+
+  /** Slider over the moments of figures that have several; it stays while the reader drags it. */
+  GS.Slider = class {
+    constructor(theme) {
+      this.theme = theme;
+      this.range = GS.element("input", "gs-range");
+      Object.assign(this.range, { type: "range", min: 0, step: 1 });
+      this.range.setAttribute("aria-label", "时刻 Moment");
+      this.play = GS.element("button", "gs-play");
+      this.play.type = "button";
+      this.said = GS.element("output", "gs-moment");
+      this.box = GS.element("div", "gs-slider", GS.element("div", "gs-slider-row", this.play, this.range), this.said);
+      this.range.addEventListener("input", () => theme.chooseFrame(Number(this.range.value)));
+      this.play.addEventListener("click", () => this.run(!this.timer));
+      this.run(false);
+    }
+
+    run(on) {
+      clearInterval(this.timer);
+      this.timer = on ? setInterval(() => this.theme.chooseFrame((Number(this.range.value) + 1) % (Number(this.range.max) + 1)), STEP_MS) : 0;
+      this.play.textContent = on ? "❚❚" : "▶";
+      this.play.setAttribute("aria-label", on ? "暂停 Pause" : "播放 Play");
+    }
+
+    update({ figures, frame }) {
+      this.box.hidden = !figures.frames;
+      if (!figures.frames) return;
+      this.range.max = figures.frames.labels.length - 1;
+      this.range.value = frame;
+      this.said.replaceChildren(GS.label(figures.frames.labels[frame]));
+    }
+  };
 
   GS.Panel = L.Control.extend({
     options: { position: "topright" },
@@ -52,12 +98,18 @@
       this._box.setAttribute("aria-label", "图例 Legend");
       this._body = GS.element("div", "gs-panel-body");
       this._title = GS.element("h2", "");
-      this._box.append(GS.foldButton(this._box, "legend"), this._title, this._body);
+      this._slider = new GS.Slider(this.theme);
+      this._box.append(GS.foldButton(this._box, "legend"), this._title, this._slider.box, this._body);
       L.DomEvent.disableClickPropagation(this._box).disableScrollPropagation(this._box);
       return this._box;
     },
 
+    onRemove() {
+      this._slider.run(false);
+    },
+
     update(drawing) {
+      this._slider.update(drawing);
       const { config, measure, chosen } = this.theme;
       const { figures, level, shapes, far } = drawing;
       const unit = figures.unit.zh ? GS.element("p", "gs-unit", GS.words(`单位：${figures.unit.zh}`, `Unit: ${figures.unit.en || figures.unit.zh}`)) : null;

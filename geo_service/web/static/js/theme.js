@@ -23,16 +23,19 @@
       this.chosen = config.level || "auto";
       this.measure = config.measures[0].code;
       this._turn = 0;
+      this.frame = null;
     },
 
     onAdd(map) {
-      const paint = { paint: (view, drawing) => this._paintFills(view, drawing) };
-      const lines = { paint: (view, drawing) => this._paintLines(view, drawing), pane: "gs-borders" };
+      const side = this.config.side ? `-${this.config.side}` : "";
+      this._pane = `gs-cells${side}`;
+      const paint = { paint: (view, drawing) => this._paintFills(view, drawing), pane: this._pane };
+      const lines = { paint: (view, drawing) => this._paintLines(view, drawing), pane: `gs-borders${side}` };
       this._fills = new GS.CellsLayer(paint).addTo(map);
       this._lines = new GS.CellsLayer(lines).addTo(map);
       this._focus = L.polygon([], { pane: "gs-focus", renderer: L.svg({ pane: "gs-focus" }), interactive: false, className: "gs-focus" }).addTo(map);
       this._tooltip = L.tooltip({ className: "gs-tooltip", direction: "top", offset: [0, -8], opacity: 1 });
-      this._panel = new GS.Panel(this).addTo(map);
+      if (!this.config.silent) this._panel = new GS.Panel(this).addTo(map);
       map.on("zoomend", this._zoomed, this).on("mousemove click", this._pointed, this).on("mouseout dragstart zoomstart", this._unpoint, this);
       this._zoomed();
     },
@@ -40,15 +43,26 @@
     onRemove(map) {
       map.off("zoomend", this._zoomed, this).off("mousemove click", this._pointed, this).off("mouseout dragstart zoomstart", this._unpoint, this);
       this._unpoint();
-      for (const part of [this._fills, this._lines, this._focus, this._panel]) part.remove();
+      for (const part of [this._fills, this._lines, this._focus, this._panel]) if (part) part.remove();
       this._shown = null;
+      this._panel = null;
     },
 
     /** Let the reader choose a level ("auto" follows the zoom) or a measure. */
-    choose({ level, measure }) {
-      this.chosen = level || this.chosen;
-      this.measure = measure || this.measure;
+    choose(choice) {
+      this.chosen = choice.level || this.chosen;
+      this.measure = choice.measure || this.measure;
       this._zoomed();
+      if (this.config.onChoose) this.config.onChoose(choice);
+    },
+
+    /** Show another moment of figures that have several. */
+    chooseFrame(frame) {
+      this.frame = frame;
+      if (!this._drawing || !this._drawing.figures.frames) return;
+      this._drawing = { ...this._drawing, ...momentOf(this._drawing, frame) };
+      this._pointedCell = -1;
+      this._redraw();
     },
 
     /** Level to draw now. */
@@ -95,9 +109,11 @@
     },
 
     _show(level, shapes, figures, outline) {
-      const classes = Int8Array.from(shapes.codes, (code) => GS.classOf(figures.values[code], figures.breaks));
+      if (figures.frames && (this.frame === null || this.frame >= figures.frames.labels.length)) this.frame = figures.frames.start;
+      const hidden = new Set(figures.hidden || []);
       const labels = this.config.labels ? shapes.codes.map((code) => labelOf(figures, code)) : null;
-      this._drawing = { level, shapes, figures, outline, classes, labels, colors: figures.colors };
+      const drawing = { level, shapes, figures, outline, labels, hidden, colors: figures.colors, rows: rowsOf(shapes, figures) };
+      this._drawing = { ...drawing, ...momentOf(drawing, this.frame) };
       this._unpoint();
       this._redraw();
     },
@@ -105,11 +121,11 @@
     _redraw() {
       if (!this._drawing) return;
       // nearer, the streets matter more than the colour
-      this._map.getPane("gs-cells").style.opacity = Math.max(0.5, Math.min(0.86, 0.86 - (this._map.getZoom() - 12) * 0.09));
+      this._map.getPane(this._pane).style.opacity = Math.max(0.5, Math.min(0.86, 0.86 - (this._map.getZoom() - 12) * 0.09));
       const drawing = { ...this._drawing, far: this._isFar() };
       this._fills.setDrawing(drawing);
       this._lines.setDrawing(drawing);
-      this._panel.update(drawing);
+      if (this._panel) this._panel.update(drawing);
     },
 
     _paintFills(view, drawing) {
@@ -126,6 +142,10 @@
 
     _pointed(event) {
       cancelAnimationFrame(this._frame);
+      if (this.config.covers && !this.config.covers(event.containerPoint)) {
+        this._unpoint();
+        return;
+      }
       this._frame = requestAnimationFrame(() => this._pointAt(event.latlng));
     },
 
@@ -160,6 +180,21 @@
     },
   });
 
+  /** Row of each drawn cell in the frames of its figures; null where they have none. */
+  function rowsOf(shapes, { frames }) {
+    if (!frames) return null;
+    const at = new Map(frames.codes.map((code, row) => [code, row]));
+    return Int32Array.from(shapes.codes, (code) => (at.has(code) ? at.get(code) : -1));
+  }
+
+  /** Values and classes of the cells at a moment. */
+  function momentOf({ shapes, figures, rows }, frame) {
+    const values = rows
+      ? Array.from(rows, (row) => (row < 0 ? null : figures.frames.values[figures.frames.state[frame]][row]))
+      : shapes.codes.map((code) => figures.values[code]);
+    return { frame, values, classes: Int8Array.from(values, (value) => GS.classOf(value, figures.breaks)) };
+  }
+
   const decoded = new WeakMap();
 
   function loadShapes(level, detail) {
@@ -174,21 +209,47 @@
     return value === null || value === undefined || value === 0 ? "" : GS.number(value, figures.percent);
   }
 
-  /** What the pointer shows: name, code, figure with its unit, further figures. */
-  GS.cellTooltip = function ({ shapes, figures, level }, cell) {
+  /** What the pointer shows: name, code, figure with its unit, further figures; colours over time where there are few moments. */
+  GS.cellTooltip = function (drawing, cell) {
+    const { shapes, figures, level, values, classes, hidden } = drawing;
     const code = shapes.codes[cell];
     const box = GS.element("div", "");
     box.append(GS.element("b", "", shapes.names[cell] || code), GS.element("span", "gs-code", GS.label(level.label), ` ${code}`));
-    const lines = [{ title: figures.title, unit: figures.unit, percent: figures.percent, values: figures.values }, ...(figures.extras || [])];
-    for (const line of lines) {
-      const value = line.values[code];
-      const there = value !== null && value !== undefined;
-      const shown = there ? GS.number(value, line.percent) : GS.words("无数据", "no data");
-      const unit = there && line.unit.zh && !line.percent ? [" ", GS.label(line.unit)] : [];
-      box.append(GS.element("div", "gs-line", GS.label(line.title), GS.element("strong", "", shown, ...unit)));
+    if (hidden.has(code)) {
+      box.append(GS.element("div", "gs-line", GS.words(`数目小于 ${figures.hidden_below}，或由此可推知，不显示`, `kept back: below ${figures.hidden_below}, or one could tell`)));
+      return box;
     }
+    const named = figures.class_labels && classes[cell] >= 0 ? GS.label(figures.class_labels[classes[cell]]) : null;
+    box.append(line(figures, values[cell], named));
+    for (const extra of figures.extras || []) box.append(line(extra, extra.values[code], null));
+    if (figures.frames && figures.frames.labels.length <= MOST_STRIPS) box.append(strip(drawing, cell));
     return box;
   };
+
+  const MOST_STRIPS = 24;
+
+  function line({ title, unit, percent }, value, named) {
+    const there = value !== null && value !== undefined;
+    const shown = named || (there ? GS.number(value, percent) : GS.words("无数据", "no data"));
+    const units = there && !named && unit.zh && !percent ? [" ", GS.label(unit)] : [];
+    return GS.element("div", "gs-line", GS.label(title), GS.element("strong", "", shown, ...units));
+  }
+
+  /** History of a cell: a block of colour for each moment. */
+  function strip({ figures, rows, frame }, cell) {
+    const { frames, breaks, colors } = figures;
+    const box = GS.element("div", "gs-strip");
+    frames.state.forEach((state, i) => {
+      const number = rows[cell] < 0 ? -1 : GS.classOf(frames.values[state][rows[cell]], breaks);
+      const block = GS.element("i", i === frame ? "gs-now" : "");
+      block.style.background = number < 0 ? GS.NO_DATA : colors[number];
+      box.append(block);
+    });
+    const first = frames.labels[0];
+    const last = frames.labels[frames.labels.length - 1];
+    const ends = GS.element("div", "gs-ends", GS.label(first), GS.label(last));
+    return GS.element("div", "", box, ends);
+  }
 
   GS.themeLayer = (config) => new GS.ThemeLayer(config);
 })(window.GeoService);

@@ -1,0 +1,103 @@
+"""Before and after (比对): two editions, or an edition and a plan, side by side under a bar that is moved."""
+
+import numpy as np
+
+from geo_service.maps.figures import Label
+from geo_service.maps.layers import Measure
+from geo_service.services.atlas.kinds import Drawing, MapKind, Scene, Values, at_note
+from geo_service.services.atlas.staffing import CASES, HOUSEHOLDS, PEOPLE, on_duty_counts, people_and_cases
+from geo_service.services.coverage_views import plan_tiling
+from geo_service.services.tiling import Tiling
+from geo_service.staffing.workload import means, workload_index
+
+MEASURES = (
+    Measure("households", Label("户数", "households")),
+    Measure("incidents", Label("事件", "incidents")),
+    Measure("workload", Label("工作量", "workload")),
+    Measure("staff", Label("在岗", "on duty")),
+    Measure("area", Label("面积", "area")),
+)
+
+
+def other_tiling(scene: Scene) -> Tiling | None:
+    """Return what the tiling is compared with: the plan, the edition asked for, or the one before it.
+
+    None where there is no other.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such edition or plan.
+    """
+    view = scene.view
+    if view.plan is not None and scene.plans is not None:
+        return plan_tiling(scene.plans, view.plan)
+    spans = scene.tilings.spans()
+    wanted = view.against
+    if wanted is None:
+        numbers = [span.id for span in spans]
+        at = numbers.index(scene.tiling.edition.id) if scene.tiling.edition.id in numbers else 0
+        if at == 0:
+            return None
+        wanted = numbers[at - 1]
+    found = next((span for span in spans if span.id == wanted), None)
+    return None if found is None else scene.tilings.load(found)
+
+
+def _measured(scene: Scene, level: str, measure: str) -> Values:
+    if measure == "staff":
+        return on_duty_counts(scene, level)
+    if measure == "area":
+        return scene.up(level, scene.of_leaves("area_km2"))
+    if measure == "incidents":
+        return scene.up(level, scene.incidents)
+    if measure == "households":
+        return scene.up(level, scene.of_leaves("households"))
+    sums = {
+        "area_m2": scene.up(level, scene.of_leaves("area_km2") * 1e6),
+        "households": scene.up(level, scene.of_leaves("households")),
+        "residents": scene.up(level, scene.of_leaves("residents")),
+        "incidents_year": scene.up(level, scene.incidents),
+    }
+    index: Values = workload_index(sums, means(sums))
+    return index
+
+
+def _compare(scene: Scene, level: str, measure: str) -> Drawing:
+    values = _measured(scene, level, measure)
+    other = other_tiling(scene)
+    there = other is not None and level in other.levels
+    also = _measured(scene.on(other), level, measure) if other is not None and there else np.zeros(0)
+    words = next(one.label for one in MEASURES if one.code == measure)
+    unit = {
+        "households": HOUSEHOLDS,
+        "incidents": CASES,
+        "staff": PEOPLE,
+        "area": Label("平方公里", "km²"),
+        "workload": Label("本级平均为 1", "1 = mean cell of the level"),
+    }[measure]
+    return Drawing(
+        values,
+        words,
+        unit,
+        palette="YlOrRd" if measure in {"incidents", "workload"} else "YlGnBu",
+        note=at_note(scene.view),
+        also=also,
+    )
+
+
+COMPARE = MapKind(
+    "compare",
+    Label("前后比对", "Before and after"),
+    Label(
+        "两个边界版本（或版本与方案）左右对照，拖动中间的滑杆。",
+        "Two editions, or an edition and a plan, side by side under a bar that you move.",
+    ),
+    MEASURES,
+    _compare,
+    asks=("against", "plan", "days"),
+    counts=people_and_cases,
+    finest="grid",
+    compares=True,
+    example="--against 1",
+)

@@ -1,0 +1,257 @@
+"""Stations with their reach (站点可达): what stands, and what each site of a siting run adds."""
+
+import numpy as np
+import shapely
+
+from geo_service.errors import GeoServiceError
+from geo_service.maps.areas import Area, Line, areas_json
+from geo_service.maps.classes import Method
+from geo_service.maps.figures import Label
+from geo_service.maps.layers import Measure
+from geo_service.maps.points import Unit, units_json
+from geo_service.model import Mode
+from geo_service.services.atlas.asset_maps import label_of
+from geo_service.services.atlas.kinds import (
+    MODE_LABELS,
+    Drawing,
+    ExtraLine,
+    MapKind,
+    OverlayKind,
+    Scene,
+)
+from geo_service.services.coverage_places import PEOPLE, places_of
+from geo_service.services.coverage_question import Measure as Weight
+from geo_service.services.isochrones import MOST_PLACES, isochrones
+from geo_service.store import assets
+from geo_service.store import siting as runs
+from geo_service.store.siting import SitingRow
+
+MEASURES = (
+    Measure("before", Label("现有站点", "what stands")),
+    Measure("after", Label("加上新址", "with new sites")),
+    Measure("gained", Label("新增户数", "households gained")),
+)
+_OF = Label("户数占比", "share of households")
+
+
+def shown_run(scene: Scene) -> SitingRow | None:
+    """Return the siting run asked for, or the last one that has an answer; None without any.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such run.
+    """
+    with scene.database.reading() as connection:
+        if scene.view.siting is not None:
+            return runs.get(connection, scene.view.siting)
+        return next((row for row in runs.every(connection) if row.answer), None)
+
+
+def travel(scene: Scene) -> tuple[Mode, float]:
+    """Return mode and limit, min: those of the run, so that areas and figures tell the same."""
+    run = shown_run(scene)
+    if run is None:
+        return scene.view.mode, scene.view.limit_s / 60
+    return Mode(run.question["mode"]), float(run.question["limit_s"]) / 60
+
+
+def _standing(scene: Scene) -> list[tuple[float, float]]:
+    with scene.database.reading() as connection:
+        return [(one.lon, one.lat) for one in assets.stations(connection)]
+
+
+def _sites(scene: Scene) -> list[dict[str, object]]:
+    run = shown_run(scene)
+    return list(run.answer["sites"]) if run is not None and run.answer else []
+
+
+def _within(scene: Scene, places: list[tuple[float, float]]) -> np.ndarray:
+    """Return which places with people are reached from any of some places, over the streets."""
+    mode, minutes = travel(scene)
+    people = places_of(scene.database, scene.ground, scene.tiling, PEOPLE, scene.view.at)
+    inside = np.zeros(len(people), np.bool_)
+    for outline in _outlines(scene, places, mode, minutes):
+        shapely.prepare(outline)
+        inside |= shapely.contains_xy(outline, *people.lonlat_deg.T)
+    return inside
+
+
+def _outlines(
+    scene: Scene, places: list[tuple[float, float]], mode: Mode, minutes: float
+) -> list[shapely.MultiPolygon]:
+    """Return what is reached from places, in groups of as many as one question may name."""
+    out = []
+    for low in range(0, len(places), MOST_PLACES):
+        try:
+            frame = isochrones(scene.ground, places[low : low + MOST_PLACES], mode, [minutes])
+        except GeoServiceError:  # none of these is near a street
+            continue
+        out.append(frame.geometry.iloc[0])
+    return out
+
+
+def _reach(scene: Scene, level: str, measure: str) -> Drawing:
+    mode, minutes = travel(scene)
+    people = places_of(scene.database, scene.ground, scene.tiling, PEOPLE, scene.view.at)
+    weight = people.weights[Weight.HOUSEHOLDS]
+    new = [(float(str(one["lon"])), float(str(one["lat"]))) for one in _sites(scene)]
+
+    def made() -> tuple[np.ndarray, np.ndarray]:
+        old = _within(scene, _standing(scene))
+        return old, old | _within(scene, new)
+
+    old, both = made()
+    n = len(scene.tiling.leaves)
+    sums = [
+        scene.up(level, np.bincount(people.leaf[w], weights=weight[w], minlength=n).astype(float))
+        for w in (np.ones(len(weight), np.bool_), old, both)
+    ]
+    total, before, after = sums
+    by = MODE_LABELS[mode]
+    run = shown_run(scene)
+    note = Label(f"{minutes:.4g} 分钟，{by.zh}", f"{minutes:.4g} min {by.en}")
+    if run is None:
+        note = Label(f"{note.zh}；尚无选址结果", f"{note.en}; no siting yet")
+    else:
+        note = Label(f"{note.zh}；选址 {run.id}", f"{note.en}; siting {run.id}")
+    extras = (
+        ExtraLine(Label("户数", "Households"), Label("户", ""), total),
+        ExtraLine(Label("新增户数", "Gained"), Label("户", ""), after - before),
+    )
+    if measure == "gained":
+        return Drawing(
+            after - before,
+            Label("新址带来的户数", "Households that new sites reach first"),
+            Label("户", "households"),
+            method=Method.FISHER_JENKS,
+            palette="BuPu",
+            note=note,
+            extras=extras[:1],
+        )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.where(total > 0, (before if measure == "before" else after) / total, np.nan)
+    zh, en = (
+        ("现有站点可达", "Reached from what stands")
+        if measure == "before"
+        else (
+            "加上新址可达",
+            "Reached with the new sites",
+        )
+    )
+    return Drawing(
+        share,
+        Label(zh, en),
+        _OF,
+        method=Method.GIVEN,
+        breaks=(0.2, 0.4, 0.6, 0.8, 0.95, 1.0),
+        palette="RdYlBu",
+        percent=True,
+        note=note,
+        extras=extras,
+    )
+
+
+def _standing_points(scene: Scene) -> bytes:
+    with scene.database.reading() as connection:
+        rows = assets.stations(connection)
+    return units_json([Unit(row.lon, row.lat, row.name or row.code, label_of(row.kind)) for row in rows])
+
+
+def _standing_reach(scene: Scene) -> bytes:
+    mode, minutes = travel(scene)
+    outlines = _outlines(scene, _standing(scene), mode, minutes)
+    if not outlines:
+        return areas_json([])
+    name = Label(f"现有站点 {minutes:.4g} 分钟可达", f"Within {minutes:.4g} min of what stands")
+    return areas_json([Area(shapely.union_all(outlines), name)])
+
+
+def _new_points(scene: Scene) -> bytes:
+    return units_json(
+        [
+            Unit(
+                float(str(one["lon"])),
+                float(str(one["lat"])),
+                f"{one['rank']}. {one['name'] or '新址'}",
+                Label(
+                    f"新增 {one['households_added']:.0f} 户",
+                    f"{one['households_added']:.0f} households added",
+                ),
+            )
+            for one in _sites(scene)
+        ]
+    )
+
+
+def _new_reach(scene: Scene) -> bytes:
+    mode, minutes = travel(scene)
+    areas = []
+    for one in _sites(scene):
+        place = (float(str(one["lon"])), float(str(one["lat"])))
+        for outline in _outlines(scene, [place], mode, minutes):
+            name = str(one["name"] or "")
+            areas.append(
+                Area(
+                    outline,
+                    Label(f"{one['rank']} {name}".strip(), f"{one['rank']} {name}".strip()),
+                    (
+                        Line(
+                            Label("新增户数", "Households added"),
+                            float(str(one["households_added"])),
+                            Label("户", ""),
+                        ),
+                        Line(Label("之后覆盖率", "Share then"), float(str(one["share_after"])), percent=True),
+                        Line(
+                            Label("没有它则少", "Lost without it"),
+                            float(str(one["households_lost_without"])),
+                            Label("户", ""),
+                        ),
+                    ),
+                    weight=float(str(one["households_added"])),
+                )
+            )
+    return areas_json(areas)
+
+
+def _households(scene: Scene) -> list[np.ndarray]:
+    return [scene.of_leaves("households")]
+
+
+REACH = MapKind(
+    "reach",
+    Label("站点可达", "Stations with reach"),
+    Label(
+        "现有站点沿路网能到哪里；选址结果：加上新址后怎样，每个新址新增多少户。",
+        "Where stations reach by street; of a siting run: before, after, and what each new site adds.",
+    ),
+    MEASURES,
+    _reach,
+    overlays=(
+        OverlayKind(
+            "standing_reach",
+            "areas",
+            Label("现有可达范围", "Reach of what stands"),
+            _standing_reach,
+            "#1d5f8a",
+            public=True,
+            named=False,
+        ),
+        OverlayKind(
+            "new_reach",
+            "areas",
+            Label("新址可达范围", "Reach of new sites"),
+            _new_reach,
+            "#7a0177",
+            public=True,
+        ),
+        OverlayKind(
+            "standing", "units", Label("现有站点", "Stations"), _standing_points, "#1d5f8a", public=True
+        ),
+        OverlayKind("new", "units", Label("新址", "New sites"), _new_points, "#c51b8a", public=True),
+    ),
+    asks=("siting", "mode", "limit_s"),
+    counts=_households,
+    example="--siting 1",
+    ramp=("#d73027", "#fc8d59", "#fee090", "#91bfdb", "#4575b4"),
+)
