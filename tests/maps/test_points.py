@@ -44,5 +44,15 @@ def test_units_are_written_as_they_are() -> None:
             "name": "<b>",
             "role": {"zh": "网格员", "en": "Grid worker"},
             "note": None,
+            "reach_m": None,
         }
     ]
+
+
+def test_for_the_public_lone_incidents_are_in_no_heat() -> None:
+    crowd = np.tile([[120.0, 30.0]], (7, 1))
+    alone = np.array([[120.1, 30.1], [120.2, 30.0]])
+    content = orjson.loads(heat_json(np.concatenate([crowd, alone]), unlocated=3, smallest=5))
+    assert content["weight"] == [7]
+    assert content["xy"] == [120 * 512, 30 * 512]
+    assert (content["located"], content["unlocated"]) == (7, 0)

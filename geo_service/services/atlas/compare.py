@@ -19,6 +19,12 @@ MEASURES = (
 )
 
 
+_ONLY = Label(
+    "没有可比的版本：用“对照”选一个，或在地址里写 plan=编号",
+    "no other edition: choose one under Against, or write plan=NUMBER in the address",
+)
+
+
 def other_tiling(scene: Scene) -> Tiling | None:
     """Return what the tiling is compared with: the plan, the edition asked for, or the one before it.
 
@@ -81,7 +87,7 @@ def _compare(scene: Scene, level: str, measure: str) -> Drawing:
         words,
         unit,
         palette="YlOrRd" if measure in {"incidents", "workload"} else "YlGnBu",
-        note=at_note(scene.view),
+        note=at_note(scene.view) if other is not None else _ONLY,
         also=also,
     )
 

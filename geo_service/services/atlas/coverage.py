@@ -236,7 +236,14 @@ BLIND = MapKind(
     SHARE,
     _blind,
     overlays=(
-        OverlayKind("blind", "areas", Label("盲区", "Blind spots"), blind_areas, "#a50f15", public=True),
+        OverlayKind(
+            "blind",
+            "areas",
+            Label("盲区范围", "Blind areas"),
+            blind_areas,
+            "#a50f15",
+            public=True,
+        ),
         STANDING,
     ),
     asks=_ASKS,

@@ -99,7 +99,7 @@ def _hot_spots(scene: Scene, level: str, measure: str) -> Drawing:
     )
     common: dict[str, Any] = {
         "title": Label(f"事件热点：{words.zh}", f"Hot spots: {words.en}"),
-        "unit": Label("q：多重检验校正后的显著性", "q: p corrected for many tests (Benjamini–Hochberg)"),
+        "unit": Label("q 值，即校正后的 p", "q, the corrected p"),
         "method": Method.GIVEN,
         "breaks": (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0),
         "colors": _SPOT_COLORS,
@@ -146,15 +146,13 @@ def _colour_levels(scene: Scene, level: str, measure: str) -> Drawing:
     names = [Label(f"{one:%Y-%m}", f"{one:%Y-%m}") for one in starts[:-1]]
     frames = Frames(names, list(range(MONTHS)), levels.astype(np.float64), MONTHS - 1)
     note = Label(
-        f"按月累计占比分级：橙＝前 {rule.orange:.0%}，蓝＝至 {rule.blue:.0%}，其余为青；"
-        f"当月不足 {rule.fewest} 件为青",
-        f"By share of the month's incidents: orange the first {rule.orange:.0%}, blue up to {rule.blue:.0%}; "
-        f"cyan the rest and with fewer than {rule.fewest}",
+        f"橙：当月事件最多、合占 {rule.orange:.0%} 的单元；蓝：至 {rule.blue:.0%}；其余为青",
+        f"orange: units with most, together {rule.orange:.0%}; blue: up to {rule.blue:.0%}; cyan: the rest",
     )
     return Drawing(
         levels[-1].astype(np.float64),
         Label("单元色级", "Colour level"),
-        Label("橙 / 蓝 / 青，按月", "orange / blue / cyan, by month"),
+        Label("级，按月", "level, by month"),
         method=Method.GIVEN,
         breaks=(float(CYAN), float(BLUE), float(ORANGE)),
         colors=[COLOUR_OF_LEVEL[one] for one in (CYAN, BLUE, ORANGE)],

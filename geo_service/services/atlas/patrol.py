@@ -28,6 +28,9 @@ def _patrol(scene: Scene, level: str, measure: str) -> Drawing:
     span = Label(
         f"{first} 至 {last}，有轨迹 {len(days)} 天", f"{first} to {last}, {len(days)} days with tracks"
     )
+    if not days:
+        how = Label("请先统计：geo-service patrol count", "count them first: geo-service patrol count")
+        span = within(span, how)
     extras = (
         ExtraLine(Label("巡查时长", "Patrolled"), Label("小时", "h"), frame["hours"].to_numpy(dtype=float)),
         ExtraLine(Label("人次", "Person-times"), Label("", ""), frame["person_times"].to_numpy(dtype=float)),

@@ -49,7 +49,7 @@
     _resize() {
       const style = dotStyle(this._map.getZoom());
       this.eachLayer((dot) => {
-        if (dot instanceof L.Circle) dot.setStyle({ opacity: this._map.getZoom() >= REACH_FROM ? 0.7 : 0, fillOpacity: this._map.getZoom() >= REACH_FROM ? 0.12 : 0 });
+        if (dot instanceof L.Circle) dot.setStyle({ opacity: this._map.getZoom() >= REACH_FROM ? 0.7 : 0, fillOpacity: this._map.getZoom() >= REACH_FROM ? 0.05 : 0 });
         else dot.setStyle(style);
       });
     },
@@ -57,7 +57,7 @@
     /** How far a thing reaches, as the crow flies; from afar circles would only be a blot. */
     _reachStyle(radius) {
       const near = this._map.getZoom() >= REACH_FROM;
-      return { radius, renderer: L.canvas({ pane: "gs-areas", padding: 0.3 }), pane: "gs-areas", interactive: false, color: this.config.color, weight: 1, opacity: near ? 0.7 : 0, fillColor: this.config.color, fillOpacity: near ? 0.12 : 0 };
+      return { radius, renderer: L.canvas({ pane: "gs-areas", padding: 0.3 }), pane: "gs-areas", interactive: false, color: this.config.color, weight: 1, opacity: near ? 0.7 : 0, fillColor: this.config.color, fillOpacity: near ? 0.05 : 0 };
     },
 
     _take(units) {
