@@ -95,7 +95,8 @@ def _hot_spots(scene: Scene, level: str, measure: str) -> Drawing:
             figure = np.where(of > 0, count / of, np.nan) * (1 if measure == "per_km2" else 100)
     words = next(one.label for one in SPOT_MEASURES if one.code == measure)
     note = Label(
-        "Getis–Ord Gi*，共边邻接；Benjamini–Hochberg 校正", "Getis–Ord Gi*, cells that share an edge"
+        "Getis–Ord Gi*，共边为邻，Benjamini–Hochberg 校正",
+        "Getis–Ord Gi*, neighbours share an edge, corrected by Benjamini–Hochberg",
     )
     common: dict[str, Any] = {
         "title": Label(f"事件热点：{words.zh}", f"Hot spots: {words.en}"),
@@ -109,12 +110,19 @@ def _hot_spots(scene: Scene, level: str, measure: str) -> Drawing:
         few = Label("网格太少，不作检验：请选更细的层级", "too few cells to test: choose a finer level")
         return Drawing(np.full(len(figure), np.nan), note=few, **common)
     found = hot_spots(figure, pairs_at(scene.tiling, level))
+    counted = (
+        ExtraLine(words, Label("", ""), figure),
+        ExtraLine(Label("事件数", "Incidents"), CASES, count),
+    )
+    if (
+        scene.view.smallest
+    ):  # from a score the sum over the neighbours could be had, and what one of them hides
+        return Drawing(found.kind, note=within(note, span_note(scene.view)), extras=counted, **common)
     return Drawing(
         found.kind,
         note=within(note, span_note(scene.view)),
         extras=(
-            ExtraLine(words, Label("", ""), figure),
-            ExtraLine(Label("事件数", "Incidents"), CASES, count),
+            *counted,
             ExtraLine(Label("Gi* 标准分", "Gi* (z)"), Label("", ""), found.z),
             ExtraLine(Label("p 值", "p"), Label("", ""), found.p),
             ExtraLine(Label("q 值", "q"), Label("", ""), found.q),

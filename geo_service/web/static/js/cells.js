@@ -59,7 +59,7 @@
           else context.lineTo(x * world - left, y * world - top);
         });
       }
-      context.fillStyle = context.strokeStyle = number < 0 ? GS.NO_DATA : colors[number];
+      context.fillStyle = context.strokeStyle = number < 0 ? (number === GS.HIDDEN ? GS.KEPT_BACK : GS.NO_DATA) : colors[number];
       context.lineWidth = 0.6; // closes the hairline between classes
       context.fill();
       context.stroke();

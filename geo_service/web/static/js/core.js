@@ -110,6 +110,8 @@ window.GeoService = window.GeoService || {};
   };
 
   GS.NO_DATA = "#e3e3e0";
+  GS.KEPT_BACK = "#b9b9b4";
+  GS.HIDDEN = -2; // class of a cell whose small counts are kept back
 
   /** Say on the map what went wrong, and in the console in full. */
   GS.fail = function (map, error) {

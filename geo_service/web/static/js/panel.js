@@ -24,14 +24,13 @@
     return GS.element("li", "", box, GS.element("span", "", text), GS.element("em", "", count));
   }
 
-  function legend({ figures, classes, hidden, shapes }) {
+  function legend({ figures, classes }) {
     const list = GS.element("ul", "gs-legend");
     const count = new Array(figures.breaks.length).fill(0);
     const text = GS.limits(figures.breaks, figures.percent);
     let missing = 0;
-    for (const number of classes) if (number < 0) missing++; else count[number]++;
-    const secret = hidden.size ? shapes.codes.reduce((sum, code) => sum + hidden.has(code), 0) : 0;
-    missing -= secret;
+    let secret = 0;
+    for (const number of classes) if (number === GS.HIDDEN) secret++; else if (number < 0) missing++; else count[number]++;
     if (figures.class_labels) {
       for (let i = figures.class_labels.length - 1; i >= 0; i--) list.append(swatch(figures.colors[i], GS.label(figures.class_labels[i]), GS.number(count[i])));
       return ends(list, missing, secret, figures);
@@ -48,7 +47,7 @@
   /** Rows of cells without a figure, and of those whose small counts are kept back. */
   function ends(list, missing, secret, figures) {
     if (missing > 0) list.append(swatch(GS.NO_DATA, GS.words("无数据", "no data"), GS.number(missing)));
-    if (secret) list.append(swatch(GS.NO_DATA, GS.words(`小于 ${figures.hidden_below}，不显示`, `below ${figures.hidden_below}, kept back`), GS.number(secret)));
+    if (secret) list.append(swatch(GS.KEPT_BACK, GS.words(`小于 ${figures.hidden_below}，不显示`, `below ${figures.hidden_below}, kept back`), GS.number(secret)));
     return list;
   }
 

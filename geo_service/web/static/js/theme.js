@@ -188,11 +188,12 @@
   }
 
   /** Values and classes of the cells at a moment. */
-  function momentOf({ shapes, figures, rows }, frame) {
+  function momentOf({ shapes, figures, rows, hidden }, frame) {
     const values = rows
       ? Array.from(rows, (row) => (row < 0 ? null : figures.frames.values[figures.frames.state[frame]][row]))
       : shapes.codes.map((code) => figures.values[code]);
-    return { frame, values, classes: Int8Array.from(values, (value) => GS.classOf(value, figures.breaks)) };
+    const classes = Int8Array.from(values, (value, cell) => (hidden.has(shapes.codes[cell]) ? GS.HIDDEN : GS.classOf(value, figures.breaks)));
+    return { frame, values, classes };
   }
 
   const decoded = new WeakMap();
