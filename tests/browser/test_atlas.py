@@ -1,4 +1,4 @@
-"""The list of maps over the demo town in a real browser: every map served, and as a file without a network."""
+"""The list of maps over the demo town in a real browser: every map served, and as a file with no network."""
 
 import re
 import time
@@ -37,7 +37,7 @@ def test_a_map_opens_with_legend_and_colours(page: Page, service: str, kind: str
 
 
 def test_files_open_without_a_network(browser: Browser, page: Page, service: str, tmp_path: Path) -> None:
-    """Every map: in a browser that is offline, from the disk, with nothing asked for and nothing to complain of."""
+    """Every map, in a browser that is offline: nothing is asked for, nothing complained of."""
     offline = browser.new_context(offline=True, viewport={"width": 1366, "height": 768})
     asked: list[str] = []
     complaints: list[str] = []
