@@ -132,15 +132,38 @@ def exclaves(
     InvalidInputError
         The edition has no such level.
     """
+    rows, land = _belonging(tiling, level, households)
+    index = exclave_index(land)
+    codes = tiling.cells["code"].to_numpy(dtype=object)[rows]
+    return [(level, str(code)) for code in codes], index, propose_swaps(land, index)
+
+
+def lying_apart(
+    tiling: Tiling, level: str, households: NDArray[np.floating[Any]]
+) -> tuple[list[CellName], list[ExclaveIndex]]:
+    """Return the same as :func:`exclaves` without the swaps, which take by far the longest.
+
+    Raises
+    ------
+    InvalidInputError
+        The edition has no such level.
+    """
+    rows, land = _belonging(tiling, level, households)
+    codes = tiling.cells["code"].to_numpy(dtype=object)[rows]
+    return [(level, str(code)) for code in codes], exclave_index(land)
+
+
+def _belonging(
+    tiling: Tiling, level: str, households: NDArray[np.floating[Any]]
+) -> tuple[NDArray[np.int32], Belonging]:
+    """Return the positions of a level's cells that hold land, and which leaf belongs to which."""
     if level not in tiling.levels:
         message = f"there is no level {level!r}; use one of: {', '.join(tiling.levels)}"
         raise InvalidInputError(message, [Fault("level", message, value=level)])
-    row = tiling.ancestry[:, tiling.levels.index(level)].astype(np.int64)
+    row = tiling.ancestry[:, tiling.levels.index(level)]
     rows, number = np.unique(row[row >= 0], return_inverse=True)
     group = np.full(len(row), -1, dtype=np.int64)
     group[row >= 0] = number
     shapes = tiling.cells["geom"].to_numpy()[tiling.leaves]
     land = Belonging.of(shapes, group, len(rows), households=np.rint(households).astype(np.int64))
-    index = exclave_index(land)
-    codes = tiling.cells["code"].to_numpy(dtype=object)[rows]
-    return [(level, str(code)) for code in codes], index, propose_swaps(land, index)
+    return rows, land

@@ -7,8 +7,9 @@ and here, in one place, a public map keeps small counts back.
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -33,13 +34,16 @@ from geo_service.services.ground import Ground
 from geo_service.services.plan_state import Plans
 from geo_service.services.tiling import Tiling, Tilings
 from geo_service.staffing.small_counts import keep_back
-from geo_service.store import boundaries, ground, heat, roads, tiles
+from geo_service.store import assets, audit, boundaries, ground, heat, roads, siting, tiles
 from geo_service.store.database import Database
 
 #: Encoded shapes held in memory: five levels in three details, twice.
 SHAPES_KEPT = 30
-#: Encoded heats held in memory: a page without a moment asks for another one each quarter of an hour.
-HEATS_KEPT = 8
+#: Bytes of encoded figures and overlays held in memory: all of a county's maps of one moment.
+PARTS_KEPT_BYTES = 48_000_000
+
+#: No map tells of incidents longer ago, except over a span that is asked for.
+LONGEST_DAYS = 400
 
 __all__ = ["Mapper", "View", "shapes_mark"]
 
@@ -60,7 +64,8 @@ class Mapper:
         self._plans = plans
         self._lock = threading.Lock()
         self._shapes: OrderedDict[tuple[int, str, Detail], bytes] = OrderedDict()
-        self._heat: OrderedDict[Hashable, bytes] = OrderedDict()
+        self._parts: OrderedDict[Hashable, bytes] = OrderedDict()
+        self._parts_bytes = 0
 
     def shapes(self, tiling: Tiling, level: str, detail: Detail) -> bytes:
         """Return a level's cells, encoded for the page; made once for each edition."""
@@ -176,6 +181,10 @@ class Mapper:
         return Scene(self._database, self._ground, self._tilings, tiling, view, self._plans)
 
     def _figures(self, kind: MapKind, scene: Scene, level: str, measure: str) -> bytes:
+        key = ("figures", kind.code, level, measure)
+        return self._kept(key, scene, lambda: self._draw(kind, scene, level, measure))
+
+    def _draw(self, kind: MapKind, scene: Scene, level: str, measure: str) -> bytes:
         drawn = kind.draw(scene, level, measure)
         codes = scene.tiling.at_level(level)["code"].tolist()
         hidden = [codes[i] for i in np.flatnonzero(self._hidden(kind, scene, level)).tolist()]
@@ -224,19 +233,36 @@ class Mapper:
         return None if other is None else drawn.also[~self._hidden(kind, scene.on(other), level)]
 
     def _overlay(self, overlay: OverlayKind, scene: Scene) -> bytes:
-        if overlay.kind != "heat":
-            return overlay.make(scene)
+        return self._kept(("overlay", overlay.code, overlay.make), scene, lambda: overlay.make(scene))
+
+    def _kept(self, key: tuple[Hashable, ...], scene: Scene, make: Callable[[], bytes]) -> bytes:
+        """Return what was made of the same inputs, or make it.
+
+        What was written is in the audit, incidents have a mark of their own: when neither moved since, nothing
+        that a map tells of did. The cells of a plan move without either, and are drawn each time.
+        """
+        if scene.view.plan is not None or scene.tiling.edition.id <= 0:
+            return make()
         view = scene.view
         with self._database.reading() as connection:
-            key = (view.at, view.days, view.smallest, *heat.version(connection, view.since, view.at))
+            marks = (
+                audit.last(connection),
+                heat.version(connection, view.at - timedelta(days=max(view.days, LONGEST_DAYS)), view.at),
+                siting.last(connection),
+                assets.version(connection),
+                ground.demand_version(connection),
+            )
+        whole = (*key, scene.tiling.edition.id, tuple(sorted(view.query().items())), view.smallest, marks)
         with self._lock:
-            if key in self._heat:
-                return self._heat[key]
-        made = overlay.make(scene)
+            if whole in self._parts:
+                self._parts.move_to_end(whole)
+                return self._parts[whole]
+        made = make()
         with self._lock:
-            self._heat[key] = made
-            while len(self._heat) > HEATS_KEPT:
-                self._heat.popitem(last=False)
+            self._parts_bytes += len(made) - len(self._parts.pop(whole, b""))
+            self._parts[whole] = made
+            while self._parts_bytes > PARTS_KEPT_BYTES and len(self._parts) > 1:
+                self._parts_bytes -= len(self._parts.popitem(last=False)[1])
         return made
 
     def _page_overlay(self, one: OverlayKind, data: pages.Data) -> pages.Overlay:

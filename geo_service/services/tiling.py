@@ -237,7 +237,8 @@ def _ancestry(cells: pd.DataFrame, leaves: NDArray[np.int64]) -> NDArray[np.int3
     depths = np.sort(cells["depth"].unique())
     column = {int(depth): i for i, depth in enumerate(depths)}
     position = pd.Series(np.arange(len(cells)), index=cells["id"])
-    parent_id = cells["parent_id"].to_numpy(dtype=float, na_value=-1)
+    # no number stands for "none": the cells of a plan have negative ones
+    parent_id = cells["parent_id"].to_numpy(dtype=float, na_value=np.nan)
     parent = position.reindex(parent_id).fillna(-1).to_numpy(dtype=np.int32)
     depth_column = np.array([column[int(depth)] for depth in cells["depth"]])
     out = np.full((len(leaves), len(depths)), -1, dtype=np.int32)

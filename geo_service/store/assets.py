@@ -60,6 +60,12 @@ def known(connection: Connection, codes: Sequence[str]) -> set[str]:
     return set(connection.execute(select(asset.c.code).where(asset.c.code.in_(list(codes)))).scalars())
 
 
+def version(connection: Connection) -> tuple[int, int]:
+    """Return a mark that changes when assets are added or taken out; corrections are in the audit."""
+    row = connection.execute(select(func.count(), func.coalesce(func.max(asset.c.id), 0))).one()
+    return int(row[0]), int(row[1])
+
+
 def remove(connection: Connection, codes: Sequence[str]) -> int:
     """Take assets out; returns how many were there."""
     return connection.execute(delete(asset).where(asset.c.code.in_(list(codes)))).rowcount

@@ -84,6 +84,12 @@ def verify(connection: Connection) -> int | None:
     return broken
 
 
+def last(connection: Connection) -> int:
+    """Return the id of the last row, 0 without any: it moves with everything that is written by somebody."""
+    number: int = connection.execute(text("select coalesce(max(id), 0) from audit")).scalar_one()
+    return number
+
+
 def count(connection: Connection) -> int:
     """Return how many rows there are."""
     number: int = connection.execute(text("select count(*) from audit")).scalar_one()

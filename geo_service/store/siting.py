@@ -89,6 +89,12 @@ def every(connection: Connection, *, before: int = 0, limit: int = 50) -> list[S
     return [SitingRow(*row) for row in connection.execute(rows)]
 
 
+def last(connection: Connection) -> tuple[int, datetime | None]:
+    """Return a mark that changes when a run is begun or answered better."""
+    row = connection.execute(select(func.coalesce(func.max(c.id), 0), func.max(c.answered_at))).one()
+    return int(row[0]), row[1]
+
+
 def prune(connection: Connection, keep_newest: int) -> int:
     """Delete all but the newest runs that are over; returns how many."""
     newest = select(c.id).order_by(c.id.desc()).limit(keep_newest)

@@ -9,7 +9,7 @@ from geo_service.maps.classes import Method
 from geo_service.maps.figures import Label
 from geo_service.maps.layers import Measure
 from geo_service.services.atlas.kinds import Drawing, ExtraLine, MapKind, OverlayKind, Scene
-from geo_service.services.gap_register import exclaves
+from geo_service.services.gap_register import lying_apart
 from geo_service.store import gaps
 
 MEASURES = (
@@ -22,8 +22,10 @@ _HOUSEHOLDS = Label("户", "")
 
 def _index(scene: Scene, level: str) -> list[ExclaveIndex]:
     """Return how far the cells of a level lie apart, in the order of ``at_level``."""
-    _, index, _ = exclaves(scene.tiling, level, scene.of_leaves("households"))
-    return index
+    key = ("apart", scene.tiling.edition.id, level, scene.of_leaves("households").tobytes())
+    if scene.tiling.edition.id <= 0:
+        return lying_apart(scene.tiling, level, scene.of_leaves("households"))[1]
+    return scene.ground.keep(key, lambda: lying_apart(scene.tiling, level, scene.of_leaves("households"))[1])
 
 
 def _apart(scene: Scene, level: str, measure: str) -> Drawing:
@@ -62,7 +64,7 @@ def _apart(scene: Scene, level: str, measure: str) -> Drawing:
 
 
 def _rows_with_land(scene: Scene, level: str) -> np.ndarray:
-    """Return the row of ``at_level`` of each cell that :func:`exclaves` tells of."""
+    """Return the row of ``at_level`` of each cell that :func:`_index` tells of."""
     group = scene.tiling.group_of_leaf(level)
     return np.unique(group[group >= 0])
 

@@ -31,6 +31,8 @@ MEASURES = (
     Measure("after", Label("加上新址", "with new sites")),
     Measure("gained", Label("新增户数", "households gained")),
 )
+#: Half a cell of the raster that isochrones are traced on, 8 m: less is its steps.
+_HALF_CELL_DEG = 8e-5
 _OF = Label("户数占比", "share of households")
 
 
@@ -70,11 +72,16 @@ def _within(scene: Scene, places: list[tuple[float, float]]) -> np.ndarray:
     """Return which places with people are reached from any of some places, over the streets."""
     mode, minutes = travel(scene)
     people = places_of(scene.database, scene.ground, scene.tiling, PEOPLE, scene.view.at)
-    inside = np.zeros(len(people), np.bool_)
-    for outline in _outlines(scene, places, mode, minutes):
-        shapely.prepare(outline)
-        inside |= shapely.contains_xy(outline, *people.lonlat_deg.T)
-    return inside
+    _, network_mark, _, _ = scene.ground.roads(mode)
+
+    def make() -> np.ndarray:
+        inside = np.zeros(len(people), np.bool_)
+        for outline in _outlines(scene, places, mode, minutes):
+            shapely.prepare(outline)
+            inside |= shapely.contains_xy(outline, *people.lonlat_deg.T)
+        return inside
+
+    return scene.ground.keep(("reached", network_mark, people.mark, tuple(places), mode, minutes), make)
 
 
 def _outlines(
@@ -87,7 +94,7 @@ def _outlines(
             frame = isochrones(scene.ground, places[low : low + MOST_PLACES], mode, [minutes])
         except GeoServiceError:  # none of these is near a street
             continue
-        out.append(frame.geometry.iloc[0])
+        out.append(frame.geometry.iloc[0].simplify(_HALF_CELL_DEG))
     return out
 
 
@@ -96,12 +103,8 @@ def _reach(scene: Scene, level: str, measure: str) -> Drawing:
     people = places_of(scene.database, scene.ground, scene.tiling, PEOPLE, scene.view.at)
     weight = people.weights[Weight.HOUSEHOLDS]
     new = [(float(str(one["lon"])), float(str(one["lat"]))) for one in _sites(scene)]
-
-    def made() -> tuple[np.ndarray, np.ndarray]:
-        old = _within(scene, _standing(scene))
-        return old, old | _within(scene, new)
-
-    old, both = made()
+    old = _within(scene, _standing(scene))
+    both = old | _within(scene, new) if new else old
     n = len(scene.tiling.leaves)
     sums = [
         scene.up(level, np.bincount(people.leaf[w], weights=weight[w], minlength=n).astype(float))
