@@ -238,7 +238,7 @@ class Mapper:
     def _kept(self, key: tuple[Hashable, ...], scene: Scene, make: Callable[[], bytes]) -> bytes:
         """Return what was made of the same inputs, or make it.
 
-        What was written is in the audit, incidents have a mark of their own: when neither moved since, nothing
+        Writing leaves a row in the audit, incidents have a mark of their own: when neither moved, nothing
         that a map tells of did. The cells of a plan move without either, and are drawn each time.
         """
         if scene.view.plan is not None or scene.tiling.edition.id <= 0:
