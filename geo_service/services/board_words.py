@@ -9,7 +9,7 @@ import orjson
 
 from geo_service.planning.register import CellKey
 from geo_service.planning.sign_boards import PublicPerson
-from geo_service.services.mapping import ROLE_NAMES
+from geo_service.services.role_words import ROLE_NAMES
 from geo_service.services.street_words import StreetWords, words
 from geo_service.services.tiling import Tiling
 from geo_service.store import boundaries, street

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from geo_service.maps.figures import Label
 from geo_service.maps.layers import Choice
-from geo_service.services.atlas.kinds import MODE_LABELS, ROLE_LABELS, MapKind, Scene
+from geo_service.services.atlas.kinds import MODE_LABELS, MapKind, Scene
+from geo_service.services.role_words import ROLE_NAMES
 from geo_service.store import siting
 
 _DAYS = (7, 30, 90, 365)
@@ -36,7 +37,7 @@ def _limit(scene: Scene) -> Choice:
 
 
 def _role(scene: Scene) -> Choice:
-    options = [("", Label("全部", "all")), *ROLE_LABELS.items()]
+    options = [("", Label("全部", "all")), *ROLE_NAMES.items()]
     return Choice("role", Label("角色", "Role"), scene.view.role, options)
 
 

@@ -33,12 +33,6 @@ MODE_LABELS = {
     Mode.EBIKE: Label("电动车", "by e-bike"),
     Mode.CAR: Label("汽车", "by car"),
 }
-ROLE_LABELS = {
-    "grid_worker": Label("网格员", "Grid worker"),
-    "grid_lead": Label("网格长", "Grid lead"),
-    "police": Label("民警", "Police officer"),
-    "volunteer": Label("志愿者", "Volunteer"),
-}
 
 Values = NDArray[np.float64]
 

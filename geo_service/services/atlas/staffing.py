@@ -8,7 +8,6 @@ from geo_service.maps.layers import Measure
 from geo_service.maps.points import Unit, units_json
 from geo_service.services import cell_figures
 from geo_service.services.atlas.kinds import (
-    ROLE_LABELS,
     Drawing,
     ExtraLine,
     MapKind,
@@ -18,6 +17,7 @@ from geo_service.services.atlas.kinds import (
     at_note,
     within,
 )
+from geo_service.services.role_words import ROLE_NAMES
 from geo_service.services.rostering import on_duty
 from geo_service.staffing.density import staffing_density
 from geo_service.staffing.workload import gini, means, workload_index
@@ -59,7 +59,7 @@ def _density(scene: Scene, level: str, measure: str) -> Drawing:
     cases = scene.up(level, scene.incidents)
     density = staffing_density(staff, area_km2, residents, households, cases)
     words = next(one.label for one in DENSITIES if one.code == measure)
-    role = ROLE_LABELS.get(scene.view.role)
+    role = ROLE_NAMES.get(scene.view.role)
     note = at_note(scene.view)
     return Drawing(
         density[measure].to_numpy(dtype=float),
@@ -85,7 +85,7 @@ def units(scene: Scene) -> bytes:
     columns = zip(known["lon"], known["lat"], known["code"], known["role"], known["pinned"], strict=True)
     return units_json(
         [
-            Unit(lon, lat, code, ROLE_LABELS.get(role, Label(role, role)), AT_POST if pinned else None)
+            Unit(lon, lat, code, ROLE_NAMES.get(role, Label(role, role)), AT_POST if pinned else None)
             for lon, lat, code, role, pinned in columns
         ]
     )
