@@ -10,12 +10,12 @@ from tests.browser.test_maps import READY, open_map, point_at_the_middle
 def test_the_language_is_switched_and_remembered(page: Page, small_town_url: str) -> None:
     page.goto(small_town_url)
     header = page.locator(".shell")
-    expect(header).to_contain_text("力量配备")
+    expect(header).to_contain_text("地图")
     expect(page.locator("h1")).to_contain_text("社区网格与巡防覆盖")
     header.get_by_role("button", name="EN").click()
     expect(page.locator("h1 [lang=zh-CN]")).to_be_hidden()
     expect(page.locator("h1 [lang=en]")).to_be_visible()
-    expect(header.get_by_role("link", name="Staffing", exact=True)).to_be_visible()
+    expect(header.get_by_role("link", name="Maps", exact=True)).to_be_visible()
     assert page.evaluate("document.documentElement.lang") == "en"
     page.goto(f"{small_town_url}/maps/coverage")  # on another page it is still so
     expect(page.locator(".gs-heading h1 [lang=zh-CN]")).to_be_hidden()
