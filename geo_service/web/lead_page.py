@@ -68,8 +68,9 @@ def lead_page(ground: LeadGround, lang: Lang = "zh", *, kiosk: bool = False) -> 
         "zone": ground.zone,
         "kiosk": "yes" if kiosk else "no",
     }
-    head = filled("lead-head.html", {}, {"modules": _modules()})
-    content = filled("lead.html", values)
+    head = filled("lead-head.html")
+    # below the scripts that are needed first: style sheets and the map library come before them
+    content = filled("lead.html", values, {"modules": _modules()})
     kind = "leaders kiosk" if kiosk else "leaders"
     return page(
         "领导看板 Leadership · geo_service", content, current="/lead", kind=kind, lang=lang, head=head

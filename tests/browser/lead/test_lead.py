@@ -160,9 +160,11 @@ def test_two_spans_and_two_cells_are_compared(
     dialog.locator('[data-side="b"] input').first.fill(names[2])
     dialog.get_by_role("button", name="对比", exact=True).click()
     expect(dialog.locator("thead th").nth(1)).to_contain_text(names[1].split(" ")[0])
-    dialog.locator('[data-side="a"] input').first.fill("没有这个")
-    dialog.get_by_role("button", name="对比", exact=True).click()
-    expect(dialog.get_by_role("alert")).to_be_visible()
+    alert = dialog.get_by_role("alert")
+    for wrong, answer in (("没有这个", "没有网格"), ("nowhere", "没有网格 nowhere")):
+        dialog.locator('[data-side="a"] input').first.fill(wrong)
+        dialog.get_by_role("button", name="对比", exact=True).click()
+        expect(alert).to_contain_text(answer)
     assert all("404" in one for one in console_errors)  # the browser tells of each refusal
     console_errors.clear()
 

@@ -99,7 +99,9 @@ function cellsOf(board, start) {
 
 async function fetchSide(side, known, board) {
   const name = side.cell.value.trim();
-  const found = known.has(name) ? known.get(name) : { code: name.split(" ").pop() };
+  const typed = name.split(" ").pop(); // of cells that are not in the list the code will do
+  if (!known.has(name) && !/^[\w-]+$/.test(typed)) throw new Error(say("unknownCell", { name }));
+  const found = known.has(name) ? known.get(name) : { code: typed };
   const query = new URLSearchParams({ from: side.from.value, to: side.to.value });
   if (found) query.set("cell", found.code);
   if (found?.level) query.set("cell_level", found.level);

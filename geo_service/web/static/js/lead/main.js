@@ -72,7 +72,7 @@ function start(root) {
 
   function picture() {
     const shown = [...tiles.element.children].map((one) => ({ name: one.querySelector(".ld-tile-name").textContent, number: one.querySelector(".ld-number").textContent, meaning: one.querySelector(".ld-meaning").textContent }));
-    return pictureOf({ map, legend, tiles: shown, title: `${nameOfView()} · ${legend.forPicture().title}`, moment: `${new Date(serverNow()).toLocaleDateString("zh-CN", { timeZone: ground.zone })} ${clockTime(serverNow(), ground.zone).slice(-5)} · geo_service`, isNight: bar.isNight });
+    return pictureOf({ map, legend, tiles: shown, title: `${nameOfView()} · ${bar.heading.textContent}`, moment: `${new Date(serverNow()).toLocaleDateString("zh-CN", { timeZone: ground.zone })} ${clockTime(serverNow(), ground.zone).slice(-5)} · geo_service`, isNight: bar.isNight });
   }
 
   function openExport() {

@@ -7,7 +7,7 @@ import { cardOf } from "./card.js";
 
 const GS = window.GeoService;
 const MOST = 60;
-//: Of these less is worse: the worst stand first.
+/** Of these less is worse: the worst stand first. */
 const LESS_IS_WORSE = new Set(["coverage", "depth", "staffing", "patrol"]);
 
 export class Side {

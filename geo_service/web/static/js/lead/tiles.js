@@ -1,7 +1,7 @@
 /* The tiles: a number, how it stands against what was before or is usual, what it means, and a small chart. */
 
 import { fill, h, setText } from "../kit/dom.js";
-import { onLanguage, say, sayCode } from "../kit/i18n.js";
+import { either, onLanguage, say, sayCode } from "../kit/i18n.js";
 import { Chart, hourBars, sparkline } from "./charts.js";
 import { hourWords } from "./week.js";
 
@@ -150,7 +150,7 @@ export class Tiles {
       number: percent(share),
       exact: share,
       trend: trend(share === null || before === null ? null : share - before, { better: 1, words: say("thanDaysBefore", { days: 7 }), show: points, least: 0.0005 }),
-      meaning: patrol.days ? say("meansPatrol", { times: whole(patrol.person_times), hours: whole(patrol.hours), days: patrol.days }) : say("meansNoPatrol", { roles: Object.entries(staff.by_role).map(([role, count]) => `${sayCode("role", role)} ${count}`).join("、") || "—" }),
+      meaning: patrol.days ? say("meansPatrol", { times: whole(patrol.person_times), hours: whole(patrol.hours), days: patrol.days }) : say("meansNoPatrol", { roles: Object.entries(staff.by_role).map(([role, count]) => `${sayCode("role", role)} ${count}`).join(either("、", ", ")) || "—" }),
       state: "plain",
       chart: { values: patrol.by_day.map((one) => one.share), low: 0, high: Math.max(0.02, ...patrol.by_day.map((one) => (one.share ?? 0) * 1.15)) },
     });

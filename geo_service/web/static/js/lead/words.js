@@ -2,7 +2,6 @@
 
 export const WORDS = {
   title: ["领导看板 · geo_service", "Leadership · geo_service"],
-  notStarted: ["看板无法打开：{reason}", "The board could not be opened: {reason}"],
   noEdition: ["还没有发布网格边界：先导入并发布，再看这里。", "No boundaries are published yet: import and publish some first."],
   noAnswer: ["服务器没有应答", "no answer from the server"],
   whole: ["全域", "whole town"],
@@ -19,13 +18,12 @@ export const WORDS = {
   month: ["月份", "Month"], monthlyReport: ["月度报告", "Monthly report"], reportOf: ["范围：{name}", "Of: {name}"],
   singleMaps: ["可离线保存的单文件地图", "Maps to save as one file and open offline"],
   mapList: ["地图目录", "List of maps"],
-  levelShown: ["层级", "Level"], readingShown: ["指标", "Reading"],
+  levelShown: ["层级", "Level"],
   reading_coverage: ["到场覆盖率", "Coverage"], reading_depth: ["覆盖深度", "Depth"], reading_staffing: ["力量密度", "Staffing"],
   reading_incidents: ["事件", "Incidents"], reading_overdue: ["超时", "Overdue"], reading_patrol: ["巡防", "Patrol"],
   noData: ["无数据", "no data"], none: ["无", "none"],
   legend: ["图例", "Legend"], unit: ["单位：{unit}", "Unit: {unit}"], cellsOf: ["{count} 个{level}", "{count} × {level}"],
   clickInto: ["点击进入", "click to look into it"], clickCard: ["点击看卡片", "click for its card"],
-  back: ["返回上一级", "Up"], countOfCells: ["{count} 个", "{count}"],
   // tiles
   tile_coverage: ["此刻 5 分钟到场覆盖", "Reached within 5 min, now"], tile_incidents: ["今日事件", "Incidents today"],
   tile_overdue: ["超时未结", "Overdue"], tile_clocks: ["“567”按时到场率", "567: arrived in time"],
@@ -57,9 +55,9 @@ export const WORDS = {
   ranking: ["排名", "Ranking"], card: ["网格卡片", "Card"], chooseCell: ["在地图上点一个网格，看它的卡片。", "Click a cell on the map for its card."],
   worstFirst: ["由低到高", "lowest first"], mostFirst: ["由高到低", "highest first"],
   owner: ["负责人", "Who answers"], ownerAbove: ["由上级负责：", "held from above: "], noOwner: ["无人负责", "nobody"], onDutyNow: ["在岗", "on duty"], offDuty: ["不在岗", "off duty"],
-  shifts: ["今日班次", "Shifts today"], noShifts: ["今天没有排班", "nobody is rostered today"], atPost: ["岗点", "post"], nowWorking: ["正在", "now"], people: ["{count} 人", "{count} people"],
+  shifts: ["今日班次", "Shifts today"], noShifts: ["今天没有排班", "nobody is rostered today"], atPost: ["岗点", "post"], nowWorking: ["正在", "now"],
   households: ["户", "households"], residents: ["人", "residents"], area: ["平方公里", "km²"], incidents30: ["近 30 天事件", "Incidents in 30 days"],
-  incidentsBefore: ["此前 30 天 {count} 件", "{count} in the 30 days before"], byWeek: ["近 12 周每周事件", "Incidents a week, 12 weeks"], commonest: ["最多的类别", "Most common"],
+  incidentsBefore: ["此前 30 天 {count} 件", "{count} in the 30 days before"], byWeek: ["近 12 周每周事件", "Incidents a week, 12 weeks"],
   coverage: ["到场覆盖", "Coverage"], coveredNow: ["此刻", "now"], byTwo: ["两人可及", "by two"], soleHouseholds: ["仅一人可及 {count} 户", "{count} households by one only"], worstHour: ["本周最低", "lowest"],
   history: ["边界沿革", "History of its borders"], noHistory: ["自建立以来边界未变", "its borders have not changed"], editionFrom: ["第 {edition} 版（{from} 起）", "edition {edition} (from {from})"],
   editionPlain: ["第 {edition} 版", "edition {edition}"],
@@ -67,7 +65,7 @@ export const WORDS = {
   nobodysLand: ["无归属", "nobody"], lookInto: ["进入此网格", "Look into it"], compareThis: ["与别处对比", "Compare"],
   // compare
   compareTitle: ["对比：两个网格，或两个时段", "Compare two cells or two spans"], sideA: ["甲", "A"], sideB: ["乙", "B"], difference: ["差（乙 − 甲）", "B − A"],
-  cell: ["网格", "Cell"], from: ["从", "From"], to: ["到", "To"], run: ["对比", "Compare"], presets: ["常用", "Often asked"],
+  cell: ["网格", "Cell"], from: ["从", "From"], to: ["到", "To"], run: ["对比", "Compare"],
   presetWeeks: ["前 7 天与近 7 天", "7 days before and last 7 days"], presetMonths: ["前 30 天与近 30 天", "30 days before and last 30 days"],
   unknownCell: ["没有网格“{name}”", "there is no cell “{name}”"],
   row_households: ["户数", "Households"], row_residents: ["人口", "Residents"], row_area: ["面积（km²）", "Area (km²)"],
