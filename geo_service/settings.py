@@ -64,6 +64,8 @@ class Settings(BaseSettings):
         codes on sign boards. Empty: boards carry none.
     smallest_count : int
         The smallest count of people or incidents that a map for the public tells; 1 keeps nothing back.
+    loopback_webhooks : bool
+        Whether webhooks may lead to this machine itself, where services trust whoever is inside.
     trusted_proxies : str
         Addresses and networks, with commas between, of reverse proxies whose ``X-Forwarded-For`` and
         ``X-Forwarded-Proto`` are believed; empty for none.
@@ -96,6 +98,7 @@ class Settings(BaseSettings):
     who_cells_per_day: int = Field(default=40, ge=1, le=100_000)
     public_url: str = ""
     smallest_count: int = Field(default=5, ge=1, le=1000)
+    loopback_webhooks: bool = False
     trusted_proxies: str = "127.0.0.1"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

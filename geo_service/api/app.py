@@ -227,7 +227,7 @@ def make_state(settings: Settings) -> AppState:
         Jobs(database, job_kinds.kinds(held_plans, ground)),
         Feed(database, tilings),
         Relay(database),
-        Sender(database),
+        Sender(database, loopback=settings.loopback_webhooks),
         gate,
         open_maps=is_loopback(settings.host) if settings.open_maps is None else settings.open_maps,
         desk=desk,

@@ -5,19 +5,19 @@ Refusals are not kept: what was refused had no effect, and may be asked for agai
 """
 
 import hashlib
+import json
 from collections.abc import Callable
 from contextlib import suppress
-from json import JSONDecodeError
+from dataclasses import dataclass
 from typing import Annotated
 
-import orjson
 from fastapi import Depends, Header
 from pydantic import StringConstraints
 from starlette.requests import Request
 from starlette.responses import Response
 
-from geo_service.errors import Fault, GeoServiceError, InvalidInputError, Words
-from geo_service.store import kept_answers
+from geo_service.errors import GeoServiceError
+from geo_service.store import kept_answers, request_keys
 from geo_service.store.database import Connection, Database
 from geo_service.store.kept_answers import KeptAnswer
 
@@ -84,12 +84,22 @@ class Once:
         if kept is None:
             return None
         if kept.fingerprint != self._fingerprint:
-            message = Words(
-                "this key was used for another request; give each request a key of its own",
-                "这个幂等键已用于另一个请求：每个请求请用各自的键",
-            )
-            raise InvalidInputError(message, [Fault("Idempotency-Key", message, value=self.key)])
+            raise request_keys.used_otherwise(self.key)
         return Response(kept.body, kept.status, {**kept.headers, REPLAYED: "true"})
+
+
+async def _fingerprint(request: Request) -> bytes:
+    """Return a digest of what a request asks for."""
+    body = await request.body()
+    # what is no JSON is compared as it is, and refused by what reads the body next
+    with suppress(ValueError, RecursionError):
+        said = json.loads(body)
+        if isinstance(said, dict):
+            said.pop("request_key", None)  # a body may name the key in the place of the header
+        body = json.dumps(said, sort_keys=True).encode()
+    address = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    asked = (request.method, address, request.headers.get("if-match", ""))
+    return hashlib.sha256("\n".join(asked).encode() + b"\n" + body).digest()
 
 
 async def _once(
@@ -99,14 +109,38 @@ async def _once(
         Header(description="Sent again with the same key and body, the request has its effect once"),
     ] = None,
 ) -> Once:
-    body = await request.body()
-    # what is no JSON is compared as it is, and refused by what reads the body next
-    with suppress(JSONDecodeError):
-        body = orjson.dumps(await request.json(), option=orjson.OPT_SORT_KEYS)
-    asked = (request.method, request.url.path, request.headers.get("if-match", ""))
-    fingerprint = hashlib.sha256("\n".join(asked).encode() + b"\n" + body).digest()
     # whoever comes here was let in: the route's own dependency comes first
-    return Once(request.state.principal.name, idempotency_key, fingerprint)
+    return Once(request.state.principal.name, idempotency_key, await _fingerprint(request))
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step in the life of an incident, whose key the log keeps with what was asked under it."""
+
+    key: str | None
+    digest: str
+
+    def under(self, named: str | None = None) -> str | None:
+        """Return the key as the log keeps it; ``named``: that of the body, which goes before the header."""
+        key = named or self.key
+        return None if key is None else request_keys.with_digest(key, self.digest)
+
+
+async def _step(
+    request: Request,
+    idempotency_key: Annotated[
+        KeyText | None,
+        Header(description="Sent again with the same key and body, the request changes nothing more"),
+    ] = None,
+) -> Step:
+    return Step(idempotency_key, (await _fingerprint(request)).hex())
+
+
+async def _step_key(step: Annotated[Step, Depends(_step)]) -> str | None:
+    return step.under()
+
+
+OneStep = Annotated[Step, Depends(_step)]
+#: The key alone, for routes whose bodies name none.
+StepKey = Annotated[str | None, Depends(_step_key)]
 OnlyOnce = Annotated[Once, Depends(_once)]

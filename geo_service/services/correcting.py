@@ -20,7 +20,7 @@ from geo_service.services.placing import place
 from geo_service.services.reporting import Found, Place
 from geo_service.services.suspecting import Given, suspicions
 from geo_service.services.tiling import Tiling, Tilings, in_force_at
-from geo_service.staffing.clocks import choose, standard_object
+from geo_service.staffing.clocks import choose, clocks_of, standard_object
 from geo_service.staffing.life import ENDED, Status
 from geo_service.store import boundaries, catalogue, incidents, lives, placements
 from geo_service.store.database import Connection, Database
@@ -214,11 +214,12 @@ def _write(
         "before": {name: before[name] for name in changed},
         "after": {name: after[name] for name in changed},
     }
-    if standard.code != kept.standard["code"]:
+    chosen = standard_object(standard)
+    if clocks_of(chosen) != clocks_of(kept.standard):  # also under the same code: its clocks run anew
         details["standard"] = {"before": kept.standard["code"], "after": standard.code}
     now = lives.present(connection, kept.incident_id)
     line = _line(kept, move, now, asked, details)
-    return handling.write(connection, replace(kept, standard=standard_object(standard)), line, now)
+    return handling.write(connection, replace(kept, standard=chosen), line, now)
 
 
 def _line(kept: Kept, move: str, at: datetime, asked: Asked, details: dict[str, Any]) -> Line:

@@ -9,13 +9,13 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from geo_service.errors import ConflictError, Fault, NotFoundError, Words
+from geo_service.errors import ConflictError, Fault, ForbiddenError, NotFoundError, Words
 from geo_service.model import Mode
 from geo_service.services import candidates, catalogue, dispatching
 from geo_service.services.board import Board, Picture, Source
 from geo_service.services.candidates import Question, Search
 from geo_service.services.desk import Desks
-from geo_service.services.duty_book import Book, DutyBooks
+from geo_service.services.duty_book import Book, DutyBooks, Team
 from geo_service.services.ground import Ground
 from geo_service.services.positions import PositionKeeper
 from geo_service.services.scopes import Part, refuse_others
@@ -24,6 +24,9 @@ from geo_service.staffing.floors import AccessTime
 from geo_service.store import dispatches, lives, scopes
 from geo_service.store.database import Database
 from geo_service.store.dispatches import Dispatch, Scene, Sending
+
+#: Of more cells only these are named in a refusal.
+_MOST_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,13 +272,16 @@ class DispatchDesk:
         return Search(picture, self.desks.get(), _question(scene, wish, access))
 
     def _people(self, incident_id: UUID, order: Order, part: Part | None = None) -> list[Sending]:
-        """Return those named with what the roads say of their ways, where there are roads and a place."""
+        """Return those named with what the roads say of their ways, where there are roads and a place.
+
+        Of a team go, for a caller of a part of the town, those of that part: so it was shown to him.
+        """
         if part is not None:
             self._refuse_others(order, part)
         try:
-            search = self._search(incident_id, Wish())
+            search = self._search(incident_id, Wish(), part if order.team is not None else None)
         except ConflictError:
-            return self._unmeasured(incident_id, order)
+            return self._unmeasured(incident_id, order, part)
         picture = search.picture
         if order.team is not None:
             rows = search.team(order.team)
@@ -287,11 +293,11 @@ class DispatchDesk:
         self._refuse_off_duty(picture.book, rows, order)
         return candidates.sendings(search, rows, lead=lead)
 
-    def _unmeasured(self, incident_id: UUID, order: Order) -> list[Sending]:
+    def _unmeasured(self, incident_id: UUID, order: Order, part: Part | None) -> list[Sending]:
         """Return those named where no way can be measured: no place is known, or no roads."""
         book = self.books.get()
         if order.team is not None:
-            rows = self._free_of_team(incident_id, book, order.team)
+            rows = self._free_of_team(incident_id, book, order.team, part)
             lead = self._lead_of_team(incident_id, rows)
         else:
             rows = [_row(book, code) for code in (order.lead, *order.others) if code is not None]
@@ -299,7 +305,7 @@ class DispatchDesk:
         self._refuse_off_duty(book, rows, order)
         return [Sending(int(book.ids[row]), row == lead, mode=book.modes[row].value) for row in rows]
 
-    def _free_of_team(self, incident_id: UUID, book: Book, code: str) -> list[int]:
+    def _free_of_team(self, incident_id: UUID, book: Book, code: str, part: Part | None) -> list[int]:
         """Return who of a team is on duty, free and willing, the lead first; no way is measured."""
         team = candidates.team_of(book, code)
         with self.database.glancing() as connection:
@@ -307,7 +313,8 @@ class DispatchDesk:
             out = dispatches.open_now(connection, [int(book.ids[row]) for row in team.members])
         away = {one.responder_id for one in out} | set(declined)
         duty = book.duty(self.board.clock())
-        free = [row for row in team.members if duty.on[row] and duty.post[row] < 0]
+        own = team.members if part is None else [row for row in team.members if row in _rows_of(book, part)]
+        free = [row for row in own if duty.on[row] and duty.post[row] < 0]
         return candidates.enough(team, [row for row in free if int(book.ids[row]) not in away])
 
     def _lead_of_team(self, incident_id: UUID, rows: list[int]) -> int | None:
@@ -319,11 +326,11 @@ class DispatchDesk:
     def _refuse_others(self, order: Order, part: Part) -> None:
         """Refuse to send people of another part of the town; of unknown ones is told elsewhere."""
         book = self.books.get()
-        inside = frozenset(book.held_row[np.isin(book.held_cell, list(part.cells))].tolist())
+        inside = _rows_of(book, part)
         named = {"lead": order.lead} | {f"others[{i}]": code for i, code in enumerate(order.others)}
         team = next((one for one in book.teams if one.code == order.team), None)
-        if team is not None:
-            named["team"] = next((book.codes[row] for row in team.members if row not in inside), None)
+        if team is not None and sum(row in inside for row in team.members) < max(1, team.least):
+            raise _team_of_others(book, part, team, inside)
         known = {field: code for field, code in named.items() if code in book.row_of_code}
         refuse_others((book.codes[row] for row in inside), known)
 
@@ -359,6 +366,30 @@ def _question(scene: Scene, wish: Wish, access: AccessTime) -> Question:
         within_s=wish.within_s,
         declined=scene.declined,
     )
+
+
+def _rows_of(book: Book, part: Part) -> frozenset[int]:
+    """Return the rows of those who hold a role on a cell of a part of the town."""
+    return frozenset(book.held_row[np.isin(book.held_cell, list(part.cells))].tolist())
+
+
+def _team_of_others(book: Book, part: Part, team: Team, inside: frozenset[int]) -> ForbiddenError:
+    """Say that a team needs people of other cells, and of which."""
+    others = [row for row in team.members if row not in inside]
+    cells = dict.fromkeys(book.held_cell[np.isin(book.held_row, others)].tolist())
+    paths = [path for key in cells if (path := part.tiling.path_of_cell(key))]
+    names = [path[-1]["name"] or path[-1]["code"] for path in paths]
+    shown, own = names[:_MOST_NAMED], len(team.members) - len(others)
+    more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
+    words = Words(
+        f"of team {team.name} only {own} are of your part of the town and it takes {team.least}; the others "
+        f"hold {', '.join(shown) or 'no cell'}{more}: send those of yours by name, or have whoever has a key "
+        "for the whole town send the team",
+        f"队伍 {team.name} 中仅 {own} 人属于您的区域，至少需要 {team.least} 人；其余人员任职于"
+        f"{'、'.join(shown) or '区域外'}{f'等 {len(names)} 个网格' if more else ''}："
+        "请单独派出您区域内的人员，或由全域密钥派出该队",
+    )
+    return ForbiddenError(words, [Fault("team", words, value=team.code)])
 
 
 def _row(book: Book, code: str) -> int:

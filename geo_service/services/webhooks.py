@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -39,8 +39,12 @@ THREADS = 4
 KEEP = timedelta(days=30)
 
 
-def subscribe(database: Database, *, name: str, url: str, topics: Sequence[str], who: str) -> tuple[int, str]:
+def subscribe(
+    database: Database, *, name: str, url: str, topics: Sequence[str], who: str, loopback: bool = False
+) -> tuple[int, str]:
     """Add a webhook; returns its id and its secret, which is shown this once.
+
+    ``loopback`` allows addresses of this machine itself.
 
     Raises
     ------
@@ -49,7 +53,7 @@ def subscribe(database: Database, *, name: str, url: str, topics: Sequence[str],
     ConflictError
         The name is in use.
     """
-    _require_address(url)
+    _require_address(url, loopback=loopback)
     secret = signing.shown(signing.new_secret())
     with database.writing() as connection:
         key = webhooks.add(connection, name=name, url=url, secret=secret, topics=topics, who=who)
@@ -58,8 +62,8 @@ def subscribe(database: Database, *, name: str, url: str, topics: Sequence[str],
     return key, secret
 
 
-def _require_address(url: str) -> None:
-    """Raise unless one can post there: no secrets in it, and no address of the network link itself."""
+def _require_address(url: str, *, loopback: bool) -> None:
+    """Raise unless one can post there: no secrets in it, no address of the network link or this machine."""
     # splitting drops some of these silently: look at what was given
     fits = not any(sign.isspace() or not sign.isprintable() for sign in url)
     try:
@@ -77,6 +81,11 @@ def _require_address(url: str) -> None:
             "this address is of the network link itself (169.254…, fe80…): nobody's system answers there",
             "这是链路本地地址（169.254…、fe80…），不能作为接收地址",
         )
+    elif not loopback and _is_this_machine(parts.hostname):
+        words = Words(
+            "this address is of this machine itself: give another one, or set GEO_SERVICE_LOOPBACK_WEBHOOKS",
+            "这是本机地址：请改用其他地址，或设置 GEO_SERVICE_LOOPBACK_WEBHOOKS",
+        )
     else:
         return
     raise InvalidInputError(
@@ -86,13 +95,28 @@ def _require_address(url: str) -> None:
 
 def _is_beside_us(host: str) -> bool:
     """Tell whether a host is of the link: there clouds keep what they tell their own machines alone."""
+    address = _address(host)
+    return address is not None and (address.is_link_local or address.is_multicast or address.is_unspecified)
+
+
+def _is_this_machine(host: str) -> bool:
+    """Tell whether a host is this machine, where services answer that trust whoever is inside."""
+    name = host.rstrip(".").lower()
+    address = _address(host)
+    return name == "localhost" or name.endswith(".localhost") or (address is not None and address.is_loopback)
+
+
+def _address(host: str) -> IPv4Address | IPv6Address | None:
+    """Return a host that is given as an address, also in the old ways of writing one; None for a name."""
     try:
-        address = ip_address(host)
-    except ValueError:  # a name
-        return False
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    return address.is_link_local or address.is_multicast or address.is_unspecified
+        address = ip_address(host.partition("%")[0])
+    except ValueError:
+        try:
+            return IPv4Address(socket.inet_aton(host))  # 127.1, 2130706433 and 0x7f000001 lead there as well
+        except (OSError, UnicodeError):
+            return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return address if mapped is None else mapped
 
 
 def stop(database: Database, key: int, *, who: str) -> None:
@@ -126,10 +150,14 @@ def queue(connection: Connection, events: Sequence[dict[str, Any]]) -> None:
 
 
 class Sender:
-    """Sends what is due, in a few threads: receivers that hang do not keep the others waiting."""
+    """Sends what is due, in a few threads: receivers that hang do not keep the others waiting.
 
-    def __init__(self, database: Database, *, threads: int = THREADS) -> None:
+    ``loopback``: also to this machine itself.
+    """
+
+    def __init__(self, database: Database, *, threads: int = THREADS, loopback: bool = False) -> None:
         self._database = database
+        self._loopback = loopback
         self._count = threads
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -152,7 +180,7 @@ class Sender:
     def _run(self) -> None:
         while not self._stop.is_set():
             try:
-                busy = send_some(self._database, stopping=self._stop.is_set)
+                busy = send_some(self._database, loopback=self._loopback, stopping=self._stop.is_set)
             except GeoServiceError as error:  # the database is away: nothing is lost
                 log.warning("webhooks wait: %s", error.detail)
                 busy = False
@@ -163,7 +191,9 @@ class Sender:
                 self._stop.wait(LOOK_EVERY_S)
 
 
-def send_some(database: Database, *, stopping: Callable[[], bool] = lambda: False) -> bool:
+def send_some(
+    database: Database, *, loopback: bool = False, stopping: Callable[[], bool] = lambda: False
+) -> bool:
     """Send what is due to one webhook; returns False when nothing was due anywhere.
 
     A failure ends the turn, and the receiver is left in peace for a while, whatever else is due: however many
@@ -177,7 +207,7 @@ def send_some(database: Database, *, stopping: Callable[[], bool] = lambda: Fals
     failed = False
     try:
         for one in waiting:
-            failed = not stopping() and not _send(database, hook, one)
+            failed = not stopping() and not _send(database, hook, one, loopback=loopback)
             if failed or stopping():
                 break
     finally:
@@ -192,8 +222,9 @@ def _rest_s(failing: int) -> int:
     return REST_S[min(failing, len(REST_S)) - 1] if failing and REST_S else 0
 
 
-def _send(database: Database, hook: dict[str, Any], one: dict[str, Any]) -> bool:
-    taken, answer = _post(hook["url"], hook["secret"], one["position"], one["body"].encode())
+def _send(database: Database, hook: dict[str, Any], one: dict[str, Any], *, loopback: bool) -> bool:
+    body = one["body"].encode()
+    taken, answer = _post(hook["url"], hook["secret"], one["position"], body, loopback=loopback)
     with database.writing() as connection:
         webhooks.hold(connection, hook["id"], LEASE)
         if taken:
@@ -205,7 +236,7 @@ def _send(database: Database, hook: dict[str, Any], one: dict[str, Any]) -> bool
     return taken
 
 
-def _post(url: str, secret: str, position: int, body: bytes) -> tuple[bool, str]:
+def _post(url: str, secret: str, position: int, body: bytes, *, loopback: bool) -> tuple[bool, str]:
     """Post a message; returns whether it was taken, and what was said.
 
     A receiver that sends us elsewhere is not followed: the secret's holder is at the address given. No proxy
@@ -220,13 +251,13 @@ def _post(url: str, secret: str, position: int, body: bytes) -> tuple[bool, str]
         "webhook-signature": signing.sign(signing.read_secret(secret), message_id, timestamp, body),
     }
     try:
-        status = _exchange(url, body, headers)
+        status = _exchange(url, body, headers, loopback=loopback)
     except (OSError, HTTPException, ValueError) as error:
         return False, f"no answer: {type(error).__name__}"[:200]
     return 200 <= status < 300, str(status)
 
 
-def _exchange(url: str, body: bytes, headers: dict[str, str]) -> int:
+def _exchange(url: str, body: bytes, headers: dict[str, str], *, loopback: bool) -> int:
     """Post a message and return the status of the answer.
 
     :data:`TIMEOUT_S` holds for the exchange as a whole. Before it come the question for the name (as long as
@@ -238,7 +269,7 @@ def _exchange(url: str, body: bytes, headers: dict[str, str]) -> int:
     try:
         connection.connect()
         peer = connection.sock.getpeername()[0]
-        if _is_beside_us(peer):  # whatever name led there
+        if _is_beside_us(peer) or (_is_this_machine(peer) and not loopback):  # whatever name led there
             raise PermissionError(peer)
         with _cut_after(TIMEOUT_S, connection.sock):
             target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

@@ -48,6 +48,7 @@ _STARTED = {name: f"{name}_at" for name in STARTS}
 WARN_SHARE = 0.8
 LONGEST_S = 366 * 24 * 3600
 _SELECTORS = ("categories", "urgencies", "cells")
+_WORDS = ("name_zh", "name_en")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,11 @@ def standard_object(standard: Standard) -> dict[str, Any]:
         out[f"{phase}_from"] = standard.start.get(phase, STARTS[0])
     out["pausable"] = [phase.value for phase in PHASES if phase in standard.pausable]
     return out | {name: list(getattr(standard, name)) for name in _SELECTORS}
+
+
+def clocks_of(standard: Mapping[str, Any]) -> dict[str, Any]:
+    """Return of a standard, as :func:`standard_object` writes it, what its clocks follow, and its code."""
+    return {name: value for name, value in standard.items() if name not in _WORDS and name not in _SELECTORS}
 
 
 def standard_from(given: Mapping[str, Any]) -> Standard:

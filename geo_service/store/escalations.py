@@ -5,14 +5,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, func, insert, literal, select, text, update
+from sqlalchemy import Connection, Select, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from geo_service.errors import NotFoundError, Words
 from geo_service.staffing.clocks import WARN_SHARE
 from geo_service.staffing.escalation import OVER
 from geo_service.staffing.life import ENDED
-from geo_service.store import scopes, versioned
+from geo_service.store import request_keys, scopes, versioned
 from geo_service.store.escalation_tables import escalation, escalation_line, escalation_rules
 from geo_service.store.tables import cell, level
 
@@ -207,20 +207,42 @@ def write_lines(connection: Connection, lines: Sequence[Mapping[str, Any]]) -> N
 
 
 def has_line(connection: Connection, key: int, request_key: str) -> bool:
-    """Tell whether a request with this key has been carried out."""
-    found = select(literal(1)).where(
-        escalation_line.c.escalation_id == key, escalation_line.c.request_key == request_key
-    )
-    return connection.execute(found).first() is not None
+    """Tell whether a request with this key has been carried out.
+
+    Raises
+    ------
+    InvalidInputError
+        The key was used for another request.
+    """
+    kept = connection.execute(
+        select(escalation_line.c.request_key).where(
+            escalation_line.c.escalation_id == key,
+            request_keys.is_key(escalation_line.c.request_key, request_keys.key_of(request_key)),
+        )
+    ).scalar_one_or_none()
+    if kept is not None:
+        request_keys.require_same(kept, request_key)
+    return kept is not None
 
 
 def by_request(connection: Connection, incident_id: UUID, request_key: str) -> int | None:
-    """Return the escalation that was asked for under a key."""
-    key: int | None = connection.execute(
-        select(escalation.c.id).where(
-            escalation.c.incident_id == incident_id, escalation.c.request_key == request_key
+    """Return the escalation that was asked for under a key.
+
+    Raises
+    ------
+    InvalidInputError
+        The key was used for another request.
+    """
+    found = connection.execute(
+        select(escalation.c.id, escalation.c.request_key).where(
+            escalation.c.incident_id == incident_id,
+            request_keys.is_key(escalation.c.request_key, request_keys.key_of(request_key)),
         )
-    ).scalar_one_or_none()
+    ).one_or_none()
+    if found is None:
+        return None
+    request_keys.require_same(found.request_key, request_key)
+    key: int = found.id
     return key
 
 

@@ -12,9 +12,10 @@ from sqlalchemy import Connection, Row, Text, Uuid, bindparam, func, insert, sel
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, Range, distinct_on
 
-from geo_service.errors import Fault, InvalidInputError, NotFoundError, Words
+from geo_service.errors import NotFoundError, Words
 from geo_service.staffing.clocks import PHASES, Clock, next_due
 from geo_service.staffing.life import Life, Move, Pause, Status
+from geo_service.store import request_keys
 from geo_service.store.at_once import Question
 from geo_service.store.dispatch_tables import dispatch, incident_life, incident_log
 
@@ -43,8 +44,11 @@ _ACCEPTED_BY = (
     .ext(distinct_on(incident_log.c.incident_id))
     .order_by(incident_log.c.incident_id, incident_log.c.id.desc())
 )
-_LINE_OF_REQUEST = select(incident_log.c.move, incident_log.c.who, incident_log.c.details).where(
-    incident_log.c.incident_id == bindparam("key"), incident_log.c.request_key == bindparam("request_key")
+_LINE_OF_REQUEST = select(
+    incident_log.c.move, incident_log.c.who, incident_log.c.details, incident_log.c.request_key
+).where(
+    incident_log.c.incident_id == bindparam("key"),
+    request_keys.is_key(incident_log.c.request_key, bindparam("request_key")),
 )
 _ENTER = text("""
     with entered as (
@@ -112,7 +116,11 @@ def get(connection: Connection, key: UUID, *, lock: bool = False) -> Kept:
     """
     row = connection.execute(_ONE_LOCKED if lock else _ONE, {"key": key}).one_or_none()
     if row is None:
-        raise NotFoundError(f"no incident {key} is being handled: there is none, or it came as history only")
+        words = Words(
+            f"no incident {key} is being handled: there is none, or it came as history only",
+            f"没有正在办理的事件 {key}：没有该事件，或仅为历史数据",
+        )
+        raise NotFoundError(words)
     return _kept(row)
 
 
@@ -212,20 +220,18 @@ def has_line(
     """
     if request_key is None:
         return False
-    line = connection.execute(_LINE_OF_REQUEST, {"key": key, "request_key": request_key}).one_or_none()
+    asked = {"key": key, "request_key": request_keys.key_of(request_key)}
+    line = connection.execute(_LINE_OF_REQUEST, asked).one_or_none()
     if line is None:
         return False
+    request_keys.require_same(line.request_key, request_key)
     same = (
         line.move in (tuple(moves) or (line.move,))
         and who in (None, line.who)
         and dispatch_id in (None, line.details.get("dispatch"))
     )
     if not same:
-        words = Words(
-            "this key was used for another request; give each request a key of its own",
-            "这个幂等键已用于另一个请求：每个请求请用各自的键",
-        )
-        raise InvalidInputError(words, [Fault("Idempotency-Key", words, value=request_key)])
+        raise request_keys.used_otherwise(request_key)
     return True
 
 

@@ -133,6 +133,11 @@ def test_two_desks_at_once(desk: TestClient) -> None:
     ]
     assert [one.status_code for one in again] == [201, 201]
     assert again[0].json() == again[1].json()
+    other = desk.post(
+        f"/v1/incidents/{second}/dispatches", json={"others": ["w2"]}, headers={"Idempotency-Key": "k"}
+    )
+    assert other.status_code == 422
+    assert other.json()["errors"][0]["field"] == "Idempotency-Key"
 
 
 def test_after_a_decline_the_next_is_proposed(desk: TestClient) -> None:

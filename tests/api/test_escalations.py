@@ -57,6 +57,8 @@ def test_a_whistle_is_heard_come_to_and_answered(
     for _ in range(2):
         made = client.post(address, json={"words": "来"}, headers={**desk_key, "Idempotency-Key": "w"})
         assert made.status_code == 201, made.text
+    other = client.post(address, json={"words": "别来"}, headers={**desk_key, "Idempotency-Key": "w"})
+    assert other.status_code == 422
     one = made.json()
     assert (one["kind"], one["stage_zh"], one["cell_code"]) == ("whistle", "已吹哨", "c00r00")
     assert [person["responder"] for person in one["called"]] == ["lead"]
@@ -66,7 +68,11 @@ def test_a_whistle_is_heard_come_to_and_answered(
     phone = {"X-API-Key": town["phone"]}
     own, other = f"/v1/escalations/{one['id']}", f"/v1/escalations/{aside['id']}"
     assert client.post(f"{other}/arrive", headers=phone).status_code == 403
-    assert client.post(f"{own}/acknowledge", headers=phone).json()["stage"] == "acknowledged"
+    once = {**phone, "Idempotency-Key": "heard"}
+    for _ in range(2):
+        assert client.post(f"{own}/acknowledge", headers=once).json()["stage"] == "acknowledged"
+    assert client.post(f"{own}/acknowledge", json={"words": "?"}, headers=once).status_code == 422
+    assert client.post(f"{own}/arrive", headers=once).status_code == 422
     there = client.post(f"{own}/arrive", headers=phone).json()
     assert there["arrived_at"] is not None
     assert there["lines"][-1]["people"] == [{"responder": "lead", "name": "name lead"}]

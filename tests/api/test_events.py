@@ -92,6 +92,14 @@ def test_who_asks_for_what_is_not_kept_is_told_to_read_anew(
     assert data["position"] < 999999999
 
 
+@pytest.mark.parametrize("number", ["9" * 19, "9" * 5000])
+def test_a_number_longer_than_any_of_ours_is_told_to_read_anew(
+    address: str, key_of: Callable[[Role], str], number: str
+) -> None:
+    ((_, topic, _),) = listen(address, key_of(Role.LEADER), 1, **{"Last-Event-ID": number})
+    assert topic == "reset"
+
+
 def test_without_a_key_or_with_the_wrong_role_nothing_is_heard(
     address: str, key_of: Callable[[Role], str]
 ) -> None:

@@ -79,6 +79,13 @@ def test_moves_are_once_by_key_and_on_the_revision_seen(desk: TestClient) -> Non
             f"/v1/incidents/{one['id']}/moves", json={"move": "accept"}, headers={"Idempotency-Key": "k 1"}
         )
         assert (answer.status_code, answer.json()["revision"]) == (200, 1)
+    other = {"move": "accept", "reason": "another"}
+    for header, body in (("k 1", other), ("", other | {"request_key": "k 1"})):
+        given = {"Idempotency-Key": header} if header else {}
+        swallowed = desk.post(f"/v1/incidents/{one['id']}/moves", json=body, headers=given)
+        assert (swallowed.status_code, swallowed.json()["errors"][0]["value"]) == (422, "k 1")
+    named = desk.post(f"/v1/incidents/{one['id']}/moves", json={"request_key": "k 1", "move": "accept"})
+    assert (named.status_code, named.json()["revision"]) == (200, 1)
     refused = post(desk, one, "moves", 409, move="void", reason="?", revision=0)
     assert refused["errors"][0]["field"] == "revision"
     assert post(desk, one, "moves", 422, move="void")["errors"][0]["field"] == "reason"

@@ -39,7 +39,8 @@ def program(town: Town, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pr
     """One process with few connections, soon drained."""
     home: Path = tmp_path_factory.mktemp("home")
     pools = {"GEO_SERVICE_READ_POOL_SIZE": "3", "GEO_SERVICE_WRITE_POOL_SIZE": "2"}
-    settings = {"GEO_SERVICE_HOME": str(home), "GEO_SERVICE_DATABASE_URL": town.url, **pools}
+    place = {"GEO_SERVICE_HOME": str(home), "GEO_SERVICE_DATABASE_URL": town.url}
+    settings = {**place, **pools, "GEO_SERVICE_LOOPBACK_WEBHOOKS": "yes"}
     made = Program(settings, workers=1, log=home / "serve.log")
     try:
         made.start()

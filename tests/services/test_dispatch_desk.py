@@ -13,6 +13,7 @@ from geo_service.errors import ConflictError, ForbiddenError, InvalidInputError,
 from geo_service.services import dispatching
 from geo_service.services.dispatch_desk import DispatchDesk, Order, Wish
 from geo_service.services.ground import Ground
+from geo_service.services.scopes import Part
 from geo_service.store.database import Database
 from geo_service.store.roster_tables import team, team_member
 from tests.postgis import TestServer
@@ -36,6 +37,11 @@ def desk(postgis: TestServer) -> Iterator[DispatchDesk]:
         desk_town.put_on_duty(database, list(ids.values()))
         found(database, "T", [ids[f"t{i}"] for i in range(4)])
         found(database, "C", [ids[f"c{i}"] for i in range(CROWD)])
+        cells = {"p0": "c00r00", "p1": "c01r00", "p2": "c03r03"}
+        parted = desk_town.employ(database, [{"code": k, "at": far, "cell": c} for k, c in cells.items()])
+        desk_town.put_on_duty(database, list(parted.values()))
+        found(database, "P", [parted["p2"], parted["p0"], parted["p1"]])
+        found(database, "Q", [parted["p2"], parted["p0"]])
         yield made
         made.board.close()
 
@@ -113,6 +119,25 @@ def test_a_team_goes_also_where_no_way_can_be_measured(
         desk.send(other, Order(team="T"), who="desk")
     with pytest.raises(NotFoundError):
         desk.send(other, Order(team="U"), who="desk")
+
+
+@pytest.mark.parametrize("place", [None, (float("nan"), float("nan"))], ids=["located", "not located"])
+def test_for_a_part_of_the_town_a_team_is_those_of_it_who_belong_there(
+    desk: DispatchDesk, place: tuple[float, float] | None
+) -> None:
+    tiling = desk.tilings.get()
+    row = tiling.id_of_cell("community", "row00")
+    assert row is not None
+    part = Part(tiling, frozenset({row}))
+    key = report(desk, place)
+    if place is None:
+        wish = Wish(capabilities=frozenset({"P"}))
+        teams = [one for one in desk.candidates(key, wish, part=part)["candidates"] if one["kind"] == "team"]
+        assert [m["responder"] for m in teams[0]["team"]["members"]] == ["p0", "p1"]
+    with pytest.raises(ForbiddenError, match=r"only 1 are of your part.*hold .*c03r03") as refused:
+        desk.send(key, Order(team="Q"), who="desk", part=part)
+    assert "c03r03" in refused.value.faults[0].message.zh  # type: ignore[attr-defined]
+    assert [one.responder for one in desk.send(key, Order(team="P"), who="desk", part=part)] == ["p0", "p1"]
 
 
 def test_a_team_helps_whom_has_the_lead_already(desk: DispatchDesk) -> None:

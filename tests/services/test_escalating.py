@@ -259,6 +259,26 @@ def test_a_card_goes_on_when_another_standard_is_missed_as_well(
     assert of(database, key) == before
 
 
+def test_a_standard_changed_under_its_own_code_begins_a_new_round(
+    database: Database, place: tuple[Database, Tilings], watch: Escalation
+) -> None:
+    with database.reading() as connection:
+        before = catalogue.standards(connection)
+    day = {f"{phase}_s": 86_400 for phase in Phase}
+    key = waiting(database, place[1], 400)
+    run_dry(watch)
+    catalogue.set_standards(database, [{**one, **day} for one in before], who="desk", if_match="*")
+    correcting.correct(database, place[1], key, {"urgency": "urgent"}, Asked("desk"))
+    run_dry(watch)
+    (card,) = of(database, key)
+    assert (card["stage"], whys(database)) == ("lifted", ["moved"])
+    ago(database, key, 86_400)
+    run_dry(watch)
+    cards = [(one["phase"], one["colour"], one["stage"]) for one in of(database, key)]
+    assert cards[1:] == [(phase.value, "red", "called") for phase in Phase]
+    catalogue.set_standards(database, before, who="desk", if_match="*")
+
+
 def test_a_card_says_whether_its_clock_was_met(
     database: Database, place: tuple[Database, Tilings], watch: Escalation
 ) -> None:

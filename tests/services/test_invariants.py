@@ -31,7 +31,7 @@ def worked(postgis: TestServer) -> Iterator[str]:
         ids = desk_town.employ(database, [{"code": "w", "at": desk_town.corner(0, 0), "cell": "c00r00"}])
         desk_town.put_on_duty(database, list(ids.values()))
         hook, _ = webhooks.subscribe(
-            database, name="h", url="http://127.0.0.1:9/", topics=["incident.*"], who="t"
+            database, name="h", url="http://127.0.0.1:9/", topics=["incident.*"], who="t", loopback=True
         )
         keys = [desk_town.report(database, tilings, f"{i}") for i in range(4)]
         (one,) = dispatching.send(database, keys[0], [Sending(ids["w"], lead=True)], who="desk")

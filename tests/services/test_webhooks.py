@@ -74,7 +74,7 @@ def relay(database: Database) -> Iterator[None]:
 
 
 def hook(database: Database, url: str, name: str = "h", topics: tuple[str, ...] = ()) -> tuple[int, str]:
-    return webhooks.subscribe(database, name=name, url=url, topics=topics, who="t")
+    return webhooks.subscribe(database, name=name, url=url, topics=topics, who="t", loopback=True)
 
 
 def tell(database: Database, *numbers: int, topic: str = "incident.moved") -> None:
@@ -107,7 +107,7 @@ def test_each_arrives_signed_in_order_and_only_what_was_wanted(
     tell(database, 99, topic="edition.published")
     tell(database, 4)
     until(lambda: len(states(database, key)) >= 4)
-    while webhooks.send_some(database):
+    while webhooks.send_some(database, loopback=True):
         pass
     assert ear.numbers[-4:] == [1, 2, 3, 4]
     assert 99 not in ear.numbers
@@ -128,7 +128,7 @@ def test_what_is_not_taken_is_tried_again_under_the_same_id(
     key, _ = hook(database, ear.url)
     tell(database, 1, 2)
     until(lambda: len(states(database, key)) == 2)
-    while webhooks.send_some(database):
+    while webhooks.send_some(database, loopback=True):
         pass
     assert ear.numbers == [1, 1, 1, 2]
     assert len({headers["webhook-id"] for headers, _ in ear.heard[:3]}) == 1
@@ -145,12 +145,12 @@ def test_what_is_never_taken_is_given_up_and_can_be_sent_again(
     key, _ = hook(database, ear.url)
     tell(database, 1)
     until(lambda: len(states(database, key)) == 1)
-    while webhooks.send_some(database):
+    while webhooks.send_some(database, loopback=True):
         pass
     assert states(database, key) == [("dead", 2, "302")]
     with database.writing() as connection:
         assert store.retry(connection, key) == 1
-    while webhooks.send_some(database):
+    while webhooks.send_some(database, loopback=True):
         pass
     assert states(database, key) == [("delivered", 1, "200")]
 
@@ -164,7 +164,7 @@ def test_a_receiver_that_hangs_does_not_keep_the_others_waiting(
     quick = receiver()
     hook(database, slow.url, "slow")
     key, _ = hook(database, quick.url, "quick")
-    sender = webhooks.Sender(database, threads=2)
+    sender = webhooks.Sender(database, threads=2, loopback=True)
     sender.start()
     try:
         tell(database, *range(10))
@@ -188,7 +188,7 @@ def test_more_receivers_that_hang_than_there_are_threads(
     for number, one in enumerate(slow):
         hook(database, one.url, f"slow {number}")
     key, _ = hook(database, quick.url, "quick")
-    sender = webhooks.Sender(database, threads=2)
+    sender = webhooks.Sender(database, threads=2, loopback=True)
     sender.start()
     try:
         tell(database, *range(10))
@@ -221,7 +221,7 @@ def test_an_answer_that_drips_is_cut_off(
         with database.writing() as connection:
             store.queue(connection, [{"webhook_id": key, "position": 1, "topic": "t", "body": {}}])
         began = time.monotonic()
-        assert webhooks.send_some(database)
+        assert webhooks.send_some(database, loopback=True)
         assert time.monotonic() - began < 10
         dripping.join(30)
     assert states(database, key) == [("waiting", 1, "no answer: TimeoutError")]
@@ -237,7 +237,7 @@ def test_a_clock_that_was_set_back_holds_nothing_up(
         store.queue(connection, [{"webhook_id": key, "position": 1, "topic": "t", "body": {"number": 1}}])
         connection.execute(text("update webhook set busy_until = busy_until + interval '1 hour'"))
         connection.execute(text("update delivery set next_at = next_at + interval '1 hour'"))
-    assert webhooks.send_some(database)
+    assert webhooks.send_some(database, loopback=True)
     assert states(database, key) == [("delivered", 1, "204")]
 
 
@@ -247,7 +247,7 @@ def test_nobody_there(database: Database, monkeypatch: pytest.MonkeyPatch) -> No
     with database.writing() as connection:
         body: dict[str, Any] = {"webhook_id": key, "position": 1, "topic": "t", "body": {}}
         store.queue(connection, [body])
-    assert webhooks.send_some(database)
+    assert webhooks.send_some(database, loopback=True)
     assert states(database, key) == [("dead", 1, "no answer: ConnectionRefusedError")]
 
 
@@ -269,7 +269,7 @@ def test_a_stopped_webhook_gives_up_what_waits(database: Database) -> None:
     with database.writing() as connection:
         store.queue(connection, [{"webhook_id": key, "position": 1, "topic": "t", "body": {}}])
     webhooks.stop(database, key, who="t")
-    assert not webhooks.send_some(database)
+    assert not webhooks.send_some(database, loopback=True)
     assert states(database, key) == [("dead", 0, "the webhook was stopped")]
 
 
@@ -299,6 +299,39 @@ def test_addresses_that_are_none(database: Database, url: str) -> None:
         hook(database, url)
 
 
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1",
+        "127.1",
+        "2130706433",
+        "0x7f000001",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+        "LocalHost.",
+        "a.localhost",
+    ],
+)
+def test_this_machine_itself_only_where_a_setting_allows_it(database: Database, host: str) -> None:
+    url = f"http://{host}:9/hook"
+    with pytest.raises(InvalidInputError, match="GEO_SERVICE_LOOPBACK_WEBHOOKS"):
+        webhooks.subscribe(database, name=host, url=url, topics=(), who="t")
+    key, _ = hook(database, url, name=host)
+    webhooks.stop(database, key, who="t")
+
+
+def test_a_name_that_leads_to_this_machine_is_sent_nothing(
+    database: Database, receiver: Callable[..., Receiver]
+) -> None:
+    ear = receiver()
+    key, _ = hook(database, ear.url)
+    with database.writing() as connection:
+        store.queue(connection, [{"webhook_id": key, "position": 1, "topic": "t", "body": {}}])
+    assert webhooks.send_some(database)
+    assert [row[2] for row in states(database, key)] == ["no answer: PermissionError"]
+    assert ear.heard == []
+
+
 def test_a_name_that_leads_to_the_link_is_sent_nothing(
     database: Database, receiver: Callable[..., Receiver], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -307,6 +340,6 @@ def test_a_name_that_leads_to_the_link_is_sent_nothing(
     monkeypatch.setattr(webhooks, "_is_beside_us", lambda host: host == "127.0.0.1")
     with database.writing() as connection:
         store.queue(connection, [{"webhook_id": key, "position": 1, "topic": "t", "body": {}}])
-    assert webhooks.send_some(database)
+    assert webhooks.send_some(database, loopback=True)
     assert [row[2] for row in states(database, key)] == ["no answer: PermissionError"]
     assert ear.heard == []

@@ -4,12 +4,12 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Header, Path, Query
+from fastapi import Path, Query
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from starlette.requests import Request
 
 from geo_service.api.access import roles
-from geo_service.api.idempotency import KeyText
+from geo_service.api.idempotency import StepKey
 from geo_service.api.moments import Moment
 from geo_service.api.routing import Router
 from geo_service.api.state import AppState, State
@@ -29,9 +29,6 @@ NEXT_K = 3
 Desk = Annotated[Principal, roles(Role.DISPATCHER)]
 DeskOrWorker = Annotated[Principal, roles(Role.DISPATCHER, Role.WORKER)]
 Id = Annotated[int, Path(ge=1, le=2**63 - 1)]
-RequestKey = Annotated[
-    KeyText | None, Header(alias="Idempotency-Key", description="The same key again changes nothing")
-]
 Words = Annotated[str, StringConstraints(strip_whitespace=True, max_length=1000)]
 Code = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
@@ -109,9 +106,7 @@ class Declined(BaseModel):
 
 
 @router.post("/incidents/{incident_id}/dispatches", status_code=201)
-def send(
-    state: State, who: Desk, incident_id: UUID, body: NewDispatch, key: RequestKey = None
-) -> DispatchList:
+def send(state: State, who: Desk, incident_id: UUID, body: NewDispatch, key: StepKey) -> DispatchList:
     """Send people; an incident that is only reported is accepted with it. Answers all who are sent now.
 
     Of two who click at once one wins; the other gets 409, which names who sent whom and when.
@@ -178,7 +173,7 @@ def dispatch(state: State, who: DeskOrWorker, dispatch_id: Id) -> Dispatch:
 
 
 @router.post("/dispatches/{dispatch_id}/accept")
-def accept(state: State, who: DeskOrWorker, dispatch_id: Id, key: RequestKey = None) -> Dispatch:
+def accept(state: State, who: DeskOrWorker, dispatch_id: Id, key: StepKey) -> Dispatch:
     """Note that he who was sent is going."""
     own = _own(state, who)
     return _done(
@@ -187,9 +182,7 @@ def accept(state: State, who: DeskOrWorker, dispatch_id: Id, key: RequestKey = N
 
 
 @router.post("/dispatches/{dispatch_id}/decline")
-def decline(
-    state: State, who: DeskOrWorker, dispatch_id: Id, body: Reason, key: RequestKey = None
-) -> Declined:
+def decline(state: State, who: DeskOrWorker, dispatch_id: Id, body: Reason, key: StepKey) -> Declined:
     """Note that he cannot go, and why; the desk is told who can be there soonest now."""
     own = _own(state, who)
     one = dispatching.decline(
@@ -208,7 +201,7 @@ def decline(
 
 @router.post("/dispatches/{dispatch_id}/arrive")
 def arrive(
-    state: State, who: DeskOrWorker, dispatch_id: Id, body: Arrival | None = None, key: RequestKey = None
+    state: State, who: DeskOrWorker, dispatch_id: Id, key: StepKey, body: Arrival | None = None
 ) -> Dispatch:
     """Note that he has come there; with the lead the incident is arrived at."""
     own, at = _own(state, who), body.at if body else None
@@ -218,7 +211,7 @@ def arrive(
 
 @router.post("/dispatches/{dispatch_id}/done")
 def done(
-    state: State, who: DeskOrWorker, dispatch_id: Id, body: Reason | None = None, key: RequestKey = None
+    state: State, who: DeskOrWorker, dispatch_id: Id, key: StepKey, body: Reason | None = None
 ) -> Dispatch:
     """Note that his work is done; with that of the lead the incident is handled, and all others are free."""
     own, note = _own(state, who), body.reason if body else ""
@@ -227,9 +220,7 @@ def done(
 
 
 @router.post("/dispatches/{dispatch_id}/hand-over")
-def hand_over(
-    state: State, who: DeskOrWorker, dispatch_id: Id, body: HandOver, key: RequestKey = None
-) -> Dispatch:
+def hand_over(state: State, who: DeskOrWorker, dispatch_id: Id, body: HandOver, key: StepKey) -> Dispatch:
     """Let another go in his place; answers the other's dispatch."""
     own = _own(state, who)
     order = Order(lead=body.to, reason=body.reason, off_duty=body.off_duty, request_key=key)
@@ -238,9 +229,7 @@ def hand_over(
 
 
 @router.post("/dispatches/{dispatch_id}/cancel")
-def cancel(
-    state: State, who: Desk, dispatch_id: Id, body: Reason | None = None, key: RequestKey = None
-) -> Dispatch:
+def cancel(state: State, who: Desk, dispatch_id: Id, key: StepKey, body: Reason | None = None) -> Dispatch:
     """Call somebody back; of several another takes the lead, otherwise the incident waits again."""
     reason = body.reason if body else ""
     one = dispatching.cancel(state.database, dispatch_id, who=who.name, reason=reason, request_key=key)

@@ -5,12 +5,12 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import Header, Path, Query
+from fastapi import Path, Query
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from starlette.requests import Request
 
 from geo_service.api.access import roles
-from geo_service.api.reports import Key
+from geo_service.api.idempotency import StepKey
 from geo_service.api.routing import Router
 from geo_service.api.state import AppState, State
 from geo_service.errors import BadRequestError, Fault, NotFoundError, Words
@@ -29,9 +29,6 @@ Reader = Annotated[Principal, roles(Role.DISPATCHER, Role.LEADER)]
 Actor = Annotated[Principal, roles(Role.DISPATCHER, Role.LEADER, Role.WORKER)]
 Id = Annotated[int, Path(ge=1, le=2**63 - 1)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=1000)]
-RequestKey = Annotated[
-    Key | None, Header(alias="Idempotency-Key", description="The same key again changes nothing")
-]
 Code = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
@@ -137,9 +134,7 @@ def escalation(state: State, who: Reader, escalation_id: Id) -> dict[str, Any]:
 
 
 @router.post("/incidents/{incident_id}/whistles", status_code=201)
-def whistle(
-    state: State, who: Reader, incident_id: UUID, body: Whistle, key: RequestKey = None
-) -> dict[str, Any]:
+def whistle(state: State, who: Reader, incident_id: UUID, body: Whistle, key: StepKey) -> dict[str, Any]:
     """Call the holders of a cell to an incident, upwards or sideways. They have 24 hours for the answer."""
     if (body.level is None) != (body.cell is None):
         message = Words("give both level and cell, or neither", "层级与单元编码须同时给出")
@@ -158,7 +153,7 @@ def whistle(
 
 @router.post("/escalations/{escalation_id}/acknowledge")
 def acknowledge(
-    state: State, who: Actor, escalation_id: Id, body: Told | None = None, key: RequestKey = None
+    state: State, who: Actor, escalation_id: Id, key: StepKey, body: Told | None = None
 ) -> dict[str, Any]:
     """Note that who was called has heard it: no further rung is called while he has time to answer."""
     return _act(state, who, escalation_id, Act.ACKNOWLEDGE, body, key)
@@ -166,7 +161,7 @@ def acknowledge(
 
 @router.post("/escalations/{escalation_id}/arrive")
 def arrive(
-    state: State, who: Actor, escalation_id: Id, body: Told | None = None, key: RequestKey = None
+    state: State, who: Actor, escalation_id: Id, key: StepKey, body: Told | None = None
 ) -> dict[str, Any]:
     """Note that who was called has reported in 报到: who and when."""
     return _act(state, who, escalation_id, Act.ARRIVE, body, key)
@@ -174,7 +169,7 @@ def arrive(
 
 @router.post("/escalations/{escalation_id}/answer")
 def answer(
-    state: State, who: Actor, escalation_id: Id, body: Told | None = None, key: RequestKey = None
+    state: State, who: Actor, escalation_id: Id, key: StepKey, body: Told | None = None
 ) -> dict[str, Any]:
     """Answer: what was done. With that it is over."""
     return _act(state, who, escalation_id, Act.ANSWER, body, key)

@@ -33,6 +33,8 @@ ALIVE_S = 4.0
 CHECK_KEY_S = 10.0
 #: A stream ends after this time; the browser opens another one after the last event it saw.
 LASTS_S = 3600.0
+#: More digits than these no position has.
+MOST_DIGITS = 18
 _FIRST = b"retry: 2000\n\n"
 
 Topic = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_. -]{0,63}\*?$")]
@@ -57,12 +59,18 @@ async def events(
     incidents stand.
     """
     first, last = await run_in_threadpool(state.feed.reach)
-    wanted = int(last_event_id) if last_event_id and last_event_id.isdecimal() else after
+    wanted = _position(last_event_id) if last_event_id and last_event_id.isdecimal() else after
     lost = wanted is not None and (wanted + 1 < first or wanted > last)
     position = last if wanted is None or lost else wanted
     stream = _stream(request, state, who, tuple(topic), position, lost=lost)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
+
+
+def _position(number: str) -> int:
+    """Return what a number says, or one beyond all events where it is longer than any of ours."""
+    digits = number.lstrip("0") or "0"
+    return int(digits) if len(digits) <= MOST_DIGITS else 10**MOST_DIGITS
 
 
 async def _stream(

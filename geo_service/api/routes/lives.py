@@ -3,10 +3,11 @@
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import Header, Query
+from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
 from geo_service.api.access import roles
+from geo_service.api.idempotency import OneStep, Step
 from geo_service.api.moments import Moment
 from geo_service.api.reports import Accuracy, Floor, Key, PlaceGiven, Text, Urgency
 from geo_service.api.routing import Router
@@ -25,9 +26,6 @@ router = Router(prefix="/v1/incidents/{incident_id}", tags=["incidents"])
 Reader = Annotated[Principal, roles(Role.DISPATCHER, Role.LEADER)]
 Desk = Annotated[Principal, roles(Role.DISPATCHER)]
 Words = Annotated[str, StringConstraints(strip_whitespace=True, max_length=1000)]
-IdempotencyKey = Annotated[
-    Key | None, Header(description="Sent again with the same key, the request changes nothing more")
-]
 MAX_DETAILS = 50
 
 
@@ -42,9 +40,9 @@ class Change(BaseModel):
     )
     request_key: Key | None = Field(None, description="As the header Idempotency-Key")
 
-    def asked(self, who: Principal, header: str | None) -> Asked:
+    def asked(self, who: Principal, step: Step) -> Asked:
         """Return who asks, and how."""
-        return Asked(who.name, self.reason, self.revision, self.request_key or header)
+        return Asked(who.name, self.reason, self.revision, step.under(self.request_key))
 
 
 class MoveGiven(Change):
@@ -100,14 +98,12 @@ def log(state: State, _who: Reader, incident_id: UUID) -> dict[str, Any]:
 
 
 @router.post("/moves")
-def move(
-    state: State, who: Desk, incident_id: UUID, body: MoveGiven, idempotency_key: IdempotencyKey = None
-) -> dict[str, Any]:
+def move(state: State, who: Desk, incident_id: UUID, body: MoveGiven, step: OneStep) -> dict[str, Any]:
     """Move an incident along its life; the answer says how it stands then, and what can be done next.
 
     A duplicate that is reopened is one no more.
     """
-    asked = body.asked(who, idempotency_key)
+    asked = body.asked(who, step)
     if body.move is Move.REOPEN and _is_duplicate(state, incident_id):
         return with_moves(duplicates.unmerge(state.database, incident_id, asked))
     return with_moves(
@@ -126,11 +122,9 @@ def move(
 
 
 @router.post("/reply")
-def reply(
-    state: State, who: Desk, incident_id: UUID, body: ReplyGiven, idempotency_key: IdempotencyKey = None
-) -> dict[str, Any]:
+def reply(state: State, who: Desk, incident_id: UUID, body: ReplyGiven, step: OneStep) -> dict[str, Any]:
     """Write down what the reporter was told. Told the outcome, the loop is closed (``replied_at``)."""
-    asked = body.asked(who, idempotency_key)
+    asked = body.asked(who, step)
     done = correcting.reply(
         state.database, incident_id, asked, words=body.words, channel=body.channel, at=body.at
     )
@@ -139,19 +133,19 @@ def reply(
 
 @router.post("/location")
 def location(
-    state: State, who: Desk, incident_id: UUID, body: LocationGiven, idempotency_key: IdempotencyKey = None
+    state: State, who: Desk, incident_id: UUID, body: LocationGiven, step: OneStep
 ) -> dict[str, Any]:
     """Say where an incident lies after all. It is placed anew; what was said before stays in the log."""
     more = {name: getattr(body, name) for name in ("accuracy_m", "floor", "address")}
     given = {name: value for name, value in more.items() if value is not None}
-    asked = body.asked(who, idempotency_key)
+    asked = body.asked(who, step)
     done = correcting.locate(state.database, state.tilings, incident_id, body.place(), asked, more=given)
     return with_moves(done) | {"placement": _placement(state, incident_id)}
 
 
 @router.post("/corrections")
 def correction(
-    state: State, who: Desk, incident_id: UUID, body: CorrectionGiven, idempotency_key: IdempotencyKey = None
+    state: State, who: Desk, incident_id: UUID, body: CorrectionGiven, step: OneStep
 ) -> dict[str, Any]:
     """Correct category, urgency, address or floor; the response standard is chosen anew."""
     names = body.model_fields_set & {"category", "urgency", "address", "floor"}
@@ -160,7 +154,7 @@ def correction(
     if empty or not values:
         what = "give a value" if empty else "give category, urgency, address or floor"
         raise InvalidInputError(what, [Fault(name, what) for name in empty or ["category"]])
-    asked = body.asked(who, idempotency_key)
+    asked = body.asked(who, step)
     return with_moves(correcting.correct(state.database, state.tilings, incident_id, values, asked))
 
 
@@ -185,13 +179,11 @@ def proposed(
 
 
 @router.post("/duplicate")
-def merge(
-    state: State, who: Desk, incident_id: UUID, body: MergeGiven, idempotency_key: IdempotencyKey = None
-) -> dict[str, Any]:
+def merge(state: State, who: Desk, incident_id: UUID, body: MergeGiven, step: OneStep) -> dict[str, Any]:
     """Merge an incident into the one that it repeats: it is void from then on. It can be undone."""
     with state.database.reading() as connection:
         require_sight(connection, who, body.of)
-    asked = body.asked(who, idempotency_key)
+    asked = body.asked(who, step)
     return with_moves(
         duplicates.merge(state.database, incident_id, body.of, asked, even_if_settled=body.even_if_settled)
     )
@@ -202,11 +194,11 @@ def unmerge(
     state: State,
     who: Desk,
     incident_id: UUID,
+    step: OneStep,
     reason: Annotated[str, Query(max_length=1000)] = "",
-    idempotency_key: IdempotencyKey = None,
 ) -> dict[str, Any]:
     """Undo a merge: the incident is open again."""
-    asked = Asked(who.name, reason, None, idempotency_key)
+    asked = Asked(who.name, reason, None, step.under())
     return with_moves(duplicates.unmerge(state.database, incident_id, asked))
 
 

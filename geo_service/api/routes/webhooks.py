@@ -61,9 +61,14 @@ class Webhooks(BaseModel):
 
 @router.post("/webhooks", status_code=201)
 def add(state: State, who: Admin, body: NewWebhook, response: Response) -> MadeWebhook:
-    """Have events posted to an address, from now on."""
+    """Have events posted to an address, from now on; to this machine itself where a setting allows it."""
     made, secret = service.subscribe(
-        state.database, name=body.name, url=body.url, topics=body.topics, who=who.name
+        state.database,
+        name=body.name,
+        url=body.url,
+        topics=body.topics,
+        who=who.name,
+        loopback=state.settings.loopback_webhooks,
     )
     response.headers["Location"] = f"/v1/webhooks/{made}/deliveries"
     return MadeWebhook(id=made, secret=secret)
