@@ -146,7 +146,9 @@ async def _recognise(request: Request, parts: AppState) -> Principal:
         principal = parts.gate.recall(credential) or await _look_up(request, parts, credential)
         if principal is not None:
             return principal
-    raise UnauthenticatedError("the key or session is not known, or it has ended")
+    raise UnauthenticatedError(
+        Words("the key or session is not known, or it has ended", "密钥或登录无效，或已失效")
+    )
 
 
 async def _look_up(request: Request, parts: AppState, credential: Credential) -> Principal | None:
@@ -169,7 +171,11 @@ def _shown(request: Request) -> tuple[Credential | None, bool]:
     if cookie:
         return read_session(cookie), True
     raise UnauthenticatedError(
-        "this needs an API key, as 'Authorization: Bearer gsk_...' or 'X-API-Key'; or sign in at /sign-in"
+        Words(
+            "this needs an API key, as 'Authorization: Bearer gsk_...' or 'X-API-Key'; "
+            "or sign in at /sign-in",
+            "需要密钥：请在 Authorization: Bearer 或 X-API-Key 中给出，或在 /sign-in 登录",
+        )
     )
 
 
@@ -177,7 +183,13 @@ def refuse_busy_guesser(parts: AppState, address: str) -> None:
     """Raise when too many unknown keys came from the address."""
     wait_s = parts.attempts.wait_s(address)
     if wait_s:
-        raise TooManyAttemptsError(f"too many unknown keys from here; try again in {wait_s} s", wait_s)
+        raise TooManyAttemptsError(
+            Words(
+                f"too many unknown keys from here; try again in {wait_s} s",
+                f"无效密钥尝试过多，请 {wait_s} 秒后再试",
+            ),
+            wait_s,
+        )
 
 
 def refuse_foreign_origin(request: Request) -> None:
@@ -190,7 +202,12 @@ def refuse_foreign_origin(request: Request) -> None:
         # an older browser; the scheme is left out, because a proxy may have ended TLS before us
         ours = origin is not None and urlsplit(origin).netloc == request.headers.get("host")
     if not ours:
-        raise ForbiddenError("a write with a session must come from our own pages; programs send an API key")
+        raise ForbiddenError(
+            Words(
+                "a write with a session must come from our own pages; programs send an API key",
+                "以登录状态写入须来自本站页面；程序请使用密钥",
+            )
+        )
 
 
 def client_address(request: Request) -> str:

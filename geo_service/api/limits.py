@@ -7,7 +7,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from geo_service.api.problems import HeadersTooLargeError, RefusalError, problem_response
-from geo_service.errors import BadRequestError, GeoServiceError, TooLargeError
+from geo_service.errors import BadRequestError, GeoServiceError, TooLargeError, Words
 
 MAX_JSON_BYTES = 1_000_000
 MAX_UPLOAD_BYTES = 20_000_000
@@ -82,18 +82,21 @@ def _length_fault(headers: Headers, limit: int) -> GeoServiceError | None:
     if length is None:
         return None
     if not (length.isascii() and length.isdigit()):
-        return BadRequestError("Content-Length is no number")
+        return BadRequestError(Words("Content-Length is no number", "Content-Length 不是数字"))
     # more digits than any limit has: Python itself refuses to read a number of thousands of them
     is_large = len(length) > _MAX_LENGTH_DIGITS or int(length) > limit
     return _too_large(limit) if is_large else None
 
 
 def _too_large(limit: int) -> TooLargeError:
-    return TooLargeError(
+    words = Words(
         f"the body may have {limit:,} bytes; JSON up to {MAX_JSON_BYTES:,}, "
         f"a file (multipart/form-data), reports as application/x-ndjson or a change of a plan "
-        f"up to {MAX_UPLOAD_BYTES:,}"
+        f"up to {MAX_UPLOAD_BYTES:,}",
+        f"正文至多 {limit:,} 字节：JSON 至多 {MAX_JSON_BYTES:,}，"
+        f"文件、application/x-ndjson 上报与方案改动至多 {MAX_UPLOAD_BYTES:,}",
     )
+    return TooLargeError(words)
 
 
 def _header_fault(scope: Scope, headers: Headers, hosts: frozenset[str]) -> GeoServiceError | None:
@@ -102,13 +105,18 @@ def _header_fault(scope: Scope, headers: Headers, hosts: frozenset[str]) -> GeoS
         return HeadersTooLargeError(f"at most {MAX_HEADERS} headers and {MAX_HEADER_BYTES:,} bytes of them")
     names = [name for name, _ in raw]
     if names.count(b"host") > 1 or names.count(b"content-length") > 1:
-        return BadRequestError("Host and Content-Length may be given once")
+        return BadRequestError(
+            Words("Host and Content-Length may be given once", "Host 与 Content-Length 只能各给一次")
+        )
     if hosts and _host_name(headers.get("host", "")) not in hosts:
         return BadRequestError(
-            f"this service listens on loopback and answers to {', '.join(sorted(hosts))} only"
+            Words(
+                f"this service listens on loopback and answers to {', '.join(sorted(hosts))} only",
+                f"本服务只在本机监听，只应答 {'、'.join(sorted(hosts))}",
+            )
         )
     if "\0" in scope["path"] or b"%00" in scope["query_string"]:
-        return BadRequestError("the address holds a NUL character")
+        return BadRequestError(Words("the address holds a NUL character", "地址中含有 NUL 字符"))
     return None
 
 

@@ -139,6 +139,7 @@ _CHINESE = {
     "POST /v1/positions": "上报定位",
     "GET /v1/board": "在岗态势",
     "GET /v1/own-work": "我的任务",
+    "GET /v1/own-work/way": "我的任务：去现场的路",
     "GET /v1/escalations": "督办与吹哨列表",
     "GET /v1/escalations/rules": "督办规则",
     "PUT /v1/escalations/rules": "修改督办规则",

@@ -52,6 +52,7 @@ NARROWED: Mapping[str, str] = _every(
                 for verb in ("accept", "decline", "arrive", "done", "hand-over", "cancel")
             ),
             "GET /v1/own-work",
+            "GET /v1/own-work/way",
         ],
         "cards and whistles of its incidents, with whom these call": [
             "GET /v1/escalations",

@@ -172,9 +172,14 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
         return problem_response(error.error, request_id, visit=request)
     # their words may come from any library, so only the status is taken over
     ours = {
-        404: errors.NotFoundError("there is nothing at this address; /docs lists what there is"),
+        404: errors.NotFoundError(
+            Words(
+                "there is nothing at this address; /docs lists what there is",
+                "此地址没有内容；可用的接口见 /docs",
+            )
+        ),
         405: MethodNotAllowedError(f"{request.method} is not possible here"),
-        400: BadRequestError("the body cannot be read"),
+        400: BadRequestError(Words("the body cannot be read", "请求正文无法读取")),
     }.get(error.status_code)
     if ours is not None:
         return problem_response(ours, request_id, headers=error.headers, visit=request)

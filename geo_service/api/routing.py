@@ -24,7 +24,7 @@ from starlette.routing import BaseRoute, Mount
 
 from geo_service.api.access import Access
 from geo_service.api.problems import RefusalError
-from geo_service.errors import BadRequestError, Fault, InvalidInputError
+from geo_service.errors import BadRequestError, Fault, InvalidInputError, Words
 
 MAX_DEPTH = 32
 
@@ -66,13 +66,27 @@ def _explain(error: JSONDecodeError) -> None:
     rest = error.doc[error.pos :].lstrip("-")
     if rest.startswith(("NaN", "Infinity")) or "infinity" in error.msg:
         fault = Fault(
-            "", f"at character {error.pos}: NaN and infinity are no JSON numbers; leave the value out"
+            "",
+            Words(
+                f"at character {error.pos}: NaN and infinity are no JSON numbers; leave the value out",
+                f"第 {error.pos} 个字符处：NaN 与无穷大不是 JSON 数值，请省略该值",
+            ),
         )
     elif "surrogate" in error.msg:
-        fault = Fault("", f"at character {error.pos}: half a surrogate pair, or bytes that are not UTF-8")
+        fault = Fault(
+            "",
+            Words(
+                f"at character {error.pos}: half a surrogate pair, or bytes that are not UTF-8",
+                f"第 {error.pos} 个字符处：残缺的代理对，或不是 UTF-8 的字节",
+            ),
+        )
     else:
         return
-    raise RefusalError(InvalidInputError("the body holds what JSON cannot hold", [fault])) from error
+    raise RefusalError(
+        InvalidInputError(
+            Words("the body holds what JSON cannot hold", "正文含有 JSON 不允许的内容"), [fault]
+        )
+    ) from error
 
 
 def _refuse_nul(value: Any, path: str) -> None:
@@ -100,12 +114,21 @@ def _refuse_depth(value: Any) -> None:
         ]
         if not level:
             return
-    fault = Fault("", f"arrays and objects may stand in one another {MAX_DEPTH} deep")
-    raise RefusalError(InvalidInputError("the body is nested too deep", [fault]))
+    fault = Fault(
+        "",
+        Words(
+            f"arrays and objects may stand in one another {MAX_DEPTH} deep",
+            f"数组与对象最多嵌套 {MAX_DEPTH} 层",
+        ),
+    )
+    raise RefusalError(InvalidInputError(Words("the body is nested too deep", "正文嵌套过深"), [fault]))
 
 
 def _nul_error(field: str) -> InvalidInputError:
-    return InvalidInputError("the body holds a NUL character", [Fault(field, "take \\u0000 out of the text")])
+    return InvalidInputError(
+        Words("the body holds a NUL character", "正文中含有 NUL 字符"),
+        [Fault(field, Words("take \\u0000 out of the text", "请去掉文本中的 \\u0000"))],
+    )
 
 
 class GuardedRoute(APIRoute):
@@ -152,16 +175,25 @@ def refuse_unknown(given: QueryParams, takes_many: Mapping[str, bool]) -> None:
             near = get_close_matches(name, takes_many, n=1)
             known = ", ".join(sorted(takes_many)) or "none"
             hint = f"did you mean {near[0]}?" if near else f"known here: {known}"
-            faults.append(Fault(name[:80], f"unknown parameter; {hint}"))
-        raise BadRequestError("unknown query parameter", faults)
+            faults.append(Fault(name[:80], Words(f"unknown parameter; {hint}", f"未知参数；{hint}")))
+        raise BadRequestError(Words("unknown query parameter", "未知的查询参数"), faults)
     pairs = given.multi_items()
     if len(pairs) > len(given):
         counts = Counter(name for name, _ in pairs)
         twice = [name for name, count in counts.items() if count > 1 and not takes_many[name]]
         if twice:
             raise InvalidInputError(
-                "a query parameter is given several times",
-                [Fault(name, f"give it once; it is there {counts[name]} times") for name in twice],
+                Words("a query parameter is given several times", "查询参数重复给出"),
+                [
+                    Fault(
+                        name,
+                        Words(
+                            f"give it once; it is there {counts[name]} times",
+                            f"只能给一次，现有 {counts[name]} 次",
+                        ),
+                    )
+                    for name in twice
+                ],
             )
 
 

@@ -16,7 +16,7 @@ import openpyxl
 import pandas as pd
 from openpyxl.cell import WriteOnlyCell
 
-from geo_service.errors import Fault, InvalidInputError
+from geo_service.errors import Fault, InvalidInputError, Words
 from geo_service.formats.columns import Columns, headers_of
 from geo_service.formats.reading import TableOptions, open_table
 from geo_service.formats.refused import Purpose
@@ -222,7 +222,8 @@ def layout_of(register: str) -> Layout:
     if register not in LAYOUTS:
         message = f"use one of: {', '.join(LAYOUTS)}"
         raise InvalidInputError(
-            f"there is no register {register!r}", [Fault("register", message, value=register)]
+            Words(f"there is no register {register!r}", f"没有名册 {register}"),
+            [Fault("register", message, value=register)],
         )
     return LAYOUTS[register]
 
@@ -365,8 +366,8 @@ def write_entries(frame: pd.DataFrame, out: Path, *, encoding: str = "utf-8") ->
         _write_xlsx(frame, out)
     else:
         raise InvalidInputError(
-            "the roster is written as .csv or .xlsx",
-            [Fault("out", "end it in .csv or .xlsx", value=out.name)],
+            Words("the roster is written as .csv or .xlsx", "名册只能写成 .csv 或 .xlsx"),
+            [Fault("out", Words("end it in .csv or .xlsx", "请以 .csv 或 .xlsx 结尾"), value=out.name)],
         )
 
 

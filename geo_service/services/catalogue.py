@@ -136,24 +136,41 @@ def _require(if_match: str | None, now: Any) -> None:
 def _in_order(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Return categories with parents before their children, or raise with every fault."""
     by_code = {row["code"]: row for row in rows}
-    faults = [Fault("categories", f"at most {_MOST_CATEGORIES}")] if len(rows) > _MOST_CATEGORIES else []
+    faults = (
+        [Fault("categories", Words(f"at most {_MOST_CATEGORIES}", f"最多 {_MOST_CATEGORIES} 个"))]
+        if len(rows) > _MOST_CATEGORIES
+        else []
+    )
     seen: set[str] = set()
     for i, row in enumerate(rows):
         field = f"categories[{i}]"
         if row["code"] in seen:
-            faults.append(Fault(f"{field}.code", "is there twice", value=row["code"]))
+            faults.append(Fault(f"{field}.code", Words("is there twice", "重复出现"), value=row["code"]))
         seen.add(row["code"])
         parent = row["parent_code"]
         if parent is None:
             continue
         if parent not in by_code:
-            faults.append(Fault(f"{field}.parent_code", "is not in the list", value=parent))
+            faults.append(
+                Fault(f"{field}.parent_code", Words("is not in the list", "不在列表中"), value=parent)
+            )
         elif by_code[parent]["kind"] != row["kind"]:
-            faults.append(Fault(f"{field}.kind", "is another than that of the category above it"))
+            faults.append(
+                Fault(
+                    f"{field}.kind",
+                    Words("is another than that of the category above it", "与上级类别的不一致"),
+                )
+            )
         elif _is_circle(row["code"], by_code):
-            faults.append(Fault(f"{field}.parent_code", "leads back to the category itself", value=parent))
+            faults.append(
+                Fault(
+                    f"{field}.parent_code",
+                    Words("leads back to the category itself", "上级又指回该类别本身"),
+                    value=parent,
+                )
+            )
     if faults:
-        raise InvalidInputError("the categories are not in order", faults)
+        raise InvalidInputError(Words("the categories are not in order", "类别有误"), faults)
     return sorted(rows, key=lambda row: _depth(row["code"], by_code))
 
 
@@ -169,7 +186,11 @@ def _is_circle(code: str, by_code: Mapping[str, Mapping[str, Any]]) -> bool:
 
 
 def _standards(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    faults = [Fault("standards", f"at most {_MOST_STANDARDS}")] if len(rows) > _MOST_STANDARDS else []
+    faults = (
+        [Fault("standards", Words(f"at most {_MOST_STANDARDS}", f"最多 {_MOST_STANDARDS} 个"))]
+        if len(rows) > _MOST_STANDARDS
+        else []
+    )
     made, seen = [], set()
     for i, row in enumerate(rows):
         try:
@@ -177,19 +198,24 @@ def _standards(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         except InvalidInputError as error:
             faults += [Fault(f"standards[{i}].{f.field}", f.message, value=f.value) for f in error.faults]
         if row["code"] in seen:
-            faults.append(Fault(f"standards[{i}].code", "is there twice", value=row["code"]))
+            faults.append(
+                Fault(f"standards[{i}].code", Words("is there twice", "重复出现"), value=row["code"])
+            )
         seen.add(row["code"])
     if faults:
-        raise InvalidInputError("the response standards are not in order", faults)
+        raise InvalidInputError(Words("the response standards are not in order", "时限标准有误"), faults)
     return made
 
 
 def _refuse_unknown(made: Sequence[Mapping[str, Any]], known: set[str]) -> None:
     faults = [
-        Fault(f"standards[{i}].categories", "there is no such category", value=code)
+        Fault(f"standards[{i}].categories", Words("there is no such category", "没有这个类别"), value=code)
         for i, row in enumerate(made)
         for code in row["categories"]
         if code not in known
     ]
     if faults:
-        raise InvalidInputError("the response standards name categories that are not there", faults)
+        raise InvalidInputError(
+            Words("the response standards name categories that are not there", "时限标准引用了不存在的类别"),
+            faults,
+        )

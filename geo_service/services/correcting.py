@@ -77,7 +77,7 @@ def locate(
             return handling.standing(connection, key)
         (found,) = reporting.look_up(connection, [where], [""])
         if isinstance(found, list):
-            raise InvalidInputError("the place does not fit", found)
+            raise InvalidInputError(Words("the place does not fit", "位置有误"), found)
         before = _before(connection, key)
         tiling = _tiling(connection, tilings, before["occurred_at"])
         values = _values(found, dict(more or {}))
@@ -161,7 +161,7 @@ def _agreed(connection: Connection, key: UUID, asked: Asked, move: str) -> Kept 
 def _before(connection: Connection, key: UUID) -> dict[str, Any]:
     found = incidents.for_change(connection, key)
     if found is None:
-        raise NotFoundError(f"there is no incident {key}")
+        raise NotFoundError(Words(f"there is no incident {key}", f"没有编号为 {key} 的事件"))
     return found
 
 

@@ -269,6 +269,7 @@ def _moment(life: Life, at: datetime | None, now: datetime) -> datetime:
         return max(now, life.last_at or life.reported_at, life.reported_at)
     if at.utcoffset() is not None and at > now + AHEAD:
         raise InvalidInputError(
-            "the move lies in the future", [Fault("at", "give a moment until now", value=at)]
+            Words("the move lies in the future", "操作时刻在未来"),
+            [Fault("at", Words("give a moment until now", "请给出不晚于现在的时刻"), value=at)],
         )
     return at

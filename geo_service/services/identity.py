@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from geo_service.errors import ConflictError, Fault, InvalidInputError, UnauthenticatedError
+from geo_service.errors import ConflictError, Fault, InvalidInputError, UnauthenticatedError, Words
 from geo_service.model import Principal, Role
 from geo_service.store import audit, boundaries, principals
 from geo_service.store.database import Connection, Database
@@ -63,7 +63,12 @@ def issue(
     with database.writing() as connection:
         scope = _scope(connection, cells)
         if principals.name_is_taken(connection, name):
-            raise ConflictError("the name is taken: names of revoked keys are not used again either")
+            raise ConflictError(
+                Words(
+                    "the name is taken: names of revoked keys are not used again either",
+                    "名称已被使用；已停用密钥的名称也不能再用",
+                )
+            )
         made = principals.create(connection, name, role, key_digest(key), scope)
         details = {"name": name, "role": role.value, "cells": list(cells)}
         audit.record(connection, by, "key.create", f"key {made.id}", details)
@@ -76,13 +81,18 @@ def _scope(connection: Connection, cells: Sequence[str]) -> list[int]:
     known = boundaries.cell_ids(connection, keys)
     faults = [
         Fault(
-            f"cells[{i}]", "there is no such cell; write level:code, as in township:330102001", value=cells[i]
+            f"cells[{i}]",
+            Words(
+                "there is no such cell; write level:code, as in township:330102001",
+                "没有这个网格；请写作 层级:编码，如 township:330102001",
+            ),
+            value=cells[i],
         )
         for i, key in enumerate(keys)
         if key not in known
     ]
     if faults:
-        raise InvalidInputError("a key is for cells that exist", faults)
+        raise InvalidInputError(Words("a key is for cells that exist", "密钥只能用于已有的网格"), faults)
     return list(known.values())
 
 
@@ -100,11 +110,16 @@ def revoke(database: Database, principal_id: int, *, by: str) -> None:
         principals.lock_admins(connection)
         held = principals.one(connection, principal_id)
         if held.revoked_at is not None:
-            raise ConflictError("the key is revoked already")
+            raise ConflictError(Words("the key is revoked already", "该密钥已停用"))
         if held.principal.role is Role.ADMIN and principals.admin_count(connection) == 1:
-            raise ConflictError("this is the last admin key: create another one first")
+            raise ConflictError(
+                Words(
+                    "this is the last admin key: create another one first",
+                    "这是最后一个管理员密钥，请先另建一个",
+                )
+            )
         if not principals.revoke(connection, principal_id):
-            raise ConflictError("somebody else has just revoked the key")
+            raise ConflictError(Words("somebody else has just revoked the key", "该密钥刚刚已被他人停用"))
         audit.record(connection, by, "key.revoke", f"key {principal_id}", {"name": held.principal.name})
 
 
@@ -253,7 +268,9 @@ class Gatekeeper:
         credential = read_key(key)
         principal = self.look_up(credential) if credential else None
         if credential is None or principal is None:
-            raise UnauthenticatedError("this key is not known, or it was revoked")
+            raise UnauthenticatedError(
+                Words("this key is not known, or it was revoked", "密钥无效，或已停用")
+            )
         expires_s = int(self._clock()) + SESSION_S
         signature = self._sign(principal.id, expires_s, credential.digest)
         return principal, f"v1.{principal.id}.{expires_s}.{signature}"

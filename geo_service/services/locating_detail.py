@@ -37,6 +37,7 @@ def details(
 ) -> list[dict[str, Any]]:
     """Return for each point :func:`geo_service.services.locating.locate_closely` and more.
 
+    ``runner_up_name`` and ``runner_up_owner`` where the point may lie beside its cell as well;
     ``owner`` and ``above`` (who holds the cell, or the nearest one above it that somebody holds; and those
     over it), each person ``on_duty`` now or not; ``premises``; ``gap`` with its ``fallback`` and who holds
     that; ``as_of``, ``known_at``; ``valid_until``: when the next edition is due to begin; ``valid_within``:
@@ -56,7 +57,9 @@ def details(
     gaps = [next(found_gaps) if key is None else None for key in cell_ids]
     fallbacks = [_id(tiling, *_fallback(gap)) for gap in gaps]
     ids = on_duty.ids(connection)
-    asked = [key if part is None or key in part.cells else None for key in [*cell_ids, *fallbacks]]
+    beside = [_id(tiling, one["level"], one["runner_up_code"]) if _rivals(one) else None for one in near]
+    known_to = [*cell_ids, *fallbacks, *beside]
+    asked = [key if part is None or key in part.cells else None for key in known_to]
     held = owners_of(connection, tiling, asked, moment, ids)
     inside = premises.holding(connection, points, [as_of] * len(points))
     ends = (edition.valid_to, validity.next_change_of_premises(connection, moment))
@@ -77,10 +80,18 @@ def details(
         else:
             whole["valid_within"] = _circle(points[i], one)
         if one.get("candidates"):
-            likely = {cell["cell_code"]: cell["probability"] for cell in one["candidates"]}
-            whole["runner_up_probability"] = likely.get(one["runner_up_code"], 0.0)
+            whole["runner_up_probability"] = _rivals(one)
+        if (key := beside[i]) is not None:
+            whole["runner_up_name"] = tiling.path_of_cell(key)[-1]["name"]
+            whole["runner_up_owner"] = held[2 * len(near) + i]["owner"]
         out.append(whole)
     return out
+
+
+def _rivals(near: dict[str, Any]) -> float:
+    """Return how likely a point lies in the cell beside its own; 0 where no accuracy was given."""
+    likely = {cell["cell_code"]: cell["probability"] for cell in near.get("candidates") or ()}
+    return float(likely.get(near["runner_up_code"], 0.0))
 
 
 def _id(tiling: Tiling, level: str | None, code: str | None) -> int | None:

@@ -59,5 +59,10 @@ def read(database: Database, folder: PhotoFolder, key: UUID, sha256: str) -> tup
         raise NotFoundError(Words("the incident has no such photo", "该事件没有这张照片"))
     content = folder.read(digest)
     if content is None:
-        raise UnavailableError("the file of this photo is not on this machine, or was changed")
+        raise UnavailableError(
+            Words(
+                "the file of this photo is not on this machine, or was changed",
+                "照片文件不在本机，或已被改动",
+            )
+        )
     return content, kind

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 from pydantic import ValidationError
 
-from geo_service.errors import ConflictError, Fault, InvalidInputError
+from geo_service.errors import ConflictError, Fault, InvalidInputError, Words
 from geo_service.formats.roster_tables import EntryTable, entries_frame
 from geo_service.services.importing import ImportReport
 from geo_service.services.roster_entries import ENTRIES, Entry
@@ -65,7 +65,10 @@ def _validated(table: EntryTable) -> list[tuple[int | None, Entry]]:
         except ValidationError as error:
             faults += [_fault(row, one) for one in error.errors()]
     if faults:
-        raise InvalidInputError(f"the file of {table.register} is not usable", faults[:MOST_FAULTS])
+        raise InvalidInputError(
+            Words(f"the file of {table.register} is not usable", f"{table.register} 的文件无法使用"),
+            faults[:MOST_FAULTS],
+        )
     return entries
 
 

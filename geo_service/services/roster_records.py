@@ -133,7 +133,9 @@ def put(
         roster.lock(connection, register, key)
         before = _find(connection, register, key)
         if before is None and register not in KEYS:
-            raise NotFoundError(f"there is no {key!r} among the {register}")
+            raise NotFoundError(
+                Words(f"there is no {key!r} among the {register}", f"{register} 中没有 {key}")
+            )
         _confine(connection, part, register, [entry], before)
         check(connection, register, [(None, entry)])
         _precondition(before, entry, if_match)

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from geo_service.errors import Fault, NotFoundError
+from geo_service.errors import Fault, NotFoundError, Words
 from geo_service.geometry import derive
 from geo_service.geometry.segments import segments_of
 from geo_service.locate.index import CellIndex
@@ -171,7 +171,8 @@ class Tiling:
         if level not in self.levels:
             known = ", ".join(self.levels)
             raise NotFoundError(
-                f"there is no level {level!r} in this edition", [Fault("level", f"use one of: {known}")]
+                Words(f"there is no level {level!r} in this edition", f"此边界版本没有层级 {level}"),
+                [Fault("level", f"use one of: {known}")],
             )
         if level not in self._outlined:
             self._outlined[level] = self._outline(level)
@@ -295,9 +296,11 @@ class Tilings:
         if found is None:
             when = f" at {as_of.isoformat()}" if as_of else ""
             known = f" as known at {known_at.isoformat()}" if known_at else ""
-            raise NotFoundError(
-                f"no boundaries are in force{when}{known}: import some, or ask for another moment"
+            words = Words(
+                f"no boundaries are in force{when}{known}: import some, or ask for another moment",
+                f"{as_of.isoformat() if as_of else '目前'}没有生效的边界：请先导入，或改问其他时刻",
             )
+            raise NotFoundError(words)
         return found
 
     def at_hand(self, as_of: datetime | None = None) -> Tiling | None:

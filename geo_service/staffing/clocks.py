@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from geo_service.errors import Fault, InvalidInputError
+from geo_service.errors import Fault, InvalidInputError, Words
 from geo_service.staffing.life import ENDED, Life, Status
 
 
@@ -83,17 +83,25 @@ class Standard:
     def __post_init__(self) -> None:
         """Refuse a standard that cannot be kept."""
         faults = [
-            Fault(f"{phase}_s", f"give seconds from 1 to {LONGEST_S}", value=self.limit_s.get(phase))
+            Fault(
+                f"{phase}_s",
+                Words(f"give seconds from 1 to {LONGEST_S}", f"请给出 1 到 {LONGEST_S} 秒"),
+                value=self.limit_s.get(phase),
+            )
             for phase in PHASES
             if not 1 <= self.limit_s.get(phase, 0) <= LONGEST_S
         ]
         faults += [
-            Fault(f"{phase}_from", f"give one of: {', '.join(STARTS)}", value=start)
+            Fault(
+                f"{phase}_from",
+                Words(f"give one of: {', '.join(STARTS)}", f"请选择其一：{'、'.join(STARTS)}"),
+                value=start,
+            )
             for phase, start in self.start.items()
             if start not in STARTS or (phase is Phase.ARRIVE and start == "arrived")
         ]
         if faults:
-            raise InvalidInputError("the response standard is not in order", faults)
+            raise InvalidInputError(Words("the response standard is not in order", "时限标准有误"), faults)
 
     def fits(self, categories: Collection[str], urgency: str, cells: Collection[str]) -> bool:
         """Tell whether it is for an incident of a category (and those above), urgency, and in some cells."""

@@ -1,5 +1,6 @@
 """What the dispatcher's desk sets itself: the figures by which people are found and positions kept."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Self
@@ -26,6 +27,8 @@ LIMITS: Mapping[str, Limits] = {
     "shift_soon_over_s": Limits(0, 6 * 3600),
     "least_rest_s": Limits(0, 24 * 3600),
 }
+_TEXTS = frozenset({"local_level", "phone"})
+_PHONE = re.compile(r"(?:\+?[0-9][0-9 ()-]{1,29})?", re.ASCII)
 #: Settings of former versions: how fast people climb is said once, see :mod:`geo_service.staffing.floors`.
 FORMER = frozenset({"stairs_s", "lift_s", "lift_wait_s", "lift_from_floor"})
 
@@ -55,6 +58,8 @@ class Desk:
     local_level : str
         Who belongs to another cell of this level than the incident comes as mutual aid, after all local
         ones; "" for the level below the top (for the top where there are two).
+    phone : str
+        By which those in the field call the desk; "" for none.
     """
 
     fresh_fix_s: float = 300.0
@@ -66,6 +71,7 @@ class Desk:
     shift_soon_over_s: float = 1800.0
     least_rest_s: float = 8 * 3600.0
     local_level: str = ""
+    phone: str = ""
 
     @classmethod
     def from_mapping(cls, given: Mapping[str, Any]) -> Self:
@@ -86,12 +92,16 @@ class Desk:
                 )
                 faults.append(Fault(name, words, value=given[name]))
         if not isinstance(given.get("local_level", ""), str):
-            faults.append(Fault("local_level", "give the code of a level, or an empty text"))
+            words = Words("give the code of a level, or an empty text", "请给出层级代码，或留空")
+            faults.append(Fault("local_level", words))
+        if not (isinstance(given.get("phone", ""), str) and _PHONE.fullmatch(given.get("phone", ""))):
+            words = Words("give a number to call, as in +86 570 1234567", "请给出电话号码，如 0570-1234567")
+            faults.append(Fault("phone", words, value=given["phone"]))
         if faults:
             raise InvalidInputError(
                 Words("the settings of the desk are not in order", "值守设置有误"), faults
             )
-        values: dict[str, Any] = {k: v if k == "local_level" else float(v) for k, v in given.items()}
+        values: dict[str, Any] = {k: v if k in _TEXTS else float(v) for k, v in given.items()}
         return replace(cls(), **values)
 
     @classmethod

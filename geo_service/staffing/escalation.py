@@ -128,18 +128,33 @@ class Rules:
         faults: list[Fault] = []
         unknown = set(given) - {"cards", "whistle", "request_s"}
         faults += [
-            Fault(str(name)[:80], "use cards, whistle, request_s") for name in sorted(map(str, unknown))
+            Fault(str(name)[:80], Words("use cards, whistle, request_s", "可用 cards、whistle、request_s"))
+            for name in sorted(map(str, unknown))
         ]
         cards = dict(DEFAULT.cards)
         by_phase = given.get("cards", {})
         for phase, colours in by_phase.items() if isinstance(by_phase, Mapping) else [("", None)]:
             if phase not in set(Phase) or not isinstance(colours, Mapping):
-                faults.append(Fault("cards", f"give rungs for each of: {', '.join(Phase)}", value=phase))
+                faults.append(
+                    Fault(
+                        "cards",
+                        Words(
+                            f"give rungs for each of: {', '.join(Phase)}",
+                            f"请为每个阶段给出级别：{'、'.join(Phase)}",
+                        ),
+                        value=phase,
+                    )
+                )
                 continue
             for colour, rungs in colours.items():
                 where = f"cards.{phase}.{colour}"
                 if colour not in set(Colour):
-                    faults.append(Fault(where, f"use one of: {', '.join(Colour)}"))
+                    faults.append(
+                        Fault(
+                            where,
+                            Words(f"use one of: {', '.join(Colour)}", f"请选择其一：{'、'.join(Colour)}"),
+                        )
+                    )
                 else:
                     cards[Phase(phase), Colour(colour)] = _rungs(rungs, where, faults)
         whistle = _rungs(given["whistle"], "whistle", faults) if "whistle" in given else DEFAULT.whistle
@@ -192,19 +207,28 @@ def rungs_from(objects: Sequence[Mapping[str, Any]]) -> tuple[Rung, ...]:
 
 def _rungs(given: Any, where: str, faults: list[Fault]) -> tuple[Rung, ...]:
     if not isinstance(given, list) or len(given) > MOST_RUNGS:
-        faults.append(Fault(where, f"give a list of up to {MOST_RUNGS} rungs"))
+        faults.append(
+            Fault(
+                where, Words(f"give a list of up to {MOST_RUNGS} rungs", f"请给出至多 {MOST_RUNGS} 级的列表")
+            )
+        )
         return ()
     out = []
     for number, one in enumerate(given):
         at = f"{where}[{number}]"
         if not isinstance(one, Mapping) or set(one) - {"level", "roles", "after_s"}:
-            faults.append(Fault(at, "give level, roles, after_s"))
+            faults.append(Fault(at, Words("give level, roles, after_s", "请给出 level、roles、after_s")))
             continue
         level, roles, after_s = one.get("level", ""), one.get("roles", []), one.get("after_s", 300)
         if not isinstance(level, str):
-            faults.append(Fault(f"{at}.level", "give the code of a level, or an empty text"))
+            faults.append(
+                Fault(
+                    f"{at}.level",
+                    Words("give the code of a level, or an empty text", "请给出层级代码，或留空"),
+                )
+            )
         elif not isinstance(roles, list) or not all(isinstance(role, str) for role in roles):
-            faults.append(Fault(f"{at}.roles", "give a list of roles"))
+            faults.append(Fault(f"{at}.roles", Words("give a list of roles", "请给出角色列表")))
         elif not _is_span(after_s):
             faults.append(Fault(f"{at}.after_s", _SPAN, value=after_s))
         else:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from geo_service.errors import Fault, InvalidInputError
+from geo_service.errors import Fault, InvalidInputError, Words
 
 LONGEST_S = 3600.0
 
@@ -36,14 +36,24 @@ class AccessTime:
     def __post_init__(self) -> None:
         """Refuse what no building has."""
         faults = [
-            Fault(name, f"give seconds from 0 to {LONGEST_S:.0f}", value=value)
+            Fault(
+                name,
+                Words(f"give seconds from 0 to {LONGEST_S:.0f}", f"请给出 0 到 {LONGEST_S:.0f} 秒"),
+                value=value,
+            )
             for name, value in asdict(self).items()
             if name != "lift_from_floor" and not 0 <= value <= LONGEST_S
         ]
         if not 2 <= self.lift_from_floor <= 200:
-            faults.append(Fault("lift_from_floor", "give a floor from 2 to 200", value=self.lift_from_floor))
+            faults.append(
+                Fault(
+                    "lift_from_floor",
+                    Words("give a floor from 2 to 200", "请给出 2 到 200 之间的楼层"),
+                    value=self.lift_from_floor,
+                )
+            )
         if faults:
-            raise InvalidInputError("the access times are not in order", faults)
+            raise InvalidInputError(Words("the access times are not in order", "上楼时间设置有误"), faults)
 
     def to_floor_s(self, floor: int | None, *, has_lift: bool | None = None) -> float:
         """Return the seconds from the street to a floor.

@@ -14,7 +14,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from geo_service.errors import ConflictError, Fault, InvalidInputError
+from geo_service.errors import ConflictError, Fault, InvalidInputError, Words
 
 
 class Status(StrEnum):
@@ -216,19 +216,37 @@ def _moments(life: Life, move: Move, at: datetime) -> dict[str, Any]:
 
 def _refusal(status: Status, move: Move) -> tuple[str, list[Fault]]:
     can = moves_from(status)
-    ways = ", ".join(can)
-    words = f"an incident that is {status} cannot take the move {move}; it can: {ways}"
-    return words, [Fault("move", f"choose one of: {ways}", value=move.value)]
+    ways, ways_zh = ", ".join(can), "、".join(WORDS_ZH[one] for one in can)
+    words = Words(
+        f"an incident that is {status} cannot take the move {move}; it can: {ways}",
+        f"事件{WORDS_ZH[status]}，不能“{WORDS_ZH[move]}”；现在可以：{ways_zh or '无'}",
+    )
+    choose = Words(f"choose one of: {ways}", f"请选择其一：{ways_zh}")
+    return words, [Fault("move", choose, value=move.value)]
 
 
 def _check(life: Life, move: Move, at: datetime, reason: str) -> None:
     faults = []
     if RULES[move].needs_reason and not reason.strip():
-        faults.append(Fault("reason", f"say why: {move} needs a reason"))
+        faults.append(
+            Fault(
+                "reason", Words(f"say why: {move} needs a reason", f"请说明原因：“{WORDS_ZH[move]}”须有原因")
+            )
+        )
     if at.utcoffset() is None:
-        faults.append(Fault("at", "add the offset, as in 2026-03-02T08:00+08:00"))
+        faults.append(
+            Fault(
+                "at",
+                Words(
+                    "add the offset, as in 2026-03-02T08:00+08:00", "请带时区偏移，如 2026-03-02T08:00+08:00"
+                ),
+            )
+        )
     elif at < (earliest := max(life.reported_at, life.last_at or life.reported_at)):
-        words = f"give a moment not before {earliest.isoformat()}, when the last thing happened"
+        words = Words(
+            f"give a moment not before {earliest.isoformat()}, when the last thing happened",
+            f"请给出不早于 {earliest.isoformat()} 的时刻，即上一步发生的时刻",
+        )
         faults.append(Fault("at", words, value=at))
     if faults:
-        raise InvalidInputError(f"the move {move} is not in order", faults)
+        raise InvalidInputError(Words(f"the move {move} is not in order", f"“{WORDS_ZH[move]}”有误"), faults)

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Self
 from zoneinfo import ZoneInfo
 
-from geo_service.errors import Fault, InvalidInputError
+from geo_service.errors import Fault, InvalidInputError, Words
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 FIRST_YEAR, LAST_YEAR = 1900, 2300
@@ -52,13 +52,28 @@ class Shift:
         naive = [name for name in ("start", "end") if getattr(self, name).utcoffset() is None]
         if naive:
             raise InvalidInputError(
-                "A shift's moments need a timezone.",
-                [Fault(name, "add the offset, as in 2026-03-02T08:00+08:00") for name in naive],
+                Words("A shift's moments need a timezone.", "班次的时刻须带时区。"),
+                [
+                    Fault(
+                        name,
+                        Words(
+                            "add the offset, as in 2026-03-02T08:00+08:00",
+                            "请带时区偏移，如 2026-03-02T08:00+08:00",
+                        ),
+                    )
+                    for name in naive
+                ],
             )
         if self.end.astimezone(UTC) <= self.start.astimezone(UTC):
             raise InvalidInputError(
-                "A shift must end after it starts.",
-                [Fault("end", "give a later moment than the start", value=self.end.isoformat())],
+                Words("A shift must end after it starts.", "班次的结束须晚于开始。"),
+                [
+                    Fault(
+                        "end",
+                        Words("give a later moment than the start", "请给出晚于开始的时刻"),
+                        value=self.end.isoformat(),
+                    )
+                ],
             )
 
     @property
@@ -179,19 +194,36 @@ class ShiftPattern:
         """Refuse a pattern that cannot be."""
         faults = []
         if not self.weekdays or not self.weekdays <= set(range(7)):
-            faults.append(Fault("weekdays", "give days from 0 (Monday) to 6 (Sunday)"))
+            faults.append(
+                Fault(
+                    "weekdays",
+                    Words("give days from 0 (Monday) to 6 (Sunday)", "请给出 0（周一）到 6（周日）"),
+                )
+            )
         if self.start.tzinfo is not None or self.end.tzinfo is not None:
             faults.append(
-                Fault("start, end", "give local times without an offset; the zone is its own field")
+                Fault(
+                    "start, end",
+                    Words(
+                        "give local times without an offset; the zone is its own field",
+                        "请给出不带偏移的当地时间；时区另有字段",
+                    ),
+                )
             )
         if self.every_weeks < 1:
-            faults.append(Fault("every_weeks", "give 1 or more", value=self.every_weeks))
+            faults.append(
+                Fault("every_weeks", Words("give 1 or more", "请给出 1 或更大的数"), value=self.every_weeks)
+            )
         if self.first is not None and self.last is not None and self.last < self.first:
             faults.append(
-                Fault("last", "give a day that is not before the first", value=self.last.isoformat())
+                Fault(
+                    "last",
+                    Words("give a day that is not before the first", "末日不能早于首日"),
+                    value=self.last.isoformat(),
+                )
             )
         if faults:
-            raise InvalidInputError("The rota is not in order.", faults)
+            raise InvalidInputError(Words("The rota is not in order.", "排班有误。"), faults)
 
     @classmethod
     def daily(cls, responder_id: int, start: time, end: time, *, post_id: int | None = None) -> Self:
@@ -266,8 +298,17 @@ def expand(
     require_reckonable("end", end)
     if end < start or end - start > timedelta(days=MOST_DAYS):
         raise InvalidInputError(
-            "The span of time is not in order.",
-            [Fault("end", f"give a moment after the start, within {MOST_DAYS} days", value=end.isoformat())],
+            Words("The span of time is not in order.", "起止时间有误。"),
+            [
+                Fault(
+                    "end",
+                    Words(
+                        f"give a moment after the start, within {MOST_DAYS} days",
+                        f"请给出晚于开始、{MOST_DAYS} 天之内的时刻",
+                    ),
+                    value=end.isoformat(),
+                )
+            ],
         )
     rules = {(x.responder_id, x.day): x.as_weekday for x in exceptions}
     own_rules = {responder_id for responder_id, _ in rules if responder_id is not None}
@@ -341,8 +382,17 @@ def _aware(field: str, moment: datetime) -> None:
     """Refuse a moment without a timezone."""
     if moment.utcoffset() is None:
         raise InvalidInputError(
-            "A moment needs a timezone.",
-            [Fault(field, "add the offset, as in 2026-03-02T08:00+08:00", value=moment.isoformat())],
+            Words("A moment needs a timezone.", "时刻须带时区。"),
+            [
+                Fault(
+                    field,
+                    Words(
+                        "add the offset, as in 2026-03-02T08:00+08:00",
+                        "请带时区偏移，如 2026-03-02T08:00+08:00",
+                    ),
+                    value=moment.isoformat(),
+                )
+            ],
         )
 
 
@@ -350,10 +400,15 @@ def require_reckonable(field: str, moment: datetime) -> None:
     """Refuse a moment so near the ends of the calendar that the days about it cannot be named."""
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:
         raise InvalidInputError(
-            "The moment is beyond the calendar.",
+            Words("The moment is beyond the calendar.", "时刻超出可用范围。"),
             [
                 Fault(
-                    field, f"give a moment in the years {FIRST_YEAR} to {LAST_YEAR}", value=moment.isoformat()
+                    field,
+                    Words(
+                        f"give a moment in the years {FIRST_YEAR} to {LAST_YEAR}",
+                        f"请给出 {FIRST_YEAR} 到 {LAST_YEAR} 年之间的时刻",
+                    ),
+                    value=moment.isoformat(),
                 )
             ],
         )

@@ -1,6 +1,7 @@
 """What lies on the ground near a place: streets, water, railways and buildings, to draw borders along."""
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,34 @@ def streets(connection: Connection, box: Box) -> Geoms:
         .order_by(road_edge.c.position)
     ).scalars()
     return _shapes(rows.all())
+
+
+def named_streets(connection: Connection, box: Box, limit: int) -> list[tuple[Any, str]]:
+    """Return the streets that meet a box, each with its name or "", the nearest to its middle first."""
+    middle = func.ST_Transform(func.ST_Centroid(_envelope(box)), 3857)
+    rows = connection.execute(
+        select(func.ST_AsBinary(road_edge.c.geom), road_edge.c.name)
+        .join(road_network, road_network.c.id == road_edge.c.network_id)
+        .where(road_network.c.in_use, _meets(road_edge.c.geom3857, box))
+        .order_by(func.ST_Distance(road_edge.c.geom3857, middle), road_edge.c.position)
+        .limit(limit)
+    ).all()
+    return list(zip(_shapes([row[0] for row in rows]), [row[1] for row in rows], strict=True))
+
+
+def footprints(connection: Connection, box: Box, limit: int) -> list[Any]:
+    """Return the footprints of buildings in a box, as far as they are known, the nearest first."""
+    middle = func.ST_Centroid(_envelope(box))
+    rows = connection.execute(
+        select(func.ST_AsBinary(demand_point.c.footprint))
+        .where(
+            demand_point.c.geom.bool_op("&&")(_envelope(box)),
+            demand_point.c.footprint.is_not(None),
+        )
+        .order_by(func.ST_Distance(demand_point.c.geom, middle), demand_point.c.id)
+        .limit(limit)
+    ).scalars()
+    return list(_shapes(rows.all()))
 
 
 def features(connection: Connection, kinds: Collection[str], box: Box) -> Geoms:

@@ -90,6 +90,25 @@ def addresses(
     return [dict(row) for row in rows.mappings()]
 
 
+def nearest_buildings(
+    connection: Connection, place: tuple[float, float], *, within_m: float, limit: int
+) -> list[dict[str, Any]]:
+    """Return the buildings with an address that are nearest to a place (lon, lat), with ``distance_m``."""
+    rows = connection.execute(
+        text("""
+            select * from (
+                select source_id as building, address, kind, st_x(geom) as lon, st_y(geom) as lat, round(cast(
+                    st_distance(coalesce(footprint, geom)::geography, point::geography) as numeric), 1
+                )::float8 as distance_m
+                from demand_point, st_setsrid(st_makepoint(:lon, :lat), 4326) as point
+                where address <> '' order by geom <-> point limit :most
+            ) as near where distance_m <= :within_m order by distance_m, building limit :limit
+        """),
+        {"lon": place[0], "lat": place[1], "within_m": within_m, "limit": limit, "most": 4 * limit},
+    )
+    return [dict(row) for row in rows.mappings()]
+
+
 def ground_question(lonlat_deg: NDArray[np.float64]) -> Question[GroundUnder]:
     """Return the question of what lies under each of (n, 2) points in EPSG:4326."""
 

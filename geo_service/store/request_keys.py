@@ -26,7 +26,7 @@ def key_of(text: str) -> str:
 
 
 def is_key(column: Column[Any], key: Any) -> ColumnElement[bool]:
-    """Return the condition that a row was written under a key (:func:`key_of`), whatever was asked under it."""
+    """Return the condition that a row was written under a key alone (:func:`key_of`)."""
     return func.split_part(column, _BETWEEN, 1) == key
 
 

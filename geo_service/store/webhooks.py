@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, text, update
 
-from geo_service.errors import NotFoundError
+from geo_service.errors import NotFoundError, Words
 from geo_service.store import bulk
 from geo_service.store.live_tables import delivery, webhook
 
@@ -57,7 +57,9 @@ def stop(connection: Connection, key: int) -> None:
         .values(stopped_at=func.clock_timestamp())
     )
     if found.rowcount == 0:
-        raise NotFoundError(f"there is no webhook {key}, or it is stopped")
+        raise NotFoundError(
+            Words(f"there is no webhook {key}, or it is stopped", f"没有推送 {key}，或已停止")
+        )
     connection.execute(
         update(delivery)
         .where(delivery.c.webhook_id == key, delivery.c.state == "waiting")
@@ -170,7 +172,9 @@ def retry(connection: Connection, key: int) -> int:
     """Have what was given up sent again, at once; returns how many."""
     alive = select(webhook.c.id).where(webhook.c.id == key, webhook.c.stopped_at.is_(None))
     if connection.execute(alive).first() is None:
-        raise NotFoundError(f"there is no webhook {key}, or it is stopped")
+        raise NotFoundError(
+            Words(f"there is no webhook {key}, or it is stopped", f"没有推送 {key}，或已停止")
+        )
     release(connection, key)
     return connection.execute(
         update(delivery)

@@ -59,9 +59,29 @@ def test_shift_and_tasks_are_told(
     assert task["incident"]["address"] == "东街 3 号"
     assert task["incident"]["floor"] == 4
     assert [one["phase"] for one in task["incident"]["standing"]["clocks"]] == ["arrive", "handle", "close"]
+    way = phone.get("/v1/own-work/way").json()
+    assert way["place"] == [lon, lat]
+    west, south, east, north = way["box"]
+    assert west < lon < east
+    assert south < lat < north
     for step in ("accept", "arrive", "done"):
         assert phone.post(f"/v1/dispatches/{task['dispatch']['id']}/{step}").status_code == 200
     assert phone.get("/v1/own-work").json()["tasks"] == []
+    assert phone.get("/v1/own-work/way").status_code == 404
+
+
+def test_the_desk_can_be_called(app: FastAPI, people: dict[str, int], admin_key: str) -> None:
+    assert "o1" in people
+    phone = phone_of(app, admin_key, "o0")
+    with caller(app, admin_key) as admin:
+        version = admin.get("/v1/desk/settings").json()["version"]
+        for number, status in (("0570-1234567", 200), ("javascript:alert(1)", 422), (7, 422)):
+            body = {"version": version, "settings": {"phone": number}}
+            answer = admin.put("/v1/desk/settings", json=body)
+            assert answer.status_code == status
+            version += status == 200
+        assert answer.json()["errors"][0]["message_zh"]
+    assert phone.get("/v1/own-work").json()["desk_phone"] == "0570-1234567"
 
 
 def test_off_duty_there_is_no_end(app: FastAPI, people: dict[str, int], admin_key: str) -> None:

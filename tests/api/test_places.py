@@ -255,6 +255,13 @@ def test_addresses_near_go_first_and_bare_questions_are_refused(desk: TestClient
     near = desk.get("/v1/addresses", params={"q": "12号", **at(0)}).json()["addresses"]
     assert [row["building"] for row in near] == ["b1", "b3"]
     assert desk.get("/v1/addresses", params={"q": "a b"}).status_code == 400
+    beside = desk.get("/v1/addresses", params=at(0)).json()["addresses"]
+    assert beside[0]["building"] == "b1"
+    assert beside[0]["distance_m"] <= beside[-1]["distance_m"] <= 100
+    for params in ({}, {"lon": 118.9}, {"q": "12号", "lat": 28.9}):
+        refused = desk.get("/v1/addresses", params=params)
+        assert refused.status_code == 400
+        assert refused.json()["detail_zh"]
 
 
 def test_a_report_by_building_or_cell_is_placed(desk: TestClient) -> None:

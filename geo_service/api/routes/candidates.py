@@ -13,7 +13,7 @@ from geo_service.api.caching import json_answer
 from geo_service.api.moments import Moment
 from geo_service.api.routing import Router
 from geo_service.api.state import State
-from geo_service.errors import BadRequestError, Fault
+from geo_service.errors import BadRequestError, Fault, Words
 from geo_service.geometry.crs import parse_datum, to_wgs84
 from geo_service.model import Mode, Principal, Role
 from geo_service.services.candidates import MOST_K
@@ -142,7 +142,11 @@ def nearest(
     """Tell who can be at a place soonest; the answer's coordinates are in EPSG:4326."""
     x, y = to_wgs84(np.array([[lon, lat]]), parse_datum(crs))[0].tolist()
     if not (abs(x) <= 180 and abs(y) <= 90):
-        fault = Fault("lon", "are lon and lat swapped? give crs= for metres", value=lon)
-        raise BadRequestError("the point is not on the globe", [fault])
+        fault = Fault(
+            "lon",
+            Words("are lon and lat swapped? give crs= for metres", "经纬度是否颠倒？以米为单位请给出 crs="),
+            value=lon,
+        )
+        raise BadRequestError(Words("the point is not on the globe", "坐标不在地球上"), [fault])
     wish = Wish(k, frozenset(mode or ()), frozenset(capability or ()), floor, lift, within_s)
     return json_answer(state.desk.nearest(x, y, wish, at=at, part=part_of(state.tilings, who)))

@@ -9,7 +9,7 @@ from geo_service.api.moments import Moment
 from geo_service.api.routes.plans import JSON_ANSWER, Reader
 from geo_service.api.routing import Router
 from geo_service.api.state import State
-from geo_service.errors import Fault, InvalidInputError
+from geo_service.errors import Fault, InvalidInputError, Words
 from geo_service.formats.boundaries import read_boundaries
 from geo_service.geometry.crosswalk import SLIVER_M
 from geo_service.services.crosswalk import compare
@@ -38,7 +38,10 @@ def crosswalk(
     """Compare an agency's grids with ours (多网合一): matrix, best matches, conflicts, a common grid."""
     content = file.file.read()
     if not content:
-        raise InvalidInputError("the file is empty", [Fault("file", "choose a file with content")])
+        raise InvalidInputError(
+            Words("the file is empty", "文件为空"),
+            [Fault("file", Words("choose a file with content", "请选择有内容的文件"))],
+        )
     table = read_boundaries(
         content, code_field=code_field, name_field=name_field, crs=crs, layer=layer, encoding=encoding
     )

@@ -13,7 +13,7 @@ from geo_service.api.later import LATER_ANSWER, begin, prefers_later
 from geo_service.api.moments import Moment
 from geo_service.api.routing import Router
 from geo_service.api.state import State
-from geo_service.errors import Fault, InvalidInputError
+from geo_service.errors import Fault, InvalidInputError, Words
 from geo_service.formats.demand import read_demand
 from geo_service.formats.incidents import read_incidents
 from geo_service.formats.responders import read_responders
@@ -194,5 +194,8 @@ def roads(
 def _content(file: UploadFile) -> bytes:
     content = file.file.read()
     if not content:
-        raise InvalidInputError("the file is empty", [Fault("file", "choose a file with content")])
+        raise InvalidInputError(
+            Words("the file is empty", "文件为空"),
+            [Fault("file", Words("choose a file with content", "请选择有内容的文件"))],
+        )
     return content

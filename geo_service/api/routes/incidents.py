@@ -21,6 +21,7 @@ from geo_service.model import Principal, Role
 from geo_service.services import catalogue, incident_views, reporting
 from geo_service.services.intake import take_in
 from geo_service.services.scopes import foreign, part_of
+from geo_service.services.tiling import Tiling
 from geo_service.store import incidents as store
 from geo_service.store import queue
 
@@ -72,8 +73,19 @@ def report(
     source_id = body.source_id or idempotency_key
     if source_id is None:
         raise BadRequestError(
-            "a report needs an id, so that sending it twice does not double it",
-            [Fault("source_id", "give the source's own id, or the header Idempotency-Key")],
+            Words(
+                "a report needs an id, so that sending it twice does not double it",
+                "上报须带编号，以免重复发送时重复登记",
+            ),
+            [
+                Fault(
+                    "source_id",
+                    Words(
+                        "give the source's own id, or the header Idempotency-Key",
+                        "请给出来源自己的编号，或请求头 Idempotency-Key",
+                    ),
+                )
+            ],
         )
     done = state.reception.receive(body.made(source_id), who.name)
     response.status_code = 201 if done.new else 200
@@ -96,12 +108,14 @@ def report_many(
     """
     source = source_of(who, body.source)
     missing = [
-        Fault(f"reports[{i}].source_id", "give the source's own id")
+        Fault(f"reports[{i}].source_id", Words("give the source's own id", "请给出来源自己的编号"))
         for i, one in enumerate(body.reports)
         if one.source_id is None
     ]
     if missing:
-        raise InvalidInputError("every report of a batch needs an id", missing)
+        raise InvalidInputError(
+            Words("every report of a batch needs an id", "批量上报的每一条都须带编号"), missing
+        )
     reports = [one.made(one.source_id or "") for one in body.reports]
     prefixes = [f"reports[{i}]." for i in range(len(reports))]
     prepared = reporting.prepare(state.front, state.tilings, reports, prefixes=prefixes)
@@ -163,6 +177,7 @@ def incidents(
         narrowed = Narrowed(_cells_below(state, level, cell), category, who.scope)
         return _queue(request, state, status, size, after, narrowed)
     _refuse_mixed((level, cell, category), "level, cell and category go with status")
+    tiling = _named_by(state)
     with state.database.reading() as connection:
         rows = store.page(
             connection,
@@ -174,12 +189,20 @@ def incidents(
             until=until,
             scope=who.scope,
         )
-        shown = incident_views.listed(connection, state.tilings.at_hand(), rows)
+        shown = incident_views.listed(connection, tiling, rows)
     last = [(row["occurred_at"].isoformat(), row["id"]) for row in rows[-1:]]
     return IncidentPage(incidents=shown, next=_next(request, last, len(rows), size), counts=None)
 
 
 _NOT_IN_QUEUE = frozenset({"rank", "due", "cell_id"})
+
+
+def _named_by(state: AppState) -> Tiling | None:
+    """Return the edition by which cells are called, asked for before a connection is held; None: none yet."""
+    try:
+        return state.tilings.at_hand() or state.tilings.get()
+    except NotFoundError:
+        return None
 
 
 class Narrowed(NamedTuple):
@@ -194,6 +217,7 @@ def _queue(
     request: Request, state: AppState, status: queue.State, size: int, after: str | None, narrowed: Narrowed
 ) -> IncidentPage:
     category = narrowed.category
+    tiling = _named_by(state)
     with state.database.reading() as connection:
         rows = queue.page(
             connection,
@@ -206,7 +230,7 @@ def _queue(
         )
         last = [(row["rank"], row["due"].isoformat(), row["id"]) for row in rows[-1:]]
         return IncidentPage(
-            incidents=incident_views.listed(connection, state.tilings.at_hand(), rows, _NOT_IN_QUEUE),
+            incidents=incident_views.listed(connection, tiling, rows, _NOT_IN_QUEUE),
             next=_next(request, last, len(rows), size),
             counts=queue.counts(connection, narrowed.scope),
         )
@@ -227,11 +251,14 @@ def _cells_below(state: AppState, level: str | None, code: str | None) -> list[i
     if level is None and code is None:
         return None
     if level is None or code is None:
-        raise BadRequestError("give both level and cell", [Fault("cell", "give both level and cell")])
+        raise BadRequestError(
+            Words("give both level and cell", "层级与网格须同时给出"),
+            [Fault("cell", Words("give both level and cell", "层级与网格须同时给出"))],
+        )
     tiling = state.tilings.get()
     cell_id = tiling.id_of_cell(level, code)
     if cell_id is None:
-        message = f"there is no {level} {code} in force"
+        message = Words(f"there is no {level} {code} in force", f"现行边界中没有 {level} {code}")
         raise NotFoundError(message, [Fault("cell", message, value=code)])
     return tiling.ids_below(cell_id)
 
@@ -282,5 +309,9 @@ def _moment(text: str) -> datetime:
 
 
 def _no_place(token: str) -> BadRequestError:
-    fault = Fault("after", "take it from `next` of the page before, whole", value=token)
-    return BadRequestError("this is not a place in the list", [fault])
+    fault = Fault(
+        "after",
+        Words("take it from `next` of the page before, whole", "请完整使用上一页给出的 `next`"),
+        value=token,
+    )
+    return BadRequestError(Words("this is not a place in the list", "列表中没有这个位置"), [fault])

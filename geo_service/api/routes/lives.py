@@ -13,6 +13,7 @@ from geo_service.api.reports import Accuracy, Floor, Key, PlaceGiven, Text, Urge
 from geo_service.api.routing import Router
 from geo_service.api.state import State
 from geo_service.errors import Fault, InvalidInputError
+from geo_service.errors import Words as Bilingual
 from geo_service.model import Principal, Role
 from geo_service.services import correcting, duplicates, handling
 from geo_service.services.correcting import Asked
@@ -152,7 +153,11 @@ def correction(
     values = {name: getattr(body, name) for name in names}
     empty = [name for name, value in values.items() if value is None and name != "floor"]
     if empty or not values:
-        what = "give a value" if empty else "give category, urgency, address or floor"
+        what = (
+            Bilingual("give a value", "请给出内容")
+            if empty
+            else Bilingual("give category, urgency, address or floor", "请给出类别、紧急程度、地址或楼层")
+        )
         raise InvalidInputError(what, [Fault(name, what) for name in empty or ["category"]])
     asked = body.asked(who, step)
     return with_moves(correcting.correct(state.database, state.tilings, incident_id, values, asked))

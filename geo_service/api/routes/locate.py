@@ -16,7 +16,7 @@ from geo_service.api.moments import Moment
 from geo_service.api.routing import Router
 from geo_service.api.short_cuts import short_cut
 from geo_service.api.state import AppState, State
-from geo_service.errors import BadRequestError, Fault, InvalidInputError
+from geo_service.errors import BadRequestError, Fault, InvalidInputError, Words
 from geo_service.geometry.crs import WGS84, Datum, named_datum, parse_datum, to_wgs84
 from geo_service.model import Principal
 from geo_service.services import locating
@@ -79,6 +79,8 @@ class Located(BaseModel):
     premises: list[dict[str, Any]] | None = Field(None, description="Grounds of units, the smallest first")
     gap: dict[str, Any] | None = Field(None, description="For a point in no cell: the gap, and who answers")
     runner_up_probability: float | None = None
+    runner_up_name: str | None = None
+    runner_up_owner: dict[str, Any] | None = Field(None, description="Who holds that cell, if it may be it")
     as_of: datetime | None = None
     known_at: datetime | None = None
     valid_until: datetime | None = Field(None, description="When the next edition is due to begin")
@@ -188,7 +190,9 @@ def locate_batch(
     told = {"edition": tiling.edition.id, "datum": str(datum)}
     if body.detail:
         if len(xy) > DETAILED:
-            message = f"with detail at most {DETAILED} points at once"
+            message = Words(
+                f"with detail at most {DETAILED} points at once", f"带 detail 时每次至多 {DETAILED} 个点"
+            )
             raise InvalidInputError(message, [Fault("points", message, value=len(xy))])
         _require_all_on_globe(lonlat_deg)
         asked = Asked(lonlat_deg, body.accuracy_m, as_of, known_at, who.scope, body.valid_within == "shape")
@@ -235,9 +239,13 @@ def _details(state: AppState, tiling: Tiling, asked: Asked) -> list[dict[str, An
 def _require_all_on_globe(lonlat_deg: NDArray[np.float64]) -> None:
     wrong = np.flatnonzero(~(np.abs(lonlat_deg) <= (180.0, 90.0)).all(axis=1))
     if len(wrong):
-        message = "is not on the globe; are longitude and latitude swapped?"
+        message = Words(
+            "is not on the globe; are longitude and latitude swapped?", "不在地球上；经纬度是否颠倒？"
+        )
         faults = [Fault(f"points[{i}]", message) for i in wrong[:100].tolist()]
-        raise InvalidInputError(f"{len(wrong)} point(s) are not on the globe", faults)
+        raise InvalidInputError(
+            Words(f"{len(wrong)} point(s) are not on the globe", f"有 {len(wrong)} 个坐标不在地球上"), faults
+        )
 
 
 def _to_wgs84(x: float, y: float, datum: Datum) -> tuple[float, float]:
@@ -250,8 +258,26 @@ def _to_wgs84(x: float, y: float, datum: Datum) -> tuple[float, float]:
 def _require_on_globe(lon: float, lat: float) -> None:
     faults = []
     if not -180 <= lon <= 180:
-        faults.append(Fault("lon", "a longitude lies between -180 and 180; give crs= for metres", value=lon))
+        faults.append(
+            Fault(
+                "lon",
+                Words(
+                    "a longitude lies between -180 and 180; give crs= for metres",
+                    "经度应在 -180 到 180 之间；以米为单位请给出 crs=",
+                ),
+                value=lon,
+            )
+        )
     if not -90 <= lat <= 90:
-        faults.append(Fault("lat", "a latitude lies between -90 and 90; are lon and lat swapped?", value=lat))
+        faults.append(
+            Fault(
+                "lat",
+                Words(
+                    "a latitude lies between -90 and 90; are lon and lat swapped?",
+                    "纬度应在 -90 到 90 之间；经纬度是否颠倒？",
+                ),
+                value=lat,
+            )
+        )
     if faults:
-        raise BadRequestError("the point is not on the globe", faults)
+        raise BadRequestError(Words("the point is not on the globe", "坐标不在地球上"), faults)

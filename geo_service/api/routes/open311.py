@@ -261,7 +261,9 @@ def _services(database: Database) -> list[dict[str, Any]]:
 
 def _require_service(database: Database, code: str) -> None:
     if code not in {row["service_code"] for row in _services(database)}:
-        raise NotFoundError(f"there is no service {code!r}", [Fault("service_code", _UNKNOWN)])
+        raise NotFoundError(
+            Words(f"there is no service {code!r}", f"没有服务类别 {code}"), [Fault("service_code", _UNKNOWN)]
+        )
 
 
 def _plain(form: FormData) -> dict[str, str]:

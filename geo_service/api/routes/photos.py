@@ -8,7 +8,7 @@ from fastapi import File, Path, Response, UploadFile
 from geo_service.api.access import roles
 from geo_service.api.routing import Router
 from geo_service.api.state import AppState, State
-from geo_service.errors import Fault, InvalidInputError
+from geo_service.errors import Fault, InvalidInputError, Words
 from geo_service.formats.photos import PhotoFolder
 from geo_service.model import Principal, Role
 from geo_service.services import photos
@@ -31,7 +31,10 @@ def add_photo(
     """Add a photo to an incident. The same photo sent again is the same one (200)."""
     content = file.file.read()
     if not content:
-        raise InvalidInputError("the file is empty", [Fault("file", "choose a file with content")])
+        raise InvalidInputError(
+            Words("the file is empty", "文件为空"),
+            [Fault("file", Words("choose a file with content", "请选择有内容的文件"))],
+        )
     sha256, new = photos.add(state.database, _folder(state), incident_id, content, who=who.name)
     response.status_code = 201 if new else 200
     address = f"/v1/incidents/{incident_id}/photos/{sha256}"

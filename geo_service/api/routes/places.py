@@ -28,6 +28,8 @@ PAGE = 1000
 GEOJSON = "application/geo+json"
 Code = Annotated[str, Path(min_length=1, max_length=64)]
 MOST_WORDS = 8
+#: A place is called by a building not farther than this.
+NEAR_M = 100.0
 #: Premises that a search of addresses names.
 MOST_PREMISES = 5
 
@@ -38,15 +40,35 @@ SEARCHERS: Depends = roles(*Role)
 @router.get("/addresses", dependencies=[SEARCHERS])
 def addresses(
     state: State,
-    q: Annotated[str, Query(min_length=2, max_length=100, description="Parts of the address, any order")],
+    q: Annotated[
+        str | None,
+        Query(
+            min_length=2,
+            max_length=100,
+            description=f"Parts of the address, any order; none: what is within {NEAR_M:g} m of the place",
+        ),
+    ] = None,
     limit: Annotated[int, Query(ge=1, description="At most 50")] = 10,
     lon: Lon = None,
     lat: Lat = None,
 ) -> dict[str, Any]:
     """Search buildings by parts of their address; near ``lon``, ``lat`` first where these are given.
 
+    Without ``q`` those nearest to the place are given, each with ``distance_m``.
+
     Premises whose name fits go before them: ``building`` is null then, and ``premises`` is their code.
     """
+    if (lon is None) != (lat is None):
+        both = Words("give both lon and lat", "lon 与 lat 须同时给出")
+        raise BadRequestError(both, [Fault("lat" if lat is None else "lon", both)])
+    near = (lon, lat) if lon is not None and lat is not None else None
+    if q is None:
+        if near is None:
+            what = Words("give q, or lon and lat", "请给出 q，或 lon 与 lat")
+            raise BadRequestError(what, [Fault("q", what)])
+        with state.database.reading() as connection:
+            close = reporting.nearest_buildings(connection, near, within_m=NEAR_M, limit=min(limit, 50))
+        return {"addresses": close}
     words = q.split()
     if not any(len(word) >= 2 for word in words) or len(words) > MOST_WORDS:
         message = Words(
@@ -54,9 +76,6 @@ def addresses(
             f"最多 {MOST_WORDS} 个词，至少一个词有两个字",
         )
         raise BadRequestError(message, [Fault("q", message, value=q)])
-    if (lon is None) != (lat is None):
-        raise BadRequestError("give both lon and lat", [Fault("lat", "give both lon and lat")])
-    near = (lon, lat) if lon is not None and lat is not None else None
     with state.database.reading() as connection:
         grounds = premises.named(connection, words, limit=min(limit, MOST_PREMISES))
         found = reporting.addresses(connection, q, limit=min(limit, 50), near=near)
@@ -118,7 +137,10 @@ def import_premises(
     """
     content = file.file.read()
     if not content:
-        raise InvalidInputError("the file is empty", [Fault("file", "choose a file with content")])
+        raise InvalidInputError(
+            Words("the file is empty", "文件为空"),
+            [Fault("file", Words("choose a file with content", "请选择有内容的文件"))],
+        )
     table = read_premises(content, crs=crs, layer=layer)
     return service.import_premises(state.database, table, who=who.name, commit=commit).as_dict()
 

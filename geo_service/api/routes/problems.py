@@ -9,7 +9,7 @@ from geo_service.api.access import PUBLIC
 from geo_service.api.html import PROBLEM_WORDS, sheet
 from geo_service.api.problems import problem_types
 from geo_service.api.routing import Router
-from geo_service.errors import GeoServiceError, NotFoundError
+from geo_service.errors import GeoServiceError, NotFoundError, Words
 from geo_service.web.pages import Lang, words
 
 router = Router(prefix="/problems", tags=["service"], dependencies=[PUBLIC], include_in_schema=False)
@@ -32,7 +32,12 @@ async def one(code: str, lang: Lang = "zh") -> str:
     """Explain one type and what to do about it."""
     kind = problem_types().get(code)
     if kind is None:
-        raise NotFoundError("there is no problem type of that name; /problems lists them")
+        raise NotFoundError(
+            Words(
+                "there is no problem type of that name; /problems lists them",
+                "没有这种错误类型，全部类型见 /problems",
+            )
+        )
     _, *what_to_do = PROBLEM_WORDS.get(code, ("", "", ""))
     zh, en = _titles(code, kind)
     return sheet(

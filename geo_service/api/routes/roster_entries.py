@@ -18,7 +18,7 @@ from geo_service.api.idempotency import OnlyOnce
 from geo_service.api.moments import Moment
 from geo_service.api.routing import Router
 from geo_service.api.state import AppState, State
-from geo_service.errors import Fault, InvalidInputError
+from geo_service.errors import Fault, InvalidInputError, Words
 from geo_service.model import Principal, Role
 from geo_service.services import roster_entries, roster_records
 from geo_service.services.roster_entries import KEYS, Entry
@@ -93,7 +93,10 @@ def listed(
 def span(since: Moment | None, until: Moment | None) -> str | None:
     """Return a span of time for a condition; None without bounds."""
     if since is not None and until is not None and until <= since:
-        raise InvalidInputError("the span is backwards", [Fault("to", "give a later moment than from")])
+        raise InvalidInputError(
+            Words("the span is backwards", "起止时间颠倒"),
+            [Fault("to", Words("give a later moment than from", "请给出晚于 from 的时刻"))],
+        )
     return None if since is None and until is None else range_text(since, until)
 
 

@@ -40,6 +40,8 @@ def test_a_datum_that_is_suspected_is_accepted_by_one_click(
     expect(flag).to_contain_text(str(datum)[:-2] + "-" + str(datum)[-2:])
     flag.get_by_role("button", name="在图上看").click()
     expect(opened.locator(".ds-pin-mark.guess")).to_be_visible()
+    expect(opened.locator(".ds-guess small")).to_contain_text("旁")  # cell and address it would be
+    assert opened.evaluate("() => desk.map.shift.getSource().getFeatures().length") == 1
     flag.locator(".ds-accept-guess").click()
     expect(flag).to_have_count(0)
     expect(opened.locator(".ds-pin-mark.guess")).to_be_hidden()

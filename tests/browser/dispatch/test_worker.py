@@ -1,6 +1,7 @@
 """The worker's page on a screen as large as a phone's, also where the line is bad."""
 
 import base64
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -62,6 +63,11 @@ def test_accept_arrive_done_with_a_photo(
     task = page.locator(".wk-task")
     expect(task).to_contain_text("雨水箅子堵塞")
     expect(task).to_contain_text("6 楼")
+    expect(task.locator(".wk-sketch .way").first).to_be_attached()
+    expect(task.locator("figcaption")).to_contain_text("分钟")
+    expect(task.get_by_role("link", name="打开地图")).to_have_attribute(
+        "href", re.compile(r"^geo:2\d\.\d{5},11\d")
+    )
     task.get_by_role("button", name="接单").click()
     task.get_by_role("button", name="我已到场").click()
     task.get_by_role("button", name="处置完毕").click()
@@ -201,7 +207,7 @@ def test_a_worker_reports_what_he_sees(
     page.locator('[data-view="report"]').click()
     page.locator(".wk-report select").select_option("0102")
     page.locator(".wk-report input[type=text]").fill("8 栋门口")
-    page.get_by_role("button", name="上报", exact=True).first.click()
+    page.get_by_role("button", name="上报事件", exact=True).click()
     expect(page.locator(".wk-report")).to_contain_text("已保存")
     until(page, "() => worker.outbox.items.length === 0")
     found = api.get("/v1/incidents", params={"status": "open", "limit": 1000}).json()["incidents"]

@@ -117,7 +117,19 @@ export class Bar {
   }
 
   legend() {
-    return h("ul", { class: "ds-legend" }, ["free", "pinned", "sent", "accepted", "arrived", "nofix"].map((kind) => h("li", {}, this.signOf?.(kind), h("span", { t: `legend_${kind}` }))));
+    const line = (sign, name) => h("li", {}, sign, h("span", { t: name }));
+    return [
+      h("h3", { class: "ds-legend-of", t: "legendIncidents" }),
+      h(
+        "ul",
+        { class: "ds-legend" },
+        ["running", "soon", "overdue", "paused", "none"].map((state) => line(this.incidentSignOf?.(`${state} normal`), `legend_clock_${state}`)),
+        ["critical", "urgent", "normal", "low"].map((urgency) => line(this.incidentSignOf?.(`running ${urgency}`), `urgency_${urgency}`)),
+      ),
+      h("h3", { class: "ds-legend-of", t: "legendPeople" }),
+      h("ul", { class: "ds-legend" }, ["free", "pinned", "sent", "accepted", "arrived", "nofix"].map((kind) => line(this.signOf?.(kind), `legend_${kind}`))),
+      h("p", { class: "ds-soft", t: "legend567" }),
+    ];
   }
 }
 

@@ -1,6 +1,6 @@
 /* The incident at hand: what it is, where, whose, who goes, what can be done, what was done. */
 
-import { clockTime } from "../kit/clock.js";
+import { clockTime, span } from "../kit/clock.js";
 import { button, drawing, fill, h } from "../kit/dom.js";
 import { get, newKey, post, query } from "../kit/http.js";
 import { either, onLanguage, say, sayCode } from "../kit/i18n.js";
@@ -9,7 +9,7 @@ import { closeDialog, correctDialog, moveDialog, replyDialog } from "./acts.js";
 import { Clocks, isEnded } from "./clocks.js";
 import { Escalations } from "./escalation.js";
 import { People } from "./people.js";
-import { PlacePicker } from "./place.js";
+import { PlacePicker, nearLineWords } from "./place.js";
 import { isUnlocated, placeOf } from "./queue.js";
 import { URGENCY_SHAPES } from "./signs.js";
 
@@ -19,6 +19,9 @@ const RELOAD_MS = 150;
 const ID = /(事件|incident) ?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/g;
 const MOST_HOLDERS = 5;
 const REFUSAL_MS = 60000; // what was refused is no news any more
+const metresBetween = ([lon, lat], [otherLon, otherLat]) => Math.round(Math.hypot((otherLon - lon) * Math.cos((lat * Math.PI) / 180), otherLat - lat) * 111195);
+/** What a response standard asks for, from its clocks. */
+const standardWords = ({ clocks }) => clocks.filter((one) => one.limit_s).map((one) => `${say(`phase_${one.phase}`)} ${span(one.limit_s)}`).join("，");
 const datumName = (code) => ({ GCJ02: "GCJ-02", BD09: "BD-09" })[code] || code;
 
 export class IncidentPanel {
@@ -140,8 +143,8 @@ export class IncidentPanel {
           sayCode("urgency", incident.urgency),
           say("reportedAt", { at: clockTime(standing?.reported_at || incident.occurred_at, zone, { seconds: true }), by: incident.reported_by || incident.source, channel: sayCode("channel", incident.channel) }),
           standing?.replied_at ? say("repliedAt", { at: clockTime(standing.replied_at, zone) }) : "",
-          standing?.standard,
         ].filter(Boolean).join(" · "),
+        standing && [" · ", h("span", { class: "ds-standard", title: standardWords(standing) }, say("standardIs", { code: standing.standard }))],
       ),
     );
   }
@@ -160,16 +163,20 @@ export class IncidentPanel {
   /** Show where it would be: the place with its cell, and how far that is from where it is now. */
   async showThere(flag) {
     const { incident } = this;
-    const label = h("p", { class: "ds-tip" }, say("asGuess", { guess: datumName(flag.guess) }));
+    const where = h("small", {});
+    const label = h("p", { class: "ds-tip" }, h("b", {}, say("asGuess", { guess: datumName(flag.guess) })), where);
     this.map.drop({ lon: flag.lon, lat: flag.lat }, h("div", { class: "ds-guess" }, label, h("i", { class: "ds-pin-mark guess" })));
-    this.map.showShift([incident.lon, incident.lat], [flag.lon, flag.lat]);
-    this.map.goTo(flag.lon, flag.lat, { near: true });
-    try {
-      const { path } = await get(`/v1/locate${query({ lon: flag.lon, lat: flag.lat, crs: "WGS84", detail: true, accuracy_m: 10 })}`);
-      label.append(` · ${path[path.length - 1]?.name || path[path.length - 1]?.code || say("inNoCell")}`);
-    } catch {
-      // the place is shown all the same
-    }
+    const apart = metresBetween([incident.lon, incident.lat], [flag.lon, flag.lat]);
+    this.map.showShift([incident.lon, incident.lat], [flag.lon, flag.lat], `${say("asSaid")} · ${say("shiftedBy", { metres: apart })}`);
+    const at = { lon: flag.lon, lat: flag.lat };
+    // the place is shown also where one of the two is not known
+    const [found, near] = await Promise.all([
+      get(`/v1/locate${query({ ...at, crs: "WGS84", detail: true, accuracy_m: 10 })}`).catch(() => null),
+      get(`/v1/addresses${query({ ...at, limit: 1 })}`).catch(() => null),
+    ]);
+    const cell = found && (found.path[found.path.length - 1]?.name || found.path[found.path.length - 1]?.code || say("inNoCell"));
+    const address = near?.addresses[0] && say("nearAddress", { address: near.addresses[0].address });
+    where.textContent = [cell, address].filter(Boolean).join(" · ");
   }
 
   acceptGuess(flag) {
@@ -205,8 +212,16 @@ export class IncidentPanel {
     const share = placement.runner_up_probability;
     const isNear = share > 0.02 || placement.how === "on_edge" || (placement.border_m !== null && placement.border_m < 5);
     if (!isNear || !placement.runner_up_code) return null;
-    const words = { code: placement.runner_up_name || placement.runner_up_code, metres: Math.round(placement.border_m ?? 0) };
-    return h("p", { class: "ds-warn" }, say("nearLine", words), share > 0 ? ` ${say("chance", { share: Math.round(share * 100) })}` : "");
+    const { id, lon, lat, accuracy_m: accuracy } = this.incident;
+    if (lon !== null && this.beside?.id !== `${id}/${lon}/${lat}`) {
+      this.beside = { id: `${id}/${lon}/${lat}`, owner: null };
+      const { beside } = this;
+      get(`/v1/locate${query({ lon, lat, crs: "WGS84", detail: true, accuracy_m: Math.max(1, accuracy || 10) })}`).then((found) => {
+        beside.owner = found.runner_up_owner;
+        if (beside === this.beside && this.incident?.id === id && beside.owner && !this.picker) this.showPlace();
+      }, () => {});
+    }
+    return h("p", { class: "ds-warn" }, nearLineWords({ ...placement, runner_up_owner: this.beside?.owner }), share > 0 ? ` ${say("chance", { share: Math.round(share * 100) })}` : "");
   }
 
   holders(incident) {

@@ -13,7 +13,7 @@ export function listenToKeys(acts) {
     else if (key === "n") acts.report();
     else if (key === "m") acts.mute();
     else if (key === "f") acts.filter();
-    else if (key === "?") acts.help();
+    else if (key === "?" || key === "？") acts.help();
     else if (key === "/") acts.search();
     else if (key >= "1" && key <= "5") acts.candidate(Number(key) - 1);
     else if ((key === "arrowdown" || key === "arrowup") && !event.target.closest(".ds-map, .ds-list, .ds-in-body")) acts.step(key === "arrowdown" ? 1 : -1);

@@ -13,7 +13,7 @@ import { listenToKeys } from "./keys.js";
 import { DeskMap } from "./map.js";
 import { Queue, placeOf } from "./queue.js";
 import { ReportPanel } from "./report.js";
-import { personPainter } from "./signs.js";
+import { incidentPainter, personPainter } from "./signs.js";
 import { WORDS } from "./words.js";
 
 addWords(WORDS);
@@ -46,6 +46,7 @@ async function start(root) {
     taken: (id) => {
       desk.handle(id);
       desk.touch(id);
+      queue.choose("open"); // another filter may not show it
       desk.select(id);
       notice(shelf, say("taken"));
     },
@@ -59,7 +60,8 @@ async function start(root) {
     arrangeSide();
   };
   const bar = new Bar(desk, alarm, ground.zone, { report: () => openReport(), look: (look) => map.setLook(look), cards: () => queue.choose("cards") });
-  bar.signOf = (kind) => signOf(kind, map.look);
+  bar.signOf = (kind) => signOf(personPainter(map.look), kind, 2);
+  bar.incidentSignOf = (kind) => signOf(incidentPainter(map.look), kind, 1.4);
   side.append(incident.element, report.element);
   columns.append(queue.element, field, side);
   root.prepend(bar.element);
@@ -156,13 +158,13 @@ async function townBounds({ edition, levels }) {
   }
 }
 
-/** The sign of a person as an element, for the legend. */
-function signOf(kind, look) {
+/** A sign of the map as an element, for the legend. */
+function signOf(paint, kind, scale) {
   const canvas = h("canvas", { width: 44, height: 44, class: "ds-legend-sign" });
   const context = canvas.getContext("2d");
   context.translate(22, 22);
-  context.scale(2, 2);
-  personPainter(look)(context, kind);
+  context.scale(scale, scale);
+  paint(context, kind);
   return canvas;
 }
 

@@ -1,6 +1,6 @@
 /* The map of the desk: ground, cells, people, incidents, the way of whoever is considered. */
 
-import { baseLayer, relook } from "../map/basemap.js";
+import { FONT, baseLayer, relook } from "../map/basemap.js";
 import { Borders } from "../map/borders.js";
 import { Dots } from "../map/dots.js";
 import { serverNow } from "../kit/clock.js";
@@ -24,11 +24,13 @@ export class DeskMap {
     this.people = new Dots({ zIndex: 40, paint: personPainter("day"), order: PEOPLE_KINDS, radius: 13, sizeOf, gather: 5 });
     this.incidents = new Dots({ zIndex: 50, paint: incidentPainter("day"), order: INCIDENT_KINDS, radius: 19, sizeOf: (zoom) => Math.max(0.8, sizeOf(zoom)), gather: 2 });
     this.way = new layer.Vector({ source: new source.Vector(), zIndex: 30 });
+    // seen by nobody: it takes the room in which names would stand
+    this.clear = new layer.Vector({ source: new source.Vector(), zIndex: 35, declutter: "ground-names", style: new style.Style({ image: new style.Circle({ radius: 12, fill: new style.Fill({ color: "rgba(0,0,0,0.004)" }) }) }) });
     this.pin = new Overlay({ element: h("div", { class: "ds-pin", hidden: true }), positioning: "bottom-center", stopEvent: true });
     this.tip = new Overlay({ element: h("div", { class: "ds-tip", hidden: true }), positioning: "bottom-center", offset: [0, -14], stopEvent: false });
     this.ol = new OlMap({
       target,
-      layers: [this.base, ...(ground.edition ? [this.borders.layer] : []), this.way, this.people.layer, this.incidents.layer],
+      layers: [this.base, ...(ground.edition ? [this.borders.layer] : []), this.way, this.clear, this.people.layer, this.incidents.layer],
       overlays: [this.pin, this.tip],
       controls: control.defaults.defaults({ attribution: false, rotate: false, zoomOptions: { zoomInTipLabel: "放大 Zoom in", zoomOutTipLabel: "缩小 Zoom out" } }).extend([new control.ScaleLine({ minWidth: 80 })]),
       interactions: interaction.defaults.defaults({ altShiftDragRotate: false, pinchRotate: false }),
@@ -106,6 +108,20 @@ export class DeskMap {
     const chosen = this.desk.rows.get(this.desk.selected);
     if (chosen && chosen.lon !== null) rows.push({ id: chosen.id, kind: "chosen", lon: chosen.lon, lat: chosen.lat });
     this.incidents.show(rows);
+    this.keepNamesClear(rows);
+  }
+
+  /** Names on the map, of streets and of cells, keep clear of the incidents: neither can be read under a sign. */
+  keepNamesClear(rows) {
+    const places = rows.filter((row) => Number.isFinite(row.lon)).map((row) => proj.fromLonLat([row.lon, row.lat]));
+    const mark = places.join(" ");
+    if (mark === this.clearOf) return;
+    this.clearOf = mark;
+    this.borders.signs = places;
+    this.borders.layer.changed();
+    const kept = this.clear.getSource();
+    kept.clear(true);
+    kept.addFeatures(places.map((place) => new Feature(new geom.Point(place))));
   }
 
   /** The way of somebody to the incident, a GeoJSON feature; null clears it. */
@@ -148,11 +164,25 @@ export class DeskMap {
     this.pin.setPosition(place ? proj.fromLonLat([place.lon, place.lat]) : undefined);
   }
 
-  /** A line from where something is to where it would be; it goes with the pin. */
-  showShift(from, to) {
-    this.shift ||= new layer.Vector({ source: new source.Vector(), zIndex: 45, style: new style.Style({ stroke: new style.Stroke({ color: "#1864ab", width: 2.5, lineDash: [8, 6] }) }) });
+  /** A line from where something is to where it would be, with words at its beginning; both come into sight. It goes with the pin. */
+  showShift(from, to, words) {
+    this.shift ||= new layer.Vector({ source: new source.Vector(), zIndex: 45 });
     if (!this.ol.getLayers().getArray().includes(this.shift)) this.ol.addLayer(this.shift);
-    if (from[0] !== null) this.shift.getSource().addFeature(new Feature(new geom.LineString([from, to]).transform("EPSG:4326", "EPSG:3857")));
+    const line = new geom.LineString([from, to]).transform("EPSG:4326", "EPSG:3857");
+    const feature = new Feature(line);
+    const [color, halo] = this.look === "night" ? ["#8ec5ff", "#10151a"] : ["#1864ab", "#ffffff"];
+    feature.setStyle([
+      new style.Style({ stroke: new style.Stroke({ color: halo, width: 6 }) }),
+      new style.Style({ stroke: new style.Stroke({ color, width: 3, lineDash: [9, 6] }) }),
+      new style.Style({
+        geometry: new geom.Point(line.getFirstCoordinate()),
+        text: new style.Text({ text: words, font: `600 13px ${FONT}`, offsetY: 26, fill: new style.Fill({ color }), stroke: new style.Stroke({ color: halo, width: 4 }) }),
+      }),
+    ]);
+    this.shift.getSource().addFeature(feature);
+    const view = this.ol.getView();
+    view.cancelAnimations();
+    view.fit(line.getExtent(), { padding: [110, 120, 90, 120], maxZoom: NEAR_ZOOM + 1, duration: 250 });
   }
 
   hover(event) {

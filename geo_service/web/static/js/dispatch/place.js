@@ -169,6 +169,13 @@ export class PlacePicker {
   }
 }
 
+/** That a place lies near a line, which cell is beyond it, and who answers for that. */
+export function nearLineWords({ runner_up_name: name, runner_up_code: code, border_m: border, runner_up_owner: owner }) {
+  const people = (owner?.people || []).slice(0, 2).map((one) => `${one.name}（${sayCode("role", one.role)}）`).join("、");
+  const metres = Math.round(border ?? 0);
+  return say(metres ? "nearLine" : "onLine", { name: name || code, metres, who: people ? say("whoHolds", { who: people }) : "" });
+}
+
 /** Cell path, owner, and what is doubtful about a place, as elements. */
 export function placeWords(found) {
   const path = found.path.map((cell) => cell.name || cell.code).join(" › ");
@@ -177,7 +184,7 @@ export function placeWords(found) {
   return [
     h("p", { class: found.cell_code ? "ds-path" : "ds-path none" }, path || say("inNoCell")),
     people && h("p", { class: "ds-soft" }, `${say("owner")}${say("colon")}${people}`),
-    near && h("p", { class: "ds-warn" }, say("nearLine", { code: found.runner_up_code || "", metres: Math.round(found.border_m ?? 0) })),
+    near && found.runner_up_code && h("p", { class: "ds-warn" }, nearLineWords(found)),
     found.premises?.length > 0 && h("p", { class: "ds-soft" }, `${say("premises")}${say("colon")}${found.premises.map((one) => `${one.name} · ${one.responsible_unit}`).join("；")}`),
   ];
 }

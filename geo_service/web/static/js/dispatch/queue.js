@@ -78,7 +78,15 @@ export class Queue {
 
   tab(name) {
     const count = h("b", {});
-    const button = h("button", { type: "button", data: { filter: name }, "aria-pressed": String(name === this.filter), on: { click: () => this.choose(name) } }, h("span", { t: `filter_${name}` }), count);
+    const step = (event) => {
+      const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+      if (!by) return;
+      event.preventDefault();
+      const next = this.tabs[(this.tabs.findIndex((one) => one.name === name) + by + this.tabs.length) % this.tabs.length];
+      next.button.focus();
+      this.choose(next.name);
+    };
+    const button = h("button", { type: "button", data: { filter: name }, "aria-pressed": String(name === this.filter), tTitle: `filterSays_${name}`, on: { click: () => this.choose(name), keydown: step } }, h("span", { t: `filter_${name}` }), count);
     return { name, button, count };
   }
 
@@ -260,6 +268,7 @@ class Item {
     setText(this.at, clockTime(row.standing.reported_at, zone));
     setText(this.place, placeOf(row));
     this.place.classList.toggle("unknown", isUnlocated(row));
+    this.element.classList.toggle("unlocated", isUnlocated(row));
     this.signs.replaceChildren(...cardSigns(cards));
     setText(this.who, sent.length ? sent.map((one) => `${one.name}${say("colon")}${sayCode("sent", one.state)}`).join("  ") : taker && say("takenBy", { who: taker }));
     if (isUntold(row)) setText(this.who, say("notReplied"));

@@ -15,6 +15,8 @@ const NAMES_FROM = 1.2; // zooms later than the lines
 const WIDTH = [0.8, 1.3, 2, 2.8, 3.2];
 const NAME_PX = 64;
 const NAME_HEIGHT_PX = 17;
+const SIGN_PX = 13; // half of a sign
+const BESIDE_PX = [0, -24, 24, -44, 44]; // where a name stands, down from the middle of its cell: the first that is free
 
 export class Borders {
   /** `levels` are codes, the top first; `address(level, detail)` tells where its shapes are. */
@@ -24,6 +26,7 @@ export class Borders {
     this.shapes = new Map(); // level → decoded shapes, or a promise of them
     this.look = "day";
     this.marked = null; // {level, code} of the cell that is pointed out
+    this.signs = []; // where signs stand over it, in coordinates of the map: names keep clear of them
     this.layer = new layer.Layer({ zIndex: 10, render: (frame) => this.draw(frame) });
     this.canvas = document.createElement("canvas");
     this.canvas.className = "gs-borders";
@@ -92,7 +95,8 @@ export class Borders {
       context.stroke(arcs(shapes, place));
     }
     this.drawMarked(context, place);
-    if (finest) this.drawNames(context, place, finest, zoom);
+    const signs = this.signs.map(([x, y]) => [(x - cx) / frame.viewState.resolution + place.width / 2, (cy - y) / frame.viewState.resolution + place.height / 2]);
+    if (finest) this.drawNames(context, place, finest, zoom, signs);
     return canvas;
   }
 
@@ -110,7 +114,7 @@ export class Borders {
     context.stroke(path);
   }
 
-  drawNames(context, place, level, zoom) {
+  drawNames(context, place, level, zoom, signs) {
     const shapes = this.shapes.get(level);
     if (!shapes || shapes instanceof Promise || zoom < FROM_ZOOM[Math.min(this.steps(level), 3)] + NAMES_FROM) return;
     context.font = `600 12px ${FONT}`;
@@ -122,15 +126,20 @@ export class Borders {
     context.fillStyle = this.look === "night" ? "#aebccb" : "#475569";
     const box = shapes.cellBox;
     const placed = []; // boxes of the names that stand already: none is written over another
+    const isFree = (px, py, half) => placed.every((one) => Math.abs(one[0] - px) >= one[2] + half || Math.abs(one[1] - py) >= NAME_HEIGHT_PX)
+      && signs.every((one) => Math.abs(one[0] - px) >= SIGN_PX + half || Math.abs(one[1] - py) >= SIGN_PX + NAME_HEIGHT_PX / 2);
     for (let cell = 0; cell < shapes.codes.length; cell++) {
       const b = cell * 4;
       if ((box[b + 2] - box[b]) * place.scale < NAME_PX || !inSight(box, b, place)) continue;
       const [x, y] = GS.anchor(shapes, cell);
       const px = x * place.scale + place.dx;
-      const py = y * place.scale + place.dy;
+      const middle = y * place.scale + place.dy;
       const name = shapes.names[cell] || shapes.codes[cell];
       const half = context.measureText(name).width / 2 + 4;
-      if (placed.some((one) => Math.abs(one[0] - px) < one[2] + half && Math.abs(one[1] - py) < NAME_HEIGHT_PX)) continue;
+      // beside a sign only inside its own cell: elsewhere it would name another
+      const isOwn = (by) => by === 0 || GS.cellAt(shapes, x, y + by / place.scale) === cell;
+      const py = BESIDE_PX.filter((by) => isFree(px, middle + by, half)).filter(isOwn).map((by) => middle + by)[0];
+      if (py === undefined) continue;
       placed.push([px, py, half]);
       context.strokeText(name, px, py);
       context.fillText(name, px, py);

@@ -156,7 +156,7 @@ function postRow(state, post, openPost) {
     track.append(h("button", {
       type: "button", class: `ro-opening ${kind}`, title: said, "aria-label": said, style: placed(state, opening.due, opening.end),
       on: { click: () => openPost(post, opening) },
-    }));
+    }, h("i", {}, opening.empty.length ? say("legendEmpty") : clockOf(opening.start).replace(/^0/, ""))));
   }
   return h("div", { class: "ro-row ro-post", role: "row" },
     h("div", { class: "ro-who", role: "rowheader", title: post.code }, h("b", {}, post.name)), track);

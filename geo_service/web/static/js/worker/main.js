@@ -7,6 +7,7 @@ import { get, newKey } from "../kit/http.js";
 import { Outbox } from "./outbox.js";
 import { preview, smaller } from "./photo.js";
 import { Position, towards } from "./position.js";
+import { sketch } from "./sketch.js";
 import { WORDS } from "./words.js";
 
 addWords(WORDS);
@@ -173,7 +174,7 @@ class WorkerPage {
   }
 
   showTasks(tasks) {
-    const key = JSON.stringify([tasks.map((task) => [task.dispatch.id, task.state, task.pending.length, task.incident]), document.documentElement.dataset.lang, this.position.last && Math.round(this.position.last.lat * 1e4), Boolean(this.work)]);
+    const key = JSON.stringify([tasks.map((task) => [task.dispatch.id, task.state, task.pending.length, task.incident]), document.documentElement.dataset.lang, this.position.last && [Math.round(this.position.last.lat * 1e4), Math.round(this.position.last.lon * 1e4)], Boolean(this.way?.found), this.work?.desk_phone]);
     if (key === this.tasksKey && this.body.querySelector(".wk-tasks")) return; // nothing jumps under a thumb
     this.tasksKey = key;
     fill(this.body, h("div", { class: "wk-tasks" }, tasks.length ? tasks.map((task) => this.taskCard(task)) : h("p", { class: "wk-none" }, say("noTasks"))));
@@ -191,6 +192,7 @@ class WorkerPage {
       h("p", { class: "wk-address" }, incident.address || incident.path[incident.path.length - 1]?.name || say("noPlace"), incident.floor !== null && ` · ${say("floorIs", { floor: incident.floor })}`),
       h("p", { class: "wk-soft" }, incident.path.slice(-3).map((cell) => cell.name || cell.code).join(" › ")),
       away && h("p", { class: "wk-away" }, say("away", { metres: away.metres, direction: say(`direction_${away.direction}`) })),
+      this.whereTo(task),
       h("p", { class: "wk-clock", data: { task: String(dispatch.id) } }),
       this.pendingLines(task),
       incident.photos.length > 0 && h("p", { class: "wk-soft" }, say("photosSent", { count: incident.photos.length })),
@@ -206,6 +208,47 @@ class WorkerPage {
         state === "arrived" && this.photoButton((file) => this.keepPhoto(task, file)),
       ),
     );
+  }
+
+  /** Where it is and how to get there: a sketch, coordinates, a map app; and whom to call. */
+  whereTo({ dispatch, incident, state }) {
+    const { desk_phone: phone } = this.work;
+    const at = incident.lon !== null && { lon: incident.lon.toFixed(5), lat: incident.lat.toFixed(5) };
+    const isOnTheWay = state === "sent" || state === "accepted";
+    return [
+      at && isOnTheWay && this.wayOf(dispatch, incident),
+      at && h("p", { class: "wk-soft wk-pair" }, say("coordinates", at)),
+      h(
+        "div",
+        { class: "wk-links" },
+        at && h("a", { class: "wk-link", href: `geo:${at.lat},${at.lon}?q=${at.lat},${at.lon}`, t: "openMap" }),
+        phone && h("a", { class: "wk-link", href: `tel:${phone.replace(/[^+0-9]/g, "")}` }, `${say("callDesk")} ${phone}`),
+      ),
+      h("p", { class: "wk-soft" }, say("sentBy", { who: dispatch.sent_by, at: clockTime(dispatch.sent_at, ZONE) })),
+    ];
+  }
+
+  /** The sketch of a task: asked for once for each place, shown again from the phone where there is no line. */
+  wayOf(dispatch, incident) {
+    const key = `${dispatch.id}/${incident.lon}/${incident.lat}`;
+    if (this.way?.key !== key) {
+      const kept = recall("way"); // of the last task only
+      this.way = kept?.key === key ? kept : { key, found: null };
+    }
+    if (!this.way.found && !this.way.isAsked) {
+      const { way } = this;
+      way.isAsked = true;
+      const again = () => (way.isAsked = false);
+      get("/v1/own-work/way", { patience: 15000 }).then((found) => {
+        way.found = found;
+        remember("way", { key, found });
+        this.show();
+      }, () => ((way.failed = true), setTimeout(again, 4 * LOOK_MS), this.show()));
+    }
+    const { found, failed } = this.way;
+    if (!found) return failed ? h("p", { class: "wk-soft", t: "wayFails" }) : null;
+    const told = found.way?.properties;
+    return h("figure", { class: "wk-map" }, sketch(found, this.position.last), h("figcaption", {}, told ? say("theWay", { metres: Math.round(told.length_m), minutes: Math.max(1, Math.round(told.travel_s / 60)) }) : say("noWay")));
   }
 
   declineDialog(act) {
