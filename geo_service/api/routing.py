@@ -175,7 +175,8 @@ def refuse_unknown(given: QueryParams, takes_many: Mapping[str, bool]) -> None:
             near = get_close_matches(name, takes_many, n=1)
             known = ", ".join(sorted(takes_many)) or "none"
             hint = f"did you mean {near[0]}?" if near else f"known here: {known}"
-            faults.append(Fault(name[:80], Words(f"unknown parameter; {hint}", f"未知参数；{hint}")))
+            hint_zh = f"是否应为 {near[0]}？" if near else f"此处可用：{known}"
+            faults.append(Fault(name[:80], Words(f"unknown parameter; {hint}", f"未知参数；{hint_zh}")))
         raise BadRequestError(Words("unknown query parameter", "未知的查询参数"), faults)
     pairs = given.multi_items()
     if len(pairs) > len(given):

@@ -106,7 +106,7 @@ def _box(line: NDArray[np.float64], place: tuple[float, float]) -> Box:
 
 def _width_m(box: Box) -> float:
     west, south, east, north = box
-    return max((east - west) * np.cos(np.radians(south)), north - south) * _DEGREE_M
+    return float(max((east - west) * np.cos(np.radians(south)), north - south) * _DEGREE_M)
 
 
 def _polygons(geoms: list[Any]) -> list[Any]:

@@ -134,13 +134,19 @@ def test_a_query_that_takes_too_long_is_504(lab: TestClient):
 
 def test_an_unknown_parameter_is_400_and_names_the_nearest(lab: TestClient):
     body = is_problem(lab.get("/number?limit=1&limt=2&x=3"), 400, "bad-request")
-    assert body["errors"][0] == {"field": "limt", "message": "unknown parameter; did you mean limit?"}
+    assert body["errors"][0] == {
+        "field": "limt",
+        "message": "unknown parameter; did you mean limit?",
+        "message_zh": "未知参数；是否应为 limit？",
+    }
     assert body["errors"][1]["message"].endswith("known here: limit, radius_m")
 
 
 def test_a_parameter_given_twice_is_422_unless_it_is_a_list(lab: TestClient):
     body = is_problem(lab.get("/number?limit=1&radius_m=2&limit=2"), 422, "invalid-input")
-    assert body["errors"] == [{"field": "limit", "message": "give it once; it is there 2 times"}]
+    (fault,) = body["errors"]
+    assert (fault["field"], fault["message"]) == ("limit", "give it once; it is there 2 times")
+    assert fault["message_zh"] == "只能给一次，现有 2 次"
     assert lab.get("/levels?level=grid&level=town").json() == ["grid", "town"]
 
 
