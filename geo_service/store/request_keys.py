@@ -27,7 +27,8 @@ def key_of(text: str) -> str:
 
 def is_key(column: Column[Any], key: Any) -> ColumnElement[bool]:
     """Return the condition that a row was written under a key alone (:func:`key_of`)."""
-    return func.split_part(column, _BETWEEN, 1) == key
+    condition: ColumnElement[bool] = func.split_part(column, _BETWEEN, 1) == key
+    return condition
 
 
 def require_same(kept: str, given: str) -> None:
