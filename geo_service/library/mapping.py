@@ -70,7 +70,7 @@ class Map:
     """
 
     html: str
-    height_px: int = 480
+    height_px: int = 560
 
     def save(self, path: str | Path) -> Path:
         """Write the map as one HTML file and return where it is."""
