@@ -23,11 +23,17 @@ def service(town_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield url
 
 
+def unfold_options(page: Page) -> None:
+    """Unfold the options: on a laptop they are folded at first, so as not to cover the place."""
+    page.get_by_role("region", name="选项 Options").get_by_role("button", name="展开 Unfold").click()
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_map_opens_with_legend_and_colours(page: Page, service: str, kind: str) -> None:
     open_map(page, f"{service}/maps/{kind}?at={AT}")
     panel = page.get_by_role("region", name="图例 Legend")
     expect(panel).to_contain_text("单位")
+    unfold_options(page)
     expect(page.get_by_role("region", name="选项 Options")).to_contain_text("存为单个文件")
     expect(page.locator(".gs-error")).to_have_count(0)
     for overlay in KINDS[kind].overlays:
@@ -88,6 +94,7 @@ def test_the_bar_divides_before_from_after(page: Page, service: str) -> None:
 
 def test_choices_ask_for_the_page_anew(page: Page, service: str) -> None:
     open_map(page, f"{service}/maps/coverage?at={AT}")
+    unfold_options(page)
     page.get_by_role("region", name="选项 Options").get_by_label("时限").select_option("600")
     page.wait_for_url(re.compile("limit_s=600"))
     expect(page.locator(".gs-heading h1")).to_contain_text("10 分钟到场覆盖")
@@ -117,6 +124,7 @@ def test_the_list_leads_to_every_map(page: Page, service: str) -> None:
     expect(page.locator(".map-card")).to_have_count(len(KINDS))
     page.get_by_role("link", name="事件热点").first.click()
     page.wait_for_selector(READY, state="attached")
+    unfold_options(page)
     with page.expect_download() as saved:
         page.get_by_role("link", name="存为单个文件").click()
     assert saved.value.suggested_filename.startswith("hotspots-")

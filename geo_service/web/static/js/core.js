@@ -73,7 +73,8 @@ window.GeoService = window.GeoService || {};
 
   /** Whether a panel was left folded; on a small window it is at first. */
   GS.isFolded = function (name) {
-    const small = window.innerHeight < 560 || window.innerWidth < 720;
+    // what stands to the left of the map would cover its corner on a laptop
+    const small = window.innerHeight < 560 || window.innerWidth < (name === "choices" ? 1600 : 720);
     return (GS.recall(name) || (small ? "folded" : "open")) === "folded";
   };
 
