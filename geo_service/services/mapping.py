@@ -252,7 +252,14 @@ class Mapper:
                 assets.version(connection),
                 ground.demand_version(connection),
             )
-        whole = (*key, scene.tiling.edition.id, tuple(sorted(view.query().items())), view.smallest, marks)
+        whole = (
+            *key,
+            scene.tiling.edition.id,
+            tuple(sorted(view.query().items())),
+            view.smallest,
+            view.places,
+            marks,
+        )
         with self._lock:
             if whole in self._parts:
                 self._parts.move_to_end(whole)

@@ -14,6 +14,7 @@ from geo_service.api.app import create_app
 from geo_service.model import Role
 from geo_service.services import identity
 from geo_service.services.mapping import shapes_mark
+from geo_service.services.rostering import on_duty
 from geo_service.services.tiling import Tiling
 from geo_service.settings import Settings
 from geo_service.store import tiles
@@ -104,3 +105,24 @@ def test_the_title_of_the_coverage_map_follows_the_limit(
     page = client_of(open_maps=True).get("/maps/coverage", params={"limit_s": limit_s, "at": AT}).text
     assert f"<title>{title}" in page
     assert ("五分钟" in page) is (limit_s == 300)
+
+
+def test_an_open_map_tells_how_many_are_on_duty_and_nobodys_place(
+    client_of: Callable, town: Database, town_tiling: Tiling
+) -> None:
+    """Where people sit or live is for those who plan and lead, with a key for the whole town."""
+    with town.reading() as connection:
+        bases = on_duty(connection, datetime.fromisoformat(AT))
+    address = f"/maps/units.json?at={AT.replace('+', '%2B')}"
+    anybody, keyed = client_of(open_maps=True), client_of(open_maps=False)
+    units = keyed.get(address).json()["units"]
+    assert {one["name"] for one in units} == set(bases["code"])
+    counted = anybody.get(address).json()["units"]
+    assert sum(int(one["note"]["en"].split()[0]) for one in counted) == len(units)
+    places = {(round(lon, 6), round(lat, 6)) for lon, lat in bases[["lon", "lat"]].to_numpy()}
+    assert not places & {(one["lon"], one["lat"]) for one in counted}
+    assert {one["name"] for one in counted} <= set(town_tiling.at_level(town_tiling.levels[-2])["name"])
+    # shown to an open map, a key that may see places sees them there too
+    shown = anybody.get(address, headers={"X-API-Key": keyed.headers["X-API-Key"]})
+    assert shown.json()["units"] == units
+    assert shown.headers["cache-control"].startswith("private")

@@ -97,7 +97,8 @@ def _asked(
     with state.database.reading() as connection:
         at = at.astimezone(town_zone(connection))
     smallest = state.settings.smallest_count if public else 0
-    return View(at, mode, limit_s, role, days, against, plan, siting, smallest)
+    places = insider is not None and not insider.scope
+    return View(at, mode, limit_s, role, days, against, plan, siting, smallest, places)
 
 
 AskedView = Annotated[View, Depends(_asked)]

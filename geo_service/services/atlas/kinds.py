@@ -57,6 +57,8 @@ class View:
         The siting run that is shown; None: the last one.
     smallest : int
         For the public: counts below are kept back. 0 for a map that is not public.
+    places : bool
+        Whether the reader may see where people on duty are; otherwise how many there are in each cell.
     """
 
     at: datetime
@@ -68,6 +70,7 @@ class View:
     plan: int | None = None
     siting: int | None = None
     smallest: int = 0
+    places: bool = True
 
     @property
     def since(self) -> datetime:

@@ -1,6 +1,7 @@
 """Staffing density (力量配备密度): who is on duty, for land, people and incidents; and the work they have."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from geo_service.maps.classes import Method
 from geo_service.maps.figures import Label
@@ -76,12 +77,14 @@ def _density(scene: Scene, level: str, measure: str) -> Drawing:
 
 
 def units(scene: Scene) -> bytes:
-    """Return who is on duty, and where; no names: a map is looked at by many."""
+    """Return who is on duty, and where, without names; or, without places, how many in each cell."""
     with scene.database.reading() as connection:
         duty = on_duty(connection, scene.view.at)
     known = duty[duty["lon"].notna()]
     if scene.view.role:
         known = known[known["role"] == scene.view.role]
+    if not scene.view.places:
+        return units_json(_headcount(scene, known[["lon", "lat"]].to_numpy(np.float64)))
     columns = zip(known["lon"], known["lat"], known["code"], known["role"], known["pinned"], strict=True)
     return units_json(
         [
@@ -89,6 +92,22 @@ def units(scene: Scene) -> bytes:
             for lon, lat, code, role, pinned in columns
         ]
     )
+
+
+def _headcount(scene: Scene, lonlat_deg: NDArray[np.float64]) -> list[Unit]:
+    """Return how many people are in each cell above the smallest, at a point inside it."""
+    tiling = scene.tiling
+    level = tiling.levels[max(0, len(tiling.levels) - 2)]
+    leaf, _ = tiling.index.leaf_of(lonlat_deg)
+    group = tiling.group_of_leaf(level)[leaf[leaf >= 0]]
+    cells = tiling.at_level(level)
+    told = []
+    for row, count in zip(*np.unique(group[group >= 0], return_counts=True), strict=True):
+        cell = cells.iloc[row]
+        point = cell["geom"].representative_point()
+        said = Label(f"在岗 {count} 人", f"{count} on duty")
+        told.append(Unit(point.x, point.y, str(cell["name"] or cell["code"]), note=said))
+    return told
 
 
 def _workload(scene: Scene, level: str, measure: str) -> Drawing:
