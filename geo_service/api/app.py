@@ -50,12 +50,14 @@ from geo_service.api.routes import (
     registers,
     roster,
     roster_entries,
+    rounds,
     session,
     sign_board_sheets,
     sign_boards,
     siting,
     status,
     street,
+    visits,
     webhooks,
 )
 from geo_service.api.routes import problems as problem_pages
@@ -65,6 +67,7 @@ from geo_service.api.state import AppState
 from geo_service.api.street_guard import StreetGuard
 from geo_service.services import job_kinds
 from geo_service.services.attaining import Attainment
+from geo_service.services.daily import DailyWork
 from geo_service.services.dispatch_desk import DispatchDesk
 from geo_service.services.duplicates import RuleKeeper
 from geo_service.services.escalating import Escalation
@@ -110,6 +113,8 @@ ROUTERS = (
     coverage_truth.router,
     isochrones.router,
     patrol.router,
+    rounds.router,
+    visits.router,
     siting.router,
     lead.router,
     lead.page_router,
@@ -226,7 +231,7 @@ def make_state(settings: Settings) -> AppState:
         Previews(database, Views(database, held_plans, ground)),
         Jobs(database, job_kinds.kinds(held_plans, ground)),
         Feed(database, tilings),
-        Relay(database),
+        Relay(database, DailyWork.of(database, ground, tilings)),
         Sender(database, loopback=settings.loopback_webhooks),
         gate,
         open_maps=is_loopback(settings.host) if settings.open_maps is None else settings.open_maps,

@@ -10,12 +10,13 @@ from geo_service.formats.assets import read_assets
 from geo_service.formats.boundaries import read_boundaries
 from geo_service.formats.demand import read_demand
 from geo_service.formats.incidents import read_incidents
+from geo_service.formats.patrol_places import read_campaigns, read_places
 from geo_service.formats.premises import read_premises
 from geo_service.formats.responders import read_responders
 from geo_service.formats.roster_tables import LAYOUTS, read_entries
 from geo_service.formats.shifts import read_shifts
 from geo_service.formats.sign_boards import read_sign_boards
-from geo_service.services import importing
+from geo_service.services import importing, rounds
 from geo_service.services.asset_import import import_assets
 from geo_service.services.importing import ImportReport
 from geo_service.services.premises import import_premises
@@ -315,3 +316,31 @@ def assets(
     table = read_assets(file, crs=crs, layer=layer)
     with common.open_database() as database:
         _show(import_assets(database, table, who=WHO, commit=commit), as_json=as_json)
+
+
+@app.command()
+def places(file: File, crs: Crs = None, commit: common.Commit = False, as_json: common.Json = False) -> None:
+    """Import places to be visited (走访点位) from CSV or xlsx: a row for each place and department.
+
+    Columns: place_code 编号, place_name 名称, department 部门, grade 等级, lon, lat, visit_minutes,
+    last_visit, exempt 免检原因, exempt_until.
+
+    Example: geo-service import places must_visit.xlsx --crs GCJ02 --commit
+    """
+    with common.progress(f"reading {file.name}"), common.open_database() as database:
+        tiling = Tilings(database).get()
+        report = rounds.import_places(database, tiling, read_places(file, crs=crs), who=WHO, commit=commit)
+    _show(report, as_json=as_json)
+
+
+@app.command()
+def campaigns(file: File, commit: common.Commit = False, as_json: common.Json = False) -> None:
+    """Import campaigns (专项行动) from CSV or xlsx: a row for each campaign and place.
+
+    Columns: campaign 专项, department 部门, campaign_from 开始日期, campaign_to 结束日期, place_code 编号.
+
+    Example: geo-service import campaigns before_the_feast.xlsx --commit
+    """
+    with common.progress(f"reading {file.name}"), common.open_database() as database:
+        report = rounds.import_campaigns(database, read_campaigns(file), who=WHO, commit=commit)
+    _show(report, as_json=as_json)

@@ -1,13 +1,11 @@
 """``geo-service patrol``: count patrols from tracks, and read the figures."""
 
-from datetime import date
 from typing import Annotated
 
 import pandas as pd
 import typer
 
-from geo_service.cli import common
-from geo_service.errors import BadRequestError, Fault
+from geo_service.cli import common, rounds
 from geo_service.services import patrol, patrol_demo
 from geo_service.services.ground import Ground
 from geo_service.services.tiling import Tilings
@@ -21,7 +19,7 @@ Level = Annotated[str, typer.Option(help="Level of the cells.")]
 
 @app.callback()
 def root() -> None:
-    """Patrols: streets patrolled and time by cell, and patrols against incidents 巡查."""
+    """Patrols and rounds 巡查走访: streets patrolled, places to visit, lists of a week, visits, quotas."""
 
 
 @app.command()
@@ -41,7 +39,7 @@ def count(
         if day is None:
             done = patrol.count_due(*parts, who="command line")
         else:
-            done = [patrol.count_day(*parts, _day(day, "DAY"), who="command line")]
+            done = [patrol.count_day(*parts, rounds.day_of(day, "DAY"), who="command line")]
     rows = [one.as_dict() for one in done]
     if as_json:
         common.print_json({"days": rows})
@@ -55,7 +53,7 @@ def cells(since: Since, until: Until, level: Level = "grid", as_json: common.Jso
 
     Example: geo-service patrol cells --from 2026-11-16 --to 2026-11-22 --level grid
     """
-    first, last = _day(since, "--from"), _day(until, "--to")
+    first, last = rounds.day_of(since, "--from"), rounds.day_of(until, "--to")
     with common.open_database() as database:
         tiling = Tilings(database).get()
         with database.reading() as connection:
@@ -74,7 +72,7 @@ def against_incidents(
 
     Example: geo-service patrol against-incidents --from 2026-11-16 --to 2026-11-22
     """
-    first, last = _day(since, "--from"), _day(until, "--to")
+    first, last = rounds.day_of(since, "--from"), rounds.day_of(until, "--to")
     with common.open_database() as database:
         tiling = Tilings(database).get()
         with database.reading() as connection:
@@ -102,14 +100,8 @@ def demo(
     _print(pd.DataFrame([one.as_dict() for one in done], columns=["day", "new", "fixes", "matched"]))
 
 
-def _day(value: str, field: str) -> date:
-    try:
-        return date.fromisoformat(value)
-    except ValueError as error:
-        raise BadRequestError(
-            "This is not a day.", [Fault(field, "write it as 2026-11-16", value=value)]
-        ) from error
-
-
 def _print(frame: pd.DataFrame) -> None:
     typer.echo(frame.to_csv(index=False), nl=False)
+
+
+rounds.add_to(app)

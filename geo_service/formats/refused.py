@@ -30,6 +30,7 @@ class Purpose(StrEnum):
     INCIDENTS = "incidents"
     RESPONDERS = "responders"
     SIGN_BOARDS = "sign boards"
+    PLACES = "places"
 
 
 _GROUPS = {
@@ -38,6 +39,7 @@ _GROUPS = {
     Purpose.INCIDENTS: ("everywhere", "contact"),
     Purpose.RESPONDERS: ("everywhere", "home"),
     Purpose.SIGN_BOARDS: ("everywhere", "home", "reach"),
+    Purpose.PLACES: ("everywhere", "contact"),
 }
 
 

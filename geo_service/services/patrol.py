@@ -1,7 +1,9 @@
 """Patrols: the tracks of a day become figures by cell, which stay when the tracks have aged out.
 
-Nothing is kept of a person here: how much of a cell's streets was patrolled, for how long, and by how many
-person-times (人次). The same tracks over the same streets and cells are not counted twice.
+By cell: how much of its streets was patrolled, for how long, and by how many person-times (人次); nobody is
+named there. Of persons only what quotas and posts need (:mod:`geo_service.services.patrol_people`). The same
+tracks over the same streets, cells and shifts are not counted twice, and a day whose tracks have begun to age
+out keeps the figures it has.
 """
 
 import hashlib
@@ -17,12 +19,14 @@ from numpy.typing import NDArray
 from geo_service.errors import Fault, InvalidInputError, NotFoundError, Words
 from geo_service.model import Mode
 from geo_service.roads.match import Matcher, Travelled
+from geo_service.services.desk import Desks
 from geo_service.services.ground import Ground
+from geo_service.services.patrol_people import PeopleOfDay, count_people
 from geo_service.services.rostering import town_zone
 from geo_service.services.tiling import Tiling, Tilings
 from geo_service.staffing import patrol as counting
 from geo_service.staffing.patrol import Against, StreetBits
-from geo_service.store import audit, positions
+from geo_service.store import audit, positions, visits
 from geo_service.store import patrol as store
 from geo_service.store.database import Connection, Database
 
@@ -48,11 +52,20 @@ class Counted:
         return told | {"fixes": self.fixes, "matched": self.matched}
 
 
-def count_day(database: Database, ground: Ground, tilings: Tilings, day: date, *, who: str) -> Counted:
+def count_day(
+    database: Database,
+    ground: Ground,
+    tilings: Tilings,
+    day: date,
+    *,
+    who: str,
+    now: datetime | None = None,
+) -> Counted:
     """Count the patrols of a local day from its tracks and keep the figures.
 
     The cells are those in force at its noon. Each person's fixes are matched to the streets that are open to
-    his mode; a street counts for the cell in which it lies, wherever its patrol lives.
+    his mode; a street counts for the cell in which it lies, wherever its patrol lives. A day that has been
+    counted stays as it is from when the first of its tracks may be gone.
 
     Raises
     ------
@@ -64,6 +77,9 @@ def count_day(database: Database, ground: Ground, tilings: Tilings, day: date, *
     with database.reading() as connection:
         zone = town_zone(connection)
         start, end = _bounds(day, zone)
+        counted = store.days(connection, day, day)
+        if counted and start.date() < first_day_kept(database, now or datetime.now(UTC)):
+            return _as_it_was(counted[0])
         fixes = store.fixes_between(connection, start, end)
     if fixes.empty:
         raise NotFoundError(
@@ -71,24 +87,33 @@ def count_day(database: Database, ground: Ground, tilings: Tilings, day: date, *
             [Fault("day", "tracks are kept for a set number of days; figures counted before that stay")],
         )
     tiling = tilings.get(datetime.combine(day, time(12), zone))
-    return count_fixes(database, ground, tiling, day, fixes, who=who)
+    with database.reading() as connection:
+        people = count_people(connection, tiling, start, end, fixes)
+    return count_fixes(database, ground, tiling, day, fixes, who=who, people=people)
 
 
 def count_fixes(
-    database: Database, ground: Ground, tiling: Tiling, day: date, fixes: pd.DataFrame, *, who: str
+    database: Database,
+    ground: Ground,
+    tiling: Tiling,
+    day: date,
+    fixes: pd.DataFrame,
+    *,
+    who: str,
+    people: PeopleOfDay | None = None,
 ) -> Counted:
     """Count the fixes of a day and keep the figures, unless they were counted from the same already.
 
-    Columns of ``fixes``: those of :func:`geo_service.store.patrol.fixes_between`, in its order.
+    Columns of ``fixes``: those of :func:`geo_service.store.patrol.fixes_between`, in its order. ``people``
+    is what they come to for quotas and posts, kept with them.
     """
     with database.reading() as connection:
         known = store.fingerprint(connection, day)
     _, network_mark, graph, _ = ground.roads(Mode.WALK)
-    mark = _mark(fixes, network_mark, tiling)
+    mark = _mark(fixes, network_mark, tiling, people)
     if mark == known:
         with database.reading() as connection:
-            there = store.days(connection, day, day)[0]
-        return Counted(day, int(str(there["fixes"])), int(str(there["matched"])), new=False)
+            return _as_it_was(store.days(connection, day, day)[0])
     bits: StreetBits = ground.keep(("patrol bits", network_mark), lambda: counting.street_bits(graph))
     leaf_of_bit, _ = tiling.index.leaf_of(bits.lonlat_deg)
     passes = np.zeros(len(bits.edge), np.int64)
@@ -108,6 +133,8 @@ def count_fixes(
             matched=matched,
             cells=cells,
         )
+        if people is not None:
+            visits.put_person_days(connection, day, people.people, people.posts)
         audit.record(connection, who, "patrol.count", day.isoformat(), {"fixes": len(fixes)})
     return Counted(day, len(fixes), matched, new=True)
 
@@ -115,25 +142,43 @@ def count_fixes(
 def count_due(
     database: Database, ground: Ground, tilings: Tilings, *, who: str, now: datetime | None = None
 ) -> list[Counted]:
-    """Count every day that is over and still has its tracks; run it once a day, before tracks age out."""
+    """Count every day that is over and still has its tracks; run it once a day, before tracks age out.
+
+    A day is counted anew while fixes of it may still come in; after that it is settled.
+    """
     with database.reading() as connection:
         zone = town_zone(connection)
         # the tracks of a local day lie in the partitions of up to two days of UTC
         kept = positions.days(connection)
-    today = (now or datetime.now(UTC)).astimezone(zone).date()
+    moment = now or datetime.now(UTC)
+    today = moment.astimezone(zone).date()
     possible = {day + timedelta(days=shift) for day in kept for shift in (0, 1)}
+    late = timedelta(seconds=Desks(database).get().late_fix_s)
     done = []
     for day in sorted(day for day in possible if day < today):
+        with database.reading() as connection:
+            counted = store.days(connection, day, day)
+        if counted and counted[0]["counted_at"] > _bounds(day, zone)[1] + late:
+            continue
         try:
-            done.append(count_day(database, ground, tilings, day, who=who))
+            done.append(count_day(database, ground, tilings, day, who=who, now=moment))
         except NotFoundError:
             continue
     return done
 
 
+def first_day_kept(database: Database, now: datetime) -> date:
+    """Return the first day (UTC) whose tracks are kept, by the desk's setting."""
+    return now.astimezone(UTC).date() - timedelta(days=int(Desks(database).get().keep_days))
+
+
+def _as_it_was(row: dict[str, Any]) -> Counted:
+    return Counted(row["day"], int(row["fixes"]), int(row["matched"]), new=False)
+
+
 def cell_figures(
     connection: Connection, tiling: Tiling, level: str, first: date, last: date
-) -> tuple[pd.DataFrame, list[dict[str, object]]]:
+) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
     """Return the figures of a span by cell of a level, and the days that it rests on.
 
     Columns: code, name, ``days``, ``patrolled_m``, ``walked_m``, ``hours``, ``person_times``, and ``share``:
@@ -224,13 +269,16 @@ def _bounds(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
     )
 
 
-def _mark(fixes: pd.DataFrame, network_mark: bytes, tiling: Tiling) -> bytes:
+def _mark(fixes: pd.DataFrame, network_mark: bytes, tiling: Tiling, people: PeopleOfDay | None) -> bytes:
     """Return the digest of everything that a day's figures are counted from."""
     digest = hashlib.blake2b(network_mark, digest_size=16)
     digest.update(str(tiling.edition.id).encode())
     digest.update("|".join(fixes["mode"]).encode())
     for name in ("who", "at_s", "lon", "lat", "accuracy_m"):
         digest.update(np.ascontiguousarray(fixes[name].to_numpy(dtype=np.float64)).tobytes())
+    if people is not None:
+        digest.update(people.people.to_csv(index=False).encode())
+        digest.update(repr(people.posts).encode())
     return digest.digest()
 
 

@@ -82,7 +82,7 @@ class Taken:
 
 
 class PositionKeeper:
-    """Takes positions in, and drops tracks when they are old."""
+    """Takes positions in; when they are old, :func:`sweep` drops them."""
 
     def __init__(
         self, database: Database, books: DutyBooks, desks: Desks, *, clock: Callable[[], float] = time
@@ -92,7 +92,7 @@ class PositionKeeper:
         self._desks = desks
         self._clock = clock
         self._days: frozenset[date] = frozenset()
-        self._swept_on: date | None = None
+        self._looked_on: date | None = None
 
     def take(self, fixes: Sequence[Fix], datum: Datum, *, who: str) -> Taken:
         """Take in a batch. What is wrong with one fix does not keep the others out.
@@ -119,23 +119,22 @@ class PositionKeeper:
             accuracy_m=[fixes[i].accuracy_m for i in good],
         )
         day_s = np.unique(at_s[good] // _DAY_S) * _DAY_S
-        self._see_to_days({datetime.fromtimestamp(one, UTC).date() for one in day_s.tolist()}, desk, now_s)
+        self._see_to_days({datetime.fromtimestamp(one, UTC).date() for one in day_s.tolist()}, now_s)
         with self._database.writing() as connection:
             added = positions.add(connection, columns)
             there = dispatches.come_near(connection, added.moved, desk.geofence_m)
         arrived = self._arrive(there, who)
         return Taken(added.new, len(good) - added.new, added.late, refused, arrived)
 
-    def _see_to_days(self, days: set[date], desk: Desk, now_s: float) -> None:
-        """Make partitions that are missing; with the first fixes of a day old ones go."""
+    def _see_to_days(self, days: set[date], now_s: float) -> None:
+        """Make partitions that are missing, tomorrow's as well."""
         today = datetime.fromtimestamp(now_s, UTC).date()
-        if days <= self._days and self._swept_on == today:
+        if days <= self._days and self._looked_on == today:
             return
         with self._database.writing() as connection:
             positions.make_days(connection, days | {today + timedelta(days=1)})
-            positions.drop_days(connection, _first_day(desk, now_s))
             self._days = frozenset(positions.days(connection))
-        self._swept_on = today
+        self._looked_on = today
 
     def _arrive(self, there: list[tuple[int, datetime]], who: str) -> list[int]:
         done = []
@@ -146,7 +145,10 @@ class PositionKeeper:
 
 
 def sweep(database: Database, *, clock: Callable[[], float] = time) -> int:
-    """Drop the tracks of days that are over long enough, by the desk's setting; returns how many days."""
+    """Drop the tracks of days that are over long enough, by the desk's setting; returns how many days.
+
+    The figures made of them are counted before: :mod:`geo_service.services.daily` does one after the other.
+    """
     desk = Desks(database).get()
     with database.writing() as connection:
         return positions.drop_days(connection, _first_day(desk, clock()))

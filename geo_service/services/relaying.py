@@ -12,7 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 from geo_service.errors import GeoServiceError
-from geo_service.services import positions, webhooks
+from geo_service.services import webhooks
+from geo_service.services.daily import DailyWork
 from geo_service.store import outbox
 from geo_service.store import webhooks as webhook_store
 from geo_service.store.database import Database
@@ -27,15 +28,16 @@ KEEP_S = 7 * 24 * 3600
 class Relay:
     """A relay in a thread of its own, in each serving process: whichever looks first announces."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, daily: DailyWork | None = None) -> None:
         self._database = database
+        self._daily = daily or DailyWork.of(database)
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Begin to announce."""
         self._stop.clear()
-        told = {"stop": self._stop.is_set, "said": log.warning}
+        told = {"stop": self._stop.is_set, "said": log.warning, "daily": self._daily}
         self._thread = threading.Thread(
             target=relay, args=(self._database,), kwargs=told, name="relay", daemon=True
         )
@@ -46,16 +48,26 @@ class Relay:
         self._stop.set()
         if self._thread is not None:
             self._thread.join(5)
+        self._daily.join(5)
 
 
-def relay(database: Database, *, stop: Callable[[], bool], said: Callable[[str], None]) -> int:
+def relay(
+    database: Database,
+    *,
+    stop: Callable[[], bool],
+    said: Callable[[str], None],
+    daily: DailyWork | None = None,
+) -> int:
     """Announce events until ``stop()`` says so; returns how many were announced.
+
+    The daily work is begun beside it when it is time.
 
     Each event is marked in the transaction that announces it: what was written while no relay ran comes
     first, and of several relays one announces it. No trouble ends this: a database that does not answer is
     waited for.
     """
     count, dropped_at = 0, 0.0
+    daily = daily or DailyWork.of(database)
     while not stop():
         try:
             events = _announce(database)
@@ -64,8 +76,8 @@ def relay(database: Database, *, stop: Callable[[], bool], said: Callable[[str],
                 with database.writing() as connection:
                     outbox.drop_before(connection, KEEP_S)
                     webhook_store.drop_before(connection, webhooks.KEEP)
-                positions.sweep(database)
                 dropped_at = time.monotonic()
+            daily.look()
         except GeoServiceError as error:
             said(f"events wait, trying again: {error.detail}")
             time.sleep(RETRY_AFTER_S)

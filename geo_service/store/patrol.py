@@ -1,6 +1,7 @@
 """Patrols: the tracks of a day, and the figures made of them."""
 
 from datetime import date, datetime
+from typing import Any
 
 import pandas as pd
 from sqlalchemy import Connection, text
@@ -59,7 +60,7 @@ def put_day(
     bulk.copy_columns(connection, "patrol_cell_day", {"day": [day] * len(cells), **columns})
 
 
-def days(connection: Connection, first: date, last: date) -> list[dict[str, object]]:
+def days(connection: Connection, first: date, last: date) -> list[dict[str, Any]]:
     """Return the days counted in a span, both ends included: day, edition_id, fixes, matched, counted_at."""
     rows = connection.execute(
         text("""

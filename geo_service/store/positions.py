@@ -12,6 +12,7 @@ from geo_service.store.dispatch_tables import position_latest
 
 _PARTITION = "position_fix_d"
 _PARTITIONS_LOCK = 0x67656F_706F73  # any number that nothing else here locks
+_DAILY_LOCK = 0x67656F_646179
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,14 @@ def days(connection: Connection) -> list[date]:
     ).scalars()
     found = (name.removeprefix(_PARTITION) for name in names if name.startswith(_PARTITION))
     return sorted(datetime.strptime(day, "%Y%m%d").replace(tzinfo=UTC).date() for day in found)
+
+
+def hold_daily_work(connection: Connection) -> bool:
+    """Hold the daily work for this session if nobody has it; it is let go with the session."""
+    held: bool = connection.execute(
+        text("select pg_try_advisory_lock(:key)"), {"key": _DAILY_LOCK}
+    ).scalar_one()
+    return held
 
 
 def make_days(connection: Connection, wanted: Iterable[date]) -> None:

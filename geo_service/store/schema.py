@@ -14,6 +14,7 @@ from geo_service.store import (
     patrol_tables,
     plan_tables,
     roster_tables,
+    rounds_tables,
     siting_tables,
     street_tables,
     tables,
@@ -37,6 +38,7 @@ FILES = (
     patrol_tables,
     street_tables,
     asset_tables,
+    rounds_tables,
 )
 
 metadata = tables.metadata

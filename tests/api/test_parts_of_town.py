@@ -228,7 +228,7 @@ def test_nothing_of_another_part_comes_back(
     monkeypatch.setattr(events, "LASTS_S", 0.5)
     pattern = route.removeprefix("GET ")
     own, other = town["own"], town["other"]
-    if pattern in {"/v1/own-work", "/v1/own-work/way", "/worker"}:
+    if pattern in {"/v1/own-work", "/v1/own-work/way", "/v1/own-week", "/worker"}:
         confined.headers["X-API-Key"] = town["keys"][Role.WORKER]
     app.state.parts.open_maps = False
     query = QUERIES.get(pattern, {})

@@ -80,7 +80,7 @@ HARMLESS = [
 ]
 
 
-@pytest.mark.parametrize("purpose", [Purpose.BOUNDARIES, Purpose.DEMAND, Purpose.INCIDENTS])
+@pytest.mark.parametrize("purpose", [Purpose.BOUNDARIES, Purpose.DEMAND, Purpose.INCIDENTS, Purpose.PLACES])
 @pytest.mark.parametrize("name", PERSONAL)
 def test_personal_columns(name: str, purpose: Purpose) -> None:
     assert refused(name, purpose)

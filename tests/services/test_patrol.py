@@ -67,8 +67,9 @@ def test_a_walk_is_counted_by_cell_and_stays_when_the_track_is_gone(
     with database.writing() as connection:
         positions.drop_days(connection, date(2027, 1, 1))
     assert _figures(database, tilings, "grid") == cells
+    assert not patrol.count_day(database, ground, tilings, DAY, who="t").new
     with pytest.raises(NotFoundError, match="no tracks"):
-        patrol.count_day(database, ground, tilings, DAY, who="t")
+        patrol.count_day(database, ground, tilings, DAY + timedelta(days=1), who="t")
 
 
 def test_days_that_are_over_are_counted_and_incidents_compared(
@@ -89,12 +90,18 @@ def test_days_that_are_over_are_counted_and_incidents_compared(
     assert blind.incidents == 1
 
 
-def test_nobody_is_named_in_what_is_kept(database: Database) -> None:
+def test_nobody_is_named_in_figures_by_cell(database: Database) -> None:
+    columns = text(
+        "select table_name, column_name from information_schema.columns where table_name like 'patrol%'"
+    )
     with database.reading() as connection:
-        names = connection.execute(
-            text("select column_name from information_schema.columns where table_name like 'patrol%'")
-        ).scalars()
-        assert not {name for name in names if "responder" in name or "person_id" in name}
+        rows = connection.execute(columns).all()
+    named = {table for table, name in rows if "responder" in name or "person_id" in name}
+    assert named == {"patrol_stop", "patrol_visit", "patrol_person_day"}
+    of_persons = {name for table, name in rows if table == "patrol_person_day"}
+    assert of_persons == {
+        "day", "responder_id", "shift_s", "patrol_s", "silent_s", "away_s", "person_times"
+    }  # fmt: skip
 
 
 def test_spans_that_make_no_sense_are_refused(database: Database) -> None:

@@ -64,7 +64,7 @@ def boundaries(
     With ``commit`` and ``Prefer: respond-async`` the answer comes at once (202), and the address in
     ``Location`` tells how far it is.
     """
-    content = _content(file)
+    content = content_of(file)
     upload = BoundaryUpload(
         level=level,
         code_field=code_field,
@@ -104,7 +104,7 @@ def incidents(
 ) -> dict[str, Any]:
     """Import incidents from CSV or xlsx and place each in its cell."""
     table = read_incidents(
-        _content(file),
+        content_of(file),
         fields={
             "id": id_field,
             "occurred_at": time_field,
@@ -126,7 +126,7 @@ def responders(
     state: State, who: Planner, file: Upload, crs: Crs = None, commit: Commit = False
 ) -> dict[str, Any]:
     """Import responders: id, name, role, mode, home_cell_code, lon, lat, phone, capabilities."""
-    table = read_responders(_content(file), crs=crs)
+    table = read_responders(content_of(file), crs=crs)
     report = importing.import_responders(state.database, state.tilings, table, who=who.name, commit=commit)
     return report.as_dict()
 
@@ -136,7 +136,7 @@ def shifts(
     state: State, who: Planner, file: Upload, timezone: Timezone = "Asia/Shanghai", commit: Commit = False
 ) -> dict[str, Any]:
     """Import shifts or a weekly rota."""
-    table = read_shifts(_content(file), timezone=timezone)
+    table = read_shifts(content_of(file), timezone=timezone)
     report = importing.import_shifts(state.database, table, who=who.name, commit=commit)
     return report.as_dict()
 
@@ -146,7 +146,7 @@ def demand(
     state: State, who: Planner, file: Upload, crs: Crs = None, commit: Commit = False
 ) -> dict[str, Any]:
     """Import demand points: counts of households and residents by building."""
-    table = read_demand(_content(file), crs=crs)
+    table = read_demand(content_of(file), crs=crs)
     report = importing.import_demand(state.database, table, who=who.name, commit=commit)
     return report.as_dict()
 
@@ -159,7 +159,7 @@ def sign_boards(
 
     A file of points such as GeoJSON will do too. Boards of the same number are said anew.
     """
-    table = read_sign_boards(_content(file), crs=crs, layer=layer)
+    table = read_sign_boards(content_of(file), crs=crs, layer=layer)
     report = import_sign_boards(state.database, state.tilings, table, who=who.name, commit=commit)
     return report.as_dict()
 
@@ -177,7 +177,7 @@ def roads(
 ) -> dict[str, Any]:
     """Import the streets of an OpenStreetMap extract (.osm.pbf)."""
     with NamedTemporaryFile(suffix=".osm.pbf") as copy:
-        copy.write(_content(file))
+        copy.write(content_of(file))
         copy.flush()
         report = importing.import_roads(
             state.database,
@@ -191,7 +191,8 @@ def roads(
     return report.as_dict()
 
 
-def _content(file: UploadFile) -> bytes:
+def content_of(file: UploadFile) -> bytes:
+    """Return what was uploaded; an empty file is refused."""
     content = file.file.read()
     if not content:
         raise InvalidInputError(

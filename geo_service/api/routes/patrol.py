@@ -12,7 +12,7 @@ from geo_service.api.state import State
 from geo_service.model import Principal, Role
 from geo_service.services import patrol
 
-router = Router(prefix="/v1", tags=["coverage"])
+router = Router(prefix="/v1", tags=["patrol"])
 
 First = Annotated[date, Query(alias="from", description="First local day")]
 Last = Annotated[date, Query(alias="to", description="Last local day, included")]

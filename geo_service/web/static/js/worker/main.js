@@ -8,6 +8,7 @@ import { Outbox } from "./outbox.js";
 import { preview, smaller } from "./photo.js";
 import { Position, towards } from "./position.js";
 import { sketch } from "./sketch.js";
+import { codeOf, Week } from "./week.js";
 import { WORDS } from "./words.js";
 
 addWords(WORDS);
@@ -26,7 +27,7 @@ class WorkerPage {
     this.top = h("header", { class: "wk-top" });
     this.box = h("div", { class: "wk-box", role: "status", "aria-live": "polite" });
     this.body = h("div", { class: "wk-body" });
-    this.tabs = h("nav", { class: "wk-tabs" }, ["tasks", "cell", "report"].map((name) => h("button", { type: "button", data: { view: name }, on: { click: () => this.go(name) } }, h("span", { t: name }), h("b", { hidden: true }))));
+    this.tabs = h("nav", { class: "wk-tabs" }, ["tasks", "week", "cell", "report"].map((name) => h("button", { type: "button", data: { view: name }, on: { click: () => this.go(name) } }, h("span", { t: name }), h("b", { hidden: true }))));
     fill(root, this.top, this.box, this.body, this.tabs);
     this.position = new Position(() => this.show());
     onLanguage(() => this.show(true));
@@ -39,8 +40,9 @@ class WorkerPage {
     this.categories = recall("categories") || [];
     this.outbox = new Outbox(me, {
       changed: () => this.show(),
-      sent: () => this.look(),
+      sent: (item, answer) => (this.look(), this.week.taken(item, answer)),
     });
+    this.week = new Week({ me, outbox: this.outbox, position: this.position, zone: ZONE, recall, remember, changed: () => this.show() });
     await this.outbox.begin();
     this.show(true);
     this.look();
@@ -50,7 +52,18 @@ class WorkerPage {
     document.addEventListener("visibilitychange", () => !document.hidden && this.look());
     window.addEventListener("online", () => this.look());
     if ("serviceWorker" in navigator) navigator.serviceWorker.register("/worker-sw.js", { scope: "/worker" }).catch((error) => console.warn("not kept for dead lines:", error.message));
+    window.addEventListener("hashchange", () => this.openSign());
+    this.openSign();
     this.root.dataset.ready = "yes";
+  }
+
+  /** A phone's camera that reads the sign of a place opens this page with its code. */
+  openSign() {
+    const code = codeOf(window.location.hash);
+    if (!code) return;
+    window.history.replaceState(null, "", window.location.pathname + window.location.search);
+    this.go("week");
+    this.week.register(code, "scanned");
   }
 
   /** Who is signed in; without a line, who was last. */
@@ -85,6 +98,7 @@ class WorkerPage {
       this.isOnline = true;
       remember(`work.${this.me}`, work);
       this.position.setDuty(work.on_duty);
+      this.week.read();
       if (this.outbox.waiting.length && this.outbox.nextAt) this.outbox.send();
     } catch (error) {
       this.isOnline = !error.isPassing;
@@ -101,17 +115,19 @@ class WorkerPage {
 
   /** Show everything; the form of a report stays as it is while it is written. */
   show(anew = false) {
-    if (!this.outbox) return;
+    if (!this.week) return;
     this.showTop();
     this.showBox();
     const tasks = this.tasks();
+    const counts = { tasks: tasks.length, week: this.week.left };
     for (const tab of this.tabs.children) {
       tab.setAttribute("aria-current", tab.dataset.view === this.view ? "page" : "false");
       const count = tab.querySelector("b");
-      count.hidden = tab.dataset.view !== "tasks" || !tasks.length;
-      count.textContent = String(tasks.length);
+      count.hidden = !counts[tab.dataset.view];
+      count.textContent = String(counts[tab.dataset.view] || 0);
     }
     if (this.view === "tasks") this.showTasks(tasks);
+    else if (this.view === "week") fill(this.body, this.week.view());
     else if (this.view === "cell") fill(this.body, this.cellView());
     else if (anew) fill(this.body, this.reportView());
     this.tick();

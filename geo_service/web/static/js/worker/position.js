@@ -62,9 +62,9 @@ export class Position {
     const first = !this.last;
     this.lastAt = timestamp;
     const accuracy = Math.max(1, Math.round(coords.accuracy * 10) / 10);
-    this.last = { lon: coords.longitude, lat: coords.latitude, accuracy_m: accuracy };
-    this.problem = "";
     const at = new Date(Math.min(timestamp, Date.now()) + serverNow() - Date.now()).toISOString();
+    this.last = { lon: coords.longitude, lat: coords.latitude, accuracy_m: accuracy, at };
+    this.problem = "";
     const newest = this.kept[this.kept.length - 1];
     const fix = { at, lon: Number(coords.longitude.toFixed(7)), lat: Number(coords.latitude.toFixed(7)), accuracy_m: accuracy };
     // several within one sending: the latest tells it
