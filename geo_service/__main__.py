@@ -22,6 +22,7 @@ COMMANDS = {
     "coverage": "geo_service.cli.coverage",
     "patrol": "geo_service.cli.patrol",
     "site": "geo_service.cli.siting",
+    "move-up": "geo_service.cli.moveup",
     "map": "geo_service.cli.maps",
     "check": "geo_service.cli.check",
     "crosswalk": "geo_service.cli.crosswalk",

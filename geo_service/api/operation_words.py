@@ -158,6 +158,7 @@ _CHINESE = {
     "GET /v1/coverage": "覆盖率",
     "GET /v1/coverage/cells": "各网格覆盖率",
     "POST /v1/siting": "选址计算",
+    "POST /v1/siting/move-up": "移防建议",
     "GET /v1/siting": "选址记录",
     "GET /v1/siting/{run_id}": "选址结果",
     "GET /v1/coverage/reading": "覆盖详情",

@@ -155,6 +155,7 @@ WHOLE_TOWN: Mapping[str, str] = _every(
             "GET /v1/siting",
             "GET /v1/siting/{run_id}",
             "POST /v1/siting",
+            "POST /v1/siting/move-up",
         ],
         "who covers what, and how much of the whole town is covered": [
             *(

@@ -65,6 +65,9 @@ def command(
     ] = None,
     cell: Annotated[str | None, typer.Option(help="Only in this cell: level/code.")] = None,
     seconds: Annotated[float, typer.Option(help="How long to look for better ones and the proof.")] = 60.0,
+    capacity: Annotated[
+        float | None, typer.Option(help="cover_most: households that one new site can serve.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="File to write: .geojson, .gpkg, .fgb, .csv, .zip.")
     ] = None,
@@ -90,8 +93,9 @@ def command(
         places=tuple(_place(text) for text in place or []),
         existing=tuple(standing),
         hours=tuple(_hour(text) for text in hour or []),
-        cell=_cell(cell),
+        cell=cell_of(cell),
         seconds=seconds,
+        capacity=capacity,
     )
     question.check()
     with common.progress("loading roads and cells") as say, common.open_database() as database:
@@ -117,13 +121,14 @@ def _print(run_id: int, answer: dict[str, Any], out: Path | None, *, as_json: bo
     if as_json:
         common.print_json(result)
         return
-    lists = {"sites", "cells", "course"}
+    lists = {"sites", "cells", "course", "standing_places"}
     common.print_report({name: value for name, value in result.items() if name not in lists})
     for one in answer["sites"]:
         name = f" {one['name']}" if one["name"] else ""
+        served = f", serves {one['households_served']:g}" if "households_served" in one else ""
         typer.echo(
             f"{one['rank']:>3}. {one['lon']:.6f},{one['lat']:.6f}{name}: "
-            f"+{one['households_added']:g} households, then {one['share_after']:.1%}"
+            f"+{one['households_added']:g} households, then {one['share_after']:.1%}{served}"
         )
 
 
@@ -145,7 +150,8 @@ def _hour(text: str) -> HourOfWeek:
         raise _unreadable("--hour", "write moment=hours, like 2026-11-23T02:00+08:00=128", text) from None
 
 
-def _cell(text: str | None) -> tuple[str, str] | None:
+def cell_of(text: str | None) -> tuple[str, str] | None:
+    """Read a cell written as level/code."""
     if text is None:
         return None
     level, slash, code = text.partition("/")

@@ -10,6 +10,7 @@ from geo_service.roads.fleet import Fleet
 from geo_service.roads.graph import RoadGraph, build_graph
 from geo_service.roads.isochrone import isochrone
 from geo_service.roads.kernels_timed import HOURS
+from geo_service.roads.match import Matcher
 from geo_service.roads.network import Access, RoadNetwork
 from geo_service.roads.repair import LiveTimes
 from geo_service.roads.snap import Snapper, Snaps
@@ -24,13 +25,15 @@ def warm_up() -> None:
     kernels are in memory already.
     """
     graph = build_graph(_one_street(), Mode.WALK)
-    here = Snapper(graph).snap(graph.network.node_lonlat_deg)
+    snapper = Snapper(graph)
+    here = snapper.snap(graph.network.node_lonlat_deg)
     travel_time(graph, here)
     nearest_k_all(graph, here, 2)
     fleet = Fleet(graph, 2)
     fleet.move([0, 1], here)
     fleet.nearest(here.take([0]), 1)
     _warm_coverage(graph, here)
+    _warm_matching(snapper)
 
 
 def _warm_coverage(graph: RoadGraph, here: Snaps) -> None:
@@ -48,6 +51,14 @@ def _warm_coverage(graph: RoadGraph, here: Snaps) -> None:
     timed = TimedGraph(graph, group, rate)
     k_nearest_timed_at(timed, here, k_nearest_timed(timed, here, 0, 2), here, 0)
     isochrone(graph, here.take([0]), [1000])
+
+
+def _warm_matching(snapper: Snapper) -> None:
+    """Match a track of two fixes to the street, with a break before a third."""
+    lonlat_deg = snapper.graph.network.node_lonlat_deg[[0, 1, 0]]
+    Matcher(snapper).match(
+        lonlat_deg, np.array([0.0, 60.0, 9000.0]), track=np.zeros(3, np.int64), accuracy_m=np.full(3, 5.0)
+    )
 
 
 def _one_street() -> RoadNetwork:

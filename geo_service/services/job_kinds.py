@@ -17,6 +17,8 @@ PUBLISH_PLAN = "publish_plan"
 RESTORE_EDITION = "restore_edition"
 IMPORT_BOUNDARIES = "import_boundaries"
 FIND_SITES = "find_sites"
+#: Kinds that may take an hour: they hold up no other job.
+LONG = frozenset({FIND_SITES})
 
 
 def kinds(store: Plans, ground: Ground) -> Mapping[str, Work]:

@@ -1,6 +1,7 @@
 """Jobs: work that outlasts a request runs in a thread of a serving process, and survives its end.
 
-Each process has one such thread. It takes up the oldest job on which nobody works, whoever queued it. A job
+Each process has one such thread, and a second one for kinds of jobs that may take an hour, so that these hold
+up no other. A thread takes up the oldest job on which nobody works, whoever queued it. A job
 ends in the transaction of its effect: a process that is killed leaves either the effect and the ended job, or
 neither, and then another takes the job up, or the same one when it is started again.
 """
@@ -8,7 +9,7 @@ neither, and then another takes the job up, or the same one when it is started a
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -92,21 +93,24 @@ Work = Callable[[Run], None]
 
 
 class Jobs:
-    """The jobs of a database, and the thread of this process that does them.
+    """The jobs of a database, and the threads of this process that do them.
 
     Parameters
     ----------
     database : Database
     kinds : mapping
         What to do for a job of each kind.
+    long : collection of str
+        Kinds that have a thread of their own.
     """
 
-    def __init__(self, database: Database, kinds: Mapping[str, Work]) -> None:
+    def __init__(self, database: Database, kinds: Mapping[str, Work], *, long: Collection[str] = ()) -> None:
         self._database = database
         self._kinds = kinds
-        self._wake = threading.Event()
+        lanes = frozenset(kinds) - frozenset(long), frozenset(long)
+        self._lanes = [(lane, threading.Event()) for lane in lanes if lane]
         self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
         self._swept_at = float("-inf")
 
     def submit(
@@ -133,27 +137,33 @@ class Jobs:
         )
 
     def wake(self) -> None:
-        """Have the thread look at once."""
-        self._wake.set()
+        """Have the threads look at once."""
+        for _, wake in self._lanes:
+            wake.set()
 
     def start(self) -> None:
         """Begin to do jobs."""
         self._stop.clear()
-        self._thread = threading.Thread(target=self._work, name="jobs", daemon=True)
-        self._thread.start()
+        self._threads = [
+            threading.Thread(target=self._work, args=lane, name=f"jobs {number}", daemon=True)
+            for number, lane in enumerate(self._lanes, 1)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def stop(self) -> None:
         """Stop: a job under way is broken off where it next says how far it is."""
         self._stop.set()
-        self._wake.set()
-        if self._thread is not None:
-            self._thread.join(STOP_WITHIN_S)
+        self.wake()
+        until = time.monotonic() + STOP_WITHIN_S
+        for thread in self._threads:
+            thread.join(max(0.0, until - time.monotonic()))
 
-    def run_waiting(self) -> int:
-        """Do what waits, one after the other; returns how many were begun."""
+    def run_waiting(self, kinds: Collection[str] | None = None) -> int:
+        """Do what waits, of all kinds or of some, one after the other; returns how many were begun."""
         begun = 0
         with self._database.reading() as connection:
-            waiting = jobs.waiting(connection)
+            waiting = jobs.waiting(connection, kinds=kinds)
         for job_id in waiting:
             if self._stop.is_set():
                 break
@@ -164,12 +174,12 @@ class Jobs:
                     begun += 1
         return begun
 
-    def _work(self) -> None:
+    def _work(self, kinds: Collection[str], wake: threading.Event) -> None:
         is_away = False
         while not self._stop.is_set():
-            self._wake.clear()
+            wake.clear()
             try:
-                self.run_waiting()
+                self.run_waiting(kinds)
                 self._sweep()
                 is_away = False
             except GeoServiceError as error:
@@ -180,7 +190,7 @@ class Jobs:
             except Exception:
                 log.exception("looking for jobs failed")
                 self._stop.wait(RETRY_AFTER_S)
-            self._wake.wait(LOOK_EVERY_S)
+            wake.wait(LOOK_EVERY_S)
 
     def _do(self, connection: Connection, row: JobRow) -> None:
         """Do a job that is held; what becomes of it is written down."""

@@ -6,7 +6,7 @@ over, and who looks meanwhile sees the best so far.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,8 +21,9 @@ from geo_service.services.ground import Ground
 from geo_service.services.siting_ground import Progress, Scene, set_scene
 from geo_service.services.siting_question import SitingQuestion
 from geo_service.services.tiling import Tiling
-from geo_service.staffing.siting import Choice, Goal, choose, gains
+from geo_service.staffing.siting import Choice, Goal, check_wish, choose, gains
 from geo_service.staffing.siting_budget import Budget
+from geo_service.staffing.siting_capacity import cover_within_capacity, served_by
 from geo_service.store import siting as store
 from geo_service.store.database import Connection, Database
 
@@ -95,7 +96,7 @@ def find_sites(
     seconds = AT_ONCE_S if at_once else question.seconds
     course, began_search = Course(began), time.monotonic()
     choice, kept_at = None, float("-inf")
-    for choice in choose(scene.ways, question.wish, Budget.of(seconds, time.monotonic)):
+    for choice in _choices(scene, question, Budget.of(seconds, time.monotonic)):
         value, bound = _in_units(question.goal, choice)
         is_better = len(course.steps)
         course.add(value, bound)
@@ -110,6 +111,15 @@ def find_sites(
     answer = _answer(tiling, scene, question, choice, course)
     keep(answer, scene.mark, choice.is_optimal, True)
     return answer
+
+
+def _choices(scene: Scene, question: SitingQuestion, budget: Budget) -> Iterator[Choice]:
+    """Return the search that answers a question."""
+    if question.capacity is None:
+        return choose(scene.ways, question.wish, budget)
+    check_wish(scene.plain, question.wish)
+    count, limit_ms = question.count or 0, question.limit_s * 1000
+    return cover_within_capacity(scene.plain, count, limit_ms, question.capacity, budget)
 
 
 def _in_units(goal: Goal, choice: Choice) -> tuple[float, float]:
@@ -140,6 +150,11 @@ def _answer(
         }
         for rank, gain in enumerate(each, 1)
     ]
+    if question.capacity is not None:
+        chosen = np.sort([gain.site for gain in each]).astype(np.int64)
+        served = dict(zip(chosen, served_by(plain, chosen, limit_ms, question.capacity), strict=True))
+        for one, gain in zip(sites, each, strict=True):
+            one["households_served"] = round(float(served[gain.site]), 1)
     return {
         "edition": tiling.edition.id,
         "goal": question.goal.value,
@@ -153,7 +168,8 @@ def _answer(
         "before": {"share": round(before / total, 4), "mean_s": _seconds(mean_before)},
         "after": {"share": round(after / total, 4), "mean_s": _seconds(mean_after)},
         "sites": sites,
-        "cells": _changed_cells(tiling, scene, choice, limit_ms),
+        "cells": _changed_cells(tiling, scene, [gain.site for gain in each], limit_ms),
+        "standing_places": scene.standing_deg.round(7).tolist(),
         "course": course.steps,
         **scene.told,
     }
@@ -163,16 +179,24 @@ def _seconds(ms: float) -> float | None:
     return round(ms / 1000, 1) if np.isfinite(ms) else None
 
 
-def _changed_cells(tiling: Tiling, scene: Scene, choice: Choice, limit_ms: int) -> list[dict[str, Any]]:
-    """Return the leaves whose share changes: before, after and households gained, the largest gain first."""
+def _changed_cells(tiling: Tiling, scene: Scene, sites: list[int], limit_ms: int) -> list[dict[str, Any]]:
+    """Return the leaves whose share changes: before, after and households gained, the largest gain first.
+
+    ``rank`` is that of the site to which most of the gain is owed, counted as :func:`gains` counts.
+    """
     plain = scene.plain
     old = plain.time_ms[plain.must].min(axis=0, initial=UNREACHED) <= limit_ms
-    new = old | (plain.time_ms[choice.sites].min(axis=0, initial=UNREACHED) <= limit_ms)
     n = len(tiling.leaves)
+    new, by_site = old.copy(), np.zeros((max(len(sites), 1), n))
+    for rank, site in enumerate(sites):
+        added = (plain.time_ms[site] <= limit_ms) & ~new
+        by_site[rank] = np.bincount(scene.leaf, weights=plain.weight * added, minlength=n)
+        new |= added
     sums = {
         name: np.bincount(scene.leaf, weights=plain.weight * which, minlength=n)
         for name, which in (("all", np.ones(len(old))), ("old", old), ("new", new))
     }
+    rank_of = by_site.argmax(axis=0) + 1
     gained = sums["new"] - sums["old"]
     order = np.argsort(-gained, kind="stable")[:CELLS_TOLD]
     cells = tiling.cells.iloc[tiling.leaves]
@@ -185,6 +209,7 @@ def _changed_cells(tiling: Tiling, scene: Scene, choice: Choice, limit_ms: int) 
             "share_before": round(float(sums["old"][i] / sums["all"][i]), 4),
             "share_after": round(float(sums["new"][i] / sums["all"][i]), 4),
             "households_gained": round(float(gained[i]), 1),
+            "rank": int(rank_of[i]),
         }
         for i in order.tolist()
         if gained[i] > 0
@@ -233,9 +258,37 @@ def go_on(
             if is_over:
                 store.prune(connection, RUNS_KEPT)
                 result = {name: answer[name] for name in ("goal", "value", "bound", "gap", "is_optimal")}
+                result["map"] = f"/v1/siting/{run_id}?format=map"
                 finish(connection, {"siting": run_id, **result})
 
     find_sites(database, held, tiling, question, keep=keep, say=say)
+
+
+def before_and_after(tiling: Tiling, answer: dict[str, Any]) -> dict[str, Any]:
+    """Return what a map of an answer draws, as GeoJSON (EPSG:4326): one collection.
+
+    Features by their property ``part``: ``cell`` (shape, share_before, share_after, households_gained, and
+    ``rank``: the new site to which most of the gain is owed), ``standing`` (point) and ``new`` (point, with
+    rank and what it adds). ``before`` and ``after`` of the collection are the shares of the whole.
+    """
+    features = []
+    rows = {(row.level, row.code): row.geom for row in tiling.cells.itertuples() if row.geom is not None}
+    for cell in answer["cells"]:
+        shape = rows.get((cell["level"], cell["code"]))
+        if shape is not None:
+            features.append(_feature(shape, {"part": "cell", **cell}))
+    features += [
+        _feature(shapely.Point(lonlat), {"part": "standing"}) for lonlat in answer.get("standing_places", [])
+    ]
+    for site in answer["sites"]:
+        facts = {name: value for name, value in site.items() if name not in {"lon", "lat"}}
+        features.append(_feature(shapely.Point(site["lon"], site["lat"]), {"part": "new", **facts}))
+    told = {name: answer[name] for name in ("edition", "goal", "unit", "value", "gap", "before", "after")}
+    return {"type": "FeatureCollection", **told, "features": features}
+
+
+def _feature(shape: Any, properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "Feature", "geometry": shapely.geometry.mapping(shape), "properties": properties}
 
 
 def sites_frame(answer: dict[str, Any]) -> gpd.GeoDataFrame:

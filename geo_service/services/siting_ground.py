@@ -29,6 +29,7 @@ Progress = Callable[[str, int, int], None]
 
 #: Sites that stand; more would take minutes where two are to come from them.
 MOST_STANDING = 20_000
+MOST_STANDING_TOLD = 2_000
 #: Entries of the matrix of ways: 300 candidates by 100,000 places, 120 MB.
 MOST_WAYS = 30_000_000
 MATRICES_KEPT = 2
@@ -58,6 +59,8 @@ class Scene:
         Index of the first candidate among the sites.
     leaf : (n,) int64
         Leaf of each place.
+    standing_deg : (k, 2) float64
+        Stations, posts and places that stand, EPSG:4326.
     told : dict
         Counts: standing, candidates, places, far_from_roads.
     mark : bytes
@@ -69,6 +72,7 @@ class Scene:
     candidates: Candidates
     first: int
     leaf: NDArray[np.int64]
+    standing_deg: NDArray[np.float64]
     told: dict[str, int]
     mark: bytes
 
@@ -119,6 +123,7 @@ def set_scene(
     with database.reading() as connection:
         candidates = _candidates(connection, graph, tiling, question)
         standing = _standing(connection, question)
+        standing_deg = _told_standing(connection, question)
     starts = snapper.snap(candidates.lonlat_deg, MAX_ACCESS_M)
     kept = np.flatnonzero(starts.snapped)
     candidates = Candidates([candidates.names[i] for i in kept], candidates.kind, candidates.lonlat_deg[kept])
@@ -151,12 +156,13 @@ def set_scene(
     }
     mark = hashlib.sha256(marks + _wish_mark(question)).digest()
     plain = Ways(most.time_ms, weight, must, ~must)
-    return Scene(asked, plain, candidates, first, people.leaf[which], told, mark)
+    return Scene(asked, plain, candidates, first, people.leaf[which], standing_deg, told, mark)
 
 
 def _wish_mark(question: SitingQuestion) -> bytes:
     """Digest of what is wanted, without how long it may take."""
     said = [question.goal, question.count, question.limit_s, question.depth, question.second_worth]
+    said += [] if question.capacity is None else [question.capacity]
     return repr([*said, question.cell]).encode()
 
 
@@ -170,7 +176,7 @@ def _digest(*parts: NDArray[np.generic] | str) -> bytes:
 
 def _asked_places(tiling: Tiling, people: Places, question: SitingQuestion) -> NDArray[np.int64]:
     lived_in = people.weights[Measure.HOUSEHOLDS] > 0
-    inside = _leaves_in(tiling, question)
+    inside = leaves_in(tiling, question.cell)
     if inside is not None:
         lived_in = lived_in & inside[people.leaf]
     which = np.flatnonzero(lived_in)
@@ -184,11 +190,17 @@ def _asked_places(tiling: Tiling, people: Places, question: SitingQuestion) -> N
     return which
 
 
-def _leaves_in(tiling: Tiling, question: SitingQuestion) -> NDArray[np.bool_] | None:
-    """Return which leaves lie in the cell asked about, None where none is."""
-    if question.cell is None:
+def leaves_in(tiling: Tiling, cell: tuple[str, str] | None) -> NDArray[np.bool_] | None:
+    """Return which leaves lie in the cell asked about, None where none is.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such cell.
+    """
+    if cell is None:
         return None
-    level, code = question.cell
+    level, code = cell
     if level not in tiling.levels:
         known = ", ".join(tiling.levels)
         raise NotFoundError(f"there is no level {level!r}", [Fault("cell", f"use one of: {known}")])
@@ -206,7 +218,7 @@ def _candidates(
     if kind == "streets":
         lonlat_deg = graph.node_lonlat_deg
         leaf, _ = tiling.index.leaf_of(lonlat_deg)
-        inside = _leaves_in(tiling, question)
+        inside = leaves_in(tiling, question.cell)
         usable = graph.node_main & (leaf >= 0)
         if inside is not None:
             usable &= inside[np.maximum(leaf, 0)]
@@ -231,6 +243,13 @@ def _register(connection: Connection, kind: str) -> tuple[list[str], NDArray[np.
 
 def _points(given: list[tuple[float, float]]) -> NDArray[np.float64]:
     return np.array(given, dtype=np.float64).reshape(-1, 2)
+
+
+def _told_standing(connection: Connection, question: SitingQuestion) -> NDArray[np.float64]:
+    """Return what stands for a map: stations, posts and places that were given, never where people are."""
+    given = [_points([(one.lon, one.lat) for one in question.existing_places])]
+    given += [_register(connection, kind)[1] for kind in question.existing if kind in {"stations", "posts"}]
+    return np.concatenate(given)[:MOST_STANDING_TOLD]
 
 
 def _standing(connection: Connection, question: SitingQuestion) -> list[tuple[NDArray[np.float64], float]]:

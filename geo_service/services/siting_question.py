@@ -58,6 +58,8 @@ class SitingQuestion:
         Only demand and streets in this cell.
     seconds : float
         How long to look for something better and for the proof.
+    capacity : float, optional
+        Households that one new site can serve; of ``cover_most``, by one. What stands serves all it reaches.
     """
 
     goal: Goal
@@ -74,6 +76,7 @@ class SitingQuestion:
     hours: Sequence[HourOfWeek] = field(default_factory=tuple)
     cell: tuple[str, str] | None = None
     seconds: float = 60.0
+    capacity: float | None = None
 
     @property
     def wish(self) -> Wish:
@@ -126,12 +129,24 @@ class SitingQuestion:
         if self.candidates == "places" and not 1 <= len(self.places) <= MOST_CANDIDATES:
             faults.append(_out_of_range("places", len(self.places), 1, MOST_CANDIDATES))
         faults += [_one_of("existing", name, STANDING) for name in self.existing if name not in STANDING]
-        faults += self._hours_out_of_range()
+        faults += [*self._hours_out_of_range(), *self._capacity_out_of_range()]
         given = [(one.lon, one.lat) for one in (*self.places, *self.existing_places)]
         if given and not np.isfinite(given).all():
             faults.append(Fault("places", Words("give longitude and latitude", "请给出经纬度")))
         if faults:
             raise InvalidInputError(Words("this cannot be asked", "这个问题无法计算"), faults)
+
+    def _capacity_out_of_range(self) -> list[Fault]:
+        if self.capacity is None:
+            return []
+        if not 0 < self.capacity < np.inf:
+            return [Fault("capacity", Words("give households above 0", "请给出户数，须大于 0"))]
+        if self.goal is not Goal.COVER_MOST or self.depth != 1 or len(self.hours) > 1:
+            message = Words(
+                "capacity goes with cover_most, by one, at one moment", "容量只用于覆盖最多、单重、单一时段"
+            )
+            return [Fault("capacity", message, value=self.capacity)]
+        return []
 
     def _hours_out_of_range(self) -> list[Fault]:
         faults = []

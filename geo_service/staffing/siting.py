@@ -185,7 +185,7 @@ def choose(ways: Ways, wish: Wish, budget: Budget, *, seed: int = 0) -> Iterator
     InvalidInputError
         The wish is not in order, or cannot be; then it says from which number on it could.
     """
-    _check(ways, wish)
+    check_wish(ways, wish)
     by_goal = {
         Goal.COVER_MOST: _cover_most,
         Goal.COVER_ALL: _cover_all,
@@ -195,7 +195,14 @@ def choose(ways: Ways, wish: Wish, budget: Budget, *, seed: int = 0) -> Iterator
     yield from by_goal[wish.goal](ways, wish, budget, seed)
 
 
-def _check(ways: Ways, wish: Wish) -> None:
+def check_wish(ways: Ways, wish: Wish) -> None:
+    """Refuse a wish that is not in order.
+
+    Raises
+    ------
+    InvalidInputError
+        With a fault for each field.
+    """
     faults = []
     if wish.count is None and wish.goal is not Goal.COVER_ALL:
         faults.append(Fault("count", Words("say how many new ones", "请给出新增数量")))

@@ -5,7 +5,7 @@ with it, and whoever finds an unfinished job without a lock takes it up. He coun
 one before him may still have under way can no longer end the job, and with it none of its effect commits.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -151,9 +151,11 @@ def content(connection: Connection, job_id: int) -> bytes:
 # ------------------------------------------------------------------------------------- working on jobs
 
 
-def waiting(connection: Connection) -> list[int]:
-    """Return the unfinished jobs on which nobody works, the oldest first."""
+def waiting(connection: Connection, *, kinds: Collection[str] | None = None) -> list[int]:
+    """Return the unfinished jobs on which nobody works, of all kinds or of some, the oldest first."""
     rows = select(job.c.id).where(job.c.state.in_(_UNFINISHED), ~_IS_HELD).order_by(job.c.id)
+    if kinds is not None:
+        rows = rows.where(job.c.kind.in_(sorted(kinds)))
     return list(connection.execute(rows).scalars())
 
 

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from geo_service.roads import kernels, kernels_fleet, kernels_snap
+from geo_service.roads import kernels, kernels_fleet, kernels_snap, match_kernels, match_viterbi
 from geo_service.roads.compiled import HAVE_NUMBA
 from geo_service.roads.fleet import Fleet
 from geo_service.roads.graph import build_graph
+from geo_service.roads.match import Matcher
 from geo_service.roads.snap import Snapper, Snaps
 from geo_service.roads.travel import nearest_k_all, travel_time
 from geo_service.roads.warm import warm_up
@@ -19,6 +20,9 @@ KERNELS = [
     kernels_fleet.k_nearest,
     kernels_snap.fill_grid,
     kernels_snap.nearest_pieces,
+    match_kernels.places_near,
+    match_kernels.way_lengths,
+    match_viterbi.best_chains,
 ]
 
 
@@ -35,4 +39,6 @@ def test_real_questions_find_their_kernel_compiled() -> None:
     fleet.move(range(3), here.take([1, 2, 3]))
     fleet.remove([1])
     fleet.nearest(Snaps.on_edges(graph, [4], [0.5]), 2, bound_ms=10**6, available=np.ones(9, bool))
+    street = graph.network.node_lonlat_deg
+    Matcher(Snapper(graph)).match(street, np.arange(len(street)) * 30.0)
     assert [set(kernel.signatures) for kernel in KERNELS] == before

@@ -266,3 +266,32 @@ def test_ended_jobs_are_deleted_in_time(database: Database) -> None:
         assert jobs.drop_before(connection, -60) == 1
         assert [row.id for row in jobs.every(connection)] == [waits]
     assert done < waits
+
+
+def test_a_long_job_holds_up_no_other(database: Database, started: Callable[[Jobs], Jobs]) -> None:
+    goes_on, at_it = threading.Event(), threading.Event()
+
+    def long(run: Run) -> None:
+        at_it.set()
+        while not goes_on.wait(0.02):
+            run.step("searching", 0, 1)
+        with database.writing() as connection:
+            run.finish(connection, {})
+
+    made = started(Jobs(database, {"work": effect(database), "long": long}, long={"long"}))
+    with database.writing() as connection:
+        first, second = (
+            made.submit(connection, "long", subject=name, arguments={}, who="t") for name in ("a", "b")
+        )
+    made.wake()
+    assert at_it.wait(10)
+    quick = submit(database, made)
+    made.wake()
+    assert ended(database, quick).state == "done"
+    assert row_of(database, first).state == "running"
+    assert row_of(database, second).state == "queued"  # one long job at a time in a process
+    with database.writing() as connection:
+        jobs.cancel(connection, first)
+    assert ended(database, first).state == "cancelled"
+    goes_on.set()
+    assert ended(database, second).state == "done"

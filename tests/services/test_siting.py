@@ -1,6 +1,7 @@
 """Siting on a small grid of streets: the scene against plain searches, runs that are kept, refusals."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,14 @@ from geo_service.services.drafting import BoundaryImport, draft_import
 from geo_service.services.ground import MAX_ACCESS_M, Ground
 from geo_service.services.publishing import publish
 from geo_service.services.siting_ground import set_scene
+from geo_service.services.siting_moveup import MoveUpQuestion, advise
 from geo_service.services.siting_question import Place, SitingQuestion
 from geo_service.services.tiling import Tilings
 from geo_service.staffing.siting import Goal
 from geo_service.store import ground, roads
 from geo_service.store import siting as store
 from geo_service.store.database import Database
+from tests.services import desk_town
 from tests.services.places import ORIGIN, SIDE_DEG, grid, streets, table
 
 pytestmark = pytest.mark.postgis
@@ -194,3 +197,66 @@ def test_without_people_it_says_what_to_do(database: Database, place: Tilings) -
         connection.exec_driver_sql("delete from demand_point")
     with pytest.raises(ConflictError, match="import demand"):
         find(database, place, QUESTION)
+
+
+def test_a_map_shows_before_after_and_what_each_site_adds(database: Database, place: Tilings) -> None:
+    standing = replace(QUESTION, existing_places=(EVERYWHERE[0],))
+    run_id = siting.ask_at_once(database, Ground(database), place.get(), standing, "t")
+    with database.reading() as connection:
+        answer = dict(store.get(connection, run_id).answer or {})
+    told = siting.before_and_after(place.get(), answer)
+    parts: dict[str, list[Any]] = {"cell": [], "standing": [], "new": []}
+    for feature in told["features"]:
+        parts[feature["properties"]["part"]].append(feature)
+    assert [one["properties"]["rank"] for one in parts["new"]] == [1, 2]
+    assert [one["geometry"]["coordinates"] for one in parts["standing"]] == [pytest.approx(ORIGIN)]
+    gained = {1: 0.0, 2: 0.0}
+    for cell in parts["cell"]:
+        facts = cell["properties"]
+        assert cell["geometry"]["type"] == "Polygon"
+        assert facts["share_after"] > facts["share_before"]
+        gained[facts["rank"]] += facts["households_gained"]
+    # one household point a cell: what a cell gains it owes to one site
+    assert gained == {
+        one["properties"]["rank"]: one["properties"]["households_added"] for one in parts["new"]
+    }
+    assert told["after"]["share"] > told["before"]["share"]
+
+
+def test_who_is_free_moves_to_where_the_busy_one_is_missed(database: Database, place: Tilings) -> None:
+    at = [(ORIGIN[0] + c * SIDE_DEG, ORIGIN[1] + r * SIDE_DEG) for c, r in ((1, 0), (4, 2))]
+    people = [{"code": code, "at": there} for code, there in zip(("near", "far"), at, strict=True)]
+    ids = desk_town.employ(database, people)
+    desk_town.put_on_duty(database, list(ids.values()))
+    ask = MoveUpQuestion(datetime.now(UTC), ("near",), moves=1, limit_s=240, longest_s=3600)
+    told = advise(database, Ground(database), place.get(), ask)
+    assert [(one["responder"], one["to"]) for one in told["moves"]] == [("far", pytest.approx(list(at[0])))]
+    assert told["without"] < told["after"] < told["before"]
+    assert told["is_optimal"]
+    assert told["moves"][0]["seconds"] > 0
+    stays = advise(database, Ground(database), place.get(), replace(ask, moves=0))
+    assert (stays["moves"], stays["after"]) == ([], stays["without"])
+    assert advise(database, Ground(database), place.get(), replace(ask, longest_s=10))["moves"] == []
+    for wrong in (replace(ask, busy=("nobody",)), replace(ask, moves=999)):
+        with pytest.raises(InvalidInputError):
+            advise(database, Ground(database), place.get(), wrong)
+    with pytest.raises(NotFoundError):
+        advise(database, Ground(database), place.get(), replace(ask, cell=("grid", "nowhere")))
+    with pytest.raises(ConflictError):
+        advise(database, Ground(database), place.get(), replace(ask, cell=("grid", "c02r01"), busy=()))
+
+
+def test_with_capacity_a_site_serves_no_more_than_it_can(database: Database, place: Tilings) -> None:
+    free = find(database, place, replace(QUESTION, count=3))
+    tight = find(database, place, replace(QUESTION, count=3, capacity=12.0))
+    assert tight["is_optimal"]
+    assert tight["value"] == pytest.approx(36.0) < free["value"]
+    assert {one["households_served"] for one in tight["sites"]} == {12.0}
+    assert find(database, place, replace(QUESTION, count=3, capacity=1e6))["value"] == free["value"]
+    for wrong in (
+        replace(QUESTION, capacity=-1.0),
+        replace(QUESTION, capacity=5.0, goal=Goal.LEAST_MEAN),
+        replace(QUESTION, capacity=5.0, count=99),
+    ):
+        with pytest.raises(InvalidInputError):
+            find(database, place, wrong)

@@ -1,5 +1,6 @@
 """Siting: where to put stations and posts, asked at once or as a job; what each new one adds."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
@@ -17,9 +18,10 @@ from geo_service.api.routing import Router
 from geo_service.api.state import State
 from geo_service.errors import ConflictError, Words
 from geo_service.model import Mode, Principal, Role
-from geo_service.services import siting
+from geo_service.services import siting, siting_moveup
 from geo_service.services.job_kinds import FIND_SITES
 from geo_service.services.jobs import state_of
+from geo_service.services.siting_moveup import MoveUpQuestion
 from geo_service.services.siting_question import HourOfWeek, Place, SitingQuestion
 from geo_service.staffing.siting import Goal
 from geo_service.store import jobs
@@ -89,6 +91,10 @@ class NewSiting(_Body):
     cell: GivenCell | None = Field(None, description="Only households and streets in this cell")
     seconds: float = Field(60.0, ge=0, le=3_600, description="As a job: how long to look for the proof")
 
+    capacity: float | None = Field(
+        None, gt=0, description="cover_most: households that one new site can serve; what stands serves all"
+    )
+
     def question(self) -> SitingQuestion:
         """Return it as the service takes it."""
         return SitingQuestion(
@@ -106,6 +112,7 @@ class NewSiting(_Body):
             hours=tuple(HourOfWeek(one.at, one.hours) for one in self.hours),
             cell=None if self.cell is None else (self.cell.level, self.cell.code),
             seconds=self.seconds,
+            capacity=self.capacity,
         )
 
 
@@ -155,6 +162,40 @@ def ask(request: Request, state: State, who: Asker, body: NewSiting, once: OnlyO
     return once.answer(state.database, act)
 
 
+class NewMoveUp(_Body):
+    """Who is busy, and how many may move."""
+
+    at: Moment | None = Field(None, description="Default: now")
+    busy: list[str] = Field([], max_length=200, description="Codes of those who are busy")
+    moves: int = Field(2, ge=0, le=20, description="At most so many move")
+    limit_s: int = Field(300, ge=1, le=14_400, description="Seconds within which somebody must be there")
+    longest_s: int = Field(900, ge=0, le=14_400, description="Nobody moves farther than this")
+    mode: Mode = Mode.EBIKE
+    cell: GivenCell | None = Field(None, description="Only people, stations and households in this cell")
+
+
+@router.post("/siting/move-up")
+def move_up(
+    state: State,
+    _: Annotated[Principal, roles(Role.PLANNER, Role.LEADER, Role.DISPATCHER)],
+    body: NewMoveUp,
+) -> dict[str, Any]:
+    """Say who of those on duty should move where while others are busy, so that the least cover is lost.
+
+    Nothing is changed: whoever leads decides. Shares are of the households within ``limit_s``.
+    """
+    question = MoveUpQuestion(
+        at=body.at or datetime.now(UTC),
+        busy=tuple(body.busy),
+        moves=body.moves,
+        limit_s=body.limit_s,
+        longest_s=body.longest_s,
+        mode=body.mode,
+        cell=None if body.cell is None else (body.cell.level, body.cell.code),
+    )
+    return siting_moveup.advise(state.database, state.ground, state.tilings.get(), question)
+
+
 @router.get("/siting", responses=JSON_ANSWER, response_class=Response)
 def list_runs(
     state: State,
@@ -174,7 +215,7 @@ def list_runs(
 
 
 def _short(row: SitingRow) -> dict[str, Any] | None:
-    left_out = {"sites", "cells", "course"}
+    left_out = {"sites", "cells", "course", "standing_places"}
     return None if row.answer is None else {k: v for k, v in row.answer.items() if k not in left_out}
 
 
@@ -185,17 +226,19 @@ def get_run(
     _: Reader,
     run_id: RunId,
     form: Annotated[
-        Literal["json", "geojson"] | None, Query(alias="format", description="Default: as Accept asks")
+        Literal["json", "geojson", "map"] | None,
+        Query(alias="format", description="Default: as Accept asks"),
     ] = None,
 ) -> Response:
     """Give a question with its answer: the best so far, and whether that is proved.
 
-    As GeoJSON: the new sites as points, the one that adds most first.
+    As GeoJSON: the new sites as points, the one that adds most first. As ``map``: GeoJSON of before and
+    after, with the cells that gain and to which new site they owe it, what stands, and the new sites.
     """
     with state.database.reading() as connection:
         row = store.get(connection, run_id)
         at_it = jobs.every(connection, subject=f"siting {run_id}", limit=1)
-    wants_map = form == "geojson" or (
+    wants_map = form in {"geojson", "map"} or (
         form is None and "application/geo+json" in request.headers.get("accept", "")
     )
     if not wants_map:
@@ -203,6 +246,10 @@ def get_run(
         return tagged(request, orjson.dumps(told), f"siting-{run_id}", "application/json")
     if row.answer is None:
         raise ConflictError(Words("there is no answer yet: ask again soon", "还没有结果，请稍后再看"))
+    if form == "map":
+        tiling = state.tilings.get(row.answered_at)
+        told = siting.before_and_after(tiling, dict(row.answer)) | {"siting": run_id}
+        return tagged(request, orjson.dumps(told), f"siting-map-{run_id}", "application/geo+json")
     collection = orjson.loads(siting.sites_frame(dict(row.answer)).to_json(drop_id=True))
     collection |= {"siting": run_id, **(_short(row) or {})}
     return tagged(request, orjson.dumps(collection), f"siting-{run_id}", "application/geo+json")
