@@ -213,7 +213,7 @@ def test_a_map_shows_before_after_and_what_each_site_adds(database: Database, pl
     gained = {1: 0.0, 2: 0.0}
     for cell in parts["cell"]:
         facts = cell["properties"]
-        assert cell["geometry"]["type"] == "Polygon"
+        assert cell["geometry"]["type"] in {"Polygon", "MultiPolygon"}
         assert facts["share_after"] > facts["share_before"]
         gained[facts["rank"]] += facts["households_gained"]
     # one household point a cell: what a cell gains it owes to one site
@@ -250,7 +250,8 @@ def test_with_capacity_a_site_serves_no_more_than_it_can(database: Database, pla
     free = find(database, place, replace(QUESTION, count=3))
     tight = find(database, place, replace(QUESTION, count=3, capacity=12.0))
     assert tight["is_optimal"]
-    assert tight["value"] == pytest.approx(36.0) < free["value"]
+    assert tight["value"] == pytest.approx(36.0)
+    assert free["value"] > 36.0
     assert {one["households_served"] for one in tight["sites"]} == {12.0}
     assert find(database, place, replace(QUESTION, count=3, capacity=1e6))["value"] == free["value"]
     for wrong in (
