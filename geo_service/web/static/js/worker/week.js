@@ -35,7 +35,12 @@ export class Week {
 
   /** What the server answered to a visit (null: it was refused, the outbox says why). */
   taken(item, answer) {
-    if (item.label !== "visit" || !answer) return;
+    if (item.label !== "visit") return;
+    if (!answer) {
+      this.said = null;
+      this.changed();
+      return;
+    }
     const metres = answer.distance_m === null ? "" : Math.round(answer.distance_m);
     const words = answer.counts ? (answer.proof === "near" ? "visitNear" : "visitUnseen") : "visitFar";
     this.said = { isGood: answer.counts, words, values: { place: answer.place_name, metres } };
@@ -100,7 +105,7 @@ export class Week {
   dayView(day, isToday) {
     const minutes = Math.round(day.seconds / 60);
     const done = day.stops.filter((stop) => stop.visited_at).length;
-    const name = new Intl.DateTimeFormat(say("locale"), { weekday: "long", month: "numeric", day: "numeric", timeZone: "UTC" }).format(new Date(`${day.day}T00:00:00Z`));
+    const name = new Intl.DateTimeFormat(say("locale"), { weekday: "long", month: "long", day: "numeric", timeZone: "UTC" }).format(new Date(`${day.day}T00:00:00Z`));
     return h(
       "article",
       { class: isToday ? "wk-day today" : "wk-day", data: { day: day.day } },
