@@ -15,7 +15,7 @@ from reportlab.lib.units import mm
 from reportlab.platypus import Flowable, PageBreak, Paragraph, SimpleDocTemplate, Spacer
 from reportlab.platypus.tables import Table, TableStyle
 
-from geo_service.formats.plan_pdf import ACCENT, INK, LINE, MARGIN, PAPER, SOFT, chinese_font
+from geo_service.formats.paper import ACCENT, INK, LINE, MARGIN, PAPER, SOFT, chinese_font
 
 _QR_MM = 52
 _ACROSS, _DOWN = 2, 3

@@ -53,7 +53,7 @@ class _Model:
         covers = within(ways.time_ms[np.ix_(sites, left)], limit_ms, np.ones(len(sites), np.bool_))
         group = alike(covers, np.zeros(covers.shape[0], np.int64))
         _, first = np.unique(group, return_index=True)
-        worth = np.bincount(group, weights=ways.weight[left], minlength=len(first))
+        worth = np.bincount(group, ways.weight[left], len(first)).astype(np.float64)
         return cls(csr_array(covers[first]), worth, sites, float(ways.weight[standing].sum()))
 
 
