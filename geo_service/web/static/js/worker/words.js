@@ -109,7 +109,6 @@ export const WORDS = {
   label_done: ["处置完毕", "done"],
   label_photo: ["照片", "photo"],
   label_report: ["上报事件", "report"],
-  label_report: ["上报", "report"],
   label_visit: ["走访登记", "visit"],
   locale: ["zh-CN", "en-GB"],
   today: ["今天", "today"],
