@@ -17,7 +17,7 @@ from geo_service.formats.sniff import Kind, sniff
 from geo_service.formats.vector import load
 from geo_service.formats.xlsx import is_xlsx
 
-_COLUMNS = ("code", "name", "kind", "reach_m", "lon", "lat")
+_COLUMNS = ("id", "name", "kind", "reach_m", "lon", "lat")
 _WHAT = "The asset file"
 _FARTHEST_M = 20_000.0
 #: What people write for a kind.
@@ -56,8 +56,8 @@ def read_assets(source: Path | bytes, *, layer: str | None = None, **how: Unpack
     layer : str or None
         Of a vector file with several.
     **how
-        See :class:`~geo_service.formats.reading.TableOptions`. Columns: ``code``, ``kind`` (camera,
-        police_room, centre, shop, or the Chinese words), ``name``, ``reach_m``, ``lon``, ``lat``.
+        See :class:`~geo_service.formats.reading.TableOptions`. Columns: ``id`` (or ``code``), ``kind``
+        (camera, police_room, centre, shop, or the Chinese words), ``name``, ``reach_m``, ``lon``, ``lat``.
 
     Raises
     ------
@@ -71,15 +71,15 @@ def read_assets(source: Path | bytes, *, layer: str | None = None, **how: Unpack
     if found is Kind.UNKNOWN or (found is Kind.ZIP and is_xlsx(data)):
         table = open_table(data, _WHAT, **how)
         columns = table.columns(_COLUMNS, Purpose.DEMAND)
-        columns.require("code", "kind", "lon", "lat")
+        columns.require("id", "kind", "lon", "lat")
         lonlat_deg = columns.lonlat_deg(table.datum)
     else:
         file = source if isinstance(source, Path) else data
         table, points = open_features(file, _WHAT, kinds=POINTS, layer=layer, how=how)
         columns = table.columns(_COLUMNS[:4], Purpose.DEMAND)
-        columns.require("code", "kind")
+        columns.require("id", "kind")
         lonlat_deg = shapely.get_coordinates(points)
-    frame = pd.DataFrame({"row": columns.rows, "code": columns.identity("code").to_numpy()})
+    frame = pd.DataFrame({"row": columns.rows, "code": columns.identity("id").to_numpy()})
     frame["name"] = columns.text("name").to_numpy()
     frame["kind"] = _kinds(columns)
     frame["reach_m"] = columns.number("reach_m", 1.0, _FARTHEST_M)
