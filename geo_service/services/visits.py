@@ -1,6 +1,7 @@
 """Visits proved by the sign at the place: what is scanned or typed, checked against time, shift and fix.
 
-No track comes of it: of the fix only its distance to the place is kept, and nothing outside a shift.
+No track comes of it: of the fix only its distance to the place is kept, nothing outside a shift, and the
+visit itself until it ages out: the audit, which is never deleted, has no line of it.
 """
 
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from geo_service.services.rostering import INSTANT, shifts_between, town_zone
 from geo_service.services.week_lists import monday_of
 from geo_service.staffing.patrol_rules import PatrolRules
 from geo_service.staffing.visit_signs import is_genuine, number_on
-from geo_service.store import audit, lives, outbox
+from geo_service.store import lives, outbox
 from geo_service.store import rounds as places
 from geo_service.store import visits as store
 from geo_service.store.database import Connection, Database
@@ -54,7 +55,8 @@ class Scan:
     how : str
         ``scanned`` or ``typed``.
     seen : Seen or None
-        Where his phone was; without it the fix of his track nearest in time is looked at.
+        Where his phone was; without it, or when it is stale or blurred, the sharp fix of his track nearest in
+        time is looked at.
     departments : tuple of str
         Whose matters were seen to; empty: all that his list names, or else all that ask for the place.
     """
@@ -66,7 +68,7 @@ class Scan:
     departments: tuple[str, ...] = ()
 
 
-def take(database: Database, responder_id: int, scan: Scan, *, who: str) -> dict[str, Any]:
+def take(database: Database, responder_id: int, scan: Scan) -> dict[str, Any]:
     """Take in a visit; the same visit told again is the same visit, whatever way it comes.
 
     Returns
@@ -109,7 +111,6 @@ def take(database: Database, responder_id: int, scan: Scan, *, who: str) -> dict
         }
         if known is None:
             known = {"id": store.add(connection, row), **row}
-            audit.record(connection, who, "patrol.visit", place["code"], {"proof": proof})
             outbox.add(connection, "patrol.visit", {"place": place["code"], "proof": proof})
             repeated = False
         else:
@@ -171,19 +172,22 @@ def _departments(connection: Connection, number: int, scan: Scan) -> list[str]:
 def _proof(
     connection: Connection, responder_id: int, scan: Scan, place: dict[str, Any], rules: PatrolRules
 ) -> tuple[str, float | None]:
-    """Return what the fix says, and how far it lies from the place."""
+    """Return what the fix says, and how far it lies from the place.
+
+    A phone that tells nothing of use (no fix, a stale or a blurred one) does not speak against the track.
+    """
     around = timedelta(seconds=rules.fresh_fix_s)
+    sharp_m = BLURRED * rules.radius_m
     seen = scan.seen
-    if seen is not None and abs(seen.at - scan.at) <= around:
+    fix: tuple[float, float, float | None] | None
+    if seen is not None and abs(seen.at - scan.at) <= around and (seen.accuracy_m or 0.0) <= sharp_m:
         fix = (seen.lon, seen.lat, seen.accuracy_m)
     else:
-        found = store.last_fix(connection, responder_id, scan.at - around, scan.at + around, scan.at)
-        if found is None:
-            return "unseen", None
-        fix = found
-    accuracy_m = fix[2] or 0.0
-    if accuracy_m > BLURRED * rules.radius_m:
+        span = (scan.at - around, scan.at + around)
+        fix = store.last_fix(connection, responder_id, *span, scan.at, sharp_m=sharp_m)
+    if fix is None:
         return "unseen", None
+    accuracy_m = fix[2] or 0.0
     away_m = distance_m((fix[0], fix[1]), (place["lon"], place["lat"]))
     return ("near" if away_m - accuracy_m <= rules.radius_m else "far"), round(away_m, 1)
 

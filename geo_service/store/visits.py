@@ -11,16 +11,20 @@ from geo_service.store import bulk
 
 
 def last_fix(
-    connection: Connection, responder_id: int, start: datetime, end: datetime, at: datetime
+    connection: Connection, responder_id: int, start: datetime, end: datetime, at: datetime, *, sharp_m: float
 ) -> tuple[float, float, float | None] | None:
-    """Return lon, lat, accuracy_m of the fix of a span that is nearest in time to a moment."""
+    """Return lon, lat, accuracy_m of the fix of a span that is nearest in time to a moment.
+
+    Those that may be wrong by more than ``sharp_m`` are passed over.
+    """
     row = connection.execute(
         text("""
             select lon, lat, accuracy_m from position_fix
             where responder_id = :who and at >= :start and at <= :end
+                and coalesce(accuracy_m, 0) <= :sharp_m
             order by abs(extract(epoch from at - :at)) limit 1
         """),
-        {"who": responder_id, "start": start, "end": end, "at": at},
+        {"who": responder_id, "start": start, "end": end, "at": at, "sharp_m": sharp_m},
     ).one_or_none()
     return None if row is None else (row.lon, row.lat, row.accuracy_m)
 

@@ -13,7 +13,7 @@ from geo_service.formats.patrol_places import read_campaigns, read_places
 from geo_service.services import rounds, visits, week_lists
 from geo_service.services.ground import Ground
 from geo_service.services.visits import Scan, Seen
-from geo_service.store import staffing
+from geo_service.store import audit, positions, staffing
 from geo_service.store.database import Database
 from tests.postgis import TestServer
 from tests.services import desk_town
@@ -73,7 +73,7 @@ class Town:
 
     def visit(self, who: str, place: str, **given: Any) -> dict[str, Any]:
         scan = Scan(**{"code": self.sign(place), "at": datetime.now(UTC), "how": "scanned", **given})
-        return visits.take(self.database, self.ids[who], scan, who="t")
+        return visits.take(self.database, self.ids[who], scan)
 
 
 def row(code: str, department: str, grade: str, at: tuple[float, float], rest: str = ",,,") -> str:
@@ -201,6 +201,30 @@ def test_a_visit_is_proved_by_the_fix_and_taken_once(town: Town) -> None:
     with town.database.reading() as connection:
         listed = visits.listed(connection, now.astimezone(ZONE).date(), now.astimezone(ZONE).date())
     assert {one["responder"] for one in listed} == {"w1", "w2", "w3"}
+
+
+def test_a_blurred_fix_does_not_beat_the_track_and_the_audit_says_nothing_of_visits(town: Town) -> None:
+    lon, lat = desk_town.corner(0.5, 0.0)
+    town.put(row("a", "fire", "A", (lon, lat)))
+    now = datetime.now(UTC)
+    who = town.ids["w1"]
+    track = positions.Fixes(
+        [who, who],
+        [now - timedelta(seconds=50), now - timedelta(seconds=5)],
+        [lon + 0.01, 0.0],
+        [lat, 0.0],
+        [8.0, 1e6],
+    )
+    with town.database.writing() as connection:
+        positions.make_days(connection, [now.date() - timedelta(days=1), now.date()])
+        positions.add(connection, track)
+        before = audit.last(connection)
+    told = town.visit("w1", "a", at=now, seen=Seen(0.0, 0.0, 1e6, now))
+    assert (told["proof"], told["counts"]) == ("far", False)
+    assert town.visit("w2", "a", at=now, seen=Seen(0.0, 0.0, 1e6, now))["proof"] == "unseen"
+    with town.database.writing() as connection:
+        assert audit.last(connection) == before
+        connection.exec_driver_sql("delete from position_fix")
 
 
 def test_what_is_no_visit_is_refused(town: Town) -> None:

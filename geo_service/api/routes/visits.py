@@ -59,7 +59,7 @@ def add_visit(state: State, who: Worker, body: NewVisit) -> dict[str, Any]:
         responder_id = desk.acts_for(connection, who)
     seen = None if body.fix is None else Seen(body.fix.lon, body.fix.lat, body.fix.accuracy_m, body.fix.at)
     scan = Scan(body.code, body.at, body.how, seen, tuple(body.departments))
-    return visits.take(state.database, responder_id, scan, who=who.name)
+    return visits.take(state.database, responder_id, scan)
 
 
 @router.get("/own-week")
