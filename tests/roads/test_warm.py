@@ -21,7 +21,7 @@ KERNELS = [
     kernels_snap.fill_grid,
     kernels_snap.nearest_pieces,
     match_kernels.places_near,
-    match_kernels.way_lengths,
+    match_kernels.still_runs,
     match_viterbi.best_chains,
 ]
 
