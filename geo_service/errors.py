@@ -146,6 +146,10 @@ class UnavailableError(GeoServiceError):
     code, status, title = "unavailable", 503, "Temporarily unavailable"
 
 
+class HeldError(UnavailableError):
+    """Somebody else holds what just this work needs; other work goes on."""
+
+
 class TimedOutError(GeoServiceError):
     """The work exceeded its time limit and was stopped."""
 

@@ -203,9 +203,10 @@ class Board:
             return None
         if held.book is not picture.book or held.book is not self._books.get():
             return None
+        at_s = self.clock()  # not later than what is read: changes are told from this moment on
         with self._database.reading() as connection:
             sent = _by_row(held.book, held.sent.follow(connection))
-        self._picture = replace(picture, at_s=self.clock(), sent=sent)
+        self._picture = replace(picture, at_s=at_s, sent=sent)
         self._seen_changed = changed
         return self._picture
 
@@ -214,6 +215,7 @@ class Board:
         book, desk = self._books.get(), self._desks.get()
         with self._database.glancing() as connection:
             horizon = positions.horizon(connection)  # before the snapshot that is read next
+        at_s = self.clock()  # likewise: changes are told from this moment on
         with self._database.reading() as connection:
             in_use = roads.in_use(connection)
             held = self._held
@@ -228,7 +230,6 @@ class Board:
             held = self._start(book, followed)
         moved = _take_in(held, fixes)
         held.since = horizon
-        at_s = self.clock()
         duty, place_deg, source = _arrange(held, moved, desk, at_s)
         self._held = held
         self._picture = Picture(

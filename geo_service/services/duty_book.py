@@ -324,8 +324,9 @@ class DutyBooks:
         if self._book is not None and not self._is_due(self._book):
             return self._book  # another thread has just done it
         now = self._clock()
+        with self._database.glancing() as connection:
+            mark = store.change_mark(connection)  # before what it stands for
         with self._database.reading() as connection:
-            mark = store.change_mark(connection)
             if self._book is None or mark != self._mark or not self._book.covers(now + LEAST_AHEAD_S):
                 began = time.perf_counter()
                 self._book = write(connection, datetime.fromtimestamp(now, UTC))

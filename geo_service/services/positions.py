@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from geo_service.errors import Words
+from geo_service.errors import GeoServiceError, Words
 from geo_service.geometry.crs import Datum, to_wgs84
 from geo_service.services import dispatching
 from geo_service.services.desk import Desks
@@ -122,7 +122,9 @@ class PositionKeeper:
         self._see_to_days({datetime.fromtimestamp(one, UTC).date() for one in day_s.tolist()}, now_s)
         with self._database.writing() as connection:
             added = positions.add(connection, columns)
-            there = dispatches.come_near(connection, added.moved, desk.geofence_m)
+            # also who sends again what is known: the first time may have ended before his arrival was noted
+            who_sent = sorted(set(columns.responder_id))
+            there = dispatches.come_near(connection, who_sent, desk.geofence_m)
         arrived = self._arrive(there, who)
         return Taken(added.new, len(good) - added.new, added.late, refused, arrived)
 
@@ -137,10 +139,16 @@ class PositionKeeper:
         self._looked_on = today
 
     def _arrive(self, there: list[tuple[int, datetime]], who: str) -> list[int]:
-        done = []
+        """Note arrivals, each by itself; the first that cannot be is told when the others are done."""
+        done, failed = [], []
         for dispatch_id, at in there:
-            if dispatching.arrive_by_position(self._database, dispatch_id, at=at, who=who):
-                done.append(dispatch_id)
+            try:
+                if dispatching.arrive_by_position(self._database, dispatch_id, at=at, who=who):
+                    done.append(dispatch_id)
+            except GeoServiceError as error:
+                failed.append(error)
+        if failed:
+            raise failed[0]  # whoever sends the batch again has them noted
         return done
 
 

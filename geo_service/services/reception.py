@@ -85,17 +85,30 @@ class Reception:
                     sound.setdefault(one.row["id"], one)  # a second one with the same id repeats the first
             # in one order: two who send the same reports crosswise wait, and do not block each other
             stored = _Stored.write(connection, [sound[key] for key in sorted(sound)], rules)
-        new = stored.seen()
-        repeated = [key for key in sound if key not in new]
-        known = incident_views.several(self._database, self._tilings, repeated) if repeated else {}
+            new = stored.seen()
+        known = self._known([key for key in sound if key not in new])
         answers: list[Received | Exception] = []
         for one in made:
             if isinstance(one, InvalidInputError):
                 answers.append(one)
                 continue
             key = one.row["id"]
-            answers.append(Received(key, key in new and one is sound[key], new.get(key) or known[key]))
+            if key in new:
+                answers.append(Received(key, one is sound[key], new[key]))
+            elif isinstance(known, Exception):
+                answers.append(known)
+            else:
+                answers.append(Received(key, False, known[key]))
         return answers
+
+    def _known(self, keys: Sequence[UUID]) -> dict[UUID, dict[str, Any]] | Exception:
+        """Return what was there before, or why it cannot be read: the others of the lot are stored by now."""
+        if not keys:
+            return {}
+        try:
+            return incident_views.several(self._database, self._tilings, keys)
+        except Exception as error:  # noqa: BLE001 - raised to those whose it is
+            return error
 
     def _look_up(
         self, connection: Connection, lot: Sequence[tuple[Report, str]]
@@ -149,12 +162,14 @@ class _Stored:
         ]
         # no ground lies at a place that is not known
         points = [(_or_nan(one.row["lon"]), _or_nan(one.row["lat"])) for one in ready]
-        new, owners, grounds = ask_at_once(
-            connection,
-            arrivals.store_question(arriving),
-            owners_question(asked),
-            premises.holding_question(points, [one.row["occurred_at"] for one in ready]),
-        )
+        with arrivals.contested():
+            _, new, owners, grounds = ask_at_once(
+                connection,
+                arrivals.patience(),
+                arrivals.store_question(arriving),
+                owners_question(asked),
+                premises.holding_question(points, [one.row["occurred_at"] for one in ready]),
+            )
         return cls(ready, arriving, new, owners, grounds, rules.now)
 
     def seen(self) -> dict[UUID, dict[str, Any]]:

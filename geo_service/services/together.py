@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from geo_service.errors import UnavailableError
+from geo_service.errors import HeldError, UnavailableError
 
 Asked = TypeVar("Asked")
 Told = TypeVar("Told")
@@ -84,7 +84,8 @@ class Together(Generic[Asked, Told]):
             answers = self._work([one.asked for one in lot])
         except Exception as error:  # noqa: BLE001 - raised to whose it is
             # who is away is away for each of them: nobody waits for the others to find that out in turn
-            if len(lot) == 1 or isinstance(error, UnavailableError):
+            is_away = isinstance(error, UnavailableError) and not isinstance(error, HeldError)
+            if len(lot) == 1 or is_away:
                 for one in lot:
                     one.error = error
                 return

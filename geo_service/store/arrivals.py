@@ -1,13 +1,16 @@
 """Reports that have just come, each stored with all that belongs to it, in one statement."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import orjson
+import psycopg
 
+from geo_service.errors import HeldError
 from geo_service.staffing.clocks import Clock
 from geo_service.store import bulk, incidents
 from geo_service.store.at_once import Question
@@ -62,6 +65,25 @@ class Stored:
     recorded_at: datetime
     accuracy_m: float | None
     border_m: float | None
+
+
+#: So long a lot waits for a report that somebody else is just storing: all the others wait with it.
+PATIENCE_MS = 1_000
+
+
+def patience() -> Question[None]:
+    """Return the question that goes before the storing: from it on the transaction waits but briefly."""
+    words = "select set_config('lock_timeout', %(patience)s, true)"
+    return Question(words, {"patience": str(PATIENCE_MS)}, lambda _: None)
+
+
+@contextmanager
+def contested() -> Iterator[None]:
+    """Say of what is not stored because somebody else is just storing it that only this is held up."""
+    try:
+        yield
+    except psycopg.errors.LockNotAvailable as error:
+        raise HeldError("somebody else is just storing this report; try again in a few seconds") from error
 
 
 def store_question(arrivals: Sequence[Arrival]) -> Question[dict[UUID, Stored]]:

@@ -37,6 +37,8 @@ log_rotation_age = 1d
 log_rotation_size = 0
 log_line_prefix = '%m [%p] %a '
 log_checkpoints = off
+# a statement that failed holds what people reported: that does not belong in a log
+log_min_error_statement = panic
 """
 
 

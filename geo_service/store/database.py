@@ -59,6 +59,12 @@ def _engine(
         connect_args={
             "application_name": name,
             "connect_timeout": CONNECT_TIMEOUT_S,
+            # a host that dies without a word is given up: else who waits for it waits for hours,
+            # and all who wait for him
+            "keepalives_idle": 5,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 15_000,
             "options": " ".join(options),
             # plans prepared on a pooled session survive a migration badly
             "prepare_threshold": None,

@@ -10,13 +10,13 @@ import pytest
 import shapely
 from sqlalchemy import text
 
-from geo_service.errors import InvalidInputError
+from geo_service.errors import GeoServiceError, HeldError, InvalidInputError
 from geo_service.services import incident_views, reporting
-from geo_service.services.intake import take_in
+from geo_service.services.intake import named, take_in
 from geo_service.services.reception import Reception
 from geo_service.services.reporting import Place, Report
 from geo_service.services.tiling import Tilings
-from geo_service.store import premises
+from geo_service.store import incidents, premises
 from geo_service.store.database import Database
 from tests.services.places import middle, square
 from tests.services.test_intake import place, rows  # noqa: F401 - a fixture
@@ -42,7 +42,7 @@ def at_once(reception: Reception, asked: list[tuple[Report, str]]) -> list:
         gate.wait()
         try:
             return reception.receive(*one)
-        except InvalidInputError as error:
+        except GeoServiceError as error:
             return error
 
     with ThreadPoolExecutor(len(asked)) as pool:
@@ -101,6 +101,31 @@ def test_a_sound_report_after_a_wrong_one_with_its_id_is_new(reception: Receptio
     first, second, third = reception._receive([wrong, *[(report("one", middle(0, 0)), "desk")] * 2])
     assert isinstance(first, InvalidInputError)
     assert (second.new, third.new) == (True, False)
+
+
+def test_what_somebody_else_is_just_storing_holds_up_itself_alone(database: Database, reception: Reception):
+    lon, lat = middle(0, 0)
+    held = pd.DataFrame({"source_id": ["held"], "occurred_at": [NOON], "lon": [lon], "lat": [lat]})
+    with database.writing() as connection:
+        incidents.insert_new(connection, named(held.assign(source="desk", reported_by="desk")))
+        asked = [report(key, middle(0, 0)) for key in ("a", "held", "b", "c", "d")]
+        answers = at_once(reception, [(one, "desk") for one in asked])
+    assert [type(one) is HeldError for one in answers] == [one.source_id == "held" for one in asked]
+    assert rows(database, "select count(*) from incident") == [(5,)]
+
+
+def test_what_cannot_be_read_of_a_repeated_one_is_no_matter_of_the_others(
+    reception: Reception, monkeypatch: pytest.MonkeyPatch
+):
+    known = report("known", middle(0, 0))
+    assert reception.receive(known, "desk").new
+
+    def fails(*_):
+        raise HeldError("not now")
+
+    monkeypatch.setattr(incident_views, "several", fails)
+    answers = at_once(reception, [(one, "desk") for one in (report("a"), known, report("b"), report("c"))])
+    assert [getattr(one, "new", None) for one in answers] == [True, None, True, True]
 
 
 def test_the_same_id_from_two_sources_is_two_incidents(database: Database, reception: Reception):
