@@ -107,6 +107,7 @@ class Board:
         self._picture: Picture | None = None
         self._seen_at = float("-inf")
         self._changed = self._seen_changed = 0
+        self._moved = False
         self._asked_at = float("-inf")
         self._closing = threading.Event()
         self._follower: threading.Thread | None = None
@@ -143,8 +144,12 @@ class Board:
         with self._looking:
             return self._look()
 
-    def expire(self) -> None:
-        """Have the next question look first: this process has just sent somebody, or changed the roster."""
+    def expire(self, *, moved: bool = False) -> None:
+        """Have the next question look first: this process has just sent somebody, or changed the roster.
+
+        ``moved``: it knows also where people are by now.
+        """
+        self._moved = self._moved or moved
         self._changed += 1
 
     def _at_hand(self) -> Picture | None:
@@ -199,7 +204,7 @@ class Board:
     def _look_at_sent(self) -> Picture | None:
         """Renew only who is sent where, if this process can have changed nothing else; None: look at all."""
         changed, picture, held = self._changed, self._picture, self._held
-        if picture is None or held is None or time.monotonic() - self._seen_at > STALE_S:
+        if picture is None or held is None or self._moved or time.monotonic() - self._seen_at > STALE_S:
             return None
         if held.book is not picture.book or held.book is not self._books.get():
             return None
@@ -211,7 +216,7 @@ class Board:
         return self._picture
 
     def _look(self) -> Picture:
-        changed = self._changed
+        changed, self._moved = self._changed, False
         book, desk = self._books.get(), self._desks.get()
         with self._database.glancing() as connection:
             horizon = positions.horizon(connection)  # before the snapshot that is read next

@@ -221,9 +221,9 @@ class DispatchDesk:
         self.changed()
         return made
 
-    def changed(self) -> None:
-        """Have the next question look first: this process has just sent or released somebody."""
-        self.board.expire()
+    def changed(self, *, moved: bool = False) -> None:
+        """Have the next question look first: this process has just sent, released or seen (``moved``) one."""
+        self.board.expire(moved=moved)
 
     def people_of(self, part: Part) -> dict[str, Any]:
         """Tell of the people of a part of the town, and of who is sent there, as the board tells of all."""

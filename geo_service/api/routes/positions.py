@@ -91,7 +91,7 @@ def send_positions(
     _refuse_strangers(state, who, [one.responder for one in fixes])
     taken = state.desk.positions.take(fixes, parse_datum(body.crs), who=who.name)
     if taken.arrived:
-        state.desk.changed()
+        state.desk.changed(moved=True)
     return TakenFixes(**taken.as_dict())
 
 
