@@ -10,6 +10,9 @@ from enum import StrEnum
 
 from shapely.geometry.base import BaseGeometry
 
+#: Days and moments that callers name lie in these years: calendars and databases can reckon around them.
+FIRST_YEAR, LAST_YEAR = 1970, 2200
+
 
 class Mode(StrEnum):
     """How a responder travels."""

@@ -1,20 +1,21 @@
-"""Moments that a caller names: with their UTC offset, and in years that calendars and databases can hold.
+"""Moments and days that a caller names, in years that calendars and databases can hold; moments with offset.
 
 ``at: Moment`` or ``as_of: Moment | None = None``, alone or inside ``Annotated[..., Query(...)]``: what does
-not fit is a problem that names the parameter.
+not fit is a problem that names the parameter. ``day: Day`` likewise.
 """
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator
 from pydantic_core import PydanticCustomError
 
+from geo_service.model import FIRST_YEAR, LAST_YEAR
+
 _PLUS_LOST = re.compile(r"[T ]\d\d:?\d\d\S* \d\d:?\d\d$")
 #: How programs write a moment: nothing is to be said of it here, and a batch holds thousands.
 _PLAIN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
-FIRST_YEAR, LAST_YEAR = 1970, 2200
 
 
 def _as_text(value: object) -> object:
@@ -60,5 +61,15 @@ def _checked(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
+def _day_checked(day: date) -> date:
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise PydanticCustomError(
+            "day_year", "give a day in the years {first} to {last}", {"first": FIRST_YEAR, "last": LAST_YEAR}
+        )
+    return day
+
+
+#: A local day in the years 1970 to 2200, so that the days around it can be reckoned with.
+Day = Annotated[date, AfterValidator(_day_checked)]
 #: A moment with its UTC offset, in the years 1970 to 2200; the handler gets it in UTC.
 Moment = Annotated[datetime, BeforeValidator(_as_text), AfterValidator(_checked)]

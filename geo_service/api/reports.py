@@ -13,7 +13,11 @@ Key = Annotated[
         strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*\w[^\x00-\x1f]*$"
     ),
 ]
-Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
+#: No control characters but tab and line ends: they are in no workbook.
+Text = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, max_length=200, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f]*$"),
+]
 Accuracy = Annotated[float, Field(ge=0.01, le=100_000, allow_inf_nan=False)]
 Floor = Annotated[int, Field(ge=-20, le=200)]
 Urgency = Literal["low", "normal", "urgent", "critical"]

@@ -33,6 +33,8 @@ from geo_service.store.database import Database
 FRONT_THREADS = 40
 #: So many of the street's questions are answered at once: a crowd there leaves the office its connections.
 STREET_THREADS = 2
+#: So many drawings of sign boards are made at once: each takes a core for as long as it lasts.
+DRAWING_THREADS = 2
 
 
 @dataclass(slots=True)
@@ -93,6 +95,8 @@ class AppState:
         Answers for those who lead, worked out once for all who look.
     street_threads : CapacityLimiter
         The threads of the street's questions.
+    drawing_threads : CapacityLimiter
+        The threads that draw sign boards.
     """
 
     settings: Settings
@@ -119,6 +123,7 @@ class AppState:
     leading: Leading
     front_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(FRONT_THREADS))
     street_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(STREET_THREADS))
+    drawing_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(DRAWING_THREADS))
     attempts: FailedAttempts = field(default_factory=FailedAttempts)
     on_duty: OnDuty = field(default_factory=OnDuty)
 

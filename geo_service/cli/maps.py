@@ -9,7 +9,7 @@ import typer
 from geo_service.cli import common
 from geo_service.model import Mode
 from geo_service.services.atlas.kinds import SMALLEST, YEAR_DAYS, View
-from geo_service.services.atlas.registry import KINDS, kind_of
+from geo_service.services.atlas.registry import KINDS
 from geo_service.services.ground import Ground
 from geo_service.services.mapping import Mapper
 from geo_service.services.plan_state import Plans
@@ -58,7 +58,9 @@ def command(
     if not name:
         _list(as_json=as_json)
         return
-    kind = kind_of(name)
+    if name not in KINDS:
+        raise typer.BadParameter(f"{name!r} is not one of {', '.join(KINDS)}", param_hint="NAME")
+    kind = KINDS[name]
     out = single_file or Path(f"{kind.code}.html")
     moment = common.parse_moment(at, "--at") or datetime.now().astimezone()
     common.out_file(out)

@@ -11,6 +11,7 @@ from geo_service.cli import common
 from geo_service.errors import BadRequestError, Fault
 from geo_service.formats.rounds_pdf import visit_signs_pdf, week_pdf
 from geo_service.formats.spreadsheet import write_table
+from geo_service.model import FIRST_YEAR, LAST_YEAR
 from geo_service.services import patrol_people, rounds, visits, week_lists
 from geo_service.services.ground import Ground
 from geo_service.services.rostering import town_zone
@@ -140,11 +141,15 @@ def add_to(app: typer.Typer) -> None:
 def day_of(value: str, field: str) -> date:
     """Read a day as somebody typed it."""
     try:
-        return date.fromisoformat(value)
+        day = date.fromisoformat(value)
     except ValueError as error:
         raise BadRequestError(
             "This is not a day.", [Fault(field, "write it as 2026-11-16", value=value)]
         ) from error
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        years = f"give a day in the years {FIRST_YEAR} to {LAST_YEAR}"
+        raise BadRequestError("This day cannot be reckoned with.", [Fault(field, years, value=value)])
+    return day
 
 
 def _print(frame: pd.DataFrame) -> None:

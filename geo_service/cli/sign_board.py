@@ -59,7 +59,7 @@ def print_boards(
         address = Operator().public_url
         with database.reading() as connection:
             found = sign_board_sheets.sheets(connection, tiling, keys, public_url=address)
-            out.write_bytes(printed(connection, tiling, found, paper=paper, as_zip=out.suffix == ".zip"))
+        out.write_bytes(printed(database, tiling, found, paper=paper, as_zip=out.suffix == ".zip"))
         if record:
             sign_board_sheets.record(database, tiling, found, who=WHO)
     if not address:

@@ -10,7 +10,7 @@ from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.utils import get_column_letter
 
 from geo_service.formats.monthly_pdf import CLOCKS, PHASES
-from geo_service.formats.spreadsheet import safe_cell
+from geo_service.formats.spreadsheet import safe_cell, without_control, write_table
 
 _PERCENT = "0.0%"
 _PARTS = {"n": "件数", "mean_s": "平均（秒）", "median_s": "中位（秒）", "p90_s": "P90（秒）"}
@@ -102,7 +102,9 @@ def monthly_csv(report: Mapping[str, Any]) -> str:
         ]
     columns = ["月份", "网格编码", "类", "指标", "本月", "上月"]
     table = pd.DataFrame(rows, columns=columns, dtype=object)
-    return str(table.to_csv(index=False, lineterminator="\r\n"))
+    stream = io.StringIO(newline="")
+    write_table(table, stream)
+    return stream.getvalue()
 
 
 def monthly_xlsx(report: Mapping[str, Any]) -> bytes:
@@ -123,7 +125,9 @@ def _fill(sheet: Any, heads: tuple[str, ...], rows: list[tuple[Any, ...]]) -> No
     """Write a table that prints well: the head on each page, columns wide enough, shares in percent."""
     sheet.append(heads)
     for row in rows:
-        sheet.append([safe_cell(value) if isinstance(value, str) else value for value in row])
+        sheet.append(
+            [safe_cell(without_control(value)) if isinstance(value, str) else value for value in row]
+        )
     for cell in sheet[1]:
         cell.font = Font(bold=True)
         cell.fill = PatternFill("solid", fgColor="F5F3EE")

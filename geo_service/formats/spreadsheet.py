@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _PLAIN_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
 
 
@@ -37,6 +38,11 @@ def _write(frame: pd.DataFrame, stream: TextIO) -> None:
     writer.writerow([safe_cell(name) for name in frame.columns])
     columns = [list(map(safe_cell, frame[name].tolist())) for name in frame.columns]
     writer.writerows(zip(*columns, strict=True))
+
+
+def without_control(text: str) -> str:
+    """Return a text without the control characters that no workbook can hold."""
+    return _CONTROL.sub("", text)
 
 
 def safe_cell(value: Any) -> str:

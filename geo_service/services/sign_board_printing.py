@@ -8,21 +8,22 @@ from geo_service.planning.sign_boards import PublicPerson
 from geo_service.services.board_words import role_zh
 from geo_service.services.sign_board_sheets import Sheet, map_of
 from geo_service.services.tiling import Tiling
-from geo_service.store.database import Connection
+from geo_service.store.database import Database
 
 
 def printed(
-    connection: Connection, tiling: Tiling, sheets: Sequence[Sheet], *, paper: Paper, as_zip: bool = False
+    database: Database, tiling: Tiling, sheets: Sequence[Sheet], *, paper: Paper, as_zip: bool = False
 ) -> bytes:
-    """Return boards as one PDF, or as a zip with a PDF for each."""
-    boards = _boards(connection, tiling, sheets)
+    """Return boards as one PDF, or as a zip with a PDF for each; no connection is held while drawing."""
+    boards = _boards(database, tiling, sheets)
     return boards_zip(boards, paper) if as_zip else boards_pdf(boards, paper)
 
 
-def _boards(connection: Connection, tiling: Tiling, sheets: Sequence[Sheet]) -> Iterator[Board]:
+def _boards(database: Database, tiling: Tiling, sheets: Sequence[Sheet]) -> Iterator[Board]:
     """Give the boards one by one, so that the maps of a township are not all in memory at once."""
     for sheet in sheets:
-        around = map_of(connection, tiling, sheet, aspect=MAP_ASPECT)
+        with database.reading() as connection:
+            around = map_of(connection, tiling, sheet, aspect=MAP_ASPECT)
         said = sheet.words
         yield Board(
             said.title,

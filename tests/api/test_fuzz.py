@@ -82,6 +82,7 @@ IN_TOWN = {
     "level": "grid",
     "edition": 1,
     "kind": "staffing",
+    "overlay": "units",
     "code": "none",
     "measure": "per_km2",
     "z": 14,

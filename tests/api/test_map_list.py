@@ -126,8 +126,21 @@ def test_unknown_things_are_named_and_a_plan_takes_a_key(anyone: TestClient) -> 
     assert wrong.status_code == 404
     assert "units" in wrong.json()["errors"][0]["message"]
     assert anyone.get("/maps/compare", params={"plan": 1}).status_code == 403
+    assert anyone.get("/maps/overlays/1/reach/new.json", params={"siting": 7}).status_code == 403
     assert anyone.get("/maps/staffing", params={"days": 0}).status_code in (400, 422)
     assert anyone.get("/maps/moon/file").status_code in (400, 404, 422)
+
+
+def test_a_key_for_a_part_of_the_town_sees_neither_plans_nor_sitings(
+    anyone: TestClient, town: Database, town_tiling: Tiling
+) -> None:
+    own = town_tiling.at_level("community")["code"].iloc[0]
+    key = identity.issue(town, "part of maps", Role.PLANNER, by="test", cells=[f"community:{own}"])[1]
+    for address in ("/maps/compare?plan=1", "/maps/overlays/1/reach/new.json?siting=7"):
+        assert anyone.get(address, headers={"X-API-Key": key}).status_code == 403
+    whole = identity.issue(town, "whole of maps", Role.PLANNER, by="test")[1]
+    address = "/maps/overlays/1/reach/new.json?siting=7"
+    assert anyone.get(address, headers={"X-API-Key": whole}).status_code == 404  # there is none
 
 
 # ---------------------------------------------------------------------------------------- for the public

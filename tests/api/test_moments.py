@@ -1,13 +1,14 @@
 """Moments: with an offset, in years that can be reckoned with."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from geo_service.api.moments import Moment
+from geo_service.api.moments import Day, Moment
 
 MOMENT = TypeAdapter(Moment)
+DAY = TypeAdapter(Day)
 
 
 @pytest.mark.parametrize(
@@ -50,3 +51,14 @@ def test_a_moment_without_offset_is_refused():
 def test_a_plus_that_became_a_blank_is_explained(text: str):
     with pytest.raises(ValidationError, match="%2B"):
         MOMENT.validate_python(text)
+
+
+@pytest.mark.parametrize("text", ["0001-01-01", "1969-12-31", "2201-01-01", "9999-12-31"])
+def test_days_beyond_reckoning_are_refused(text: str):
+    with pytest.raises(ValidationError, match="years 1970 to 2200"):
+        DAY.validate_python(text)
+
+
+@pytest.mark.parametrize("text", ["1970-01-01", "2200-12-31"])
+def test_the_first_and_the_last_day_are_days(text: str):
+    assert DAY.validate_python(text) == date.fromisoformat(text)

@@ -77,3 +77,39 @@ def test_the_first_and_last_moments_are_answered(reader: TestClient, moment: str
         assert reader.get(figures.format(kind, measure)).status_code < 500
     for address in ("/maps/heat.json?at=", "/maps/units.json?at=", "/v1/locate?lon=120&lat=30&as_of="):
         assert reader.get(address + quote(moment)).status_code < 500
+
+
+DAYS_ASKED = [
+    ("GET", "/v1/patrol/quotas?month={month}"),
+    ("GET", "/v1/reports/monthly?month={month}"),
+    ("GET", "/v1/lead/figures?from={day}&to={day}"),
+    ("GET", "/v1/patrol/cells?from={day}&to={day}&level=grid"),
+    ("GET", "/v1/patrol/against-incidents?from={day}&to={day}&level=grid"),
+    ("GET", "/v1/patrol/visits?from={day}&to={day}"),
+    ("GET", "/v1/patrol/visits?from=2026-01-01&to={day}"),
+    ("GET", "/v1/patrol/posts?from={day}&to={day}"),
+    ("GET", "/v1/patrol/weeks/{day}"),
+    ("PUT", "/v1/patrol/weeks/{day}"),
+    ("PUT", "/v1/patrol/days/{day}"),
+]
+
+
+def test_days_beyond_reckoning_are_refused(reader: TestClient) -> None:
+    wrong = []
+    for method, address in DAYS_ASKED:
+        for day in ("0001-01-01", "9999-12-27", "9999-12-31"):
+            asked = address.format(day=day, month=day[:7])
+            answer = reader.request(method, asked)
+            if answer.status_code not in {400, 422}:
+                wrong.append((method, asked, answer.status_code))
+    assert wrong == []
+
+
+def test_the_first_and_last_days_are_answered(reader: TestClient) -> None:
+    wrong = []
+    for method, address in DAYS_ASKED:
+        for day in ("1970-01-01", "2200-12-31"):
+            asked = address.format(day=day, month=day[:7])
+            if method == "GET" and reader.request(method, asked).status_code >= 500:
+                wrong.append(asked)
+    assert wrong == []

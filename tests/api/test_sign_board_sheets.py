@@ -2,7 +2,8 @@
 
 import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from starlette.testclient import TestClient
 
 from geo_service.api.app import create_app
 from geo_service.model import Role
-from geo_service.services import identity
+from geo_service.services import identity, sign_board_printing
 from geo_service.settings import Settings
 from tests import pdf
 from tests.api.test_plan_review import publish
@@ -171,3 +172,34 @@ def test_a_key_for_a_part_of_the_town_draws_the_boards_of_its_cells(
     assert len(found) == sum(tiling.cells["id"].isin(below) & (tiling.cells["level"] == "grid"))
     assert part.get("/v1/sign-boards/sheets", params={"cell": other}).status_code == 403
     assert part.post("/v1/sign-boards/prints", json={"cell": other}).status_code == 403
+
+
+def test_no_connection_is_held_while_boards_are_drawn(
+    app: FastAPI, planner: TestClient, township: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = app.state.parts.database
+    held: list[Any] = []
+    seen: list[int] = []
+    reading, draw = database.reading, sign_board_printing.boards_pdf
+
+    @contextmanager
+    def counted() -> Iterator[Any]:
+        with reading() as connection:
+            held.append(connection)
+            try:
+                yield connection
+            finally:
+                held.remove(connection)
+
+    def drawn(boards: Iterable[Any], paper: Any) -> bytes:
+        def noted() -> Iterator[Any]:
+            for board in boards:
+                seen.append(len(held))
+                yield board
+
+        return draw(noted(), paper)
+
+    monkeypatch.setattr(type(database), "reading", lambda _: counted())
+    monkeypatch.setattr(sign_board_printing, "boards_pdf", drawn)
+    assert planner.get("/v1/sign-boards/sheets", params={"cell": township, "paper": "A4"}).status_code == 200
+    assert set(seen) == {0}

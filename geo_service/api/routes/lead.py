@@ -1,6 +1,5 @@
 """The page of those who lead, and its answers: tiles, cells of the map, a week, a card, a comparison."""
 
-from datetime import date
 from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Query, Response
@@ -9,7 +8,7 @@ from starlette.requests import Request
 
 from geo_service.api.access import roles
 from geo_service.api.caching import tagged, tagged_json
-from geo_service.api.moments import Moment
+from geo_service.api.moments import Day, Moment
 from geo_service.api.routes.cells import LevelCode
 from geo_service.api.routing import Router
 from geo_service.api.state import AppState, State
@@ -31,8 +30,8 @@ LEADERS = roles(Role.LEADER, Role.PLANNER)
 Who = Annotated[Principal, LEADERS]
 _JSON: dict[int | str, dict[str, Any]] = {200: {"content": {"application/json": {}}}}
 
-Day = Annotated[date, Query(alias="from", description="First local day")]
-LastDay = Annotated[date, Query(alias="to", description="Last local day, included")]
+FirstDay = Annotated[Day, Query(alias="from", description="First local day")]
+LastDay = Annotated[Day, Query(alias="to", description="Last local day, included")]
 
 
 def looked_at(
@@ -103,7 +102,7 @@ def card(request: Request, state: State, look: Looked) -> Response:
 
 
 @router.get("/figures", responses=_JSON, response_class=Response)
-def figures(request: Request, state: State, look: Looked, since: Day, until: LastDay) -> Response:
+def figures(request: Request, state: State, look: Looked, since: FirstDay, until: LastDay) -> Response:
     """Give the figures of the town or a cell over some days: two of these are a comparison."""
     told = state.leading.figures(look, since, until)
     return tagged_json(request, told, "figures")

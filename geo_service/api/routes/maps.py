@@ -78,7 +78,9 @@ def _asked(
     days: Annotated[int, Query(ge=1, le=366, description="Span of incidents and patrols")] = YEAR_DAYS,
     against: Annotated[Number, Query(description="Edition to compare with (default: the one before)")] = None,
     plan: Annotated[Number, Query(description="Plan to compare with; needs a key")] = None,
-    siting: Annotated[Number, Query(description="Siting run to show (default: the last)")] = None,
+    siting: Annotated[
+        Number, Query(description="Siting run to show (default: the last); needs a key")
+    ] = None,
     public: Annotated[bool, Query(description="For the public: small counts kept back")] = False,
 ) -> View:
     """Read what is asked of a map.
@@ -86,18 +88,27 @@ def _asked(
     Raises
     ------
     ForbiddenError
-        A plan is shown to those who plan and lead.
+        A plan or a siting run is shown to those who plan and lead the whole town.
     """
     if at is None:
         now = datetime.now(UTC)
         at = now.replace(minute=now.minute - now.minute % STEP_MIN, second=0, microsecond=0)
-    if plan is not None and insider is None:
-        words = Words("a plan takes the key of a planner, leader or dispatcher", "查看方案需要相应密钥")
+    places = insider is not None and not insider.scope
+    if plan is not None and not places:
+        words = Words(
+            "a plan takes the key of a planner, leader or dispatcher of the whole town",
+            "查看方案需要负责全域的相应密钥",
+        )
         raise ForbiddenError(words, [Fault("plan", words, value=plan)])
+    if siting is not None and not places:
+        words = Words(
+            "a siting run takes the key of a planner, leader or dispatcher of the whole town",
+            "查看选址结果需要负责全域的相应密钥",
+        )
+        raise ForbiddenError(words, [Fault("siting", words, value=siting)])
     with state.database.reading() as connection:
         at = at.astimezone(town_zone(connection))
     smallest = state.settings.smallest_count if public else 0
-    places = insider is not None and not insider.scope
     return View(at, mode, limit_s, role, days, against, plan, siting, smallest, places)
 
 

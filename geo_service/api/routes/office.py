@@ -1,7 +1,6 @@
 """What a planner's office sets itself: rules, code schemes, and exclaves that are meant."""
 
 from collections.abc import Sequence
-from datetime import date
 from typing import Annotated, Any
 
 from fastapi import Path, Query, Response
@@ -11,6 +10,7 @@ from starlette.requests import Request
 from geo_service.api.access import READERS
 from geo_service.api.caching import json_answer, tagged_json
 from geo_service.api.idempotency import OnlyOnce
+from geo_service.api.moments import Day
 from geo_service.api.routes.plan_review import CellRef
 from geo_service.api.routes.plans import JSON_ANSWER, Body, IfMatch, Planner, seen_revision
 from geo_service.api.routing import Router
@@ -58,7 +58,7 @@ class Declaration(Body):
     cell: CellRef
     place: Degrees | None = Field(None, description="Lon, lat in the piece; default: all pieces apart now")
     why: Why
-    until: date
+    until: Day
     plan_id: int | None = Field(None, ge=1, le=2**31 - 1, description="Default: a cell in force")
 
 

@@ -1,11 +1,11 @@
 """Patrols as figures: streets patrolled and time by cell, and patrols against incidents."""
 
-from datetime import date
 from typing import Annotated, Any
 
 from fastapi import Query
 
 from geo_service.api.access import READERS, roles
+from geo_service.api.moments import Day
 from geo_service.api.routes.cells import LevelCode
 from geo_service.api.routing import Router
 from geo_service.api.state import State
@@ -14,8 +14,8 @@ from geo_service.services import patrol
 
 router = Router(prefix="/v1", tags=["patrol"])
 
-First = Annotated[date, Query(alias="from", description="First local day")]
-Last = Annotated[date, Query(alias="to", description="Last local day, included")]
+First = Annotated[Day, Query(alias="from", description="First local day")]
+Last = Annotated[Day, Query(alias="to", description="Last local day, included")]
 
 
 @router.get("/patrol/cells", dependencies=[READERS])
@@ -52,7 +52,7 @@ def patrol_against_incidents(state: State, first: First, last: Last, level: Leve
 
 @router.put("/patrol/days/{day}")
 def count_patrol_day(
-    state: State, day: date, who: Annotated[Principal, roles(Role.PLANNER, Role.DISPATCHER)]
+    state: State, day: Day, who: Annotated[Principal, roles(Role.PLANNER, Role.DISPATCHER)]
 ) -> dict[str, Any]:
     """Count the patrols of a local day from its tracks; the same tracks are not counted again."""
     counted = patrol.count_day(state.database, state.ground, state.tilings, day, who=who.name)

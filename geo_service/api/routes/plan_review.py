@@ -1,6 +1,5 @@
 """Plans before and at publishing: findings, waivers, publishing, a new base, going back; lineage of cells."""
 
-from datetime import date
 from typing import Annotated, Literal
 
 from fastapi import Path, Query, Response
@@ -11,7 +10,7 @@ from geo_service.api.access import READERS
 from geo_service.api.caching import json_answer, tagged_json
 from geo_service.api.idempotency import Once, OnlyOnce
 from geo_service.api.later import LATER_ANSWER, begin, prefers_later
-from geo_service.api.moments import Moment
+from geo_service.api.moments import Day, Moment
 from geo_service.api.plan_json import finding_object, plan_object
 from geo_service.api.routes.plans import (
     JSON_ANSWER,
@@ -46,7 +45,7 @@ class NewWaiver(Body):
     rule: str = Field(max_length=40)
     cells: list[CellRef] = Field(min_length=1, max_length=1000)
     why: str = Field(min_length=1, max_length=1000)
-    until: date
+    until: Day
 
 
 class Publication(Body):

@@ -1,6 +1,5 @@
 """What is to be visited, the lists of a week, and their signs."""
 
-from datetime import date
 from typing import Annotated, Any, Literal
 
 from fastapi import Path, Query, Response
@@ -9,6 +8,7 @@ from starlette.requests import Request
 
 from geo_service.api.access import roles
 from geo_service.api.caching import json_answer
+from geo_service.api.moments import Day
 from geo_service.api.routes.imports import Commit, Crs, Upload, content_of
 from geo_service.api.routing import Router
 from geo_service.api.state import State
@@ -24,7 +24,7 @@ router = Router(prefix="/v1", tags=["patrol"])
 Planner = Annotated[Principal, roles(Role.PLANNER)]
 Reader = Annotated[Principal, roles(Role.PLANNER, Role.DISPATCHER, Role.LEADER)]
 Code = Annotated[str, Path(max_length=64, description="Code of the place")]
-Monday = Annotated[date, Path(description="The Monday with which the week begins")]
+Monday = Annotated[Day, Path(description="The Monday with which the week begins")]
 _PDF: dict[int | str, dict[str, Any]] = {200: {"content": {"application/pdf": {}}}}
 _WEEK: dict[int | str, dict[str, Any]] = {
     200: {"content": {"application/json": {}, "text/csv": {}, "application/pdf": {}}}
@@ -48,7 +48,7 @@ class Exemption(BaseModel):
 
     department: str | None = Field(default=None, max_length=60, description="Of one only; default: of all")
     reason: str = Field(max_length=200, description="Empty: it is visited again")
-    until: date | None = Field(default=None, description="Last day; default: until further notice")
+    until: Day | None = Field(default=None, description="Last day; default: until further notice")
 
 
 @router.get("/patrol/rules")

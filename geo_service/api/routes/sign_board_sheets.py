@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
+from anyio import to_thread
 from fastapi import Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
@@ -34,7 +35,7 @@ _FILES: dict[int | str, dict[str, Any]] = {200: {"content": {"application/pdf": 
 
 
 @router.get("/sign-boards/sheets", responses=_FILES, response_class=Response)
-def sheets(
+async def sheets(
     request: Request,
     state: State,
     who: Office,
@@ -52,10 +53,14 @@ def sheets(
     street, if the operator has set an address. What was drawn is not yet printed: POST the same to
     ``/v1/sign-boards/prints`` when it hangs.
     """
-    tiling, chosen = _chosen(state, who, cell, level, of)
-    with state.database.reading() as connection:
-        found = sign_board_sheets.sheets(connection, tiling, chosen, public_url=state.settings.public_url)
-        content = printed(connection, tiling, found, paper=paper, as_zip=form == "zip")
+
+    def draw() -> tuple[Tiling, bytes]:
+        tiling, chosen = _chosen(state, who, cell, level, of)
+        with state.database.reading() as connection:
+            found = sign_board_sheets.sheets(connection, tiling, chosen, public_url=state.settings.public_url)
+        return tiling, printed(state.database, tiling, found, paper=paper, as_zip=form == "zip")
+
+    tiling, content = await to_thread.run_sync(draw, limiter=state.drawing_threads)
     name = f"sign-boards-{paper}.{form}"
     headers = {"Content-Disposition": f'inline; filename="{name}"'}
     return tagged(request, content, str(tiling.edition.id), f"application/{form}", headers=headers)

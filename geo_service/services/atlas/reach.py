@@ -39,11 +39,15 @@ _OF = Label("户数占比", "share of households")
 def shown_run(scene: Scene) -> SitingRow | None:
     """Return the siting run asked for, or the last one that has an answer; None without any.
 
+    None too for a reader who may not see places: what is still being planned is not for the street.
+
     Raises
     ------
     NotFoundError
         There is no such run.
     """
+    if not scene.view.places:
+        return None
     with scene.database.reading() as connection:
         if scene.view.siting is not None:
             return runs.get(connection, scene.view.siting)
@@ -64,8 +68,10 @@ def _standing(scene: Scene) -> list[tuple[float, float]]:
 
 
 def _sites(scene: Scene) -> list[dict[str, object]]:
+    """Return the sites of the run, in the public form without those at people's bases."""
     run = shown_run(scene)
-    return list(run.answer["sites"]) if run is not None and run.answer else []
+    sites = list(run.answer["sites"]) if run is not None and run.answer else []
+    return [one for one in sites if one["kind"] != "base"] if scene.view.smallest else sites
 
 
 def _within(scene: Scene, places: list[tuple[float, float]]) -> np.ndarray:

@@ -1,0 +1,31 @@
+"""The monthly report as tables: nothing in them is a formula, and no text breaks them."""
+
+import csv
+import io
+from typing import Any
+
+import openpyxl
+import pytest
+
+from geo_service.formats import monthly_tables
+
+NAMES = ["=1+1", "sm\x07oke\x00"]
+
+
+@pytest.fixture
+def report(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    rows = [("事件类别", name, 3, 0.5) for name in NAMES]
+    monkeypatch.setattr(monthly_tables, "figure_rows", lambda _: iter(rows))
+    cells: dict[str, Any] = {"cells": []}
+    return {"month": "2026-10", "before": "2026-09", "cell": {"code": "=c"}, "now": cells, "then": cells}
+
+
+def test_the_csv_holds_no_formula(report: dict[str, Any]) -> None:
+    rows = list(csv.reader(io.StringIO(monthly_tables.monthly_csv(report))))
+    assert rows[0] == ["月份", "网格编码", "类", "指标", "本月", "上月"]
+    assert rows[1] == ["2026-10", "'=c", "事件类别", "'=1+1", "3", "0.5"]
+
+
+def test_a_workbook_holds_any_category(report: dict[str, Any]) -> None:
+    sheet = openpyxl.load_workbook(io.BytesIO(monthly_tables.monthly_xlsx(report)))["指标"]
+    assert [row[1].value for row in sheet.iter_rows(min_row=2)] == ["'=1+1", "smoke"]
