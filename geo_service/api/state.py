@@ -35,6 +35,8 @@ FRONT_THREADS = 40
 STREET_THREADS = 2
 #: So many drawings of sign boards are made at once: each takes a core for as long as it lasts.
 DRAWING_THREADS = 2
+#: So many maps are worked out at once; whoever asks for another waits without holding a thread.
+MAP_THREADS = 2
 
 
 @dataclass(slots=True)
@@ -97,6 +99,8 @@ class AppState:
         The threads of the street's questions.
     drawing_threads : CapacityLimiter
         The threads that draw sign boards.
+    map_threads : CapacityLimiter
+        The threads in which figures and overlays of maps are worked out.
     """
 
     settings: Settings
@@ -124,6 +128,7 @@ class AppState:
     front_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(FRONT_THREADS))
     street_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(STREET_THREADS))
     drawing_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(DRAWING_THREADS))
+    map_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(MAP_THREADS))
     attempts: FailedAttempts = field(default_factory=FailedAttempts)
     on_duty: OnDuty = field(default_factory=OnDuty)
 

@@ -1,7 +1,6 @@
 """The ground held in memory: the road graphs by mode, and the demand snapped to them."""
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -16,6 +15,7 @@ from geo_service.model import Mode
 from geo_service.roads.graph import RoadGraph, build_graph
 from geo_service.roads.network import RoadNetwork
 from geo_service.roads.snap import Snapper, Snaps
+from geo_service.services.keeping import Keeper
 from geo_service.services.tiling import Tiling
 from geo_service.store import ground, roads
 from geo_service.store.database import Connection, Database
@@ -87,7 +87,7 @@ class Ground:
         self._demand: dict[Any, Demand] = {}
         self._people: dict[Any, pd.DataFrame] = {}
         self._snaps: dict[Mode, Snaps] = {}
-        self._kept: OrderedDict[Hashable, Any] = OrderedDict()
+        self._keeper = Keeper(KEPT)
 
     def roads(self, mode: Mode) -> tuple[int, bytes, RoadGraph, Snapper]:
         """Return id and fingerprint of the network in use, its graph for a mode and the snapper over it.
@@ -157,16 +157,10 @@ class Ground:
     def keep(self, key: Hashable, make: Callable[[], T]) -> T:
         """Return what was made under a key, or make it; the :data:`KEPT` used last stay.
 
-        The key names everything that it is made from: a network, the demand, an edition.
+        The key names everything that it is made from: a network, the demand, an edition. While it is made
+        only those wait who ask for the same: roads and demand are there for everybody.
         """
-        with self._lock:
-            if key not in self._kept:
-                self._kept[key] = make()
-                while len(self._kept) > KEPT:
-                    self._kept.popitem(last=False)
-            self._kept.move_to_end(key)
-            made: T = self._kept[key]
-            return made
+        return self._keeper.get(key, make)
 
 
 def _land_and_people(tiling: Tiling, points: pd.DataFrame) -> pd.DataFrame:

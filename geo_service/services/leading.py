@@ -20,8 +20,8 @@ from geo_service.services.coverage_question import Measure, Question
 from geo_service.services.coverage_readings import Reading, read_coverage
 from geo_service.services.coverage_week import Week, read_week
 from geo_service.services.ground import Ground
+from geo_service.services.keeping import Keeper
 from geo_service.services.lead_area import Area, area_of
-from geo_service.services.lead_keeping import Keeper
 from geo_service.services.lead_readings import FROM_DATABASE, Kind, Subject
 from geo_service.services.rostering import on_duty, town_zone
 from geo_service.services.staffed_cells import Cells

@@ -33,7 +33,7 @@ from geo_service.services.atlas.staffing import parents_of
 from geo_service.services.ground import Ground
 from geo_service.services.plan_state import Plans
 from geo_service.services.tiling import Tiling, Tilings
-from geo_service.staffing.small_counts import keep_back
+from geo_service.staffing.small_counts import Side, keep_back, keep_back_beside
 from geo_service.store import assets, audit, boundaries, ground, heat, roads, siting, tiles
 from geo_service.store.database import Database
 
@@ -187,7 +187,9 @@ class Mapper:
     def _draw(self, kind: MapKind, scene: Scene, level: str, measure: str) -> bytes:
         drawn = kind.draw(scene, level, measure)
         codes = scene.tiling.at_level(level)["code"].tolist()
-        hidden = [codes[i] for i in np.flatnonzero(self._hidden(kind, scene, level)).tolist()]
+        beside = other_tiling(scene) if kind.compares and scene.view.smallest else None
+        secret = self._hidden(kind, scene, level, beside)
+        hidden = [codes[i] for i in np.flatnonzero(secret).tolist()]
         return figures_json(
             _by_code(codes, drawn.values),
             title=drawn.title,
@@ -209,18 +211,29 @@ class Mapper:
             hidden_below=scene.view.smallest,
         )
 
-    def _hidden(self, kind: MapKind, scene: Scene, level: str) -> NDArray[np.bool_]:
-        """Return which cells a public map says nothing of; none of a map that is not public."""
+    def _hidden(
+        self, kind: MapKind, scene: Scene, level: str, beside: Tiling | None = None
+    ) -> NDArray[np.bool_]:
+        """Return which cells a public map says nothing of; none of a map that is not public.
+
+        ``beside`` is what is shown next to it: what the two tell together is kept back too.
+        """
         tiling = scene.tiling
         out = np.zeros(int((tiling.cells["level"] == level).sum()), np.bool_)
         if not scene.view.smallest:
             return out
-        levels = tiling.levels[: tiling.levels.index(level) + 1]
-        parents = [parents_of(scene, one) for one in levels]
-        parents[0] = np.full(len(parents[0]), -1)
-        for leaf_counts in kind.counts(scene):
-            counts = [scene.up(one, leaf_counts) for one in levels]
-            out |= keep_back(counts, parents, smallest=scene.view.smallest)[-1]
+        smallest = scene.view.smallest
+        for counts in kind.level_counts(scene, level):
+            out |= (counts > 0) & (counts < smallest)
+        others: list[Side | None] = []
+        if beside is not None and level in beside.levels:
+            others += _counted(kind, scene.on(beside), level)
+        own = _counted(kind, scene, level)
+        for side, other in zip(own, others or [None] * len(own), strict=True):
+            if other is None:
+                out |= keep_back(side.counts, side.parents, smallest=smallest)[-1]
+            else:
+                out |= keep_back_beside(side, other, smallest=smallest)[-1]
         return out
 
     def _shown_of(
@@ -230,7 +243,9 @@ class Mapper:
         if drawn.also is None or not scene.view.smallest or not len(drawn.also):
             return drawn.also
         other = other_tiling(scene)
-        return None if other is None else drawn.also[~self._hidden(kind, scene.on(other), level)]
+        return (
+            None if other is None else drawn.also[~self._hidden(kind, scene.on(other), level, scene.tiling)]
+        )
 
     def _overlay(self, overlay: OverlayKind, scene: Scene) -> bytes:
         return self._kept(("overlay", overlay.code, overlay.make), scene, lambda: overlay.make(scene))
@@ -347,6 +362,16 @@ class Mapper:
             subtitle=Label("　".join(filter(None, zh)), "  ".join(filter(None, en))),
             links=links,
         )
+
+
+def _counted(kind: MapKind, scene: Scene, level: str) -> list[Side]:
+    """Return what a map counts, from the top down to a level."""
+    tiling = scene.tiling
+    levels = tiling.levels[: tiling.levels.index(level) + 1]
+    parents = [parents_of(scene, one) for one in levels]
+    parents[0] = np.full(len(parents[0]), -1)
+    names = [[f"{one}/{code}" for code in tiling.at_level(one)["code"]] for one in levels]
+    return [Side([scene.up(one, leaves) for one in levels], parents, names) for leaves in kind.counts(scene)]
 
 
 def _shown_overlays(kind: MapKind, view: View) -> Sequence[OverlayKind]:

@@ -225,6 +225,14 @@ def cell_figures(
     return frame, days
 
 
+def incidents_of_days(connection: Connection, tiling: Tiling, first: date, last: date) -> NDArray[np.float64]:
+    """Return the incidents of each leaf on local days, both included."""
+    zone = town_zone(connection)
+    start, end = _bounds(first, zone)[0], _bounds(last, zone)[1]
+    counts = store.incidents_by_cell(connection, start, end)
+    return np.array([counts.get(int(key), 0) for key in tiling.leaf_ids], np.float64)
+
+
 def against_incidents(
     connection: Connection, tiling: Tiling, level: str, first: date, last: date
 ) -> tuple[pd.DataFrame, Against]:
@@ -238,10 +246,7 @@ def against_incidents(
         Rank correlation with its p and what it rests on.
     """
     frame, _ = cell_figures(connection, tiling, level, first, last)
-    zone = town_zone(connection)
-    start, end = _bounds(first, zone)[0], _bounds(last, zone)[1]
-    counts = store.incidents_by_cell(connection, start, end)
-    by_leaf = np.array([counts.get(int(key), 0) for key in tiling.leaf_ids], np.float64)
+    by_leaf = incidents_of_days(connection, tiling, first, last)
     group = tiling.group_of_leaf(level)
     held = group >= 0
     incidents = np.bincount(group[held], weights=by_leaf[held], minlength=len(frame))

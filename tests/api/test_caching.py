@@ -97,7 +97,7 @@ def test_the_incident_map_counts_the_year_up_to_its_moment(client_of: Callable, 
 
 
 @pytest.mark.parametrize(
-    ("limit_s", "title"), [(300, "五分钟到场覆盖"), (600, "10 分钟到场覆盖"), (90, "1.5 分钟到场覆盖")]
+    ("limit_s", "title"), [(300, "五分钟到场覆盖"), (600, "10 分钟到场覆盖"), (180, "3 分钟到场覆盖")]
 )
 def test_the_title_of_the_coverage_map_follows_the_limit(
     client_of: Callable, limit_s: int, title: str
@@ -105,6 +105,12 @@ def test_the_title_of_the_coverage_map_follows_the_limit(
     page = client_of(open_maps=True).get("/maps/coverage", params={"limit_s": limit_s, "at": AT}).text
     assert f"<title>{title}" in page
     assert ("五分钟" in page) is (limit_s == 300)
+
+
+def test_without_a_key_the_limit_is_one_that_is_offered(client_of: Callable) -> None:
+    answer = client_of(open_maps=True).get("/maps/coverage", params={"limit_s": 181, "at": AT})
+    assert answer.status_code == 422
+    assert "900" in answer.text
 
 
 def test_an_open_map_tells_how_many_are_on_duty_and_nobodys_place(

@@ -161,7 +161,7 @@ TELLS = {
     "staffing": ("households", "residents", "incidents"),
     "coverage": ("households", "residents"),
     "incidents": ("incidents",),
-    "hotspots": ("incidents",),
+    "hotspots": ("households", "residents", "incidents"),
     "workload": ("households", "residents", "incidents"),
     "assets": ("households",),
     "compare": ("households", "residents", "incidents"),

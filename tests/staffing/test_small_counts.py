@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
-from geo_service.staffing.small_counts import keep_back
+from geo_service.staffing.small_counts import Side, keep_back, keep_back_beside
 
 SMALLEST = 5
 
@@ -38,7 +38,7 @@ def bounds_of(
             row[start[level - 1] + cell] = -1
             row[start[level] + np.flatnonzero(parents[level] == cell)] = 1
             rows.append(row)
-    limits = [(0, None) if s else (v, v) for v, s in zip(flat, secret, strict=True)]
+    limits = [(1, None) if s else (v, v) for v, s in zip(flat, secret, strict=True)]
     out = []
     for at in np.flatnonzero(secret):
         goal = np.zeros(len(flat))
@@ -70,7 +70,12 @@ def test_nothing_small_is_shown_and_nothing_hidden_can_be_computed(
         if secret.any() and not parent_secret and (values > 0).sum() >= 2 and values.sum() >= SMALLEST:
             assert secret.sum() >= 2
             assert values[secret].sum() >= SMALLEST
-    if all((v > 0).sum() >= 2 and v.sum() >= SMALLEST for v, _, _ in shown_family if (v > 0).any()):
+    # what lies below the hidden cells of the middle is had as one sum
+    below = hidden[1][parents[2]]
+    blocks = [counts[1], counts[2][below], *(counts[2][parents[2] == p] for p in np.flatnonzero(~hidden[1]))]
+    secrets = [hidden[1], hidden[2][below], *(hidden[2][parents[2] == p] for p in np.flatnonzero(~hidden[1]))]
+    can_hide = [v.sum() > (v > 0).sum() >= 2 and v.sum() >= SMALLEST for v in blocks]
+    if not hidden[0][0] and all(can for can, s in zip(can_hide, secrets, strict=True) if s.any()):
         for low, high in bounds_of(counts, parents, hidden):
             assert high - low >= 1
 
@@ -91,3 +96,30 @@ def test_a_hidden_parent_hides_a_child() -> None:
 def test_nothing_is_kept_back_of_large_counts_and_zeros() -> None:
     hidden = keep_back([[30], [0, 10, 20]], [[-1], [0, 0, 0]], smallest=SMALLEST)
     assert not np.concatenate(hidden).any()
+
+
+def test_what_is_missing_below_hidden_parents_is_not_had_from_their_sum() -> None:
+    counts = [np.array([121.0]), np.array([20.0, 1, 100]), np.array([19.0, 1, 1, 50, 50])]
+    parents = [np.array([-1]), np.array([0, 0, 0]), np.array([0, 0, 1, 2, 2])]
+    hidden = keep_back(counts, parents, smallest=SMALLEST)
+    assert hidden[1].tolist() == [True, True, False]
+    assert hidden[2].tolist() == [True, True, True, False, False]
+    assert all(high - low >= 1 for low, high in bounds_of(counts, parents, hidden))
+
+
+def test_as_many_as_there_are_cells_is_one_each() -> None:
+    hidden = keep_back([[55], [1, 1, 1, 1, 1, 50]], [[-1], [0] * 6], smallest=SMALLEST)
+    assert hidden[1].all()
+
+
+def test_a_small_difference_between_two_sides_is_kept_back_on_both() -> None:
+    names = [["t"], ["a", "b", "c"]]
+    parents = [np.array([-1]), np.array([0, 0, 0])]
+    before = Side([np.array([200.0]), np.array([100.0, 60, 40])], parents, names)
+    after = Side([np.array([200.0]), np.array([103.0, 40, 57])], parents, names)
+    one = keep_back_beside(before, after, smallest=SMALLEST)
+    two = keep_back_beside(after, before, smallest=SMALLEST)
+    # each side alone would hide its own smallest sibling, which the other would show
+    assert [h.tolist() for h in one] == [h.tolist() for h in two] == [[False], [True, True, True]]
+    same = keep_back_beside(before, before, smallest=SMALLEST)
+    assert not np.concatenate(same).any()

@@ -1,8 +1,10 @@
 """The maps: pages, and the shapes, figures, points and tiles that they fetch."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
+from anyio import to_thread
 from fastapi import Depends, Path, Query, Response
 from fastapi.responses import HTMLResponse
 from starlette.requests import Request
@@ -12,11 +14,12 @@ from geo_service.api.caching import tagged, tagged_json
 from geo_service.api.moments import Moment
 from geo_service.api.routing import Router
 from geo_service.api.state import AppState, State
-from geo_service.errors import Fault, ForbiddenError, NotFoundError, Words
+from geo_service.errors import Fault, ForbiddenError, InvalidInputError, NotFoundError, Words
 from geo_service.maps.figures import Label
 from geo_service.maps.layers import PageLink
 from geo_service.maps.shapes import Detail
 from geo_service.model import Mode, Principal
+from geo_service.services.atlas.choices import OFFERED_LIMITS_S
 from geo_service.services.atlas.kinds import YEAR_DAYS
 from geo_service.services.atlas.registry import KINDS
 from geo_service.services.mapping import View, shapes_mark
@@ -89,7 +92,13 @@ def _asked(
     ------
     ForbiddenError
         A plan or a siting run is shown to those who plan and lead the whole town.
+    InvalidInputError
+        Without such a key the limit is one of those that the page offers.
     """
+    if insider is None and limit_s not in OFFERED_LIMITS_S:
+        told = ", ".join(map(str, OFFERED_LIMITS_S))
+        words = Words(f"without a key limit_s is one of {told}", f"未登录时，时限只能取 {told} 秒之一")
+        raise InvalidInputError(words, [Fault("limit_s", words, value=limit_s)])
     if at is None:
         now = datetime.now(UTC)
         at = now.replace(minute=now.minute - now.minute % STEP_MIN, second=0, microsecond=0)
@@ -113,6 +122,11 @@ def _asked(
 
 
 AskedView = Annotated[View, Depends(_asked)]
+
+
+async def _worked_out(state: AppState, make: Callable[[], bytes]) -> bytes:
+    """Return what is made in one of the few threads for maps, so that maps do not take all there are."""
+    return await to_thread.run_sync(make, limiter=state.map_threads)
 
 
 def _tiling(state: AppState, edition_id: int) -> Tiling:
@@ -156,7 +170,7 @@ def shapes(
 
 
 @router.get("/figures/{edition}/{kind}/{level}.json", response_class=Response)
-def figures(
+async def figures(
     request: Request,
     state: State,
     edition: EditionPath,
@@ -166,12 +180,14 @@ def figures(
     asked: AskedView,
 ) -> Response:
     """Give a map's figures for the cells of a level, with classes and colours."""
-    content = state.mapper.figures(kind, _tiling(state, edition), level, measure, asked)
+    content = await _worked_out(
+        state, lambda: state.mapper.figures(kind, _tiling(state, edition), level, measure, asked)
+    )
     return tagged(request, content, f"{edition}", "application/json")
 
 
 @router.get("/overlays/{edition}/{kind}/{overlay}.json", response_class=Response)
-def overlay(
+async def overlay(
     request: Request,
     state: State,
     edition: EditionPath,
@@ -180,21 +196,27 @@ def overlay(
     asked: AskedView,
 ) -> Response:
     """Give what lies over the cells of a map: points (no names of people), heat, or areas."""
-    content = state.mapper.overlay(kind, _tiling(state, edition), overlay, asked)
+    content = await _worked_out(
+        state, lambda: state.mapper.overlay(kind, _tiling(state, edition), overlay, asked)
+    )
     return tagged(request, content, f"{edition}", "application/json")
 
 
 @router.get("/heat.json", response_class=Response)
-def heat(request: Request, state: State, asked: AskedView) -> Response:
+async def heat(request: Request, state: State, asked: AskedView) -> Response:
     """Give the incidents of the year up to a moment, gathered on a raster of 27 m."""
-    content = state.mapper.overlay("incidents", state.tilings.get(asked.at), "heat", asked)
+    content = await _worked_out(
+        state, lambda: state.mapper.overlay("incidents", state.tilings.get(asked.at), "heat", asked)
+    )
     return tagged(request, content, "heat", "application/json")
 
 
 @router.get("/units.json", response_class=Response)
-def units(request: Request, state: State, asked: AskedView) -> Response:
+async def units(request: Request, state: State, asked: AskedView) -> Response:
     """Give the places of those on duty, without names."""
-    content = state.mapper.overlay("staffing", state.tilings.get(asked.at), "units", asked)
+    content = await _worked_out(
+        state, lambda: state.mapper.overlay("staffing", state.tilings.get(asked.at), "units", asked)
+    )
     return tagged(request, content, "units", "application/json")
 
 

@@ -85,7 +85,9 @@ def _gap_areas(scene: Scene) -> bytes:
             ),
         ]
         count = row.incidents_year or 0
-        if not 0 < count < view.smallest:
+        if 0 < count < view.smallest:
+            count = 0  # the page is sent the weight too
+        else:
             lines.append(Line(Label("近一年事件", "Incidents of a year"), count, Label("件", "")))
         out.append(_area(row.measures.shape, Label(f"空隙 {row.id}", f"Gap {row.id}"), lines, count))
     return areas_json(out)
@@ -118,6 +120,21 @@ def _exclave_areas(scene: Scene) -> bytes:
     return areas_json(out)
 
 
+def _few_apart(scene: Scene, level: str) -> list[np.ndarray]:
+    """Return the households of each cell that live apart, and those of its smallest piece that has any.
+
+    The pieces are shown one by one: what one of them keeps back must not be had from their sum.
+    """
+    n = int((scene.tiling.cells["level"] == level).sum())
+    whole, least = np.zeros(n), np.zeros(n)
+    row_of = _rows_with_land(scene, level)
+    for one in _index(scene, level):
+        lived_in = [exclave.households for exclave in one.exclaves if exclave.households > 0]
+        whole[row_of[one.cell]] = sum(lived_in)
+        least[row_of[one.cell]] = min(lived_in, default=0)
+    return [whole, least]
+
+
 def _households(scene: Scene) -> list[np.ndarray]:
     return [scene.of_leaves("households")]
 
@@ -136,6 +153,7 @@ GAPS = MapKind(
         OverlayKind("gaps", "areas", Label("三不管地带", "Gaps"), _gap_areas, "#a50f15", public=True),
     ),
     counts=_households,
+    level_counts=_few_apart,
     finest="grid",
     example="--at 2026-11-22T12:00+08:00",
     ramp=("#ffffb2", "#fecc5c", "#fd8d3c", "#f03b20", "#bd0026"),

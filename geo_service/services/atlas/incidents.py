@@ -24,6 +24,7 @@ from geo_service.services.atlas.kinds import (
     span_note,
     within,
 )
+from geo_service.services.atlas.staffing import people_and_cases
 from geo_service.services.tiling import Tiling
 from geo_service.staffing.colour_levels import BLUE, CYAN, ORANGE, STANDARD_RULE, history, steps_changed
 from geo_service.staffing.hotspots import FEWEST_CELLS, hot_spots
@@ -227,7 +228,7 @@ HOT_SPOTS = MapKind(
     SPOT_MEASURES,
     _hot_spots,
     asks=("days",),
-    counts=cases,
+    counts=people_and_cases,
     example="--days 90 --public",
     ramp=_SPOT_COLORS,
 )

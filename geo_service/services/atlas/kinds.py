@@ -195,6 +195,10 @@ def _no_counts(_scene: Scene) -> Sequence[Values]:
     return ()
 
 
+def _no_level_counts(_scene: Scene, _level: str) -> Sequence[Values]:
+    return ()
+
+
 @dataclass(frozen=True)
 class MapKind:
     """A map.
@@ -214,6 +218,8 @@ class MapKind:
         Which parts of the view matter, beside the moment: the page offers to change them.
     counts : callable
         From a scene to counts of leaves; where one of these is small, a public map says nothing of the cell.
+    level_counts : callable
+        From a scene and a level to counts of its cells that are no sums of leaves; as for ``counts``.
     title : callable, optional
         From the view to the title of the page; else ``label``.
     level, finest, labels
@@ -232,6 +238,7 @@ class MapKind:
     overlays: Sequence[OverlayKind] = ()
     asks: Sequence[str] = ()
     counts: Callable[[Scene], Sequence[Values]] = _no_counts
+    level_counts: Callable[[Scene, str], Sequence[Values]] = _no_level_counts
     title: Callable[[View], Label] | None = None
     level: str = "auto"
     finest: str = ""

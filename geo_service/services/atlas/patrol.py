@@ -1,6 +1,6 @@
 """Patrols (巡查): what share of the streets was walked, how long, and whether that is where incidents are."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import numpy as np
 
@@ -8,8 +8,7 @@ from geo_service.maps.classes import Method
 from geo_service.maps.figures import Label
 from geo_service.maps.layers import Measure
 from geo_service.services import patrol
-from geo_service.services.atlas.incidents import cases
-from geo_service.services.atlas.kinds import Drawing, ExtraLine, MapKind, Scene, within
+from geo_service.services.atlas.kinds import Drawing, ExtraLine, MapKind, Scene, Values, within
 
 MEASURES = (
     Measure("share", Label("巡查街道占比", "share of streets")),
@@ -19,9 +18,20 @@ MEASURES = (
 )
 
 
-def _patrol(scene: Scene, level: str, measure: str) -> Drawing:
+def _days_of(scene: Scene) -> tuple[date, date]:
+    """Return the first and the last of the whole days that are shown."""
     last = scene.view.at.date() - timedelta(days=1)
-    first = last - timedelta(days=scene.view.days - 1)
+    return last - timedelta(days=scene.view.days - 1), last
+
+
+def _cases_shown(scene: Scene) -> list[Values]:
+    """Incidents by leaf, of the days that are shown."""
+    with scene.database.reading() as connection:
+        return [patrol.incidents_of_days(connection, scene.tiling, *_days_of(scene))]
+
+
+def _patrol(scene: Scene, level: str, measure: str) -> Drawing:
+    first, last = _days_of(scene)
     with scene.database.reading() as connection:
         frame, days = patrol.cell_figures(connection, scene.tiling, level, first, last)
         compared, told = patrol.against_incidents(connection, scene.tiling, level, first, last)
@@ -80,7 +90,7 @@ PATROL = MapKind(
     MEASURES,
     _patrol,
     asks=("days",),
-    counts=cases,
+    counts=_cases_shown,
     finest="grid",
     example="--days 7",
 )

@@ -104,19 +104,24 @@ def _outlines(
     return out
 
 
-def _reach(scene: Scene, level: str, measure: str) -> Drawing:
-    mode, minutes = travel(scene)
+def _reached(scene: Scene) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return households by leaf: all, reached from what stands, and reached with the new sites."""
     people = places_of(scene.database, scene.ground, scene.tiling, PEOPLE, scene.view.at)
     weight = people.weights[Weight.HOUSEHOLDS]
     new = [(float(str(one["lon"])), float(str(one["lat"]))) for one in _sites(scene)]
     old = _within(scene, _standing(scene))
     both = old | _within(scene, new) if new else old
     n = len(scene.tiling.leaves)
-    sums = [
-        scene.up(level, np.bincount(people.leaf[w], weights=weight[w], minlength=n).astype(float))
+    total, before, after = (
+        np.bincount(people.leaf[w], weights=weight[w], minlength=n).astype(float)
         for w in (np.ones(len(weight), np.bool_), old, both)
-    ]
-    total, before, after = sums
+    )
+    return total, before, after
+
+
+def _reach(scene: Scene, level: str, measure: str) -> Drawing:
+    mode, minutes = travel(scene)
+    total, before, after = (scene.up(level, leaves) for leaves in _reached(scene))
     by = MODE_LABELS[mode]
     run = shown_run(scene)
     note = Label(f"{minutes:.4g} 分钟，{by.zh}", f"{minutes:.4g} min {by.en}")
@@ -224,7 +229,8 @@ def _new_reach(scene: Scene) -> bytes:
 
 
 def _households(scene: Scene) -> list[np.ndarray]:
-    return [scene.of_leaves("households")]
+    _, before, after = _reached(scene)
+    return [scene.of_leaves("households"), after - before]
 
 
 REACH = MapKind(

@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from geo_service.services.lead_keeping import Keeper
+from geo_service.services.ground import Ground
+from geo_service.services.keeping import Keeper
 
 
 def test_many_who_ask_at_once_have_it_made_once() -> None:
@@ -43,3 +44,27 @@ def test_those_used_last_stay() -> None:
     keeper.get("c", lambda: 3)
     assert keeper.get("a", lambda: 9) == 1
     assert keeper.get("b", lambda: 9) == 9
+
+
+def test_who_asks_the_ground_for_one_thing_does_not_wait_for_another() -> None:
+    ground = Ground(None)  # type: ignore[arg-type]
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow() -> str:
+        begun.set()
+        return "made" if go_on.wait(10) else "waited"
+
+    got: list[str] = []
+    maker = threading.Thread(target=lambda: got.append(ground.keep("slow", slow)))
+    maker.start()
+    assert begun.wait(10)
+    desk = threading.Thread(target=lambda: got.append(ground.keep("quick", lambda: "quick")), daemon=True)
+    desk.start()
+    desk.join(5)
+    is_free = ground._lock.acquire(timeout=1)  # what roads() and travel() take
+    if is_free:
+        ground._lock.release()
+    go_on.set()
+    maker.join()
+    assert is_free
+    assert got == ["quick", "made"]
