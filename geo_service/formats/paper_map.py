@@ -1,6 +1,7 @@
 """Maps on paper, drawn as vector paths: projection, shapes, names and the scale that all share."""
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -19,7 +20,7 @@ Window = tuple[float, float, float, float]
 Box = tuple[float, float, float, float]
 
 
-class PaperMap(Flowable):  # type: ignore[misc]  # reportlab carries no types
+class PaperMap(Flowable, ABC):  # type: ignore[misc]  # reportlab carries no types
     """A map in a frame; what is on it a map of its own kind says in :meth:`draw_land`.
 
     Parameters
@@ -43,9 +44,9 @@ class PaperMap(Flowable):  # type: ignore[misc]  # reportlab carries no types
         )
         self._taken: list[Box] = []
 
+    @abstractmethod
     def draw_land(self) -> None:
         """Draw what is on the map; the frame clips it."""
-        raise NotImplementedError
 
     def draw(self) -> None:
         """Draw onto the page, clipped to the frame."""
