@@ -286,7 +286,7 @@ def _cell_of(made: Town, lonlat_deg: NDArray[np.float64]) -> str | None:
 
 
 @contextmanager
-def serving(url: str) -> Iterator[tuple[int, list[int]]]:
+def serving(url: str, home: Path = HOME) -> Iterator[tuple[int, list[int]]]:
     """Serve as a user does; gives the port and the processes."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -295,7 +295,7 @@ def serving(url: str) -> Iterator[tuple[int, list[int]]]:
     command = [sys.executable, "-m", "geo_service", "serve", "--port", str(port), "--workers", workers]
     environment = os.environ | {
         "GEO_SERVICE_DATABASE_URL": url,
-        "GEO_SERVICE_HOME": str(HOME),
+        "GEO_SERVICE_HOME": str(home),
         "GEO_SERVICE_LOG_LEVEL": "warning",
     }
     root = Path(__file__).resolve().parents[1]

@@ -118,11 +118,21 @@ class Mapper:
             )
         return self._overlay(known[overlay], self._scene(tiling, view))
 
-    def served_page(self, kind: str, tiling: Tiling, view: View, links: Any, base_version: str) -> Page:
-        """Return a page that fetches its data from this server.
+    def served_page(  # noqa: PLR0917 - what a page is made of
+        self, kind: str, tiling: Tiling, view: View, links: Any, base_version: str, level: str = "auto"
+    ) -> Page:
+        """Return a page that fetches its data from this server, and opens with a level ("auto": by the zoom).
 
         The cells of a plan have no address of their own: they stand in the page.
+
+        Raises
+        ------
+        NotFoundError
+            The tiling has no such level.
         """
+        if level != "auto" and level not in tiling.levels:
+            told = ", ".join(tiling.levels)
+            raise NotFoundError(f"there is no level {level}; there are: {told}")
         map_kind, scene = kind_of(kind), self._scene(tiling, view)
         query = urlencode(view.query())
         sides = None
@@ -142,7 +152,7 @@ class Mapper:
             base=pages.served_base(f"/maps/tiles/base/{{z}}/{{x}}/{{y}}.mvt?v={base_version}"),
             overlays=overlays,
             sides=sides,
-            level=map_kind.level,
+            level=map_kind.level if level == "auto" else level,
             finest=map_kind.finest,
             labels=map_kind.labels,
             choices=choices_of(map_kind, scene),

@@ -46,6 +46,14 @@ def held_in(page: str) -> dict[str, Any]:
     return {name: orjson.loads(text.replace("\\u003c", "<")) for name, text in EMBEDDED.findall(page)}
 
 
+def test_a_map_opens_with_the_level_of_its_address_and_says_which_there_are(anyone: TestClient) -> None:
+    page = anyone.get("/maps/coverage", params={"at": AT, "level": "micro_grid"})
+    assert '"level":"micro_grid"' in page.text.replace(" ", "")
+    wrong = anyone.get("/maps/coverage", params={"at": AT, "level": "planet"})
+    assert wrong.status_code == 404
+    assert "micro_grid" in wrong.json()["detail"]
+
+
 def test_the_list_names_every_map_and_the_route_takes_them_all(anyone: TestClient) -> None:
     listed = anyone.get("/v1/maps").json()["maps"]
     assert [one["code"] for one in listed] == list(KINDS) == list(routes.Kind.__args__)

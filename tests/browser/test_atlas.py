@@ -107,6 +107,19 @@ def test_choices_ask_for_the_page_anew(page: Page, service: str) -> None:
     expect(page.locator(".gs-legend")).to_contain_text("小于 5，不显示")
 
 
+def test_the_chosen_level_is_in_the_address(page: Page, service: str) -> None:
+    open_map(page, f"{service}/maps/coverage?at={AT}&level=micro_grid")
+    panel = page.get_by_role("region", name="图例 Legend")
+    expect(panel.get_by_role("radio", name="微网格", exact=False)).to_be_checked()
+    panel.get_by_role("radio", name="社区", exact=False).click()
+    page.wait_for_url(re.compile(r"level=community"))
+    page.reload()
+    page.wait_for_selector(READY, state="attached")
+    expect(panel.get_by_role("radio", name="社区", exact=False)).to_be_checked()
+    panel.get_by_role("radio", name="自动", exact=False).click()
+    page.wait_for_url(re.compile(r"^(?!.*level=)"))
+
+
 def test_english_and_paper(page: Page, service: str) -> None:
     open_map(page, f"{service}/maps/hotspots?at={AT}&lang=en")
     expect(page.locator(".gs-panel")).to_contain_text("hot spot, q ≤ 0.01")

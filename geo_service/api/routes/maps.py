@@ -237,14 +237,24 @@ def list_page(lang: Language = "zh") -> Response:
 
 
 @router.get("/{kind}", response_class=Response)
-def page(request: Request, state: State, kind: Kind, asked: AskedView, lang: Language = "zh") -> Response:
+def page(
+    request: Request,
+    state: State,
+    kind: Kind,
+    asked: AskedView,
+    level: Annotated[
+        str,
+        Query(pattern="^[a-z][a-z0-9_]{0,31}$", description="Level to open with; auto: as the zoom has room"),
+    ] = "auto",
+    lang: Language = "zh",
+) -> Response:
     """Show a map page (HTML)."""
     del lang  # the page's own script reads it, so that there is one page to keep for both
     tiling = state.tilings.get(asked.at)
     with state.database.reading() as connection:
         version = tiles.base_version(connection)
     links = [PageLink(Label(link.zh, link.en), link.url, current=link.url == MAPS_URL) for link in NAVIGATION]
-    made = state.mapper.served_page(kind, tiling, asked, links, version)
+    made = state.mapper.served_page(kind, tiling, asked, links, version, level)
     response = tagged(request, made.html, f"{tiling.edition.id}", "text/html")
     response.headers["Content-Security-Policy"] = made.content_security_policy
     return response

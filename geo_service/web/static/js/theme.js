@@ -17,6 +17,15 @@
     return Math.sqrt(Math.abs(size.x * size.y) / Math.max(level.cells, 1));
   }
 
+  /** Keep the chosen level in the address, so that a link to the page shows it; a file on disk has none. */
+  function rememberLevel(level) {
+    const address = new URL(window.location.href);
+    if (!address.protocol.startsWith("http")) return;
+    if (level === "auto") address.searchParams.delete("level");
+    else address.searchParams.set("level", level);
+    window.history.replaceState(window.history.state, "", address.href);
+  }
+
   GS.ThemeLayer = L.Layer.extend({
     initialize(config) {
       this.config = config;
@@ -53,6 +62,7 @@
       this.chosen = choice.level || this.chosen;
       this.measure = choice.measure || this.measure;
       this._zoomed();
+      if (choice.level) rememberLevel(choice.level);
       if (this.config.onChoose) this.config.onChoose(choice);
     },
 
