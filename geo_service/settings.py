@@ -66,6 +66,15 @@ class Settings(BaseSettings):
         The smallest count of people or incidents that a map for the public tells; 1 keeps nothing back.
     loopback_webhooks : bool
         Whether webhooks may lead to this machine itself, where services trust whoever is inside.
+    travel_engine : str
+        Whose travel times the coverage of a moment goes by: the service's own, or those of a Valhalla or an
+        OSRM server of yours.
+    travel_servers : str
+        Where that server is: ``http://host:8002`` for all modes, or mode by mode with commas between,
+        ``ebike=http://host:5001,car=http://host:5002`` (of OSRM always so: one server knows one profile).
+        The service asks there and nowhere else.
+    travel_wait_s : float
+        How long one answer may ask such a server altogether.
     trusted_proxies : str
         Addresses and networks, with commas between, of reverse proxies whose ``X-Forwarded-For`` and
         ``X-Forwarded-Proto`` are believed; empty for none.
@@ -99,6 +108,9 @@ class Settings(BaseSettings):
     public_url: str = ""
     smallest_count: int = Field(default=5, ge=1, le=1000)
     loopback_webhooks: bool = False
+    travel_engine: Literal["embedded", "valhalla", "osrm"] = "embedded"
+    travel_servers: str = ""
+    travel_wait_s: float = Field(default=60.0, gt=0, le=600)
     trusted_proxies: str = "127.0.0.1"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -124,7 +136,7 @@ class Settings(BaseSettings):
         """Refuse names, and ``*``: it would let every caller choose his address."""
         return ",".join(str(ip_network(part.strip())) for part in value.split(",") if part.strip())
 
-    @field_validator("log_level", mode="before")
+    @field_validator("log_level", "travel_engine", mode="before")
     @classmethod
     def _lower(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value

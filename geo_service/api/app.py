@@ -84,6 +84,7 @@ from geo_service.services.preview_views import Views
 from geo_service.services.reception import Reception
 from geo_service.services.relaying import Relay
 from geo_service.services.tiling import Tilings
+from geo_service.services.travel_servers import TravelServers
 from geo_service.services.warming import warm_in_background
 from geo_service.services.watching import Watcher
 from geo_service.services.webhooks import Sender
@@ -211,11 +212,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 def make_state(settings: Settings) -> AppState:
     """Make the parts that the routes use."""
+    servers = TravelServers.parse(settings.travel_engine, settings.travel_servers, settings.travel_wait_s)
     pools = settings.read_pool_size, settings.write_pool_size
     database = _connect(settings, "geo_service", pools, settings.pool_timeout_s)
     front = _connect(settings, "geo_service front", (FRONT_POOL, FRONT_POOL), FRONT_WAIT_S)
     gate = Gatekeeper(front, session_secret(settings.home))
-    tilings, ground = Tilings(front), Ground(database)
+    tilings, ground = Tilings(front), Ground(database, servers)
     held_plans = Plans(database, tilings)
     escalation = Escalation(database, tilings)
     desk = DispatchDesk(database, tilings, ground)

@@ -16,6 +16,8 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from geo_service.cli.step_lines import ShowStep, StepLines
 from geo_service.errors import Fault, GeoServiceError, InvalidInputError, UnavailableError
+from geo_service.services.ground import Ground
+from geo_service.services.travel_servers import TravelServers
 from geo_service.settings import Settings
 from geo_service.store.cluster import Cluster
 from geo_service.store.database import Database, translated
@@ -125,6 +127,19 @@ def open_database() -> Iterator[Database]:
             yield database
         finally:
             database.close()
+
+
+def ground_of(database: Database) -> Ground:
+    """Return roads and demand, travel times by the engine that is set.
+
+    Raises
+    ------
+    InvalidInputError
+        A travel server's address is not in order.
+    """
+    settings = Settings()
+    servers = (settings.travel_engine, settings.travel_servers, settings.travel_wait_s)
+    return Ground(database, TravelServers.parse(*servers))
 
 
 def _migrate(database: Database) -> None:

@@ -122,7 +122,9 @@ def _plain(
     with common.progress("loading roads and cells") as say, common.open_database() as database:
         tiling = Tilings(database).get(moment)
         say("travelling", None)
-        run = run_coverage(database, Ground(database), tiling, at=moment, mode=mode, limit_s=limit_s)
+        run = run_coverage(
+            database, common.ground_of(database), tiling, at=moment, mode=mode, limit_s=limit_s
+        )
         if out:
             write_vector(coverage_frame(tiling, run, level or tiling.levels[-1]), out)
     return run.as_dict() | ({"out": str(out)} if out else {}), run.summary["notes"]
@@ -140,7 +142,7 @@ def _asked(
     """Answer a question in full."""
     with common.progress("loading roads and cells") as say, common.open_database() as database:
         tiling = Tilings(database).get(question.at)
-        ground = Ground(database)
+        ground = common.ground_of(database)
         say("travelling", None)
         if changes is not None:
             return _what_if(database, ground, tiling, question, (changes, level or tiling.levels[-1], out))

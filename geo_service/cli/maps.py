@@ -10,7 +10,6 @@ from geo_service.cli import common
 from geo_service.model import Mode
 from geo_service.services.atlas.kinds import SMALLEST, YEAR_DAYS, View
 from geo_service.services.atlas.registry import KINDS
-from geo_service.services.ground import Ground
 from geo_service.services.mapping import Mapper
 from geo_service.services.plan_state import Plans
 from geo_service.services.rostering import town_zone
@@ -69,7 +68,7 @@ def command(
         with database.reading() as connection:
             moment = moment.astimezone(town_zone(connection))
         tiling = tilings.get(moment)
-        mapper = Mapper(database, Ground(database), tilings, Plans(database, tilings))
+        mapper = Mapper(database, common.ground_of(database), tilings, Plans(database, tilings))
         say("drawing", None)
         hidden_below = smallest if public else 0
         view = View(moment, mode, limit_s, role, days, against, plan, siting, hidden_below)

@@ -9,7 +9,6 @@ from geo_service.cli import common
 from geo_service.errors import Fault, InvalidInputError
 from geo_service.services.attaining import Attainment
 from geo_service.services.desk import Desks
-from geo_service.services.ground import Ground
 from geo_service.services.monthly import Sources, month_of, monthly, without_shapes
 from geo_service.services.monthly_files import MEDIA_TYPES, ReportFormat, report_file
 from geo_service.services.rostering import town_zone
@@ -36,7 +35,7 @@ def report(
     if out is not None:
         common.out_file(out)
     with common.progress("reporting") as say, common.open_database() as database:
-        ground = Ground(database)
+        ground = common.ground_of(database)
         sources = Sources(database, Tilings(database), ground)
         with database.reading() as connection:
             asked = month_of(month, town_zone(connection))

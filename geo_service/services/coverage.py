@@ -8,13 +8,18 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from geo_service.errors import Fault, InvalidInputError
 from geo_service.model import Mode
 from geo_service.roads import reach
+from geo_service.roads.graph import UNREACHED
+from geo_service.roads.kernels import NONE
 from geo_service.roads.snap import Snaps
 from geo_service.roads.travel import travel_time
+from geo_service.services import coverage_by_server
 from geo_service.services.cell_figures import sum_up
+from geo_service.services.coverage_engines import server_of
 from geo_service.services.exporting import boundary_frame
 from geo_service.services.ground import MAX_ACCESS_M, Ground, Travel
 from geo_service.services.rostering import on_duty
@@ -71,6 +76,8 @@ def run_coverage(
         The limit is out of range.
     ConflictError
         No road network has been imported.
+    UnavailableError, TimedOutError
+        A travel server is set for the mode, and does not answer as it should.
     """
     if not 0 < limit_s <= LONGEST_LIMIT_S:
         fault = Fault("limit_s", f"give seconds from 1 to {LONGEST_LIMIT_S}", value=limit_s)
@@ -79,8 +86,13 @@ def run_coverage(
     with database.reading() as connection:
         duty = on_duty(connection, at)
     free = duty[~duty["pinned"] & duty["lon"].notna()]
-    sources = travel.snapper.snap(free[["lon", "lat"]].to_numpy(dtype=float), MAX_ACCESS_M)
+    bases = free[["lon", "lat"]].to_numpy(dtype=float)
+    sources = travel.snapper.snap(bases, MAX_ACCESS_M)
     fingerprint = _fingerprint(tiling, travel, sources, limit_s)
+    by_server = mode in ground.servers.modes
+    if by_server:
+        server = coverage_by_server.version_mark(ground, mode)
+        fingerprint = hashlib.sha256(fingerprint + bases.tobytes() + server.encode()).digest()
     facts: dict[str, Any] = {
         "edition": tiling.edition.id,
         "responders": {
@@ -95,10 +107,16 @@ def run_coverage(
         },
         "households_in_no_cell": travel.demand.outside_households,
     }
+    facts["engine"] = ground.servers.kind if by_server else "embedded"
     facts["notes"] = _notes(at, duty, sources, travel, by_area=bool(travel.demand.by_area.all()))
     known = _remembered(database, tiling, fingerprint)
     if known is None:
-        leaves = _leaves(tiling, travel, sources, limit_s)
+        if by_server:
+            times_ms = _server_ms(ground, travel, mode, bases[sources.snapped], limit_s)
+        else:
+            node_ms, nearest = travel_time(travel.graph, sources)
+            times_ms, _ = reach.demand_time_ms(travel.graph, travel.demand_snaps, node_ms, nearest, sources)
+        leaves = _leaves(tiling, travel, times_ms, limit_s)
         total = _total(leaves)
         with database.writing() as connection:
             run_id = coverage.store(
@@ -165,11 +183,25 @@ def _remembered(
     return known["id"], known["summary"], leaves.reset_index(drop=True)
 
 
-def _leaves(tiling: Tiling, travel: Travel, sources: Snaps, limit_s: int) -> pd.DataFrame:
-    """Travel, and return weight, covered_weight, by_area, median_s and worst_s of each leaf."""
+def _server_ms(
+    ground: Ground, travel: Travel, mode: Mode, bases: np.ndarray, limit_s: int
+) -> NDArray[np.int32]:
+    """Return the time of the soonest at each demand point as the server of the mode says."""
+    with server_of(ground.servers, mode) as server:
+        label = coverage_by_server.soonest(
+            server,
+            mode,
+            bases,
+            travel.demand.lonlat_deg,
+            delay_ms=np.zeros(len(bases), np.int64),
+            limit_ms=limit_s * 1000,
+        )[:, 0]
+    return np.where(label == NONE, np.int64(UNREACHED), label >> 32).astype(np.int32)
+
+
+def _leaves(tiling: Tiling, travel: Travel, times_ms: NDArray[np.int32], limit_s: int) -> pd.DataFrame:
+    """Return weight, covered_weight, by_area, median_s and worst_s of each leaf."""
     demand = travel.demand
-    node_ms, nearest = travel_time(travel.graph, sources)
-    times_ms, _ = reach.demand_time_ms(travel.graph, travel.demand_snaps, node_ms, nearest, sources)
     n_cells = len(tiling.leaves)
     shares = reach.cell_shares(demand.leaf, demand.weight, times_ms, limit_s * 1000, n_cells=n_cells)
     return pd.DataFrame(

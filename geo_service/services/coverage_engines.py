@@ -4,30 +4,31 @@ All answer the same two questions. A server is asked at an address that the oper
 its own speeds and streets hold then, not ours.
 """
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from typing import Any, ClassVar, Protocol
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from typing import Any, ClassVar, Protocol, Self
 from urllib.parse import urlsplit
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from geo_service.errors import Fault, InvalidInputError, UnavailableError, Words
+from geo_service.errors import Fault, InvalidInputError, TimedOutError, UnavailableError, Words
 from geo_service.model import Mode
 from geo_service.roads.demand import Doors, nearest_at
 from geo_service.roads.graph import UNREACHED
 from geo_service.roads.kernels import NONE
 from geo_service.roads.travel import nearest_labels
 from geo_service.services.ground import MAX_ACCESS_M, Ground
+from geo_service.services.travel_servers import KINDS, STANDARD_WAIT_S, TravelServers, is_address
 
+#: How long one exchange may be silent.
 TIMEOUT_S = 20.0
 MOST_BYTES = 64_000_000
 #: Places in one question: OSRM takes 100 by default, Valhalla 2,500 pairs.
 MOST_PLACES, MOST_PAIRS = 100, 2_500
-KINDS = ("embedded", "valhalla", "osrm")
-
 Millis = NDArray[np.int32]
 Places = NDArray[np.float64]
 
@@ -74,17 +75,40 @@ def _ms(label: NDArray[np.int64]) -> Millis:
     return np.where(label == NONE, np.int64(UNREACHED), label >> 32).astype(np.int32)
 
 
-class _Server(ABC):
-    """A server asked over HTTP, in parts that it takes."""
+class Server(ABC):
+    """A server asked over HTTP, in parts that it takes, on one connection; redirects are not followed.
+
+    ``wait_s`` is for all exchanges together: a new one is made for each answer, and closed after it.
+    """
 
     name = ""
 
-    def __init__(self, address: str) -> None:
-        parts = urlsplit(address)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
+    def __init__(self, address: str, wait_s: float = STANDARD_WAIT_S) -> None:
+        if not is_address(address):
             words = Words("give the server's address, http://host:port", "请填写服务器地址 http://主机:端口")
             raise InvalidInputError(words, [Fault("address", words)])
-        self._parts = parts
+        self._parts = urlsplit(address)
+        self._wait_s = wait_s
+        self._until = time.monotonic() + wait_s
+        self._connection: HTTPConnection | None = None
+
+    def __enter__(self) -> Self:
+        """Nothing is opened before the first question."""
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        """Close the connection."""
+        self._hang_up()
+
+    @abstractmethod
+    def version(self) -> str:
+        """Return what the server says of the data it runs on; empty where it says nothing.
+
+        Raises
+        ------
+        UnavailableError, TimedOutError
+            The server does not answer, or not as it should.
+        """
 
     def matrix(self, mode: Mode, sources: Places, targets: Places) -> Millis:
         """Return ms from each source to each target.
@@ -93,6 +117,8 @@ class _Server(ABC):
         ------
         UnavailableError
             The server does not answer, or not as it should.
+        TimedOutError
+            The time for all exchanges is over.
         """
         out = np.full((len(sources), len(targets)), UNREACHED, np.int32)
         for rows, columns in _blocks(len(sources), len(targets)):
@@ -114,9 +140,13 @@ class _Server(ABC):
         """Return rows of seconds, None where there is no way."""
 
     def _millis(self, seconds: Any, shape: tuple[int, int]) -> Millis:
+        if not isinstance(seconds, list) or not all(isinstance(row, list) for row in seconds):
+            raise self._strange()
+        if any(type(x) not in {float, int, type(None)} for row in seconds for x in row):
+            raise self._strange()
         try:
             table = np.array([[np.nan if x is None else float(x) for x in row] for row in seconds], float)
-        except (TypeError, ValueError) as error:
+        except (ValueError, OverflowError) as error:  # rows of different length, numbers beyond all reason
             raise self._strange() from error
         if table.shape != shape or (table < 0).any():
             raise self._strange()
@@ -125,35 +155,97 @@ class _Server(ABC):
         return np.where(known, ms, float(UNREACHED)).astype(np.int64).astype(np.int32)
 
     def _exchange(self, method: str, target: str, body: Mapping[str, Any] | None = None) -> Any:
-        kind = HTTPSConnection if self._parts.scheme == "https" else HTTPConnection
-        connection = kind(self._parts.hostname or "", self._parts.port, timeout=TIMEOUT_S)
-        path = self._parts.path.rstrip("/") + target
-        try:
-            sent = None if body is None else orjson.dumps(body)
-            connection.request(method, path, sent, {"Content-Type": "application/json"})
-            answer = connection.getresponse()
-            content = answer.read(MOST_BYTES)
-        except (OSError, HTTPException) as error:
-            words = Words(
-                f"the {self.name} server does not answer: start it, or correct its address",
-                f"{self.name} 服务器没有应答：请启动它或更正地址",
-            )
-            raise UnavailableError(words) from error
-        finally:
-            connection.close()
+        """Ask once and return the JSON of the answer."""
+        status, content = self._ask_twice(method, self._parts.path.rstrip("/") + target, body)
         try:
             told = orjson.loads(content)
         except orjson.JSONDecodeError as error:
             raise self._strange() from error
-        if answer.status != 200:
+        if status != 200 and not self._is_answer(told):
             said = str(told.get("message") or told.get("error") or "") if isinstance(told, dict) else ""
             raise UnavailableError(
                 Words(
-                    f"the {self.name} server refused ({answer.status}): {said[:200]}",
-                    f"{self.name} 服务器拒绝了请求（{answer.status}）：{said[:200]}",
+                    f"the {self.name} server refused ({status}): {said[:200]}",
+                    f"{self.name} 服务器拒绝了请求（{status}）：{said[:200]}",
                 )
             )
         return told
+
+    def _is_answer(self, told: Any) -> bool:  # noqa: ARG002 - for those servers that answer so
+        """Tell whether what came with another status than 200 is an answer all the same."""
+        return False
+
+    def _ask_twice(self, method: str, path: str, body: Mapping[str, Any] | None) -> tuple[int, bytes]:
+        """Ask, a second time where a connection kept open has been closed by the server meanwhile."""
+        was_open = self._connection is not None
+        try:
+            return self._converse(method, path, body)
+        except (OSError, HTTPException) as error:
+            self._hang_up()
+            if was_open and not isinstance(error, TimeoutError):
+                return self._ask_once(method, path, body)
+            raise self._silent() from error
+
+    def _ask_once(self, method: str, path: str, body: Mapping[str, Any] | None) -> tuple[int, bytes]:
+        try:
+            return self._converse(method, path, body)
+        except (OSError, HTTPException) as error:
+            self._hang_up()
+            raise self._silent() from error
+
+    def _converse(self, method: str, path: str, body: Mapping[str, Any] | None) -> tuple[int, bytes]:
+        left_s = self._left_s()
+        if self._connection is None:
+            kind = HTTPSConnection if self._parts.scheme == "https" else HTTPConnection
+            self._connection = kind(self._parts.hostname or "", self._parts.port)
+        connection = self._connection
+        connection.timeout = min(TIMEOUT_S, left_s)
+        if connection.sock is not None:
+            connection.sock.settimeout(connection.timeout)
+        sent = None if body is None else orjson.dumps(body)
+        connection.request(method, path, sent, {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        return answer.status, self._content(answer)
+
+    def _content(self, answer: HTTPResponse) -> bytes:
+        """Read an answer; one that trickles, or has no end, is given up."""
+        parts: list[bytes] = []
+        size = 0
+        while part := answer.read1(1 << 20):
+            parts.append(part)
+            size += len(part)
+            if size > MOST_BYTES:
+                self._hang_up()
+                raise self._strange()
+            self._left_s()
+        return b"".join(parts)
+
+    def _left_s(self) -> float:
+        left_s = self._until - time.monotonic()
+        if left_s <= 0:
+            self._hang_up()
+            raise TimedOutError(
+                Words(
+                    f"the {self.name} server was not done within {self._wait_s:g} s: raise"
+                    " GEO_SERVICE_TRAVEL_WAIT_S, or use the embedded engine",
+                    f"{self.name} 服务器未能在 {self._wait_s:g} 秒内答完：请调大"
+                    " GEO_SERVICE_TRAVEL_WAIT_S，或改用内置引擎",
+                )
+            )
+        return left_s
+
+    def _hang_up(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _silent(self) -> UnavailableError:
+        return UnavailableError(
+            Words(
+                f"the {self.name} server does not answer: start it, or correct its address",
+                f"{self.name} 服务器没有应答：请启动它或更正地址",
+            )
+        )
 
     def _strange(self) -> UnavailableError:
         return UnavailableError(
@@ -164,11 +256,18 @@ class _Server(ABC):
         )
 
 
-class Valhalla(_Server):
+class Valhalla(Server):
     """The matrix of a Valhalla server: ``POST /sources_to_targets``."""
 
     name = "Valhalla"
     _COSTING: ClassVar = {Mode.WALK: "pedestrian", Mode.EBIKE: "bicycle", Mode.CAR: "auto"}
+
+    def version(self) -> str:
+        """Return its version and when its tiles were made (``GET /status``)."""
+        told = self._exchange("GET", "/status")
+        if not isinstance(told, dict) or "version" not in told:
+            raise self._strange()
+        return f"{told['version']} {told.get('tileset_last_modified', '')}".strip()
 
     def _ask(self, mode: Mode, sources: Places, targets: Places) -> Any:
         body = {
@@ -186,11 +285,22 @@ class Valhalla(_Server):
             raise self._strange() from error
 
 
-class Osrm(_Server):
+class Osrm(Server):
     """The table of an OSRM server: ``GET /table/v1/{profile}/{places}``; one server knows one profile."""
 
     name = "OSRM"
     _PROFILE: ClassVar = {Mode.WALK: "foot", Mode.EBIKE: "bike", Mode.CAR: "driving"}
+
+    def version(self) -> str:
+        """Return the ``data_version`` of its data set, which tells it with any answer where it has one."""
+        told = self._exchange("GET", "/nearest/v1/driving/0,0?number=1")
+        if not self._is_answer(told):
+            raise self._strange()
+        return str(told.get("data_version", ""))
+
+    def _is_answer(self, told: Any) -> bool:
+        # there is no street near 0, 0: that is an answer too
+        return isinstance(told, dict) and told.get("code") in {"Ok", "NoSegment"}
 
     def _ask(self, mode: Mode, sources: Places, targets: Places) -> Any:
         places = np.concatenate([sources, targets])
@@ -220,6 +330,12 @@ def make_engine(kind: str, held: Ground, address: str = "") -> Engine:
         words = Words(f"use one of {', '.join(KINDS)}", f"可用：{'、'.join(KINDS)}")
         raise InvalidInputError(words, [Fault("engine", words, value=kind)])
     return (Valhalla if kind == "valhalla" else Osrm)(address)
+
+
+def server_of(servers: TravelServers, mode: Mode) -> Server:
+    """Return the server of a mode, to be closed when it has answered."""
+    kind = Valhalla if servers.kind == "valhalla" else Osrm
+    return kind(servers.address[mode], servers.wait_s)
 
 
 def _blocks(n: int, m: int) -> Iterator[tuple[slice, slice]]:

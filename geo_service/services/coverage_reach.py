@@ -166,6 +166,11 @@ def _add(
         known.within[at] = merged(known.within[at], within)
 
 
+def together(one: Reach, other: Reach) -> Reach:
+    """Return the reach of two sets of people, of whom nobody is in both."""
+    return Reach(np.minimum(one.nearest, other.nearest), merged(one.within, other.within))
+
+
 def groups_of(tiling: Tiling, level: str, people: People) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return in which cell of a level each person and each leaf lies, -1 for none."""
     tiling.at_level(level)

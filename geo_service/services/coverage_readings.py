@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -16,8 +16,9 @@ from geo_service.model import Mode
 from geo_service.roads import kernels_demand
 from geo_service.roads.kernels import NONE
 from geo_service.roads.snap import Snaps
-from geo_service.services import coverage_places, coverage_reach, duty_book
+from geo_service.services import coverage_by_server, coverage_places, coverage_reach, duty_book
 from geo_service.services.cell_figures import sum_up
+from geo_service.services.coverage_by_server import Share
 from geo_service.services.coverage_people import People, who_counts
 from geo_service.services.coverage_places import PEOPLE, POINTS_OF, Places
 from geo_service.services.coverage_question import Measure, Question
@@ -42,7 +43,7 @@ class Setting:
     """A question with everything that answers it, before anybody travels.
 
     ``starts`` are the places of the people by mode; ``fingerprint`` is SHA-256 over all that decides the
-    numbers; ``inputs`` tells of each of them.
+    numbers; ``inputs`` tells of each of them; ``by_server`` says whose travel times are a server's.
     """
 
     question: Question
@@ -53,6 +54,7 @@ class Setting:
     places: Mapping[str, Places]
     fingerprint: bytes
     inputs: dict[str, Any]
+    by_server: Share = field(default_factory=Share)
 
     @property
     def snapped(self) -> NDArray[np.bool_]:
@@ -85,8 +87,10 @@ class Reading:
         return {**told, "asked": self.question.as_dict(), **self.summary, "inputs": self.inputs}
 
 
-def settle_question(database: Database, held: Ground, tiling: Tiling, question: Question) -> Setting:
-    """Gather what answers a question.
+def settle_question(
+    database: Database, held: Ground, tiling: Tiling, question: Question, *, servers: bool = True
+) -> Setting:
+    """Gather what answers a question; without ``servers`` the embedded engine does, whatever is set.
 
     Raises
     ------
@@ -96,6 +100,8 @@ def settle_question(database: Database, held: Ground, tiling: Tiling, question: 
         There is no such level or table of paces.
     ConflictError
         No road network has been imported.
+    UnavailableError, TimedOutError
+        A travel server is set, and does not answer as it should.
     """
     with database.reading() as connection:
         book = duty_book.write(connection, question.at, back=timedelta(), ahead=timedelta(minutes=1))
@@ -109,8 +115,14 @@ def settle_question(database: Database, held: Ground, tiling: Tiling, question: 
     places = {kind: coverage_places.places_of(database, held, tiling, kind, question.at) for kind in kinds}
     starts = coverage_reach.start_places(streets, people)
     inputs = _inputs(question, tiling, people, streets=streets, starts=starts, places=places)
+    by_server = coverage_by_server.share_of(held, question, frozenset(starts)) if servers else Share()
+    inputs["engine"] = by_server.told(frozenset(starts))
+    if by_server.modes:
+        where = hashlib.sha256(people.lonlat_deg.tobytes()).hexdigest()
+        inputs["marks"]["engine"] = [where, *by_server.marks.values()]
     mark = orjson.dumps([METHOD_VERSION, inputs["marks"]], option=orjson.OPT_SORT_KEYS)
-    return Setting(question, tiling, people, streets, starts, places, hashlib.sha256(mark).digest(), inputs)
+    fingerprint = hashlib.sha256(mark).digest()
+    return Setting(question, tiling, people, streets, starts, places, fingerprint, inputs, by_server)
 
 
 def _inputs(
@@ -205,15 +217,24 @@ def travelled(held: Ground, setting: Setting) -> dict[str, Reach]:
     def make() -> dict[str, Reach]:
         border = setting.question.counted.border
         groups = coverage_reach.groups_of(setting.tiling, border, setting.people) if border else None
-        return coverage_reach.travel(
+        limit_ms = setting.question.limit_s * 1000
+        theirs = setting.by_server.modes
+        reach = coverage_reach.travel(
             held,
             setting.streets,
             setting.people,
-            starts=setting.starts,
+            starts={mode: one for mode, one in setting.starts.items() if mode not in theirs},
             places=setting.places,
-            limit_ms=setting.question.limit_s * 1000,
+            limit_ms=limit_ms,
             groups=groups,
         )
+        if theirs:
+            starts = {mode: one for mode, one in setting.starts.items() if mode in theirs}
+            other = coverage_by_server.reach_of(
+                held, setting.people, starts, setting.places, limit_ms=limit_ms, groups=groups
+            )
+            reach = {kind: coverage_reach.together(one, other[kind]) for kind, one in reach.items()}
+        return reach
 
     return held.keep(("travelled", setting.fingerprint), make)
 
@@ -314,9 +335,8 @@ def explain(database: Database, held: Ground, tiling: Tiling, reading_id: int) -
     told["because"] = [_closed_words(one) for one in known["inputs"]["closed"]]
     now = settle_question(database, held, tiling, question).inputs
     was, is_ = known["inputs"], now
-    told["changed_since"] = [
-        name for name in sorted(was["marks"]) if was["marks"][name] != is_["marks"].get(name)
-    ]
+    names = sorted({*was["marks"], *is_["marks"]})
+    told["changed_since"] = [name for name in names if was["marks"].get(name) != is_["marks"].get(name)]
     told["people_now"] = is_["people"]
     return told
 

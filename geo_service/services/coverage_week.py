@@ -239,7 +239,7 @@ class _Plan:
         if not is_plain:
             for s, hour in enumerate(self.first_hour.tolist()):
                 one = replace(self.question, at=self.hours[hour], measures=(MEASURE,))
-                setting = settle_question(database, held, self.tiling, one)
+                setting = settle_question(database, held, self.tiling, one, servers=False)
                 out[s] = figures(setting, travelled(held, setting))[f"{MEASURE.value}_1"]
             return out
         for s, label in self._labels(held):

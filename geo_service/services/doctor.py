@@ -21,6 +21,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from geo_service import __version__
 from geo_service.errors import GeoServiceError
+from geo_service.model import Mode
+from geo_service.services.coverage_engines import server_of
+from geo_service.services.travel_servers import TravelServers
 from geo_service.settings import Settings
 from geo_service.store.cluster import Cluster
 from geo_service.store.cluster_binaries import MIN_MAJOR
@@ -32,6 +35,7 @@ MIN_POSTGIS = (3, 3)
 _GIB = 2**30
 _DISK_FAIL_GIB, _DISK_WARN_GIB = 1, 5
 _CLOCK_WARN_S = 2.0
+_SERVER_ANSWERS_S = 5.0
 _RELEASED = datetime(2026, 11, 1, tzinfo=UTC)
 _VENDORED = Path(__file__).resolve().parents[1] / "web" / "static" / "vendor" / "manifest.json"
 
@@ -72,7 +76,7 @@ class Check:
 def examine(settings: Settings) -> list[Check]:
     """Run every check, in an order fit for reading."""
     looks: tuple[Callable[[Settings], Iterator[Check]], ...] = (
-        _program, _home, _disk, _database, _log, _port, _assets, _fonts, _clock,
+        _program, _home, _disk, _database, _log, _engine, _port, _assets, _fonts, _clock,
     )  # fmt: skip
     return [check for look in looks for check in _guarded(look, settings)]
 
@@ -180,6 +184,25 @@ def _port(settings: Settings) -> Iterator[Check]:
             )
         else:
             yield Check("port", State.OK, f"{settings.host}:{settings.port} is free")
+
+
+def _engine(settings: Settings) -> Iterator[Check]:
+    """Say whose travel times coverage goes by, and ask a server whether it answers."""
+    parts = (settings.travel_engine, settings.travel_servers)
+    servers = TravelServers.parse(*parts, min(settings.travel_wait_s, _SERVER_ANSWERS_S))
+    if not servers.modes:
+        yield Check("travel engine", State.OK, "embedded")
+    for address in sorted(set(servers.address.values())):
+        modes = [mode for mode in Mode if servers.address.get(mode) == address]
+        found = f"{servers.kind} at {address} for {', '.join(mode.value for mode in modes)}"
+        try:
+            with server_of(servers, modes[0]) as server:
+                version = server.version()
+        except GeoServiceError as failure:
+            remedy = "until it answers, coverage tells 503; GEO_SERVICE_TRAVEL_ENGINE=embedded does without"
+            yield Check("travel engine", State.FAIL, f"{found}: {failure.detail}", remedy)
+        else:
+            yield Check("travel engine", State.OK, f"{found}; answers {version}".rstrip())
 
 
 def _assets(settings: Settings) -> Iterator[Check]:  # noqa: ARG001 - every look has the same signature

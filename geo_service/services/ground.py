@@ -17,6 +17,7 @@ from geo_service.roads.network import RoadNetwork
 from geo_service.roads.snap import Snapper, Snaps
 from geo_service.services.keeping import Keeper
 from geo_service.services.tiling import Tiling
+from geo_service.services.travel_servers import TravelServers
 from geo_service.store import ground, roads
 from geo_service.store.database import Connection, Database
 
@@ -78,10 +79,17 @@ class _Roads:
 
 
 class Ground:
-    """Roads and demand of one database, loaded when first asked for, loaded again when they change."""
+    """Roads and demand of one database, loaded when first asked for, loaded again when they change.
 
-    def __init__(self, database: Database) -> None:
+    Attributes
+    ----------
+    servers : TravelServers
+        Whose travel times the coverage of a moment goes by; everything else goes by the roads held here.
+    """
+
+    def __init__(self, database: Database, servers: TravelServers | None = None) -> None:
         self._database = database
+        self.servers = servers or TravelServers()
         self._lock = threading.RLock()
         self._roads: _Roads | None = None
         self._demand: dict[Any, Demand] = {}

@@ -12,7 +12,14 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from geo_service.errors import ConflictError, Fault, InvalidInputError, Words
+from geo_service.errors import (
+    ConflictError,
+    Fault,
+    InvalidInputError,
+    TimedOutError,
+    UnavailableError,
+    Words,
+)
 from geo_service.model import Mode
 from geo_service.services import lead_card, lead_readings, lead_summary
 from geo_service.services.coverage import STANDARD_MODE
@@ -268,7 +275,7 @@ class Leading:
         """Return the coverage of an area, or None and why there is none."""
         try:
             reading, week = self._reading(sight), self._week(sight)
-        except ConflictError as problem:
+        except (ConflictError, UnavailableError, TimedOutError) as problem:
             return None, str(problem)
         return lead_summary.coverage(sight.area, reading, week, sight.at), None
 
