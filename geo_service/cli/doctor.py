@@ -24,7 +24,7 @@ def command(
         typer.Option("--invariants", help="Look instead at everything that must be true of dispatching."),
     ] = False,
 ) -> None:
-    """Check database, schema, travel engine, disk, ports, fonts, clock; exit 1 if anything fails. Changes nothing.
+    """Check database, schema, travel engine, disk, ports, fonts, clock; changes nothing; exit 1 if any fails.
 
     With --invariants: every report once, placed once and where it lies; logs whole, lives as they tell them,
     what is due; nobody sent twice; shifts and tracks; events, deliveries, escalations; the audit's chain;
