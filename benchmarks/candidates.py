@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import pandas as pd
@@ -29,7 +30,7 @@ from geo_service.geometry.lattice import SCALE
 from geo_service.model import Mode, Role
 from geo_service.roads.graph import build_graph
 from geo_service.roads.network import RoadNetwork
-from geo_service.services import identity
+from geo_service.services import dispatching, identity
 from geo_service.services.drafting import BoundaryImport, draft_import
 from geo_service.services.intake import incident_id, take_in
 from geo_service.services.publishing import publish
@@ -37,6 +38,7 @@ from geo_service.services.tiling import Tilings
 from geo_service.store import boundaries, roads, staffing
 from geo_service.store.cluster import Cluster
 from geo_service.store.database import Database
+from geo_service.store.dispatches import Sending
 from geo_service.store.migrate import migrate
 
 HOME = Path(__file__).resolve().parents[1] / ".local" / "bench"
@@ -224,13 +226,9 @@ def _people(lonlat_deg: NDArray[np.float64], cells: pd.DataFrame, rng: np.random
 
 
 def _send_some(database: Database, ids: list[int], incidents: list[str]) -> None:
-    """Have some people out, as if sent before: their incidents are not asked about."""
-    with database.writing() as connection:
-        connection.exec_driver_sql(
-            "insert into dispatch (incident_id, responder_id, lead, sent_at, sent_by)"
-            " select cast(%(key)s as uuid), unnest(cast(%(ids)s as int[])), false, now(), 'benchmark'",
-            {"key": incidents[0], "ids": ids[:: WORKERS // DISPATCHED]},
-        )
+    """Have some people out: their incident is not asked about."""
+    out = [Sending(one, lead=not at) for at, one in enumerate(ids[:: WORKERS // DISPATCHED])]
+    dispatching.send(database, UUID(incidents[0]), out, who="benchmark")
 
 
 # ------------------------------------------------------------------------------------------------ the server

@@ -8,7 +8,6 @@ are sent at an even pace whatever the answers take, and are timed from the momen
 import asyncio
 import json
 import os
-import random
 import socket
 import subprocess
 import sys
@@ -25,6 +24,7 @@ from numpy.typing import NDArray
 
 from benchmarks.candidates import BATCH, EVERY_S, HOME, SIDE, WORKERS, Town, get, grid_of, town
 from benchmarks.load_client import Line, Lines, Listener, Seen, on_schedule
+from benchmarks.load_desks import PERSON, Desk, Pace
 from benchmarks.measure import Row
 from benchmarks.service import _cpu_s
 
@@ -32,7 +32,6 @@ SECONDS = float(os.environ.get("LOAD_SECONDS", "300"))
 REPORTS_A_S = 50
 DISPATCHERS = 5
 LISTENERS = 20
-WAITING = {"reported", "accepted"}
 CATEGORIES = ("", "road", "noise", "fire", "lift")
 
 
@@ -52,11 +51,11 @@ class Day:
 
     port: int
     made: Town
+    pace: Pace = PERSON
     seen: Seen = field(default_factory=Seen)
     reports: list[Report] = field(default_factory=list)
     positions: int = 0
-    conflicts: int = 0
-    closed: int = 0
+    desks: list[Desk] = field(default_factory=list)
     listeners: list[Listener] = field(default_factory=list)
 
     async def run(self) -> None:
@@ -66,12 +65,14 @@ class Day:
         listening = [asyncio.create_task(one.run(stop)) for one in self.listeners]
         await asyncio.sleep(1)
         until = time.monotonic() + SECONDS
-        desks = [asyncio.create_task(self._dispatcher(number, until)) for number in range(DISPATCHERS)]
+        self.desks = [
+            Desk(self.port, self.made.dispatcher, self._ask, self.pace, n) for n in range(DISPATCHERS)
+        ]
         phones = Line(self.port, self.made.device)
         await asyncio.gather(
             on_schedule(REPORTS_A_S, SECONDS, self._reporter()),
             on_schedule(WORKERS / BATCH / EVERY_S, SECONDS, self._mover(phones)),
-            *desks,
+            *(one.run(until) for one in self.desks),
         )
         await self._until_all_heard()
         stop.set()
@@ -142,40 +143,6 @@ class Day:
         turn = asyncio.Lock()
         return move
 
-    async def _dispatcher(self, number: int, until: float) -> None:
-        line, chance = Line(self.port, self.made.dispatcher), random.Random(number)
-        while time.monotonic() < until:
-            _, page = await self._ask(line, "queue", "GET", "/v1/incidents?status=open&limit=50")
-            waiting = [
-                one for one in (page or {}).get("incidents", []) if one["standing"]["status"] in WAITING
-            ]
-            if not waiting:
-                await asyncio.sleep(0.5)
-                continue
-            await self._handle(line, chance.choice(waiting)["id"], chance)
-
-    async def _handle(self, line: Line, key: str, chance: random.Random) -> None:
-        _, told = await self._ask(line, "candidates", "GET", f"/v1/incidents/{key}/candidates?k=5")
-        if not told or not told["candidates"]:
-            return
-        await asyncio.sleep(chance.uniform(0.2, 1.0))
-        lead = told["candidates"][0]["responder"]
-        status, sent = await self._ask(
-            line, "dispatch", "POST", f"/v1/incidents/{key}/dispatches", {"lead": lead}
-        )
-        if status == 409:
-            self.conflicts += 1
-        if status != 201:
-            return
-        dispatch = sent["dispatches"][0]["id"]
-        for step in ("accept", "arrive", "done"):
-            await asyncio.sleep(chance.uniform(0.05, 0.3))
-            status, _ = await self._ask(line, "step", "POST", f"/v1/dispatches/{dispatch}/{step}", {})
-        words = {"words": "seen to", "channel": "message"}
-        await self._ask(line, "step", "POST", f"/v1/incidents/{key}/reply", words)
-        status, _ = await self._ask(line, "step", "POST", f"/v1/incidents/{key}/moves", {"move": "close"})
-        self.closed += status == 200
-
     async def _until_all_heard(self) -> None:
         wanted = {one.id for one in self.reports}
         for _ in range(300):
@@ -184,14 +151,14 @@ class Day:
             await asyncio.sleep(0.1)
 
 
-def run() -> list[Row]:
+def run(pace: Pace = PERSON) -> list[Row]:
     with town() as made:
         with serving(made.url) as (port, pids):
             _warm(port, made)
-            cpu_s, day = _spent_s(pids), Day(port, made)
+            cpu_s, day, taken = _spent_s(pids), Day(port, made, pace), _machine_ticks()
             asyncio.run(day.run())
-            cpu_s = _spent_s(pids) - cpu_s
-        return [*_speeds(day, cpu_s), *_truth(day, made)]
+            cpu_s, taken = _spent_s(pids) - cpu_s, _machine_ticks() - taken
+        return [*_speeds(day, cpu_s), _robbed(taken), *_truth(day, made)]
 
 
 def _speeds(day: Day, cpu_s: float) -> list[Row]:
@@ -200,7 +167,8 @@ def _speeds(day: Day, cpu_s: float) -> list[Row]:
         ("report", 250.0),
         ("candidates", None),
         ("dispatch", None),
-        ("queue", None),
+        ("changes", None),
+        ("board", None),
         ("positions", None),
     ):
         p50, p99 = seen.percentiles_ms(what)
@@ -214,6 +182,18 @@ def _speeds(day: Day, cpu_s: float) -> list[Row]:
     rows.append(Row.figure("event heard after the report was acknowledged: p99", p99 * 1000, "ms", note=note))
     rows.append(Row.figure("processor time of the service", 100 * cpu_s / SECONDS, "% of one core"))
     return rows
+
+
+def _machine_ticks() -> NDArray[np.int64]:
+    """What the processors did so far, as /proc/stat counts it: the last of them is time the host took."""
+    with open("/proc/stat", encoding="ascii") as file:  # noqa: PTH123 - not a file
+        return np.array(file.readline().split()[1:9], dtype=np.int64)
+
+
+def _robbed(ticks: NDArray[np.int64]) -> Row:
+    share = 100 * ticks[-1] / max(1, ticks.sum() - ticks[3])
+    job = "processor time that the host of this machine took away, of what was wanted"
+    return Row.figure(job, share, "%", note=f"idle: {100 * ticks[3] / ticks.sum():.0f} % of both")
 
 
 def _truth(day: Day, made: Town) -> list[Row]:
@@ -269,8 +249,9 @@ def _truth(day: Day, made: Town) -> list[Row]:
         Row.figure("invariants broken (geo-service doctor --invariants)", doctor.returncode, "", at_most=0),
         Row(
             job=f"sent, handled and closed by {DISPATCHERS} dispatchers",
-            ours=f"{day.closed:,}",
-            note=f"two clicked at once {day.conflicts} times: one won, the other was told who",
+            ours=f"{sum(one.closed for one in day.desks):,}",
+            note=f"two clicked at once {sum(one.conflicts for one in day.desks)} times:"
+            " one won, the other was told who",
         ),
     ]
 

@@ -310,7 +310,7 @@ def page(
     limit: int,
     before: int | None = None,
     is_open: bool | None = None,
-    incident_id: UUID | None = None,
+    incident_ids: Sequence[UUID] | None = None,
     responder_id: int | None = None,
     scope: Collection[int] = (),
 ) -> list[Dispatch]:
@@ -324,8 +324,8 @@ def page(
         query = query.where(dispatch.c.id < before)
     if is_open is not None:
         query = query.where(dispatch.c.ended_at.is_(None) if is_open else dispatch.c.ended_at.is_not(None))
-    if incident_id is not None:
-        query = query.where(dispatch.c.incident_id == incident_id)
+    if incident_ids is not None:
+        query = query.where(dispatch.c.incident_id == func.any(list(incident_ids)))
     if responder_id is not None:
         query = query.where(dispatch.c.responder_id == responder_id)
     return [_read(row) for row in connection.execute(query)]

@@ -103,6 +103,26 @@ def page(
     return [dict(row) for row in connection.execute(query, given).mappings()]
 
 
+def named(
+    connection: Connection, keys: Sequence[UUID], *, scope: Collection[int] = ()
+) -> list[dict[str, Any]]:
+    """Return incidents by id as :func:`page` does, whatever their state; those not there are left out."""
+    query = _named(is_scoped=bool(scope))
+    given = {"keys": list(keys), "scope_cells": sorted(scope)}
+    return [dict(row) for row in connection.execute(query, given).mappings()]
+
+
+@cache
+def _named(*, is_scoped: bool) -> Select[*tuple[Any, ...]]:
+    return (
+        SHOWN.with_only_columns(*_COLUMNS)
+        .outerjoin(incident_life, incident_life.c.incident_id == incident.c.id)
+        .where(incident.c.id == func.any(bindparam("keys", type_=ARRAY(Uuid))))
+        .where(scopes.placed_within(incident.c.id, _SOME_SCOPE if is_scoped else ()))
+        .order_by(_RANK, _DUE, incident.c.id)
+    )
+
+
 @cache
 def _page(
     state: State, *, is_after: bool, in_cells: bool, of_categories: bool, is_scoped: bool

@@ -140,6 +140,17 @@ def test_two_desks_at_once(desk: TestClient) -> None:
     assert other.json()["errors"][0]["field"] == "Idempotency-Key"
 
 
+def test_who_is_sent_to_several_is_one_question(desk: TestClient) -> None:
+    keys = [report(desk, column) for column in range(3)]
+    for number, key in enumerate(keys[:2]):
+        sent = desk.post(f"/v1/incidents/{key}/dispatches", json={"lead": f"w{number}"})
+        assert sent.status_code == 201, sent.text
+    told = desk.get("/v1/dispatches", params={"open": True, "incident": keys}).json()["dispatches"]
+    assert {(one["incident_id"], one["responder"]) for one in told} == {(keys[0], "w0"), (keys[1], "w1")}
+    alone = desk.get("/v1/dispatches", params={"incident": keys[1]}).json()["dispatches"]
+    assert [one["incident_id"] for one in alone] == [keys[1]]
+
+
 def test_after_a_decline_the_next_is_proposed(desk: TestClient) -> None:
     key = report(desk)
     number = desk.post(f"/v1/incidents/{key}/dispatches", json={"lead": "w0"}).json()["dispatches"][0]["id"]

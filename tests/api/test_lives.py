@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from starlette.testclient import TestClient
@@ -155,6 +156,28 @@ def test_the_queue_goes_by_urgency_and_time_left_and_pages(desk: TestClient) -> 
     assert desk.get("/v1/incidents?status=open&cell=c02r00").status_code == 400
     assert desk.get("/v1/incidents?status=open&how=none").status_code == 400
     assert desk.get("/v1/incidents?status=open&after=nonsense").status_code == 400
+
+
+def test_incidents_are_read_by_their_ids_as_the_queue_tells_them(desk: TestClient) -> None:
+    keys = [
+        report(desk, f"named {number}", 2, urgency=urgency, category="1802")["id"]
+        for number, urgency in enumerate(["low", "critical", "normal"])
+    ]
+    desk.post(f"/v1/incidents/{keys[0]}/moves", json={"move": "void", "reason": "x"}).raise_for_status()
+    nowhere = str(uuid4())
+    told = desk.get("/v1/incidents", params={"id": [*keys, nowhere, keys[1]]}).json()
+    rows = told["incidents"]
+    assert [row["id"] for row in rows] == [keys[1], keys[2], keys[0]]  # those that have ended come as well
+    assert [row["standing"]["status"] for row in rows] == ["reported", "reported", "void"]
+    queued = desk.get("/v1/incidents?status=open&level=grid&cell=c02r00&category=1802").json()["incidents"]
+    moving = ("standing",)  # its clocks go on from one question to the next
+    assert [{k: v for k, v in row.items() if k not in moving} for row in rows[:2]] == [
+        {k: v for k, v in row.items() if k not in moving} for row in queued
+    ]
+    for mixed in ("status=open", "how=none", "since=2026-01-01T00:00:00Z"):
+        assert desk.get(f"/v1/incidents?id={keys[0]}&{mixed}").status_code == 400, mixed
+    assert desk.get("/v1/incidents", params={"id": [str(uuid4()) for _ in range(101)]}).status_code == 422
+    assert desk.get("/v1/incidents?id=7").status_code == 422
 
 
 def test_what_runs_out_is_overdue_or_soon(desk: TestClient, service_database) -> None:

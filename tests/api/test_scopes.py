@@ -60,6 +60,12 @@ def listed(client: TestClient, **query: object) -> set[str]:
     return {one["id"] for one in answer.json()["incidents"]}
 
 
+def named(client: TestClient, keys: list[str]) -> list[str]:
+    answer = client.get("/v1/incidents", params={"id": keys})
+    assert answer.status_code == 200, answer.text
+    return [one["id"] for one in answer.json()["incidents"]]
+
+
 def test_lists_and_their_counts_hold_its_own_incidents_only(
     made: dict[str, Any], township: TestClient
 ) -> None:
@@ -68,6 +74,8 @@ def test_lists_and_their_counts_hold_its_own_incidents_only(
     assert listed(township, status="open") == own
     assert listed(township, status="unlocated") == set()
     assert township.get("/v1/incidents?status=open").json()["counts"]["open"] == 3
+    everybodys = [str(key) for key in made["incidents"].values()]
+    assert set(named(township, everybodys)) == own
     page = township.get("/v1/dispatches").json()["dispatches"]
     assert [one["id"] for one in page] == [made["sent"]]
     township.headers["X-API-Key"] = key_for(made, 0, 2)

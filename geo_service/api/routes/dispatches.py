@@ -23,6 +23,8 @@ from geo_service.store import dispatches as store
 router = Router(prefix="/v1", tags=["dispatch"])
 
 PAGE = 500
+#: As many as an address of a few thousand characters holds.
+MOST_INCIDENTS = 100
 #: Who is proposed after somebody has declined.
 NEXT_K = 3
 
@@ -140,7 +142,9 @@ def dispatches(
     state: State,
     who: Annotated[Principal, roles(Role.DISPATCHER, Role.LEADER, Role.WORKER)],
     is_open: Annotated[bool | None, Query(alias="open", description="true: not ended; false: ended")] = None,
-    incident: UUID | None = None,
+    incident: Annotated[
+        list[UUID] | None, Query(max_length=MOST_INCIDENTS, description="To these; repeated")
+    ] = None,
     before: Annotated[int | None, Query(ge=1, le=2**63 - 1, description="From `next`")] = None,
     limit: Annotated[int, Query(ge=1, description=f"At most {PAGE}")] = 100,
 ) -> DispatchList:
@@ -152,7 +156,7 @@ def dispatches(
             limit=size,
             before=before,
             is_open=is_open,
-            incident_id=incident,
+            incident_ids=incident,
             responder_id=desk.own_only(connection, who),
             scope=frozenset() if who.role is Role.WORKER else who.scope,
         )

@@ -30,6 +30,8 @@ router = Router(prefix="/v1", tags=["incidents"])
 Reader = Annotated[Principal, roles(Role.DISPATCHER, Role.LEADER, Role.PLANNER)]
 
 PAGE = 1000
+#: As many as an address of a few thousand characters holds.
+MOST_IDS = 100
 BATCH = 1000
 _RANKS = ("0", "1", "2", "3", "4")
 
@@ -165,13 +167,21 @@ def incidents(
     source: Annotated[str | None, Query(max_length=100)] = None,
     since: Annotated[Moment | None, Query(description="Happened at this moment or later")] = None,
     until: Annotated[Moment | None, Query(description="Happened before this moment")] = None,
+    id: Annotated[  # noqa: A002 - as it is called in the address
+        list[UUID] | None, Query(max_length=MOST_IDS, description="These, as the queue tells them; repeated")
+    ] = None,
 ) -> IncidentPage:
     """List incidents: with ``status`` the desk's queue, without it the history, the newest first.
 
-    Each has its place in the edition in force when it happened. A key for a part of the town sees the
-    incidents of its cells only, and no unlocated ones.
+    With ``id`` those alone, whatever their state, in the order of the queue, without any that is not there:
+    so a desk reads what has changed. Each has its place in the edition in force when it happened. A key for a
+    part of the town sees the incidents of its cells only, and no unlocated ones.
     """
     size = min(limit, PAGE)
+    if id is not None:
+        others = (after, status, level, cell, category, how, source, since, until)
+        _refuse_mixed(others, "id goes alone", "id")
+        return _named(state, id, who.scope)
     if status is not None:
         _refuse_mixed((how, source, since, until), "how, source, since and until go without status")
         narrowed = Narrowed(_cells_below(state, level, cell), category, who.scope)
@@ -213,6 +223,14 @@ class Narrowed(NamedTuple):
     scope: frozenset[int]
 
 
+def _named(state: AppState, keys: Sequence[UUID], scope: frozenset[int]) -> IncidentPage:
+    tiling = _named_by(state)
+    with state.database.reading() as connection:
+        rows = queue.named(connection, keys, scope=scope)
+        shown = incident_views.listed(connection, tiling, rows, _NOT_IN_QUEUE)
+    return IncidentPage(incidents=shown, next=None, counts=None)
+
+
 def _queue(
     request: Request, state: AppState, status: queue.State, size: int, after: str | None, narrowed: Narrowed
 ) -> IncidentPage:
@@ -242,9 +260,9 @@ def incident(state: State, _who: Reader, incident_id: UUID) -> dict[str, Any]:
     return incident_views.one(state.database, state.tilings, incident_id, state.on_duty)
 
 
-def _refuse_mixed(values: Sequence[object], words: str) -> None:
+def _refuse_mixed(values: Sequence[object], words: str, field: str = "status") -> None:
     if any(value is not None for value in values):
-        raise BadRequestError(words, [Fault("status", words)])
+        raise BadRequestError(words, [Fault(field, words)])
 
 
 def _cells_below(state: AppState, level: str | None, code: str | None) -> list[int] | None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from uuid import uuid4
 
 import httpx
 import numpy as np
@@ -322,6 +323,32 @@ def test_candidates_are_brought_up_to_date_under_the_hand_and_keep_their_places(
     opened.keyboard.press("Escape")
     opened.mouse.move(5, 5)
     expect(first).not_to_have_attribute("data-responder", nearest or "")
+
+
+def test_a_storm_of_reports_is_read_by_what_changed(
+    opened: Page, api: httpx.Client, around: Scene, keys: dict[str, str]
+) -> None:
+    """Forty at once: the desk has them all, asked for together, and the queue was not read whole for them."""
+    asked: list[str] = []
+    opened.on("request", lambda request: asked.append(request.url))
+    reports = [
+        {
+            "source_id": str(uuid4()),
+            "occurred_at": datetime.now(UTC).isoformat(),
+            "lon": around.near(3 * n)[0],
+            "lat": around.near(3 * n)[1],
+        }
+        for n in range(40)
+    ]
+    ids = api.post("/v1/incidents/batch", json={"reports": reports}).raise_for_status().json()["ids"]
+    until(opened, "ids => ids.every((id) => desk.desk.rows.has(id))", ids)
+    queue = [url for url in asked if "status=open" in url]
+    assert not queue
+    named = [url for url in asked if "/v1/incidents?id=" in url]
+    assert 1 <= len(named) <= 4
+    api.post(f"/v1/incidents/{ids[7]}/moves", json={"move": "void", "reason": "练习"}).raise_for_status()
+    until(opened, "id => !desk.desk.rows.has(id)", ids[7])
+    until(opened, "id => desk.desk.rows.has(id)", ids[8])
 
 
 def test_what_is_no_longer_kept_is_read_anew(opened: Page, api: httpx.Client, around: Scene) -> None:

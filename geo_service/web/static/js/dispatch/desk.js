@@ -13,10 +13,13 @@ import { Stream } from "./stream.js";
 
 const PAGE = 1000;
 const MOST_PAGES = 10;
-const ONE_BY_ONE = 6; // more changes at once than this and the whole queue is read
+const AT_ONCE = 100; // incidents that one question names
+const MOST_CHANGED = 500; // more changes than this and the whole queue is read
 const GATHER_MS = 120;
+const BUSY_MS = 1000; // from one reading of changes to the next, while much happens
 const WHOLE_EVERY_MS = 1500;
 const CHECK_MS = 120000; // the queue is read whole from time to time all the same
+const AGAIN_MS = 2000; // more, before what could not be read is asked for again
 const BOARD_MS = 5000;
 const BOARD_PATIENCE_MS = 8000;
 
@@ -33,6 +36,7 @@ export class Desk {
     this.touched = new Set(); // ids to read soon
     this.fresh = new Set(); // ids reported since, of which we do not know yet how urgent they are
     this.late = new Set(); // ids that changed while the queue was read
+    this.busyAt = 0; // when many changes were read last
     this.mine = new Set(readMine());
     this.overdue = new Set(); // `id/phase`, told already
     this.stream = new Stream({
@@ -99,7 +103,6 @@ export class Desk {
       if (error.isPassing) setTimeout(() => this.readAll(), 3000);
     } finally {
       this.reading = false;
-      this.readAt = Date.now();
       for (const id of this.late) this.touch(id); // what was read may be older than that
       this.late.clear();
       if (this.again) {
@@ -134,26 +137,37 @@ export class Desk {
     return sent;
   }
 
-  /** Read one incident anew, and who is sent there. */
-  async readOne(id) {
-    const [row, { dispatches }] = await Promise.all([
-      this.ask(`/v1/incidents/${id}`, ({ standing }) => standing?.now),
-      get(`/v1/dispatches${query({ open: true, incident: id })}`),
+  /** Read what has changed: as many incidents as one question names, and who is sent to them. */
+  async readSome(ids) {
+    const [{ incidents }, { dispatches }] = await Promise.all([
+      this.ask(`/v1/incidents${query({ id: ids })}`, (answer) => answer.incidents[0]?.standing?.now),
+      get(`/v1/dispatches${query({ open: true, incident: ids, limit: 500 })}`),
     ]);
-    this.take(row, dispatches);
-    return row;
+    const sent = new Map(ids.map((id) => [id, []]));
+    for (const one of dispatches) sent.get(one.incident_id).push(one);
+    const found = new Set(incidents.map(({ id }) => id));
+    for (const id of ids) if (!found.has(id)) this.rows.delete(id);
+    const changed = incidents.filter((row) => this.put(row, sent.get(row.id)));
+    this.tell("queue");
+    for (const { id } of changed) this.tell("row", id);
+    this.watchOverdue();
   }
 
-  /** Take in one incident as the server tells it, unless what we know is newer; `isNews` tells whoever shows it. */
-  take(row, dispatches, { isNews = true } = {}) {
+  /** Take in one incident that somebody else has read; who shows it knows. */
+  take(row) {
+    if (!this.put(row)) return;
+    this.tell("queue");
+    this.watchOverdue();
+  }
+
+  /** Keep an incident as the server tells it, unless what we know is newer. */
+  put(row, dispatches) {
     const known = this.rows.get(row.id);
-    if (known && row.standing && known.standing.revision > row.standing.revision) return;
+    if (known && row.standing && known.standing.revision > row.standing.revision) return false;
     if (isEnded(row.standing)) this.rows.delete(row.id);
     else this.rows.set(row.id, { ...row, ...row.placement });
     if (dispatches) dispatches.length ? this.sent.set(row.id, dispatches) : this.sent.delete(row.id);
-    this.tell("queue");
-    if (isNews) this.tell("row", row.id);
-    this.watchOverdue();
+    return true;
   }
 
   async readCards() {
@@ -229,22 +243,29 @@ export class Desk {
       return;
     }
     this.touched.add(id);
-    if (this.gathering) return;
-    this.gathering = setTimeout(() => {
-      this.gathering = null;
-      const ids = [...this.touched];
-      if (ids.length > ONE_BY_ONE) {
-        const wait = Math.max(0, WHOLE_EVERY_MS - (Date.now() - (this.readAt || 0)));
-        setTimeout(() => this.readAll(), wait);
-        return;
-      }
-      this.touched.clear();
-      for (const key of ids) this.readOne(key).catch((error) => (error.status === 404 ? this.forget(key) : this.readAll()));
-    }, GATHER_MS);
+    this.gathering ||= setTimeout(() => this.readTouched(), Math.max(GATHER_MS, BUSY_MS - (Date.now() - this.busyAt)));
   }
 
-  forget(id) {
-    if (this.rows.delete(id)) this.tell("queue");
+  async readTouched() {
+    const ids = [...this.touched];
+    if (ids.length > MOST_CHANGED) {
+      this.gathering = null;
+      this.readAll();
+      return;
+    }
+    this.touched.clear();
+    if (ids.length > AT_ONCE / 10) this.busyAt = Date.now();
+    try {
+      for (let i = 0; i < ids.length; i += AT_ONCE) await this.readSome(ids.slice(i, i + AT_ONCE));
+    } catch (error) {
+      this.tell("failed", error);
+      if (error.isPassing) {
+        this.busyAt = Date.now() + AGAIN_MS;
+        for (const id of ids) this.touched.add(id);
+      }
+    }
+    this.gathering = null;
+    if (this.touched.size) this.touch([...this.touched][0]); // what came meanwhile, or could not be read
   }
 
   // -------------------------------------------------------------------------------------------- choices

@@ -92,7 +92,7 @@ export class IncidentPanel {
       ]);
       if (id !== this.id) return;
       Object.assign(this, { incident, log, dispatches, escalated: escalations, alike: likes });
-      this.desk.take(incident, null, { isNews: false });
+      this.desk.take(incident);
       this.show();
     } catch (error) {
       if (id === this.id) this.say(error.reason || error.message, { retry: error.isPassing });
