@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from geo_service.errors import Fault, InvalidInputError
 from geo_service.geometry.segments import Segments
-from geo_service.locate import plain, policy
+from geo_service.locate import accuracy, plain, policy
 from geo_service.locate.check import check_closed, check_tiling, crossing_kernel
 from geo_service.locate.kernel import kernels
 from geo_service.locate.nearest import nearest_kernel
@@ -37,10 +37,12 @@ class CellIndex:
     codes : tuple of str
         Codes of the cells, ascending; the index of a cell is its position here.
     tree : RasterTree
+    borders : CellBorders
     """
 
     codes: tuple[str, ...]
     tree: RasterTree
+    borders: accuracy.CellBorders
 
     @classmethod
     def build(
@@ -71,7 +73,8 @@ class CellIndex:
         """
         codes = tuple(codes)
         _check_input(segments, codes)
-        return cls(codes=codes, tree=_tree_of(segments, codes, check=check))
+        tree = _tree_of(segments, codes, check=check)
+        return cls(codes=codes, tree=tree, borders=accuracy.CellBorders.build(tree.segs, len(codes)))
 
     def __len__(self) -> int:
         """Count of leaf cells."""
@@ -80,7 +83,7 @@ class CellIndex:
     @property
     def nbytes(self) -> int:
         """Bytes of the arrays of the index (without the codes)."""
-        return self.tree.nbytes
+        return self.tree.nbytes + self.borders.nbytes
 
     def leaf_of(self, lonlat_deg: NDArray[np.float64]) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
         """Return the leaf of each point, and whether the point lies on a border.
@@ -167,9 +170,7 @@ class CellIndex:
             The accuracy is negative or not a number.
         """
         own, _ = self.leaf_of_one(lon, lat)
-        return policy.candidates(
-            (lon, lat), own, accuracy_m, self.tree, len(self), min_probability=min_probability
-        )
+        return accuracy.candidates((lon, lat), own, accuracy_m, self.borders, min_probability=min_probability)
 
 
 def warm_up() -> bool:

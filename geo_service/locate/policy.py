@@ -1,12 +1,8 @@
-"""The slower questions about a point: how near the border is, who is beyond it, who may be meant.
+"""The slower questions about a point: how near the border is, and who is beyond it.
 
 Distances. The nearest border is searched on a plane that is true to scale at the mean latitude of the point
 and that border; the distance to the place found is then measured on the WGS84 ellipsoid. The search does not
 pass the antimeridian.
-
-Accuracy. A fix "accurate to r metres" is read as a circular normal distribution around the fix in which the
-true place lies within r with a probability of 68 % (so do the location services of phones report it); then
-``σ = r / √(-2 ln 0.32)``. The probability of a cell is integrated exactly, edge by edge.
 """
 
 import math
@@ -14,9 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import owens_t
 
-from geo_service.errors import Fault, InvalidInputError
 from geo_service.geometry.lattice import SCALE, to_degrees
 from geo_service.geometry.measure import distance_m, metres_per_degree
 from geo_service.locate.nearest import nearest_kernel
@@ -28,9 +22,6 @@ I32 = NDArray[np.int32]
 NO_CELL = -1
 FAR_M = 2000.0
 """Beyond this the search is run again at the mean latitude of the point and what was found."""
-SIGMAS = 7.0
-"""Borders farther away than this many standard deviations are left out: less than 1e-10 of the mass."""
-WITHIN_RADIUS = 0.68
 HOW = np.array([How.NONE.value, How.ON_EDGE.value, How.INSIDE.value, How.NEAR_GAP.value])
 
 
@@ -165,82 +156,10 @@ def _metres_per_unit(lat_deg: F64) -> F64:
     if high < low:
         return np.empty((0, 2))
     knots = np.arange(low, high + 2) / 100.0
-    table = np.array([metres_per_degree(_off_pole(float(lat))) for lat in knots]) / SCALE
+    table = np.array([metres_per_degree(off_pole(float(lat))) for lat in knots]) / SCALE
     return np.column_stack([np.interp(lat_deg, knots, table[:, axis]) for axis in range(2)])
 
 
-def _off_pole(lat_deg: float) -> float:
+def off_pole(lat_deg: float) -> float:
     """Keep a kilometre from the poles, where a degree of longitude has no length."""
     return min(max(lat_deg, -89.99), 89.99)
-
-
-def candidates(
-    lonlat_deg: tuple[float, float],
-    own: int,
-    accuracy_m: float,
-    tree: RasterTree,
-    n_cells: int,
-    *,
-    min_probability: float,
-) -> list[tuple[int, float]]:
-    """Return the cells that may be meant; see :meth:`geo_service.locate.index.CellIndex.candidates`."""
-    if not (math.isfinite(accuracy_m) and accuracy_m >= 0):
-        fault = Fault("accuracy_m", "give a radius in metres, 0 or more", value=accuracy_m)
-        raise InvalidInputError("The accuracy is not a distance.", [fault])
-    if not (abs(lonlat_deg[0]) <= 180.0 and abs(lonlat_deg[1]) <= 90.0):  # NaN is refused too
-        return []
-    sigma_m = accuracy_m / math.sqrt(-2.0 * math.log(1.0 - WITHIN_RADIUS))
-    if sigma_m == 0.0:
-        return [(own, 1.0)] if own >= 0 else []
-    origin = np.rint(np.array(lonlat_deg) * SCALE).astype(np.int64)
-    east_m, north_m = metres_per_degree(_off_pole(lonlat_deg[1]))
-    scale = np.array([east_m, north_m]) / SCALE
-    asked = _cells_near(origin, SIGMAS * sigma_m / scale, own, tree, n_cells)
-    left, right = tree.segs[:, 4], tree.segs[:, 5]
-    segs = tree.segs[asked[left] | asked[right]].astype(np.int64)
-    mass = _mass_seen(segs, origin, scale / sigma_m)
-    total = np.zeros(n_cells + 1)
-    np.add.at(total, segs[:, 4], mass)
-    np.add.at(total, segs[:, 5], -mass)
-    cells = np.flatnonzero(asked[:-1] & (total[:-1] >= min_probability))
-    ranked = cells[np.lexsort((cells, -total[cells]))]
-    return [(int(cell), min(float(total[cell]), 1.0)) for cell in ranked]
-
-
-def _cells_near(
-    origin: NDArray[np.int64], reach: F64, own: int, tree: RasterTree, n_cells: int
-) -> NDArray[np.bool_]:
-    """Which cells have the point, or a border within the box of ``reach`` units; the last item is False."""
-    limits = np.iinfo(np.int32)  # compared in int32: several times faster than in floats
-    west, south = np.clip(np.floor(origin - reach), limits.min, limits.max).astype(np.int32)
-    east, north = np.clip(np.ceil(origin + reach), limits.min, limits.max).astype(np.int32)
-    in_strip = np.flatnonzero((tree.segs[:, 0] <= east) & (tree.segs[:, 2] >= west))
-    _, ay, _, by, left, right = tree.segs[in_strip].T
-    near = (np.minimum(ay, by) <= north) & (np.maximum(ay, by) >= south)
-    asked = np.zeros(n_cells + 1, np.bool_)
-    asked[left[near]] = asked[right[near]] = True
-    asked[own] = True
-    asked[NO_CELL] = False
-    return asked
-
-
-def _mass_seen(segs: NDArray[np.int64], origin: NDArray[np.int64], scale: F64) -> F64:
-    """Mass of the standard normal distribution in the triangle from its centre to each segment, signed.
-
-    Positive where the centre is to the left of the segment. By Owen's T function (Owen, Tables for computing
-    bivariate normal probabilities, Annals of Mathematical Statistics 27, 1956), the mass of the right-angled
-    triangle with legs h and h·tan α is  α / 2π - T(h, tan α). Summed around a polygon this is its mass.
-    """
-    ax, ay, bx, by = segs.T[:4]
-    cross = (bx - ax) * (origin[1] - ay) - (by - ay) * (origin[0] - ax)
-    dx, dy = (bx - ax) * scale[0], (by - ay) * scale[1]
-    px, py = (ax - origin[0]) * scale[0], (ay - origin[1]) * scale[1]
-    length = np.hypot(dx, dy)
-    height = np.abs(cross) * scale[0] * scale[1] / length
-    start = (px * dx + py * dy) / length  # along the segment's line, from the foot of the height
-    seen = cross != 0  # a segment on a line through the centre bounds an empty triangle
-    height = np.where(seen, height, 1.0)
-    tan_start, tan_end = start / height, (start + length) / height
-    mass = (np.arctan(tan_end) - np.arctan(tan_start)) / (2.0 * np.pi)
-    mass -= owens_t(height, tan_end) - owens_t(height, tan_start)
-    return np.where(seen, np.sign(cross) * mass, 0.0)

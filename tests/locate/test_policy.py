@@ -6,12 +6,14 @@ import numpy as np
 import pyproj
 import pytest
 import shapely
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.spatial import Voronoi
+from scipy.stats import norm
 
 from geo_service.errors import InvalidInputError
 from geo_service.geometry import lattice
+from geo_service.geometry.measure import metres_per_degree
 from geo_service.geometry.segments import segments_of
 from geo_service.locate.index import CellIndex
 
@@ -164,6 +166,32 @@ def test_probabilities_agree_with_sampling(town, accuracy_m):
         assert list(got.values()) == sorted(got.values(), reverse=True)
         for k in range(len(index)):
             assert got.get(k, 0.0) == pytest.approx(share[k], abs=3e-3)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    holes=st.sets(st.integers(0, 35), max_size=30),
+    at=st.tuples(st.floats(-0.002, 0.008), st.floats(-0.002, 0.008)),
+    accuracy_m=st.floats(0.5, 500.0),
+)
+def test_gaps_and_islands_hide_no_cell(holes, at, accuracy_m):
+    """Over land that nobody has, too: all cells are asked, one by one, for the mass that each has."""
+    kept = [k for k in range(36) if k not in holes]
+    assume(kept)
+    step = 2**-10
+    boxes = [
+        shapely.box(step * (k % 6), step * (k // 6), step * (k % 6 + 1), step * (k // 6 + 1)) for k in kept
+    ]
+    index = CellIndex.build(segments_of(np.array(boxes)), [f"{k:02}" for k in kept])
+    sigma_m = accuracy_m / math.sqrt(-2 * math.log(0.32))
+    per_degree_m = np.array(metres_per_degree(at[1]))
+    place = np.rint(np.array(at) * lattice.SCALE) / lattice.SCALE
+    corners_m = np.array([box.bounds for box in boxes]) - np.tile(place, 2)
+    low, high = (norm.cdf(corners_m[:, part] * per_degree_m / sigma_m) for part in ((0, 1), (2, 3)))
+    mass = np.prod(high - low, axis=1)
+    got = dict(index.candidates(*at, accuracy_m, min_probability=1e-9))
+    for k, expected in enumerate(mass):
+        assert got.get(k, 0.0) == pytest.approx(expected, abs=1e-8)
 
 
 def test_on_a_border_and_in_a_corner_the_doubt_is_shared_evenly():
