@@ -85,7 +85,7 @@ from geo_service.services.reception import Reception
 from geo_service.services.relaying import Relay
 from geo_service.services.tiling import Tilings
 from geo_service.services.travel_servers import TravelServers
-from geo_service.services.warming import warm_in_background
+from geo_service.services.warming import let_go, warm_in_background
 from geo_service.services.watching import Watcher
 from geo_service.services.webhooks import Sender
 from geo_service.settings import Settings
@@ -175,6 +175,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         try:
             yield
         finally:
+            let_go()
             state.watcher.stop()
             state.sender.stop()
             state.relay.stop()

@@ -1,5 +1,6 @@
 """Getting ready for the first question: compiled kernels, the tiling in force, roads, demand, map shapes."""
 
+import gc
 import logging
 import threading
 
@@ -16,9 +17,20 @@ log = logging.getLogger("geo_service.warming")
 
 def warm_in_background(tilings: Tilings, ground: Ground, mapper: Mapper) -> threading.Thread:
     """Load what the first visitors will ask for, while the service answers already."""
-    thread = threading.Thread(target=_warm, args=(tilings, ground, mapper), name="warming", daemon=True)
+    thread = threading.Thread(target=_get_ready, args=(tilings, ground, mapper), name="warming", daemon=True)
     thread.start()
     return thread
+
+
+def _get_ready(tilings: Tilings, ground: Ground, mapper: Mapper) -> None:
+    _warm(tilings, ground, mapper)
+    # some 400,000 objects are here to stay: a collection that looks at them all holds every thread for 0.3 s
+    gc.freeze()
+
+
+def let_go() -> None:
+    """Let what was ready be collected again: the service has ended, its process may go on."""
+    gc.unfreeze()
 
 
 def _warm(tilings: Tilings, ground: Ground, mapper: Mapper) -> None:
