@@ -1,13 +1,14 @@
 """``geo-service demo``: the demo county, from nothing to a map in the browser."""
 
+import os
 from contextlib import ExitStack
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
 from geo_service.cli import common, serve
-from geo_service.services import demoing
+from geo_service.services import demo_weeks, demoing
 from geo_service.settings import Settings
 from geo_service.store import cluster_databases
 
@@ -24,7 +25,8 @@ def command(
 ) -> None:
     """Make the demo county and serve it.
 
-    Cells, streets, staff and a year of incidents are generated, coverage is computed, maps are served.
+    Cells, streets, staff and a year of incidents up to now are generated, with an earlier edition, patrols,
+    rounds and what is under way; coverage is computed, maps are served, and /who answers the street.
 
     What is there already is left as it is, unless --fresh is given: the second time this takes seconds.
 
@@ -45,6 +47,9 @@ def command(
                 common.talk.print(f"the former database is kept as {kept}", markup=False)
             common.talk.print(prepare("town" if size == "town" else "county"), markup=False, soft_wrap=True)
             if not no_serve:
+                if _holds_demo():
+                    # its people are made up: the street may ask for them
+                    os.environ.setdefault("GEO_SERVICE_WHO", "true")
                 serve.run(settings)
         finally:
             with common.progress("stopping the database"):
@@ -62,14 +67,22 @@ def prepare(size: demoing.Size) -> str:
         else:
             held, known = kind, demoing.known_coverage(database, edition)
         if known is None:
-            demoing.load_demo(database, held, say)
-            run = demoing.show_coverage(database, say)
+            now = datetime.now(UTC)
+            county = demoing.load_demo(database, held, say, now)
+            demo_weeks.tell_weeks(database, county, held, now, say)
+            run = demoing.show_coverage(database, say, demoing.sunday_night(now))
             share, at, said = run.summary["share"], run.at, f"demo {held} made"
         else:
             share, at, said = known["summary"]["share"], known["at"], f"demo {held} is there already"
     if held != size:
         said += f" (for a {size} set GEO_SERVICE_HOME to another folder)"
     return f"{said}; five-minute coverage {share:.1%} at {_moment(at)}"
+
+
+def _holds_demo() -> bool:
+    with common.open_database() as database:
+        edition = demoing.newest_edition(database)
+    return edition is not None and demoing.size_of(edition) is not None
 
 
 def _moment(at: datetime) -> str:

@@ -9,6 +9,8 @@ import shapely
 from geo_service.demo.frame import UNIT_DEG, Floats
 
 LAST_DAY = pd.Timestamp("2026-11-21", tz="Asia/Shanghai")
+#: A year of whole weeks.
+YEAR = pd.Timedelta(weeks=52)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,3 +134,16 @@ def make_incidents(
     table = table.sort_values("occurred_at", kind="stable", ignore_index=True)
     table.insert(0, "id", [f"YL{k:07d}" for k in range(1, n + 1)])
     return table
+
+
+def brought_up_to(incidents: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
+    """Return incidents moved by whole weeks so that they end at a moment, in order of time.
+
+    Each keeps its weekday and its time of day; none is later than ``now`` nor as early as 52 weeks before.
+    """
+    since = (now - incidents["occurred_at"]).dt.total_seconds()
+    years = np.floor(since / YEAR.total_seconds())
+    moved = incidents.assign(
+        occurred_at=incidents["occurred_at"] + pd.to_timedelta(years * YEAR.days, unit="D")
+    )
+    return moved.sort_values(["occurred_at", "id"], kind="stable", ignore_index=True)

@@ -6,8 +6,9 @@ little more or less. What is drawn is drawn from a seed; what follows from roads
 reckoned. So clocks are missed where people are far, at night, and when several things happen at once.
 """
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -23,7 +24,16 @@ from geo_service.services import duty_book
 from geo_service.services.duty_book import Book
 from geo_service.services.ground import Ground
 from geo_service.services.intake import ancestors, incident_id, standards_now
-from geo_service.staffing.clocks import choose, standard_object
+from geo_service.staffing.clocks import (
+    PHASES,
+    Standard,
+    choose,
+    clocks,
+    next_due,
+    standard_from,
+    standard_object,
+)
+from geo_service.staffing.life import Life, Status
 from geo_service.store import bulk
 from geo_service.store import demo_lives as store
 from geo_service.store.database import Connection, Database
@@ -36,6 +46,10 @@ MAX_STREET_M = 2000.0
 #: Who needs longer than this is not sent; then it is settled from the desk.
 FARTHEST_MS = 3_600_000
 WEEK = timedelta(days=7)
+#: How long a report without a place has been waiting at the most.
+UNPLACED_WAITS = pd.Timedelta(days=3)
+#: Of the reports of so long before the moment a share was accepted and then forgotten: they are overdue.
+FORGOTTEN_S, FORGOTTEN_SHARE = 2 * 24 * 3600.0, 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,26 +107,35 @@ class Cast:
         return self._duty[1]
 
 
-def tell_lives(database: Database, ground: Ground, reports: pd.DataFrame) -> int:
+def tell_lives(database: Database, ground: Ground, reports: pd.DataFrame, now: datetime | None = None) -> int:
     """Write the lives of the last :data:`DAYS` days; returns how many. Nothing if there are lives already.
 
     Parameters
     ----------
     reports : DataFrame
         The demo's incidents: id, occurred_at, lon, lat, category, urgency.
+    now : datetime, optional
+        Nothing is told of what comes later: of the last reports some wait, some are under way. Without it
+        all are closed.
     """
     last = reports["occurred_at"].max()
-    rows = reports[(reports["occurred_at"] > last - pd.Timedelta(days=DAYS)) & reports["lon"].notna()]
-    rows = rows.sort_values(["occurred_at", "id"], ignore_index=True)
+    recent = reports["occurred_at"] > last - pd.Timedelta(days=DAYS)
+    if now is not None:
+        # what nobody could place waits at the desk, for as long as a desk lets it
+        unplaced = reports["lon"].isna() & (reports["occurred_at"] > pd.Timestamp(now) - UNPLACED_WAITS)
+        recent &= (reports["lon"].notna() | unplaced) & (reports["occurred_at"] <= pd.Timestamp(now))
+    else:
+        recent &= reports["lon"].notna()
+    rows = reports[recent].sort_values(["occurred_at", "id"], ignore_index=True)
     with database.writing() as connection:
         if store.has_lives(connection):
             return 0
-        played = _play(connection, ground, rows)
+        played = _play(connection, ground, rows, np.inf if now is None else now.timestamp())
         _store(connection, played)
     return len(played)
 
 
-def _play(connection: Connection, ground: Ground, rows: pd.DataFrame) -> list[Played]:
+def _play(connection: Connection, ground: Ground, rows: pd.DataFrame, now_s: float) -> list[Played]:
     rng = np.random.default_rng(SEED)
     out: list[Played] = []
     standards = _standards(connection, rows)
@@ -129,9 +152,12 @@ def _play(connection: Connection, ground: Ground, rows: pd.DataFrame) -> list[Pl
         for number, row in enumerate(part.itertuples(index=False)):
             place = {mode: snaps.take([number]) for mode, snaps in places.items()}
             standard = standards[str(row.category), str(row.urgency)]
-            out.append(_one(cast, place, row, standard, rng.random(6).tolist()))
-            if out[-1].responder_id >= 0:
-                busy[out[-1].responder_id] = out[-1].handled_s
+            draws = rng.random(6).tolist()
+            whole = _one(cast, place, row, standard, draws)
+            if whole.responder_id >= 0:
+                busy[whole.responder_id] = whole.handled_s
+            is_forgotten = now_s - FORGOTTEN_S < whole.reported_s and draws[2] < FORGOTTEN_SHARE
+            out.append(_until(whole, min(whole.accepted_s, now_s) if is_forgotten else now_s))
     return out
 
 
@@ -139,6 +165,8 @@ def _one(cast: Cast, place: Mapping[Mode, Snaps], row: Any, standard: str, draws
     """Play one incident through, with six numbers drawn from 0 to 1."""
     heard, thought, ready, pace, work, paper = draws
     reported = row.occurred_at.timestamp()
+    if not np.isfinite(row.lon):
+        return Played(incident_id("demo", str(row.id)), standard, reported, *[np.nan] * 5)
     accepted = reported + 10 + 50 * heard
     # one in twelve waits at a desk that has its hands full
     sent = accepted + (15 + 75 * thought if thought < 11 / 12 else 240 + 7200 * (thought - 11 / 12))
@@ -170,6 +198,14 @@ def _one(cast: Cast, place: Mapping[Mode, Snaps], row: Any, standard: str, draws
     )
 
 
+def _until(whole: Played, now_s: float) -> Played:
+    """Return a life as far as it has come by a moment; NaN is what lies ahead."""
+    names = ("accepted_s", "sent_s", "arrived_s", "handled_s", "closed_s")
+    ahead = {name: np.nan for name in names if getattr(whole, name) > now_s}
+    gone = {"responder_id": -1, "mode": ""} if "sent_s" in ahead else {}
+    return replace(whole, **ahead, **gone)
+
+
 def _standards(connection: Connection, rows: pd.DataFrame) -> dict[tuple[str, str], str]:
     """Return the response standard of each category and urgency, as JSON."""
     known, above = standards_now(connection)
@@ -191,15 +227,19 @@ def _store(connection: Connection, played: Sequence[Played]) -> None:
         "handled_at": [_moment(one.handled_s) for one in played],
         "closed_at": [_moment(one.closed_s) for one in played],
     }
+    steps = [sum(at is not None for at in one) for one in zip(*moments.values(), strict=True)]
+    last_at = [max(at for at in one if at is not None) for one in zip(*moments.values(), strict=True)]
     store.add_lives(
         connection,
         {
             "incident_id": [one.key for one in played],
-            "status": ["closed"] * len(played),
-            "revision": [5 if one.responder_id >= 0 else 3 for one in played],
+            "status": [_status(one).value for one in played],
+            # each step is a move but the first, which is the report itself
+            "revision": [count - 1 for count in steps],
             **moments,
-            "last_at": moments["closed_at"],
+            "last_at": [at if count > 1 else None for at, count in zip(last_at, steps, strict=True)],
             "standard": [one.standard for one in played],
+            **_due(played),
         },
         _lines(played, moments),
         {
@@ -213,12 +253,44 @@ def _store(connection: Connection, played: Sequence[Played]) -> None:
             "from_lon": [one.from_deg[0] for one in went],
             "from_lat": [one.from_deg[1] for one in went],
             # he says that he is going some seconds after he is sent
-            "accepted_at": [_moment(min(one.sent_s + 8, one.arrived_s)) for one in went],
+            "accepted_at": [_moment(np.fmin(one.sent_s + 8, one.arrived_s)) for one in went],
             "arrived_at": [_moment(one.arrived_s) for one in went],
             "ended_at": [_moment(one.handled_s) for one in went],
-            "outcome": ["done"] * len(went),
+            "outcome": ["done" if np.isfinite(one.handled_s) else None for one in went],
         },
     )
+
+
+def _status(one: Played) -> Status:
+    """Return where an incident stands by the last of its moments."""
+    reached = (
+        (one.closed_s, Status.CLOSED),
+        (one.handled_s, Status.HANDLED),
+        (one.arrived_s, Status.ARRIVED),
+        (one.sent_s, Status.DISPATCHED),
+        (one.accepted_s, Status.ACCEPTED),
+    )
+    return next((status for at_s, status in reached if np.isfinite(at_s)), Status.REPORTED)
+
+
+def _due(played: Sequence[Played]) -> dict[str, list[datetime | None]]:
+    """Return when the clocks of those that are not over run out."""
+    out: dict[str, list[datetime | None]] = {f"{phase}_due_at": [] for phase in PHASES} | {"next_due_at": []}
+    known: dict[str, Standard] = {}
+    for one in played:
+        due: dict[str, datetime | None] = {}
+        if not np.isfinite(one.closed_s):
+            reported = datetime.fromtimestamp(round(one.reported_s, 3), UTC)
+            later = (one.accepted_s, one.sent_s, one.arrived_s, one.handled_s)
+            life = Life(_status(one), reported, *(_moment(at_s) for at_s in later))
+            if one.standard not in known:
+                known[one.standard] = standard_from(json.loads(one.standard))
+            running = clocks(life, known[one.standard], reported)
+            due = {f"{clock.phase}_due_at": clock.due_at for clock in running if clock.reached_at is None}
+            due["next_due_at"] = next_due(running)
+        for name, values in out.items():
+            values.append(due.get(name))
+    return out
 
 
 _STEPS = (

@@ -1,5 +1,6 @@
 """The demo county goes in by the same doors as anybody's data: editions, roads, demand, staff, incidents."""
 
+from dataclasses import replace
 from datetime import datetime, time, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
@@ -49,7 +50,7 @@ def newest_edition(database: Database) -> Edition | None:
 
 def size_of(edition: Edition) -> Size | None:
     """Return which demo an edition is, None if it is anybody's own."""
-    return SIZE_BY_NOTE.get(edition.note)
+    return SIZE_BY_NOTE.get(edition.note.partition(":")[0])
 
 
 def known_coverage(database: Database, edition: Edition) -> dict[str, Any] | None:
@@ -58,12 +59,19 @@ def known_coverage(database: Database, edition: Edition) -> dict[str, Any] | Non
         return coverage.latest(connection, edition.id, STANDARD_MODE.value, STANDARD_LIMIT_S)
 
 
-def load_demo(database: Database, size: Size, say: Say = silent) -> None:
-    """Generate the demo county and put it into a database that is empty, or holds a part of it already."""
+def load_demo(database: Database, size: Size, say: Say = silent, now: datetime | None = None) -> "DemoCounty":
+    """Generate the demo county and put it into a database that is empty, or holds a part of it already.
+
+    With ``now`` its year of incidents ends at that moment, and what came last is still under way.
+    """
     from geo_service.demo.county import generate  # noqa: PLC0415 - the second start need not wait for it
+    from geo_service.demo.incidents import brought_up_to  # noqa: PLC0415
 
     say(f"drawing the {size}", None)
     county = generate(size)
+    if now is not None:
+        moment = pd.Timestamp(now).tz_convert(ZONE)
+        county = replace(county, incidents=brought_up_to(county.incidents, moment))
     tilings = Tilings(database)
     if newest_edition(database) is None:
         say("publishing its cells", None)
@@ -93,17 +101,24 @@ def load_demo(database: Database, size: Size, say: Say = silent) -> None:
             say("compiling what places incidents", None)
         take_in(database, tilings, _incidents(county.incidents.iloc[start:end]), source="demo", who=WHO)
     say("telling who handled the last of them", None)
-    tell_lives(database, Ground(database), county.incidents)
+    tell_lives(database, Ground(database), county.incidents, now)
+    return county
 
 
-def show_coverage(database: Database, say: Say = silent) -> CoverageRun:
+def show_coverage(database: Database, say: Say = silent, at: datetime = SHOWN_AT) -> CoverageRun:
     """Compute the coverage that the front page shows first; a second call finds it stored."""
     say("computing five-minute coverage", None)
-    tiling = Tilings(database).get(SHOWN_AT)
+    tiling = Tilings(database).get(at)
     ground_held = Ground(database)
-    return run_coverage(
-        database, ground_held, tiling, at=SHOWN_AT, mode=STANDARD_MODE, limit_s=STANDARD_LIMIT_S
-    )
+    return run_coverage(database, ground_held, tiling, at=at, mode=STANDARD_MODE, limit_s=STANDARD_LIMIT_S)
+
+
+def sunday_night(now: datetime) -> datetime:
+    """Return the last Sunday, two o'clock at night, before a moment: when the fewest are on duty."""
+    local = now.astimezone(ZONE)
+    night = local.replace(hour=2, minute=0, second=0, microsecond=0)
+    night -= timedelta(days=(local.weekday() + 1) % 7)
+    return night if night <= local else night - timedelta(days=7)
 
 
 def _cells(county: "DemoCounty") -> pd.DataFrame:

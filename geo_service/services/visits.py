@@ -68,8 +68,13 @@ class Scan:
     departments: tuple[str, ...] = ()
 
 
-def take(database: Database, responder_id: int, scan: Scan) -> dict[str, Any]:
+def take(database: Database, responder_id: int, scan: Scan, *, now: datetime | None = None) -> dict[str, Any]:
     """Take in a visit; the same visit told again is the same visit, whatever way it comes.
+
+    Parameters
+    ----------
+    now : datetime, optional
+        When it is told; by the database's clock if it is not given.
 
     Returns
     -------
@@ -86,7 +91,7 @@ def take(database: Database, responder_id: int, scan: Scan) -> dict[str, Any]:
     """
     number = number_on(scan.code)
     with database.writing() as connection:
-        rules, now = rounds.rules(connection), lives.clock(connection)
+        rules = rounds.rules(connection)
         place = places.place(connection, number)
         if place is None or not is_genuine(scan.code, number, bytes(place["seal"])):
             words = Words(
@@ -94,7 +99,7 @@ def take(database: Database, responder_id: int, scan: Scan) -> dict[str, Any]:
                 "此点位牌无效：可能已更换，或不是本系统的牌",
             )
             raise ForbiddenError(words, [Fault("code", words)])
-        _require_moment(connection, responder_id, scan, rules, now)
+        _require_moment(connection, responder_id, scan, rules, now or lives.clock(connection))
         store.lock_visits(connection, number, responder_id)
         departments = _departments(connection, number, scan)
         proof, distance_m = _proof(connection, responder_id, scan, place, rules)

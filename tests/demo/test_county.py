@@ -6,6 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import shapely
 from scipy.sparse import coo_matrix
@@ -14,6 +15,7 @@ from scipy.sparse.csgraph import connected_components
 from geo_service.demo import DemoCounty, generate
 from geo_service.demo.export import boundary_collections, cell_shapes, geojson_text
 from geo_service.demo.frame import UNIT_DEG
+from geo_service.demo.incidents import YEAR, brought_up_to
 from geo_service.demo.spec import COUNTY
 
 
@@ -219,3 +221,17 @@ def test_every_grid_has_a_sign_board_inside_it_that_names_its_worker(town):
     workers = town.responders[town.responders["role"] == "grid_worker"].set_index("cell_code")["name"]
     assert (boards["owner"].to_numpy() == workers.loc[boards["cell_code"]].to_numpy()).all()
     assert (boards["kind"] == "路口").mean() > 0.5
+
+
+def test_a_year_of_incidents_ends_at_any_moment(town):
+    drawn = town.incidents
+    now = pd.Timestamp("2031-03-05 10:20", tz="Asia/Shanghai")
+    moved = brought_up_to(drawn, now)
+    assert (moved["occurred_at"] <= now).all()
+    assert (moved["occurred_at"] > now - YEAR).all()
+    assert moved["occurred_at"].is_monotonic_increasing
+    both = drawn.merge(moved, on="id", suffixes=("", "_moved"))
+    assert len(both) == len(drawn)
+    assert (
+        (both["occurred_at_moved"] - both["occurred_at"]) % pd.Timedelta(weeks=1) == pd.Timedelta(0)
+    ).all()
