@@ -92,14 +92,14 @@ def report_oddities(database: Database, tilings: Tilings, county: "DemoCounty", 
 
     def add(kind: str, place: Place, category: str, address: str = "") -> None:
         key = f"{now.astimezone(ZONE):%Y%m%d}-{kind}-{len(reports) + 1}"
-        minutes = 4.0 + 7.0 * len(reports)
+        minutes = 4.0 + 25.0 * len(reports)
         reports.append(
             Report(key, now - timedelta(minutes=minutes), place, floor=1, category=category, address=address)
         )
 
-    for x, y in from_wgs84(homes[rng.choice(len(homes), 3, replace=False)], GCJ02).tolist():
+    for x, y in from_wgs84(homes[rng.choice(len(homes), 2, replace=False)], GCJ02).tolist():
         add("misread", Place(round(x, 6), round(y, 6)), "占道经营")
-    grounds = county.premises.iloc[:: max(1, len(county.premises) // 3)].iloc[:3]
+    grounds = county.premises.iloc[:: max(1, len(county.premises) // 2)].iloc[:2]
     for one in grounds.itertuples():
         point = one.geometry.representative_point()
         add("premises", Place(point.x, point.y), "消防通道堵塞", str(one.name))

@@ -27,7 +27,7 @@ def told(own_town_url: str, drawn_town: DemoCounty) -> Iterator[Database]:
         patch.setattr(demo_weeks, "PATROL_DAYS", 3)
         patch.setitem(demo_weeks.MOST_WALKERS, "town", 6)
         demo_weeks.tell_weeks(made, drawn_town, "town", NOW)
-    yield made
+        yield made
     made.close()
 
 
