@@ -166,7 +166,8 @@ def _one(cast: Cast, place: Mapping[Mode, Snaps], row: Any, standard: str, draws
     heard, thought, ready, pace, work, paper = draws
     reported = row.occurred_at.timestamp()
     if not np.isfinite(row.lon):
-        return Played(incident_id("demo", str(row.id)), standard, reported, *[np.nan] * 5)
+        key, never = incident_id("demo", str(row.id)), np.nan
+        return Played(key, standard, reported, never, never, never, never, never)
     accepted = reported + 10 + 50 * heard
     # one in twelve waits at a desk that has its hands full
     sent = accepted + (15 + 75 * thought if thought < 11 / 12 else 240 + 7200 * (thought - 11 / 12))
@@ -200,10 +201,20 @@ def _one(cast: Cast, place: Mapping[Mode, Snaps], row: Any, standard: str, draws
 
 def _until(whole: Played, now_s: float) -> Played:
     """Return a life as far as it has come by a moment; NaN is what lies ahead."""
-    names = ("accepted_s", "sent_s", "arrived_s", "handled_s", "closed_s")
-    ahead = {name: np.nan for name in names if getattr(whole, name) > now_s}
-    gone = {"responder_id": -1, "mode": ""} if "sent_s" in ahead else {}
-    return replace(whole, **ahead, **gone)
+
+    def so_far(at_s: float) -> float:
+        return np.nan if at_s > now_s else at_s
+
+    sent_s = so_far(whole.sent_s)
+    return replace(
+        whole,
+        accepted_s=so_far(whole.accepted_s),
+        sent_s=sent_s,
+        arrived_s=so_far(whole.arrived_s),
+        handled_s=so_far(whole.handled_s),
+        closed_s=so_far(whole.closed_s),
+        responder_id=-1 if np.isnan(sent_s) else whole.responder_id,
+    )
 
 
 def _standards(connection: Connection, rows: pd.DataFrame) -> dict[tuple[str, str], str]:
@@ -275,14 +286,21 @@ def _status(one: Played) -> Status:
 
 def _due(played: Sequence[Played]) -> dict[str, list[datetime | None]]:
     """Return when the clocks of those that are not over run out."""
-    out: dict[str, list[datetime | None]] = {f"{phase}_due_at": [] for phase in PHASES} | {"next_due_at": []}
+    names = [*(f"{phase}_due_at" for phase in PHASES), "next_due_at"]
+    out: dict[str, list[datetime | None]] = {name: [] for name in names}
     known: dict[str, Standard] = {}
     for one in played:
         due: dict[str, datetime | None] = {}
         if not np.isfinite(one.closed_s):
             reported = datetime.fromtimestamp(round(one.reported_s, 3), UTC)
-            later = (one.accepted_s, one.sent_s, one.arrived_s, one.handled_s)
-            life = Life(_status(one), reported, *(_moment(at_s) for at_s in later))
+            life = Life(
+                _status(one),
+                reported,
+                accepted_at=_moment(one.accepted_s),
+                dispatched_at=_moment(one.sent_s),
+                arrived_at=_moment(one.arrived_s),
+                handled_at=_moment(one.handled_s),
+            )
             if one.standard not in known:
                 known[one.standard] = standard_from(json.loads(one.standard))
             running = clocks(life, known[one.standard], reported)

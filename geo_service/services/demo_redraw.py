@@ -21,9 +21,9 @@ from geo_service.store.database import Database
 
 WHO = "demo"
 NAME = "网格户数均衡调整"
-#: Of so many grids one gives a micro-grid to its neighbour.
+#: Of so many grids one gives a micro-grid to its neighbour, within these numbers.
 ONE_IN = 12
-FEWEST = 2
+FEWEST, MOST = 2, 12
 
 
 def redraw(database: Database, ground: Ground, tilings: Tilings, note: str, valid_from: datetime) -> int:
@@ -68,7 +68,7 @@ def handovers(tiling: Tiling, households: NDArray[np.float64]) -> list[tuple[str
     moved = households[either[:, 0]]
     fits = (community[giver] == community[taker]) & (moved > 0) & (2 * moved < difference)
     order = np.flatnonzero(fits)[np.lexsort((either[fits, 1], either[fits, 0], -difference[fits]))]
-    most = max(FEWEST, len(grids) // ONE_IN)
+    most = min(max(FEWEST, len(grids) // ONE_IN), MOST)
     codes = tiling.cells["code"].to_numpy(dtype=object)[tiling.leaves]
     out: list[tuple[str, str]] = []
     busy: set[int] = set()

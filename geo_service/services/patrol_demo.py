@@ -152,7 +152,7 @@ def _at_post(
 ) -> pd.DataFrame:
     """Return the fixes of somebody at his post, where he is due before it opens; none if he never comes."""
     draw, minutes = float(rng.random()) * 100, float(rng.uniform(4, 10))
-    from_s, to_s = due.timestamp() - 60, shift.end.timestamp()
+    from_s, to_s = max(due, shift.start).timestamp(), shift.end.timestamp()
     if draw < MISSED:
         from_s = to_s
     elif draw < MISSED + LATE:

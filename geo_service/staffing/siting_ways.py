@@ -1,6 +1,7 @@
 """From sites to demand over the streets: one search for each site, each place reached by its two doors."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,8 @@ Ints = NDArray[np.int32]
 
 #: Sites between two looks at the clock.
 AT_ONCE = 16
+#: So many threads look for ways, each for the sites of one look.
+SEARCHES_AT_A_TIME = 4
 
 
 @compiled
@@ -63,21 +66,31 @@ def ways(
     done : int
         Sites done so far.
     time_ms : (sites, places) int32
-        Always the same array, filled up to there; :data:`UNREACHED` where there is no way, no street, or it
-        is longer than ``bound_ms``. The same times as :func:`geo_service.roads.reach.demand_time_ms` gives.
+        Always the same array, filled at least up to there; :data:`UNREACHED` where there is no way, no
+        street, or it is longer than ``bound_ms``. The same times as
+        :func:`geo_service.roads.reach.demand_time_ms` gives.
     """
     bound = LONGEST_MS if bound_ms is None else min(int(bound_ms), LONGEST_MS)
     out = np.full((len(sites), len(places)), UNREACHED, np.int32)
     start_node, start_ms = leaving(graph, sites)
     door_node, door_ms = reaching(graph, places)
-    for low in range(0, len(sites), AT_ONCE):
+
+    def fill(low: int) -> int:
         part = slice(low, low + AT_ONCE)
         _ways(
             graph.out_ptr, graph.out_arc, start_node[part], start_ms[part], door_node, door_ms, bound,
             graph.queue_ring, graph.queue_shift, out[part],
         )  # fmt: skip
         _along_one_edge(graph, sites, places, bound_ms=bound, out=out, part=part)
-        yield min(low + AT_ONCE, len(sites)), out
+        return min(low + AT_ONCE, len(sites))
+
+    # the search lets go of the interpreter: each thread has a processor to itself, as far as there are some
+    pool = ThreadPoolExecutor(SEARCHES_AT_A_TIME)
+    try:
+        for done in pool.map(fill, range(0, len(sites), AT_ONCE)):
+            yield done, out
+    finally:
+        pool.shutdown(cancel_futures=True)  # whoever loses patience waits for those under way alone
     if not len(sites):
         yield 0, out
 
