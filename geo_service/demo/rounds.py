@@ -18,7 +18,7 @@ KINDS_ZH = {"campus": "校园", "factory": "企业", "office": "单位", "shop":
 EVERY_DAYS = {"A": 7, "B": 30, "C": 90}
 CAMPAIGN = "冬春火灾防控"
 CAMPAIGN_BY = "消防救援大队"
-MOST_OF_A_KIND = 90
+MOST_OF_A_KIND = 50
 _EXEMPT_EVERY = 23
 
 

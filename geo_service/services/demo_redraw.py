@@ -80,7 +80,7 @@ def handovers(tiling: Tiling, households: NDArray[np.float64]) -> list[tuple[str
     return out
 
 
-def _is_whole_without(leaf: int, group: NDArray[np.int_], pair: NDArray[np.int_]) -> bool:
+def _is_whole_without(leaf: int, group: NDArray[np.int64], pair: NDArray[np.int32]) -> bool:
     """Tell whether the leaves of a leaf's grid hang together without it."""
     rest = np.flatnonzero(group == group[leaf])
     rest = rest[rest != leaf]

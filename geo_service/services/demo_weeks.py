@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 WHO = "demo"
 #: So long ago the boundaries were redrawn.
 REDRAWN = timedelta(days=21)
-#: Patrols of two weeks: the last one and what it is held against; so many walk each day.
-PATROL_DAYS = 14
-MOST_WALKERS: dict[Size, int] = {"town": 40, "county": 90}
+#: Patrols of the last week, and of what it is held against; so many walk each day.
+PATROL_DAYS: dict[Size, int] = {"town": 14, "county": 10}
+MOST_WALKERS: dict[Size, int] = {"town": 40, "county": 40}
 NEW_SITES: dict[Size, int] = {"town": 2, "county": 5}
 #: There is no area code 0000: the number reaches nobody.
 OFFICE = {"office": "澜江县社会治理中心（演示）", "office_phone": "0000-8000000"}
@@ -48,9 +48,11 @@ def tell_weeks(
     say("redrawing some grids", None)
     day = (now - REDRAWN).astimezone(ZONE).replace(hour=0, minute=0, second=0, microsecond=0)
     redraw(database, ground, tilings, f"demo {size}: 网格户数均衡调整", day)
-    say("walking two weeks of patrols", None)
+    say("walking the patrols of the last days", None)
     yesterday = now.astimezone(ZONE).date() - timedelta(days=1)
-    patrol_demo(database, ground, tilings, days=PATROL_DAYS, most_people=MOST_WALKERS[size], last=yesterday)
+    patrol_demo(
+        database, ground, tilings, days=PATROL_DAYS[size], most_people=MOST_WALKERS[size], last=yesterday
+    )
     say("going the rounds of two weeks", None)
     make_rounds(database, ground, tilings, county, now)
     say("choosing new sites", None)

@@ -25,7 +25,7 @@ def told(own_town_url: str, drawn_town: DemoCounty) -> Iterator[Database]:
     """A town with its weeks, few of its people walking so that it is quick."""
     made = Database.connect(own_town_url, read_size=2, write_size=2)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(demo_weeks, "PATROL_DAYS", 3)
+        patch.setitem(demo_weeks.PATROL_DAYS, "town", 3)
         patch.setitem(demo_weeks.MOST_WALKERS, "town", 6)
         demo_weeks.tell_weeks(made, drawn_town, "town", NOW)
         yield made
