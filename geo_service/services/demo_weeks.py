@@ -90,7 +90,7 @@ def report_oddities(database: Database, tilings: Tilings, county: "DemoCounty", 
     """
     rng = np.random.default_rng(now.astimezone(ZONE).date().toordinal())
     homes = get_coordinates(county.demand["centroid"].to_numpy())
-    reports = []
+    reports: list[Report] = []
 
     def add(kind: str, place: Place, category: str, address: str = "") -> None:
         key = f"{now.astimezone(ZONE):%Y%m%d}-{kind}-{len(reports) + 1}"

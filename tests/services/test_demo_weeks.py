@@ -104,7 +104,7 @@ def test_as_of_a_moment_some_wait_and_some_are_forgotten(
     again = again.assign(id="again " + again["id"])
     rows = again.rename(columns={"id": "source_id"})
     take_in(told, Tilings(told), rows, source="demo", who="test")
-    monkeypatch.setattr(demo_lives.store, "has_lives", lambda _: False)
+    monkeypatch.setattr("geo_service.store.demo_lives.has_lives", lambda _: False)
     count = demo_lives.tell_lives(told, Ground(told), again, moment)
     assert count > 100
     with told.reading() as connection:
