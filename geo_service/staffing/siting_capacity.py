@@ -81,8 +81,9 @@ def cover_within_capacity(
     bound = model.served + min(count * capacity, float(reached))
     turn_s = FIRST_TURN_S
     while True:
-        proved = bound <= value * (1 + NINE_DIGITS) + 1e-9
-        yield Choice(model.sites[chosen], value, max(bound, value), proved, beyond)
+        # of Python's own kinds, as answers are written down with them
+        proved = bool(bound <= value * (1 + NINE_DIGITS) + 1e-9)
+        yield Choice(model.sites[chosen], float(value), float(max(bound, value)), proved, beyond)
         if proved or budget.is_spent() or model.covers.nnz > exact.MOST_ENTRIES // 4:
             return
         verdict = exact.solve(_program(model, count, capacity), min(turn_s, budget.left_s))

@@ -45,6 +45,7 @@ def test_it_is_the_best_of_all_choices(seed: int, count: int, capacity: float) -
     steps = list(cover_within_capacity(ways, count, 6, capacity, budget))
     may = np.flatnonzero(~ways.must).tolist()
     best = max(flow(ways, list(some), 6, capacity) for some in combinations(may, count))
+    assert all(type(step.is_optimal) is bool for step in steps)
     assert steps[-1].is_optimal
     assert steps[-1].value == pytest.approx(best)
     assert flow(ways, steps[-1].sites.tolist(), 6, capacity) == pytest.approx(best)
