@@ -11,12 +11,13 @@ from geo_service.formats.boundaries import read_boundaries
 from geo_service.formats.demand import read_demand
 from geo_service.formats.incidents import read_incidents
 from geo_service.formats.patrol_places import read_campaigns, read_places
+from geo_service.formats.patrol_routes import read_routes
 from geo_service.formats.premises import read_premises
 from geo_service.formats.responders import read_responders
 from geo_service.formats.roster_tables import LAYOUTS, read_entries
 from geo_service.formats.shifts import read_shifts
 from geo_service.formats.sign_boards import read_sign_boards
-from geo_service.services import importing, rounds
+from geo_service.services import importing, patrol_routes, rounds
 from geo_service.services.asset_import import import_assets
 from geo_service.services.importing import ImportReport
 from geo_service.services.premises import import_premises
@@ -330,6 +331,20 @@ def places(file: File, crs: Crs = None, commit: common.Commit = False, as_json: 
     with common.progress(f"reading {file.name}"), common.open_database() as database:
         tiling = Tilings(database).get()
         report = rounds.import_places(database, tiling, read_places(file, crs=crs), who=WHO, commit=commit)
+    _show(report, as_json=as_json)
+
+
+@app.command()
+def routes(file: File, crs: Crs = None, commit: common.Commit = False, as_json: common.Json = False) -> None:
+    """Import fixed routes (固定路线) from GeoJSON: a LineString each.
+
+    Properties: code 编号, name 名称, days_a_week 每周天数, from 开始时间 and to 结束时间 as 08:30.
+
+    Example: geo-service import routes night_rounds.geojson --commit
+    """
+    with common.progress(f"reading {file.name}"), common.open_database() as database:
+        told, tiling = read_routes(file, crs=crs), Tilings(database).get()
+        report = patrol_routes.import_routes(database, tiling, told, who=WHO, commit=commit)
     _show(report, as_json=as_json)
 
 

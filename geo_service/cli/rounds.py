@@ -1,4 +1,4 @@
-"""``geo-service patrol places | week | signs | visits | quotas | posts``: rounds on the command line."""
+"""``geo-service patrol places | week | signs | visits | quotas | posts | routes``: rounds by command."""
 
 from datetime import date
 from pathlib import Path
@@ -12,7 +12,7 @@ from geo_service.errors import BadRequestError, Fault
 from geo_service.formats.rounds_pdf import visit_signs_pdf, week_pdf
 from geo_service.formats.spreadsheet import write_table
 from geo_service.model import FIRST_YEAR, LAST_YEAR
-from geo_service.services import patrol_people, rounds, visits, week_lists
+from geo_service.services import patrol_people, patrol_routes, rounds, visits, week_lists
 from geo_service.services.ground import Ground
 from geo_service.services.rostering import town_zone
 from geo_service.services.tiling import Tilings
@@ -125,6 +125,30 @@ def posts(since: Since, until: Until, as_json: common.Json = False) -> None:
         _print(pd.DataFrame(told["posts"]))
 
 
+def routes(
+    since: Annotated[str | None, typer.Option("--from", help="First local day of what was walked.")] = None,
+    until: Annotated[str | None, typer.Option("--to", help="Last local day, included.")] = None,
+    as_json: common.Json = False,
+) -> None:
+    """Print the fixed routes as CSV; with --from and --to how much of each was walked on which day.
+
+    Example: geo-service patrol routes --from 2026-11-16 --to 2026-11-22
+    """
+    with common.open_database() as database, database.reading() as connection:
+        if since is None or until is None:
+            told = patrol_routes.listed(connection, Tilings(database).get())
+            rows = [{**one, "cell": one["path"][-1]["code"] if one["path"] else ""} for one in told]
+        else:
+            span = day_of(since, "--from"), day_of(until, "--to")
+            told = patrol_routes.figures(connection, *span, rounds.rules(connection))
+            rows = [{"code": one["code"], "name": one["name"], **day} for one in told for day in one["days"]]
+    if as_json:
+        common.print_json({"routes": told})
+    else:
+        hidden = {"path", "geometry"}
+        _print(pd.DataFrame([{k: v for k, v in row.items() if k not in hidden} for row in rows]))
+
+
 def add_to(app: typer.Typer) -> None:
     """Put the commands of rounds beside those of patrols."""
     for name, command in (
@@ -134,6 +158,7 @@ def add_to(app: typer.Typer) -> None:
         ("visits", made_visits),
         ("quotas", quotas),
         ("posts", posts),
+        ("routes", routes),
     ):
         app.command(name)(command)
 

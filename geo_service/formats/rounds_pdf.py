@@ -96,6 +96,8 @@ def week_pdf(told: Mapping[str, Any], zone: ZoneInfo) -> bytes:
         story.append(Paragraph(line, styles["soft"]))
         for day in who["days"]:
             story += _day(day, zone, styles)
+        if who["routes"]:
+            story += _routes(who["routes"], styles)
     if told["left_out"]:
         story.append(PageBreak() if story else Spacer(0, 0))
         story.append(Paragraph("未能列入清单", styles["h1"]))
@@ -125,6 +127,15 @@ def _day(day: Mapping[str, Any], zone: ZoneInfo, styles: Mapping[str, ParagraphS
             ]
         )
     return [Paragraph(head, styles["h2"]), _table(rows, (8, 44, 44, 48, 14, 20), styles)]
+
+
+def _routes(routes: Sequence[Mapping[str, Any]], styles: Mapping[str, ParagraphStyle]) -> list[Flowable]:
+    rows = [["固定路线", "时段", "长度", "日期（☑ 已完成）"]]
+    for one in routes:
+        days = "　".join(f"{'☑' if day['done'] else '☐'} {day['day']:%m-%d}" for day in one["days"])
+        hours = f"{one['from']}–{one['to']}"
+        rows.append([escape(one["name"]), hours, f"{one['length_m'] / 1000:.1f} 公里", days])
+    return [Paragraph("固定路线", styles["h2"]), _table(rows, (60, 26, 20, 72), styles)]
 
 
 def _table(

@@ -7,6 +7,7 @@ out keeps the figures it has.
 """
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -18,9 +19,10 @@ from numpy.typing import NDArray
 
 from geo_service.errors import Fault, InvalidInputError, NotFoundError, Words
 from geo_service.model import Mode
-from geo_service.roads.match import Matcher, Travelled
+from geo_service.services import patrol_routes, rounds
 from geo_service.services.desk import Desks
 from geo_service.services.ground import Ground
+from geo_service.services.patrol_matching import bits_of, passes_of
 from geo_service.services.patrol_people import PeopleOfDay, count_people
 from geo_service.services.rostering import town_zone
 from geo_service.services.tiling import Tiling, Tilings
@@ -28,12 +30,11 @@ from geo_service.staffing import patrol as counting
 from geo_service.staffing.patrol import Against, StreetBits
 from geo_service.store import audit, positions, visits
 from geo_service.store import patrol as store
+from geo_service.store import routes as route_store
 from geo_service.store.database import Connection, Database
 
 #: A fix speaks for this long at most; longer silences are nobody's presence.
 GAP_S = 300.0
-#: Each mode is matched on the streets that are open to it.
-MATCH_MODES = tuple(Mode)
 MOST_DAYS = 400
 
 
@@ -89,7 +90,9 @@ def count_day(
     tiling = tilings.get(datetime.combine(day, time(12), zone))
     with database.reading() as connection:
         people = count_people(connection, tiling, start, end, fixes)
-    return count_fixes(database, ground, tiling, day, fixes, who=who, people=people)
+        near_m = rounds.rules(connection).route_near_m
+        routes = patrol_routes.walked_on(connection, ground, start, near_m=near_m)
+    return count_fixes(database, ground, tiling, day, fixes, who=who, people=people, routes=routes)
 
 
 def count_fixes(
@@ -101,27 +104,23 @@ def count_fixes(
     *,
     who: str,
     people: PeopleOfDay | None = None,
+    routes: Sequence[Mapping[str, Any]] = (),
 ) -> Counted:
     """Count the fixes of a day and keep the figures, unless they were counted from the same already.
 
     Columns of ``fixes``: those of :func:`geo_service.store.patrol.fixes_between`, in its order. ``people``
-    is what they come to for quotas and posts, kept with them.
+    is what they come to for quotas and posts, ``routes`` what was walked of fixed routes, kept with them.
     """
     with database.reading() as connection:
         known = store.fingerprint(connection, day)
-    _, network_mark, graph, _ = ground.roads(Mode.WALK)
-    mark = _mark(fixes, network_mark, tiling, people)
+    _, network_mark, _, _ = ground.roads(Mode.WALK)
+    mark = _mark(fixes, network_mark, tiling, people, routes)
     if mark == known:
         with database.reading() as connection:
             return _as_it_was(store.days(connection, day, day)[0])
-    bits: StreetBits = ground.keep(("patrol bits", network_mark), lambda: counting.street_bits(graph))
+    bits = bits_of(ground)
     leaf_of_bit, _ = tiling.index.leaf_of(bits.lonlat_deg)
-    passes = np.zeros(len(bits.edge), np.int64)
-    matched = 0
-    for mode in MATCH_MODES:
-        travelled, found = _match(ground, network_mark, fixes[fixes["mode"] == mode.value], mode)
-        passes += bits.passes(travelled)
-        matched += found
+    passes, matched = passes_of(ground, bits, fixes)
     cells = _cells(tiling, bits, leaf_of_bit, passes, fixes)
     with database.writing() as connection:
         store.put_day(
@@ -135,6 +134,7 @@ def count_fixes(
         )
         if people is not None:
             visits.put_person_days(connection, day, people.people, people.posts)
+        route_store.put_days(connection, day, routes)
         audit.record(connection, who, "patrol.count", day.isoformat(), {"fixes": len(fixes)})
     return Counted(day, len(fixes), matched, new=True)
 
@@ -150,10 +150,11 @@ def count_due(
         zone = town_zone(connection)
         # the tracks of a local day lie in the partitions of up to two days of UTC
         kept = positions.days(connection)
+        tail = patrol_routes.longest_tail(connection)
     moment = now or datetime.now(UTC)
     today = moment.astimezone(zone).date()
     possible = {day + timedelta(days=shift) for day in kept for shift in (0, 1)}
-    late = timedelta(seconds=Desks(database).get().late_fix_s)
+    late = max(timedelta(seconds=Desks(database).get().late_fix_s), tail)
     done = []
     for day in sorted(day for day in possible if day < today):
         with database.reading() as connection:
@@ -274,7 +275,13 @@ def _bounds(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
     )
 
 
-def _mark(fixes: pd.DataFrame, network_mark: bytes, tiling: Tiling, people: PeopleOfDay | None) -> bytes:
+def _mark(
+    fixes: pd.DataFrame,
+    network_mark: bytes,
+    tiling: Tiling,
+    people: PeopleOfDay | None,
+    routes: Sequence[Mapping[str, Any]],
+) -> bytes:
     """Return the digest of everything that a day's figures are counted from."""
     digest = hashlib.blake2b(network_mark, digest_size=16)
     digest.update(str(tiling.edition.id).encode())
@@ -284,20 +291,9 @@ def _mark(fixes: pd.DataFrame, network_mark: bytes, tiling: Tiling, people: Peop
     if people is not None:
         digest.update(people.people.to_csv(index=False).encode())
         digest.update(repr(people.posts).encode())
+    if routes:
+        digest.update(repr([sorted(one.items()) for one in routes]).encode())
     return digest.digest()
-
-
-def _match(ground: Ground, network_mark: bytes, fixes: pd.DataFrame, mode: Mode) -> tuple[Travelled, int]:
-    """Match the fixes of one mode; return the ways and how many fixes found a street."""
-    _, _, _, snapper = ground.roads(mode)
-    matcher: Matcher = ground.keep(("patrol matcher", network_mark, mode), lambda: Matcher(snapper))
-    found = matcher.match(
-        fixes[["lon", "lat"]].to_numpy(dtype=np.float64),
-        fixes["at_s"].to_numpy(dtype=np.float64),
-        track=fixes["who"].to_numpy(dtype=np.int64),
-        accuracy_m=fixes["accuracy_m"].to_numpy(dtype=np.float64),
-    )
-    return found.travelled, int((found.edge >= 0).sum())
 
 
 def _cells(

@@ -18,13 +18,13 @@ from geo_service.errors import BadRequestError, Fault, NotFoundError, Words
 from geo_service.formats.spreadsheet import write_table
 from geo_service.model import Mode
 from geo_service.roads.graph import UNREACHED
-from geo_service.services import rounds
+from geo_service.services import patrol_routes, rounds
 from geo_service.services.ground import MAX_ACCESS_M, Ground
 from geo_service.services.rostering import INSTANT, shifts_between, town_zone
 from geo_service.services.tiling import Tiling
 from geo_service.staffing.patrol_rounds import MOST_STOPS, Campaign, Visit, Wish, plan_rounds, week_list
 from geo_service.staffing.siting_ways import ways
-from geo_service.store import audit, lives, outbox, staffing
+from geo_service.store import audit, lives, outbox, routes, staffing
 from geo_service.store import rounds as store
 from geo_service.store.database import Connection, Database
 
@@ -124,6 +124,9 @@ def make_week(
         campaigns = store.campaigns(connection)
         start = datetime.combine(monday, time(0), zone)
         holders, workers = _people(connection, start, start + timedelta(days=7))
+        turns, no_turn = patrol_routes.turns_of(
+            connection, tiling, monday, holders, {key: one.days for key, one in workers.items()}
+        )
     wishes, visit_s = _wishes(wanted, monday)
     id_of = {row["code"]: key for key, row in places.items()}
     drives = [
@@ -145,6 +148,7 @@ def make_week(
         for key in (int(visit.place),)
     ]
     lists = _lists(ground, tiling, tasks, holders, workers)
+    lists.left_out += no_turn
     counts = {
         "visits": len(lists.stops),
         "joint": sum(len(one["departments"]) > 1 for one in lists.stops),
@@ -152,7 +156,8 @@ def make_week(
         "covered": len(found.covered),
         "exempt": len(found.exempt),
         "left_out": len(lists.left_out),
-        "people": len({one["responder_id"] for one in lists.stops}),
+        "people": len({one["responder_id"] for one in [*lists.stops, *turns]}),
+        "route_turns": len(turns),
     }
     names = ["responder_id", "day", "position", "place_id", "cell_id", "departments", "campaigns", "due"]
     frame = pd.DataFrame(lists.stops, columns=[*names, "travel_s", "visit_s"])
@@ -161,6 +166,7 @@ def make_week(
         store.put_week(
             connection, monday, edition_id=tiling.edition.id, who=who, stops=frame, left_out=lists.left_out
         )
+        routes.put_turns(connection, monday, turns)
         audit.record(connection, who, "patrol.week", monday.isoformat(), counts)
         outbox.add(connection, "patrol.week", {"monday": monday.isoformat(), **counts})
     return {"monday": monday, **counts}
@@ -354,7 +360,11 @@ def week(
         path = tiling.path_of_cell(row["cell_id"])
         left_out = ("responder_id", "responder", "name", "day", "place_id", "cell_id")
         day["stops"].append({k: v for k, v in row.items() if k not in left_out} | {"path": path})
-    for who in people.values():
+    walks = patrol_routes.week_rows(connection, monday, rules, responder_id=responder_id)
+    for code, walk in walks.items():
+        people.setdefault(code, {"responder": code, "name": walk["name"], "days": {}})
+    for code, who in people.items():
+        who["routes"] = walks.get(code, {}).get("routes", [])
         who["days"] = list(who["days"].values())
         for day in who["days"]:
             seconds = sum(one["travel_s"] + one["visit_s"] for one in day["stops"])

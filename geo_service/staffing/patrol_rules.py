@@ -21,6 +21,8 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     "post_radius_m": (10, 1000),
     "long_day_s": (600, 16 * 3600),
     "keep_days": (31, 3660),
+    "route_share": (0.1, 1.0),
+    "route_near_m": (10, 100),
 }
 _WRONG = Words("the rules of patrols are not in order", "巡查规则有误")
 _MOST_GRADES, _LONGEST_GRADE = 20, 16
@@ -56,6 +58,10 @@ class PatrolRules:
         A day's tour that takes longer is pointed out.
     keep_days : float
         What is kept of persons (hours a day, visits) is dropped after so many days.
+    route_share : float
+        A fixed route of which so much was walked was done.
+    route_near_m : float
+        A stretch of it was walked when a street that somebody went along is this near.
     quotas : mapping of str to Quota
         By role, days and hours of patrol owed in a month; roles left out owe nothing.
     """
@@ -72,6 +78,8 @@ class PatrolRules:
     post_radius_m: float = 100
     long_day_s: float = 6 * 3600
     keep_days: float = 400
+    route_share: float = 0.8
+    route_near_m: float = 20
     quotas: Mapping[str, Quota] = field(default_factory=dict)
 
     @classmethod

@@ -15,6 +15,7 @@ from geo_service.store import (
     plan_tables,
     roster_tables,
     rounds_tables,
+    route_tables,
     siting_tables,
     street_tables,
     tables,
@@ -39,6 +40,7 @@ FILES = (
     street_tables,
     asset_tables,
     rounds_tables,
+    route_tables,
 )
 
 metadata = tables.metadata

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
+import orjson
 import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
@@ -97,6 +98,46 @@ def test_a_visit_told_twice_is_one(planner: TestClient, phone: TestClient) -> No
     assert phone.post("/v1/patrol/visits", json=body | {"code": "hello"}).status_code == 422
     assert planner.post("/v1/patrol/visits", json=body).status_code == 403
     assert phone.get("/v1/patrol/places").status_code == 403
+
+
+def test_fixed_routes_are_kept_listed_and_on_the_phone(planner: TestClient, phone: TestClient) -> None:
+    ends = [list(desk_town.corner(0.1, 0.0)), list(desk_town.corner(0.9, 0.0))]
+    line = {"type": "LineString", "coordinates": ends}
+    body = {"name": "东街夜巡", "geometry": line, "days_a_week": 1, "from": "20:00", "to": "02:00"}
+    made = planner.put("/v1/patrol/routes/r1", json=body)
+    assert made.status_code == 200, made.text
+    told = made.json()
+    assert (told["from"], told["to"], told["path"][-1]["code"]) == ("20:00", "02:00", "c00r00")
+    assert planner.get("/v1/patrol/routes").json()["routes"] == [told]
+    for wrong, field in (
+        ({"from": "8"}, "from, to"),
+        ({"geometry": {"type": "Point", "coordinates": [1, 2]}}, "geometry"),
+        ({"geometry": {"type": "LineString", "coordinates": [[1, 2], ["x", 3]]}}, "geometry"),
+    ):
+        refused = planner.put("/v1/patrol/routes/r1", json=body | wrong)
+        assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, field), refused.text
+        assert refused.json()["detail_zh"]
+    assert planner.put("/v1/patrol/routes/r1", json=body | {"days_a_week": 8}).status_code == 422
+    assert phone.put("/v1/patrol/routes/r1", json=body).status_code == 403
+    feature = {
+        "type": "Feature",
+        "geometry": line,
+        "properties": {"编号": "r2", "名称": "西街", "每周天数": 2},
+    }
+    given = orjson.dumps({"type": "FeatureCollection", "features": [feature]})
+    files = {"file": ("r.geojson", given)}
+    assert planner.post("/v1/imports/routes?commit=true", files=files).json()["new"] == 1
+    assert planner.delete("/v1/patrol/routes/r2").status_code == 204
+    assert planner.delete("/v1/patrol/routes/r2").status_code == 404
+
+    assert planner.put(f"/v1/patrol/weeks/{this_monday()}").json()["route_turns"] == 1
+    (route,) = phone.get("/v1/own-week").json()["routes"]
+    assert (route["code"], route["days"][0]["done"]) == ("r1", None)
+    assert planner.get(f"/v1/patrol/weeks/{this_monday()}?format=pdf").content[:5] == b"%PDF-"
+    span = {"from": "2026-11-01", "to": "2026-11-30"}
+    assert planner.get("/v1/patrol/route-days", params=span).json() == {"enough": 0.8, "routes": []}
+    backwards = {"from": "2026-11-30", "to": "2026-11-01"}
+    assert planner.get("/v1/patrol/route-days", params=backwards).status_code == 422
 
 
 def test_rules_campaigns_exemptions_and_figures(planner: TestClient) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
@@ -29,7 +30,7 @@ from geo_service.services.coverage_readings import (
 )
 from geo_service.services.ground import Ground
 from geo_service.services.tiling import Tilings
-from geo_service.store import coverage_paces, coverage_readings, staffing
+from geo_service.store import barriers, coverage_paces, coverage_readings, staffing
 from geo_service.store.database import Database
 from tests.services.test_coverage import (
     COLUMNS,
@@ -162,6 +163,41 @@ def test_what_if_is_what_it_would_be(database: Database, place: Tilings) -> None
         Question(MONDAY_NOON, 0)
     with pytest.raises(InvalidInputError):
         replace(plain, changes=Changes(add=(Added(200, 0),)))
+
+
+def test_a_bridge_under_water_is_shut(database: Database, place: Tilings) -> None:
+    ids = staff(database, {"a": corner(0, 0)})
+    shifts(database, list(ids.values()), MONDAY_NOON)
+    ground = Ground(database)
+    limit_s = round(street_s(ground) * 3.5)
+    (west, y), (east, _) = corner(1, 0), corner(2, 0)
+    rows = {"kind": ["road_bridge"], "name": ["东桥"]}
+    with database.writing() as connection:
+        river = gpd.GeoDataFrame(
+            rows, geometry=[shapely.LineString([(east, y), (east, y + 0.001)])], crs=4326
+        )
+        over = gpd.GeoDataFrame(rows, geometry=[shapely.Point((west + east) / 2, y + 0.0001)], crs=4326)
+        barriers.replace(connection, "t", river, over)
+    plain = Question(MONDAY_NOON, limit_s)
+    flooded = replace(plain, changes=Changes(bridges=("东桥",)))
+    dry, wet = (read_coverage(database, ground, place.get(), one) for one in (plain, flooded))
+    assert dry.summary["measures"]["households"]["covered"] == covered([(0, 0)], 3.5)
+
+    # a search of its own that may not go over the bridge
+    steps, todo = {(0, 0): 0}, [(0, 0)]
+    for c, r in todo:
+        for at in ((c + 1, r), (c - 1, r), (c, r + 1), (c, r - 1)):
+            is_bridge = {at, (c, r)} == {(1, 0), (2, 0)}
+            if at not in steps and 0 <= at[0] <= COLUMNS and 0 <= at[1] <= ROWS and not is_bridge:
+                steps[at] = steps[c, r] + 1
+                todo.append(at)
+    want = 10 * sum(steps[house] <= 3.5 for house in HOUSES)
+    assert want < covered([(0, 0)], 3.5)
+    assert wet.summary["measures"]["households"]["covered"] == want
+    told = explain(database, ground, place.get(), wet.id)
+    assert told is not None
+    assert len(told["because"]) == 1
+    assert "已关闭" in told["because"][0]["message_zh"]
 
 
 def test_who_counts(database: Database, place: Tilings) -> None:

@@ -97,7 +97,7 @@ def test_nobody_is_named_in_figures_by_cell(database: Database) -> None:
     with database.reading() as connection:
         rows = connection.execute(columns).all()
     named = {table for table, name in rows if "responder" in name or "person_id" in name}
-    assert named == {"patrol_stop", "patrol_visit", "patrol_person_day"}
+    assert named == {"patrol_stop", "patrol_route_turn", "patrol_visit", "patrol_person_day"}
     of_persons = {name for table, name in rows if table == "patrol_person_day"}
     assert of_persons == {
         "day", "responder_id", "shift_s", "patrol_s", "silent_s", "away_s", "person_times"

@@ -64,16 +64,16 @@ def add_visit(state: State, who: Worker, body: NewVisit) -> dict[str, Any]:
 
 @router.get("/own-week")
 def own_week(state: State, who: Worker) -> dict[str, Any]:
-    """Give a worker his own list of this week, by day in the order of the tour."""
+    """Give a worker his own list of this week, by day in the order of the tour, and his fixed routes."""
     with state.database.reading() as connection:
         responder_id = desk.acts_for(connection, who)
         monday = week_lists.monday_of(datetime.now(UTC).astimezone(town_zone(connection)).date())
         try:
             told = week_lists.week(connection, state.tilings.get(), monday, responder_id=responder_id)
         except NotFoundError:
-            return {"monday": monday, "made_at": None, "days": []}
-    days = told["people"][0]["days"] if told["people"] else []
-    return {"monday": monday, "made_at": told["made_at"], "days": days}
+            return {"monday": monday, "made_at": None, "days": [], "routes": []}
+    mine = told["people"][0] if told["people"] else {"days": [], "routes": []}
+    return {"monday": monday, "made_at": told["made_at"], "days": mine["days"], "routes": mine["routes"]}
 
 
 @router.get("/patrol/visits")

@@ -90,6 +90,7 @@ export class Week {
   view() {
     const waiting = this.outbox.about("visit").length;
     const days = this.list?.days || [];
+    const routes = this.list?.routes || [];
     const today = this.today();
     const box = h("div", { class: "wk-week" });
     fill(
@@ -97,7 +98,8 @@ export class Week {
       h("div", { class: "wk-acts" }, button("visitOpen", () => this.register(), { class: "primary" })),
       waiting > 0 && h("p", { class: "wk-pending" }, say("visitsWait", { count: waiting })),
       this.said && h("p", { class: this.said.isGood ? "wk-said" : "wk-said bad", role: "status" }, say(this.said.words, this.said.values)),
-      days.length ? days.map((day) => this.dayView(day, day === today)) : h("p", { class: "wk-none" }, say("noWeek")),
+      routes.length > 0 && this.routesView(routes),
+      days.length || routes.length ? days.map((day) => this.dayView(day, day === today)) : h("p", { class: "wk-none" }, say("noWeek")),
     );
     return box;
   }
@@ -111,6 +113,33 @@ export class Week {
       { class: isToday ? "wk-day today" : "wk-day", data: { day: day.day } },
       h("header", {}, h("h2", {}, name, isToday && h("small", {}, ` ${say("today")}`)), h("span", { class: "wk-soft" }, say("dayLength", { done, count: day.stops.length, hours: Math.floor(minutes / 60), minutes: minutes % 60 }))),
       h("ol", {}, day.stops.map((stop) => this.stopView(stop))),
+    );
+  }
+
+  /** Fixed routes: on which days it is his turn, in which hours, and how much was walked of those that are over. */
+  routesView(routes) {
+    const now = new Intl.DateTimeFormat("sv-SE", { timeZone: this.zone }).format(serverNow());
+    return h(
+      "article",
+      { class: "wk-day wk-routes" },
+      h("header", {}, h("h2", { t: "routes" })),
+      h("ol", {}, routes.map((route) => this.routeView(route, now))),
+    );
+  }
+
+  routeView(route, now) {
+    const here = this.position.last;
+    const away = here ? towards(here, route) : null;
+    const isDone = route.days.every((day) => day.done);
+    const dayName = (day) => new Intl.DateTimeFormat(say("locale"), { weekday: "short", month: "numeric", day: "numeric", timeZone: "UTC" }).format(new Date(`${day}T00:00:00Z`));
+    const state = (day) => (day.share === null ? (day.day < now ? "" : say(day.day === now ? "today" : "routeAhead")) : say(day.done ? "routeDone" : "routeShare", { share: Math.round(day.share * 100) }));
+    return h(
+      "li",
+      { class: isDone ? "done" : "", data: { route: route.code } },
+      h("b", {}, route.name),
+      h("p", { class: "wk-soft" }, say("routeHours", { from: route.from, to: route.to, km: (route.length_m / 1000).toFixed(1) })),
+      away && h("p", { class: "wk-soft" }, say("routeStart", { metres: away.metres, direction: say(`direction_${away.direction}`) })),
+      route.days.map((day) => h("p", { class: day.done ? "wk-seen" : "wk-soft", data: { day: day.day } }, [dayName(day.day), state(day)].filter(Boolean).join(" · "))),
     );
   }
 
