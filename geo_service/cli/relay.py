@@ -24,5 +24,5 @@ def command() -> None:
         signal.signal(number, lambda *_: stopping.set())
     with common.open_database() as database:
         common.talk.print("relay: announcing on channel geo_service_events; Ctrl-C stops")
-        count = relay(database, stop=stopping.is_set, said=common.talk.print)
+        count = relay(database, stop=stopping.is_set, said=common.talk.print, pause=stopping.wait)
     common.talk.print(f"relay: stopped after {count} events")

@@ -37,7 +37,7 @@ class Relay:
     def start(self) -> None:
         """Begin to announce."""
         self._stop.clear()
-        told = {"stop": self._stop.is_set, "said": log.warning, "daily": self._daily}
+        told = {"stop": self._stop.is_set, "said": log.warning, "daily": self._daily, "pause": self._stop.wait}
         self._thread = threading.Thread(
             target=relay, args=(self._database,), kwargs=told, name="relay", daemon=True
         )
@@ -57,10 +57,12 @@ def relay(
     stop: Callable[[], bool],
     said: Callable[[str], None],
     daily: DailyWork | None = None,
+    pause: Callable[[float], object] = time.sleep,
 ) -> int:
     """Announce events until ``stop()`` says so; returns how many were announced.
 
-    The daily work is begun beside it when it is time.
+    The daily work is begun beside it when it is time. ``pause`` waits so many seconds between two looks, less
+    when it is to stop.
 
     Each event is marked in the transaction that announces it: what was written while no relay ran comes
     first, and of several relays one announces it. No trouble ends this: a database that does not answer is
@@ -80,14 +82,14 @@ def relay(
             daily.look()
         except GeoServiceError as error:
             said(f"events wait, trying again: {error.detail}")
-            time.sleep(RETRY_AFTER_S)
+            pause(RETRY_AFTER_S)
             continue
         except Exception:
             log.exception("events wait, trying again")  # who would announce them if this ended?
-            time.sleep(RETRY_AFTER_S)
+            pause(RETRY_AFTER_S)
             continue
         if len(events) < outbox.LOT:  # else more are waiting; a few at a time would cost as much as many
-            time.sleep(INTERVAL_S)
+            pause(INTERVAL_S)
     return count
 
 

@@ -83,12 +83,20 @@ def town_key_of(town: Database) -> Callable[[Role], str]:
     return key
 
 
+@pytest.fixture(scope="module")
+def running(app: FastAPI) -> Iterator[TestClient]:
+    """The application at work for the whole module: it is started, and stopped, once."""
+    with TestClient(app, base_url=BASE) as made:
+        yield made
+
+
 @pytest.fixture
-def client(app: FastAPI) -> Iterator[TestClient]:
+def client(app: FastAPI, running: TestClient) -> TestClient:
     """A client without a key; it does not follow redirects."""
     app.state.parts.attempts.__init__()
-    with TestClient(app, base_url=BASE, follow_redirects=False, raise_server_exceptions=False) as made:
-        yield made
+    made = TestClient(app, base_url=BASE, follow_redirects=False, raise_server_exceptions=False)
+    made.portal = running.portal  # of the application that runs already
+    return made
 
 
 @pytest.fixture
