@@ -37,7 +37,12 @@ class Relay:
     def start(self) -> None:
         """Begin to announce."""
         self._stop.clear()
-        told = {"stop": self._stop.is_set, "said": log.warning, "daily": self._daily, "pause": self._stop.wait}
+        told = {
+            "stop": self._stop.is_set,
+            "said": log.warning,
+            "daily": self._daily,
+            "pause": self._stop.wait,
+        }
         self._thread = threading.Thread(
             target=relay, args=(self._database,), kwargs=told, name="relay", daemon=True
         )

@@ -266,7 +266,7 @@ def test_a_child_outside_its_parent_is_refused(planner: TestClient) -> None:
 
 
 def test_of_two_commits_at_once_one_wins(
-    app: FastAPI, planner: TestClient, key_of: Callable[[Role], str]
+    app: FastAPI, running: TestClient, planner: TestClient, key_of: Callable[[Role], str]
 ) -> None:
     before = len(planner.get("/v1/editions").json())
     answers: list[int] = []
@@ -278,12 +278,13 @@ def test_of_two_commits_at_once_one_wins(
         accepted = {"level": "block", "accept": "parent_not_covered"}
         answers.append(upload(caller, content, commit=True, **accepted).status_code)
 
-    with TestClient(app, base_url=BASE, raise_server_exceptions=False) as caller:
-        caller.headers["Authorization"] = f"Bearer {key_of(Role.PLANNER)}"
-        threads = [threading.Thread(target=put, args=(east,)) for east in (0.05, 0.06)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+    caller = TestClient(app, base_url=BASE, raise_server_exceptions=False)
+    caller.portal = running.portal
+    caller.headers["Authorization"] = f"Bearer {key_of(Role.PLANNER)}"
+    threads = [threading.Thread(target=put, args=(east,)) for east in (0.05, 0.06)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
     assert sorted(answers) in ([200, 409], [200, 200])  # one after the other, or one refused
     assert len(planner.get("/v1/editions").json()) == before + answers.count(200)
