@@ -42,6 +42,12 @@ class Described:
         self.operations = [result.ok() for result in self.schema.get_all_operations()]
         self._cases: dict[tuple[str, GenerationMode], Any] = {}
 
+    def ask(self, app: FastAPI) -> None:
+        """Have the requests go to an application; all describe themselves in the same words."""
+        self.schema.app = app
+        for operation in self.operations:
+            operation.app = app
+
     def cases(self, operation: Any, mode: GenerationMode) -> Any:
         """Give the strategy of an operation: to find out what it may draw costs five times the drawing."""
         wanted = operation.label, mode
@@ -61,7 +67,7 @@ def described(app: FastAPI) -> Iterator[Described]:
 def test_no_request_breaks_an_operation(
     app: FastAPI, described: Described, admin_key: str, mode: GenerationMode
 ):
-    described.schema.app = app
+    described.ask(app)
     tried, failures = 0, []
     for operation in described.operations:
         examples = EXAMPLES_OF_NOTHING if operation.method == "get" else EXAMPLES
@@ -141,7 +147,7 @@ def town_key(town: Database) -> str:
 def test_no_reading_of_the_town_breaks(
     town_app: FastAPI, described: Described, town_key: str, mode: GenerationMode
 ):
-    described.schema.app = town_app  # which describes itself in the same words
+    described.ask(town_app)
     readings = [operation for operation in described.operations if operation.method == "get"]
     assert len(readings) >= 7
     failures = []
