@@ -3,13 +3,18 @@
 import base64
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
-from tests.browser.dispatch.conftest import Scene
+from geo_service.services import week_lists
+from geo_service.services.tiling import Tilings
+from geo_service.store.database import Database
+from tests.browser.dispatch.conftest import Scene, client
 from tests.browser.dispatch.hands import Line, enter, report, until
 
 #: A picture of one point.
@@ -213,3 +218,46 @@ def test_a_worker_reports_what_he_sees(
     found = api.get("/v1/incidents", params={"status": "open", "limit": 1000}).json()["incidents"]
     assert own
     assert any(one["address"] == "8 栋门口" and one["channel"] == "worker" for one in found)
+
+
+@pytest.fixture
+def on_the_list(
+    admin: httpx.Client, service: str, keys: dict[str, str], own: str, own_town_url: str
+) -> Iterator[None]:
+    """Put a place and a fixed route of the owner on this week's lists."""
+    assert own
+    with client(service, keys["手机"]) as phone:
+        code = phone.get("/v1/own-work").raise_for_status().json()["cells"][0]["code"]
+    database = Database.connect(own_town_url, read_size=1, write_size=1)
+    try:
+        cells = Tilings(database).get().cells
+        # only the smallest cells hold land
+        inside = cells.loc[cells["code"].str.startswith(code), "geom"].dropna().iloc[0].representative_point()
+    finally:
+        database.close()
+    table = f"place_code,place_name,department,grade,lon,lat\ns1,东街五金店,消防,A,{inside.x},{inside.y}\n"
+    made = admin.post("/v1/imports/places?commit=true", files={"file": ("p.csv", table.encode())})
+    assert made.status_code == 200, made.text
+    ends = [[inside.x - 0.0004, inside.y], [inside.x + 0.0004, inside.y]]
+    route = {"name": "东街巡线", "geometry": {"type": "LineString", "coordinates": ends}, "days_a_week": 1}
+    admin.put("/v1/patrol/routes/r1", json=route | {"from": "20:00", "to": "23:00"}).raise_for_status()
+    monday = week_lists.monday_of(datetime.now(ZoneInfo("Asia/Shanghai")).date())
+    counts = admin.put(f"/v1/patrol/weeks/{monday}").raise_for_status().json()
+    assert (counts["visits"], counts["route_turns"]) == (1, 1)
+    yield
+    admin.delete("/v1/patrol/places/s1").raise_for_status()
+    admin.delete("/v1/patrol/routes/r1").raise_for_status()
+
+
+def test_the_list_of_the_week_has_places_and_routes(
+    page: Page, service: str, keys: dict[str, str], on_the_list: None
+) -> None:
+    del on_the_list
+    open_page(page, service, keys["手机"])
+    page.locator('[data-view="week"]').click()
+    route = page.locator('.wk-routes li[data-route="r1"]')
+    expect(route).to_contain_text("东街巡线")
+    expect(route).to_contain_text("20:00–23:00 · 全长 0.1 公里")
+    stop = page.locator('.wk-day li[data-place="s1"]')
+    expect(stop).to_contain_text("东街五金店")
+    expect(stop).to_contain_text("消防")
