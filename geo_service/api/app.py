@@ -235,7 +235,7 @@ def make_state(settings: Settings) -> AppState:
         Overview(database, tilings),
         held_plans,
         Previews(database, Views(database, held_plans, ground)),
-        Jobs(database, job_kinds.kinds(held_plans, ground), long=job_kinds.LONG),
+        Jobs(database, job_kinds.kinds(held_plans, ground), apart=job_kinds.APART),
         Feed(database, tilings),
         Relay(database, DailyWork.of(database, ground, tilings)),
         Sender(database, loopback=settings.loopback_webhooks),

@@ -244,6 +244,7 @@ _CHINESE = {
     "GET /v1/plans/{plan_id}/preview.pdf": "方案比对报告（PDF）",
     "GET /v1/jobs": "任务列表",
     "GET /v1/jobs/{job_id}": "单个任务",
+    "GET /v1/jobs/{job_id}/file": "任务产生的文件",
     "POST /v1/jobs/{job_id}/cancel": "取消任务",
     "GET /v1/cells/{code}/children": "下级网格",
     "GET /v1/cells/{code}/parents": "上级网格",

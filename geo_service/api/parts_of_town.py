@@ -86,6 +86,11 @@ NARROWED: Mapping[str, str] = _every(
             "POST /v1/sign-boards/prints",
             *(f"GET /v1/lead/{part}" for part in ("summary", "cells", "week", "card", "figures")),
         ],
+        "jobs that it asked for": [
+            "GET /v1/jobs/{job_id}",
+            "GET /v1/jobs/{job_id}/file",
+            "POST /v1/jobs/{job_id}/cancel",
+        ],
         "events of its incidents; of the roster that something changed": ["GET /v1/events"],
         "cells are for all; who answers is told within its own": ["GET /v1/locate", "POST /v1/locate/batch"],
         "reports are taken from wherever they come; who answers is told within its own": [
@@ -243,8 +248,6 @@ WHOLE_TOWN: Mapping[str, str] = _every(
             "POST /v1/exclaves/declared",
             "DELETE /v1/exclaves/declared/{number}",
             "GET /v1/jobs",
-            "GET /v1/jobs/{job_id}",
-            "POST /v1/jobs/{job_id}/cancel",
         ],
         "an import is of the whole town": [
             *(

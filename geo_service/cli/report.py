@@ -9,7 +9,7 @@ from geo_service.cli import common
 from geo_service.errors import Fault, InvalidInputError
 from geo_service.services.attaining import Attainment
 from geo_service.services.desk import Desks
-from geo_service.services.monthly import Sources, month_of, monthly, without_shapes
+from geo_service.services.monthly import Sources, Steps, month_of, monthly, without_shapes
 from geo_service.services.monthly_files import MEDIA_TYPES, ReportFormat, report_file
 from geo_service.services.rostering import town_zone
 from geo_service.services.tiling import Tilings
@@ -41,10 +41,10 @@ def report(
             asked = month_of(month, town_zone(connection))
         say("working breaches out", None)
         Attainment(database, ground, Desks(database)).work_out(asked.before().start, asked.end)
-        say("counting", None)
-        found = monthly(sources, month, cell, level)
+        steps = Steps(lambda phase, done, total: say(phase, done / total))
+        found = monthly(sources, month, cell, level, steps=steps)
         if out is not None and form is not None:
-            say("writing", None)
+            steps.begin(Steps.DRAWING)
             out.write_bytes(report_file(sources, found, form))
     if as_json or out is None:
         common.print_json(without_shapes(found))

@@ -48,11 +48,15 @@ def week(
     Example: geo-service patrol week 2026-11-16 --make --out week.pdf
     """
     first = day_of(monday, "MONDAY")
-    with common.progress("planning tours") as say, common.open_database() as database:
+    with common.progress("lists of the week") as show, common.open_database() as database:
         tiling = Tilings(database).get()
         if make:
-            say("planning tours", None)
-            counts = week_lists.make_week(database, Ground(database), tiling, first, who="command line")
+
+            def say(phase: str, done: int, total: int) -> None:
+                show(week_lists.PHASES[phase], done / max(total, 1))
+
+            ground, who = Ground(database), "command line"
+            counts = week_lists.make_week(database, ground, tiling, first, who=who, say=say)
             common.talk.print(", ".join(f"{name} {value}" for name, value in counts.items()))
         with database.reading() as connection:
             told = week_lists.week(connection, tiling, first)

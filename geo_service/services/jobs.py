@@ -1,7 +1,7 @@
 """Jobs: work that outlasts a request runs in a thread of a serving process, and survives its end.
 
-Each process has one such thread, and a second one for kinds of jobs that may take an hour, so that these hold
-up no other. A thread takes up the oldest job on which nobody works, whoever queued it. A job
+Each process has one such thread, and others for kinds of jobs that take long, so that these hold up no other.
+A thread takes up the oldest job on which nobody works, whoever queued it. A job
 ends in the transaction of its effect: a process that is killed leaves either the effect and the ended job, or
 neither, and then another takes the job up, or the same one when it is started again.
 """
@@ -18,7 +18,7 @@ import orjson
 from geo_service.errors import Fault, GeoServiceError, UnavailableError, Words
 from geo_service.store import jobs, kept_answers
 from geo_service.store.database import Connection, Database
-from geo_service.store.jobs import JobRow, JobTakenError
+from geo_service.store.jobs import JobRow, JobTakenError, MadeFile
 
 log = logging.getLogger("geo_service.jobs")
 
@@ -37,6 +37,8 @@ STOP_WITHIN_S = 8.0
 #: Ended jobs and kept answers older than this are deleted.
 KEEP_JOBS_S = 90 * 24 * 3600
 KEEP_ANSWERS_S = 7 * 24 * 3600
+#: Files that jobs made are there for so long after their end.
+KEEP_FILES_S = 7 * 24 * 3600
 _MAX_FAULTS = 200
 
 
@@ -87,6 +89,21 @@ class Run:
         """End the job with its result, in the transaction of its effect, as the last thing in it."""
         jobs.finish(connection, self.id, self._attempt, _as_json(result))
 
+    def finish_with_file(self, connection: Connection, made: MadeFile, result: Mapping[str, Any]) -> None:
+        """End the job with a file to be fetched; ``file`` of the result is its address."""
+        jobs.put_file(connection, self.id, made)
+        address = f"/v1/jobs/{self.id}/file"
+        self.finish(connection, {**result, "file": address, "name": made.name, "bytes": len(made.content)})
+
+
+#: Told what is being done, how many of it are done, and of how many; raises when the work is to end there.
+Say = Callable[[str, int, int], None]
+
+
+def silent(phase: str, done: int, total: int) -> None:
+    """Say nothing."""
+    del phase, done, total
+
 
 #: Does a job; it calls ``Run.finish`` in the transaction that it commits.
 Work = Callable[[Run], None]
@@ -100,14 +117,16 @@ class Jobs:
     database : Database
     kinds : mapping
         What to do for a job of each kind.
-    long : collection of str
-        Kinds that have a thread of their own.
+    apart : collection of collections of str
+        Kinds that have a thread of their own, those of one collection one together.
     """
 
-    def __init__(self, database: Database, kinds: Mapping[str, Work], *, long: Collection[str] = ()) -> None:
+    def __init__(
+        self, database: Database, kinds: Mapping[str, Work], *, apart: Collection[Collection[str]] = ()
+    ) -> None:
         self._database = database
         self._kinds = kinds
-        lanes = frozenset(kinds) - frozenset(long), frozenset(long)
+        lanes = frozenset(kinds).difference(*apart), *map(frozenset, apart)
         self._lanes = [(lane, threading.Event()) for lane in lanes if lane]
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -232,6 +251,7 @@ class Jobs:
             return
         with self._database.writing() as connection:
             jobs.drop_before(connection, KEEP_JOBS_S)
+            jobs.drop_files_before(connection, KEEP_FILES_S)
             kept_answers.drop_before(connection, KEEP_ANSWERS_S)
         self._swept_at = time.monotonic()
 

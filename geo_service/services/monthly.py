@@ -7,7 +7,7 @@ Nothing is reckoned here that another service reckons: incidents and clocks come
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -33,6 +33,7 @@ from geo_service.services.coverage_readings import settle_question
 from geo_service.services.coverage_views import week_rows
 from geo_service.services.coverage_week import read_week
 from geo_service.services.ground import Ground
+from geo_service.services.jobs import Say, silent
 from geo_service.services.responding import Axis, Question
 from geo_service.services.rostering import town_zone
 from geo_service.services.scopes import Part
@@ -92,6 +93,21 @@ def month_of(text: str, zone: Any) -> Month:
     return Month(text, start, datetime(year + month // 12, month % 12 + 1, 1, tzinfo=zone))
 
 
+def require_month(connection: Connection, text: str) -> tuple[Month, datetime]:
+    """Return a month by the town's clock, and the moment that it is.
+
+    Raises
+    ------
+    InvalidInputError
+        No month, or one that has not begun.
+    """
+    asked, moment = month_of(text, town_zone(connection)), boundaries.moment(connection)
+    if asked.start > moment:
+        message = Words("this month has not begun yet", "该月尚未开始")
+        raise InvalidInputError(message, [Fault("month", message, value=text)])
+    return asked, moment
+
+
 @dataclass(frozen=True)
 class Place:
     """What the report is on: a cell, and the first level below on which it has several cells."""
@@ -143,7 +159,34 @@ class Sources:
     ground: Ground
 
 
-def monthly(sources: Sources, month: str, cell: str | None = None, of: str | None = None) -> dict[str, Any]:
+class Steps:
+    """Tells how far a report is: the parts of two months are counted, and at last it may be drawn."""
+
+    COUNTING, COVERAGE, DRAWING = "counting", "coverage", "drawing"
+    #: Parts of a month, and the drawing.
+    TOTAL = 2 * 7 + 1
+
+    def __init__(self, say: Say = silent) -> None:
+        self._say, self._begun = say, 0
+
+    def begin(self, phase: str) -> None:
+        """Say which part is begun; raises when the work is to end here."""
+        self._say(phase, self._begun, self.TOTAL)
+        self._begun += 1
+
+    def end(self) -> None:
+        """Say that all is done."""
+        self._say(self.DRAWING, self.TOTAL, self.TOTAL)
+
+
+def monthly(
+    sources: Sources,
+    month: str,
+    cell: str | None = None,
+    of: str | None = None,
+    *,
+    steps: Steps | None = None,
+) -> dict[str, Any]:
     """Return the report.
 
     Keys: ``month``, ``before`` (names of the months), ``cell``, ``levels`` (Chinese names), ``categories``,
@@ -157,18 +200,16 @@ def monthly(sources: Sources, month: str, cell: str | None = None, of: str | Non
         There is no such cell.
     """
     with sources.database.reading() as connection:
-        zone, moment = town_zone(connection), boundaries.moment(connection)
+        asked, moment = require_month(connection, month)
+        zone = town_zone(connection)
         names = {one["code"]: one["name_zh"] for one in catalogue.categories(connection)}
         levels = {one.code: one.name_zh for one in boundaries.levels(connection)}
-    asked = month_of(month, zone)
-    if asked.start > moment:
-        message = Words("this month has not begun yet", "该月尚未开始")
-        raise InvalidInputError(message, [Fault("month", message, value=month)])
     is_whole = asked.end <= moment
     at = asked.end - timedelta(hours=24 - _NOON) if is_whole else moment
     before, asked = asked.before(), replace(asked, end=min(asked.end, moment))
     place = place_of(sources.tilings.get(), cell, of)
     path = place.tiling.path_of_cell(place.cell_id)
+    steps = steps or Steps()
     return {
         "month": asked.name,
         "before": before.name,
@@ -187,27 +228,32 @@ def monthly(sources: Sources, month: str, cell: str | None = None, of: str | Non
         "levels": levels,
         "categories": names,
         "causes": {cause.value: words for cause, words in CAUSES_ZH.items()},
-        "now": figures(sources, place, asked, at),
-        "then": figures(sources, place, before, before.like(at)),
+        "now": figures(sources, place, asked, at, steps),
+        "then": figures(sources, place, before, before.like(at), steps),
     }
 
 
-def figures(sources: Sources, place: Place, month: Month, at: datetime) -> dict[str, Any]:
+def figures(sources: Sources, place: Place, month: Month, at: datetime, steps: Steps) -> dict[str, Any]:
     """Return the figures of a month: incidents, clocks, breaches, cells, coverage, people, vacancies, patrol.
 
     Coverage and people are of a moment: now in the month that runs, noon of the last day of one that is over;
     in the month before the same hour of the same day of the week, for nights are compared with nights.
     """
+    parts: dict[str, Callable[[Connection], Any]] = {
+        "breaches": lambda connection: _breaches(connection, place, month),
+        "patrol": lambda connection: _patrol(connection, place, month),
+        "vacancies": lambda connection: _vacancies(connection, place, month),
+        "people": lambda connection: _people(connection, sources.ground, place, at),
+    }
     with sources.database.reading() as connection:
-        told = {
-            **_incidents(connection, place, month),
-            "breaches": _breaches(connection, place, month),
-            "patrol": _patrol(connection, place, month),
-            "vacancies": _vacancies(connection, place, month),
-            "people": _people(connection, sources.ground, place, at),
-        }
+        steps.begin(Steps.COUNTING)
+        told = _incidents(connection, place, month)
+        for name, count in parts.items():
+            steps.begin(Steps.COUNTING)
+            told[name] = count(connection)
+        steps.begin(Steps.COUNTING)
         cells = _cells(connection, place, month, told["people"].pop("by_cell"))
-    coverage = _coverage(sources, place, at)
+    coverage = _coverage(sources, place, at, steps)
     return told | {"coverage": coverage, "cells": _with_coverage(cells, coverage.pop("by_cell"))}
 
 
@@ -299,11 +345,12 @@ def _cells(connection: Connection, place: Place, month: Month, people: pd.DataFr
     return counted.sort_values("code").reset_index(drop=True)
 
 
-def _coverage(sources: Sources, place: Place, at: datetime) -> dict[str, Any]:
+def _coverage(sources: Sources, place: Place, at: datetime, steps: Steps) -> dict[str, Any]:
     """Return coverage at a moment and over its week; ``why`` says what keeps it from being known."""
     question = CoverageQuestion(at=at, limit_s=LIMIT_S, mode=Mode.EBIKE)  # as the map of coverage
     tiling, parts = place.tiling, (sources.database, sources.ground)
     nothing = {"now": None, "worst": None, "worst_at": None, "mean": None, "blind_spots": None}
+    steps.begin(Steps.COVERAGE)  # not below: what ends the work is no lack of streets
     try:
         week = read_week(*parts, tiling, question)
         setting = settle_question(*parts, tiling, question)

@@ -1,12 +1,17 @@
-"""The monthly report as a file: PDF with maps, xlsx, CSV."""
+"""The monthly report as a file: PDF with maps, xlsx, CSV, JSON."""
 
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+import orjson
 import shapely
 
 from geo_service.formats.monthly_pdf import ReportMaps, monthly_pdf
 from geo_service.formats.monthly_tables import monthly_csv, monthly_xlsx
-from geo_service.services.monthly import Sources, map_cells, place_of
+from geo_service.services.jobs import Say, silent
+from geo_service.services.monthly import Sources, Steps, map_cells, monthly, place_of, without_shapes
+from geo_service.store.jobs import MadeFile
 
 ReportFormat = Literal["pdf", "xlsx", "csv"]
 MEDIA_TYPES: dict[ReportFormat, str] = {
@@ -16,6 +21,50 @@ MEDIA_TYPES: dict[ReportFormat, str] = {
 }
 #: Round the cells so much of their width or height is shown besides.
 _ROOM = 0.03
+
+
+@dataclass(frozen=True, slots=True)
+class ReportWish:
+    """What is asked for: the month, the cell by code and level (None: the one at the top), the form."""
+
+    month: str
+    cell: str | None
+    level: str | None
+    form: Literal["json"] | ReportFormat
+
+    @property
+    def name(self) -> str:
+        """Name of the file."""
+        return f"report-{self.month}.{self.form}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return asdict(self)
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> "ReportWish":
+        """Read what :meth:`as_dict` wrote."""
+        return cls(**told)
+
+
+def make_report(sources: Sources, wish: ReportWish, say: Say = silent) -> tuple[MadeFile, int]:
+    """Return the report as a file, and the edition that it counts by; ``say`` is told how far it is.
+
+    Raises
+    ------
+    InvalidInputError, NotFoundError
+        As :func:`geo_service.services.monthly.monthly`.
+    """
+    steps = Steps(say)
+    report = monthly(sources, wish.month, wish.cell, wish.level, steps=steps)
+    steps.begin(Steps.DRAWING)
+    if wish.form == "json":
+        content = orjson.dumps(without_shapes(report), option=orjson.OPT_NON_STR_KEYS)
+        made = MadeFile(wish.name, "application/json", content)
+    else:
+        made = MadeFile(wish.name, MEDIA_TYPES[wish.form], report_file(sources, report, wish.form))
+    steps.end()
+    return made, report["edition"]
 
 
 def report_file(sources: Sources, report: dict[str, Any], form: ReportFormat) -> bytes:

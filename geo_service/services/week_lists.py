@@ -5,7 +5,7 @@ patrol in that week; several who hold the same cell share its places. Posts are 
 """
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -20,6 +20,7 @@ from geo_service.model import Mode
 from geo_service.roads.graph import UNREACHED
 from geo_service.services import patrol_routes, rounds
 from geo_service.services.ground import MAX_ACCESS_M, Ground
+from geo_service.services.jobs import Say, silent
 from geo_service.services.rostering import INSTANT, shifts_between, town_zone
 from geo_service.services.tiling import Tiling
 from geo_service.staffing.patrol_rounds import MOST_STOPS, Campaign, Visit, Wish, plan_rounds, week_list
@@ -31,6 +32,10 @@ from geo_service.store.database import Connection, Database
 #: Ways longer than this count as this long.
 LONGEST_MS = 3 * 3600 * 1000
 MOST_PARTS = 31
+#: What is done one after the other: places are shared out among those who hold a cell together, cell by cell,
+#: and then everybody's tours are planned, person by person.
+SHARING, TOURS = "sharing", "tours"
+PHASES: dict[str, str] = {SHARING: "sharing places out", TOURS: "planning tours"}
 #: Why somebody's wish is on nobody's list.
 LEFT_OUT: dict[str, Words] = {
     "no_cell": Words("the place lies in no cell", "点位不在任何网格内"),
@@ -101,10 +106,31 @@ def monday_of(day: date) -> date:
     return day - timedelta(days=day.weekday())
 
 
+def require_monday(day: date) -> None:
+    """Raise BadRequestError unless a week begins on the day."""
+    if day.weekday():
+        words = Words("a week begins on a Monday", "一周从星期一开始")
+        raise BadRequestError(words, [Fault("monday", words, value=day.isoformat())])
+
+
 def make_week(
-    database: Database, ground: Ground, tiling: Tiling, monday: date, *, who: str
+    database: Database,
+    ground: Ground,
+    tiling: Tiling,
+    monday: date,
+    *,
+    who: str,
+    say: Say = silent,
+    finish: Callable[[Connection, dict[str, Any]], None] = lambda *_: None,
 ) -> dict[str, Any]:
     """Make the lists of a week and keep them in place of earlier ones; returns :func:`week` in short.
+
+    Parameters
+    ----------
+    say : callable
+        Told the phase (:data:`PHASES`), how many are done in it, and of how many; may raise to end the work.
+    finish : callable
+        Called with the counts, as the last thing in the transaction that keeps the lists.
 
     Raises
     ------
@@ -113,9 +139,7 @@ def make_week(
     ConflictError
         No road network has been imported.
     """
-    if monday.weekday():
-        words = Words("a week begins on a Monday", "一周从星期一开始")
-        raise BadRequestError(words, [Fault("monday", words, value=monday.isoformat())])
+    require_monday(monday)
     with database.reading() as connection:
         rules = rounds.rules(connection)
         zone = town_zone(connection)
@@ -147,7 +171,7 @@ def make_week(
         for visit in found.visits
         for key in (int(visit.place),)
     ]
-    lists = _lists(ground, tiling, tasks, holders, workers)
+    lists = _lists(ground, tiling, tasks, holders, workers, say=say)
     lists.left_out += no_turn
     counts = {
         "visits": len(lists.stops),
@@ -169,6 +193,7 @@ def make_week(
         routes.put_turns(connection, monday, turns)
         audit.record(connection, who, "patrol.week", monday.isoformat(), counts)
         outbox.add(connection, "patrol.week", {"monday": monday.isoformat(), **counts})
+        finish(connection, {"monday": monday.isoformat(), **counts})
     return {"monday": monday, **counts}
 
 
@@ -222,6 +247,8 @@ def _lists(
     tasks: Sequence[_Task],
     holders: dict[int, list[int]],
     workers: dict[int, _Worker],
+    *,
+    say: Say,
 ) -> _Lists:
     lists = _Lists()
     shared: dict[tuple[int, ...], list[_Task]] = {}
@@ -236,11 +263,14 @@ def _lists(
         else:
             shared.setdefault(tuple(held), []).append(task)
     mine: dict[int, list[_Task]] = {}
-    for team, some in shared.items():
+    for done, (team, some) in enumerate(shared.items()):
+        say(SHARING, done, len(shared))
         for worker, part in _shared_out(ground, [workers[one] for one in team], some):
             mine.setdefault(worker.id, []).extend(part)
-    for key, some in mine.items():
+    for done, (key, some) in enumerate(mine.items()):
+        say(TOURS, done, len(mine))
         _tour(ground, tiling, workers[key], some, lists)
+    say(TOURS, len(mine), len(mine))
     return lists
 
 

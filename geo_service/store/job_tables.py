@@ -1,9 +1,10 @@
-"""The tables of jobs: work that outlasts a request, and answers that are given again to the same request."""
+"""The tables of jobs: work that outlasts a request, what it made, and answers that are given again."""
 
 from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    ForeignKey,
     Identity,
     Index,
     Integer,
@@ -53,6 +54,16 @@ job = Table(
         unique=True,
         postgresql_where=text("state in ('queued', 'running')"),
     ),
+)
+
+job_file = Table(
+    "job_file",
+    metadata,
+    # the file that a job made, to be fetched after its end for some days
+    Column("job_id", Integer, ForeignKey("job.id", ondelete="CASCADE"), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("media_type", Text, nullable=False),
+    Column("content", LargeBinary, nullable=False),
 )
 
 kept_answer = Table(

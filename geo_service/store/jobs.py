@@ -26,7 +26,7 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.sql import bindparam
 
 from geo_service.errors import ConflictError, NotFoundError
-from geo_service.store.job_tables import job
+from geo_service.store.job_tables import job, job_file
 
 #: First half of the advisory lock of a job; the second is its id.
 _LOCK = 0x6E0_0B
@@ -66,6 +66,15 @@ class JobRow:
     started_at: datetime | None
     ended_at: datetime | None
     is_held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MadeFile:
+    """A file that a job made."""
+
+    name: str
+    media_type: str
+    content: bytes
 
 
 _IS_HELD = literal_column(
@@ -220,6 +229,19 @@ def finish(connection: Connection, job_id: int, attempt: int, result: Mapping[st
         raise JobTakenError(f"job {job_id} was cancelled or taken over by another process")
 
 
+def put_file(connection: Connection, job_id: int, made: MadeFile) -> None:
+    """Keep the file that a job made, in the transaction that ends it."""
+    values = {"name": made.name, "media_type": made.media_type, "content": made.content}
+    connection.execute(insert(job_file).values(job_id=job_id, **values))
+
+
+def file(connection: Connection, job_id: int) -> MadeFile | None:
+    """Return the file that a job made; None where it made none, has not ended, or ended too long ago."""
+    columns = job_file.c.name, job_file.c.media_type, job_file.c.content
+    found = connection.execute(select(*columns).where(job_file.c.job_id == job_id)).one_or_none()
+    return None if found is None else MadeFile(*found)
+
+
 def fail(connection: Connection, job_id: int, attempt: int, problem: Mapping[str, Any]) -> None:
     """End a job that could not be done; without effect where it was taken over."""
     _end(connection, job_id, attempt, "failed", problem=problem)
@@ -279,3 +301,10 @@ def drop_before(connection: Connection, age_s: int) -> int:
     """Delete jobs that ended longer ago than ``age_s`` seconds; returns how many."""
     limit = func.clock_timestamp() - func.make_interval(0, 0, 0, 0, 0, 0, age_s)
     return connection.execute(delete(job).where(job.c.ended_at < limit)).rowcount
+
+
+def drop_files_before(connection: Connection, age_s: int) -> int:
+    """Delete the files of jobs that ended longer ago than ``age_s`` seconds; returns how many."""
+    limit = func.clock_timestamp() - func.make_interval(0, 0, 0, 0, 0, 0, age_s)
+    old = select(job.c.id).where(job.c.ended_at < limit)
+    return connection.execute(delete(job_file).where(job_file.c.job_id.in_(old))).rowcount

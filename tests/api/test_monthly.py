@@ -5,6 +5,7 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -19,7 +20,10 @@ from geo_service.api.app import create_app
 from geo_service.formats.monthly_drawings import count_classes, share_classes
 from geo_service.model import Role
 from geo_service.services import identity, monthly
+from geo_service.services import jobs as job_service
+from geo_service.services.jobs import StoppedError
 from geo_service.settings import Settings
+from geo_service.store import jobs
 from tests import pdf
 from tests.api.test_plans import BASE, client_of
 
@@ -206,3 +210,106 @@ def test_classes_of_maps() -> None:
     shares = share_classes()
     assert shares.shade(0.95) == shares.shades[-1]
     assert shares.shade(0.4999) == shares.shades[0]
+
+
+@pytest.fixture
+def dispatcher(app: FastAPI) -> TestClient:
+    name = f"调度 {uuid4()}"
+    return client_of(app, identity.issue(app.state.parts.database, name, Role.DISPATCHER, by="test")[1])
+
+
+def begin(client: TestClient, **query: str) -> str:
+    """Ask for a report as a job; where it is."""
+    wish = {"month": MONTH, **query}
+    answer = client.get("/v1/reports/monthly", params=wish, headers={"Prefer": "respond-async"})
+    assert answer.status_code == 202, answer.text
+    address: str = answer.headers["location"]
+    return address
+
+
+def test_as_a_job_it_is_the_same_file(app: FastAPI, dispatcher: TestClient, leader: TestClient) -> None:
+    for form in ("json", "csv", "pdf"):
+        address = begin(dispatcher, format=form)
+        assert dispatcher.get(f"{address}/file").status_code == 404
+        app.state.parts.jobs.run_waiting()
+        job = get(dispatcher, address)
+        assert (job["state"], job["progress"]["share"]) == ("done", 1)
+        assert (job["result"]["name"], job["result"]["file"]) == (f"report-{MONTH}.{form}", f"{address}/file")
+        made = dispatcher.get(job["result"]["file"])
+        at_once = leader.get("/v1/reports/monthly", params={"month": MONTH, "format": form})
+        assert made.headers["content-type"] == at_once.headers["content-type"]
+        assert job["result"]["name"] in made.headers["content-disposition"]
+        assert len(made.content) == job["result"]["bytes"]
+        if form == "csv":
+            assert made.content == at_once.content
+        elif form == "json":
+            assert made.json() | {"made_at": ""} == at_once.json() | {"made_at": ""}
+        else:
+            assert len(pdf.pages(made.content)) == len(pdf.pages(at_once.content))
+    with app.state.parts.database.writing() as connection:
+        assert jobs.drop_files_before(connection, 3600) == 0
+        assert jobs.drop_files_before(connection, 0) == 3
+    assert dispatcher.get(f"{address}/file").status_code == 404
+
+
+def test_a_job_says_how_far_it_is_and_goes_on_after_it_was_broken_off(
+    app: FastAPI, dispatcher: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, count, seen = begin(dispatcher, format="csv"), monthly._vacancies, []
+    monkeypatch.setattr(job_service, "STEP_EVERY_S", 0.0)
+
+    def look(*given: Any) -> Any:
+        seen.append(get(dispatcher, address)["progress"])
+        if len(seen) == 2:
+            raise StoppedError
+        return count(*given)
+
+    monkeypatch.setattr(monthly, "_vacancies", look)
+    app.state.parts.jobs.run_waiting()
+    assert get(dispatcher, address)["state"] == "interrupted"
+    app.state.parts.jobs.run_waiting()
+    assert (get(dispatcher, address)["state"], get(dispatcher, address)["attempts"]) == ("done", 2)
+    assert [(one["phase"], one["done"], one["total"]) for one in seen] == [
+        ("counting", done, 15) for done in (3, 10, 3, 10)
+    ]
+
+
+def test_a_job_is_cancelled_by_who_asked_for_it(
+    app: FastAPI, dispatcher: TestClient, leader: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting = begin(dispatcher)
+    assert leader.post(f"{waiting}/cancel").status_code == 403
+    assert dispatcher.post(f"{waiting}/cancel").json()["state"] == "cancelled"
+    running, cover = begin(dispatcher, format="csv"), monthly.read_week
+
+    def cancelled_meanwhile(*given: Any) -> Any:
+        assert dispatcher.post(f"{running}/cancel").json()["cancelling"] is True
+        return cover(*given)
+
+    monkeypatch.setattr(monthly, "read_week", cancelled_meanwhile)
+    app.state.parts.jobs.run_waiting()
+    assert get(dispatcher, running)["state"] == "cancelled"
+    assert dispatcher.get(f"{running}/file").status_code == 404
+
+
+def test_what_cannot_be_is_said_at_once_not_by_the_job(app: FastAPI, leader: TestClient) -> None:
+    for wish, status in (({"month": "2026-13"}, 422), ({"month": "2199-01"}, 422), ({"cell": "none"}, 404)):
+        query = {"month": MONTH, **wish}
+        answer = leader.get("/v1/reports/monthly", params=query, headers={"Prefer": "respond-async"})
+        assert answer.status_code == status
+    assert app.state.parts.jobs.run_waiting() == 0
+
+
+def test_a_key_for_a_part_sees_its_own_jobs_alone(
+    app: FastAPI, dispatcher: TestClient, report: dict[str, Any]
+) -> None:
+    own = report["now"]["cells"][0]["code"]
+    database, name = app.state.parts.database, f"片 {uuid4()}"
+    part = client_of(
+        app, identity.issue(database, name, Role.LEADER, by="test", cells=[f"community:{own}"])[1]
+    )
+    address, other = begin(part, format="json"), begin(dispatcher, format="csv")
+    app.state.parts.jobs.run_waiting()
+    assert part.get(get(part, address)["result"]["file"]).json()["cell"]["code"] == own
+    for hidden in (part.get(other), part.get(f"{other}/file"), part.post(f"{other}/cancel")):
+        assert hidden.status_code == 404

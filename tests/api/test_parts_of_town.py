@@ -21,8 +21,10 @@ from geo_service.errors import ForbiddenError
 from geo_service.model import Role
 from geo_service.planning.sign_boards import SignBoard
 from geo_service.services import desk, dispatching, identity
-from geo_service.store import sign_boards
+from geo_service.store import jobs, sign_boards
+from geo_service.store.database import Database
 from geo_service.store.dispatches import Sending
+from geo_service.store.jobs import MadeFile
 from tests.api.test_intake_doors import png
 from tests.services import desk_town
 from tests.services.places import middle, square
@@ -71,6 +73,7 @@ class Part:
         values = {
             "incident_id": self.ids["incident"],
             "dispatch_id": self.ids["dispatch"],
+            "job_id": self.ids["job"],
             "escalation_id": self.ids["escalation"],
             "sha256": self.ids["photo"],
             "code": self.who if "candidates" in pattern else self.cell,
@@ -185,7 +188,20 @@ def _fill(client: TestClient, database: Any, tilings: Any, part: Part, ids: dict
         "absences": absence["id"],
         "shifts": shift["id"],
         "duties": duties[0]["id"],
+        "job": _job(database, f"part {Role.ADMIN}" if prefix == "own" else "strange key"),
     }
+
+
+def _job(database: Database, who: str) -> int:
+    """Return a job that somebody asked for, which has ended with a file."""
+    with database.writing() as connection:
+        job_id: int = connection.execute(
+            text("""insert into job (kind, state, arguments, who, result, ended_at)
+                values ('monthly_report', 'done', '{}', :who, '{}', now()) returning id"""),
+            {"who": who},
+        ).scalar_one()
+        jobs.put_file(connection, job_id, MadeFile("report.csv", "text/csv", who.encode()))
+    return job_id
 
 
 @pytest.fixture

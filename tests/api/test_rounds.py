@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
@@ -11,6 +12,8 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from geo_service.model import Role
+from geo_service.services import week_lists
+from geo_service.services.jobs import StoppedError
 from geo_service.services.week_lists import monday_of
 from tests.api.test_own_work import caller, phone_of
 from tests.services import desk_town
@@ -73,6 +76,72 @@ def test_a_week_is_made_read_and_printed(planner: TestClient, phone: TestClient)
     assert own["monday"] == this_monday()
     assert {stop["place"] for day in own["days"] for stop in day["stops"]} == {"s1", "s2"}
     assert planner.put("/v1/patrol/weeks/2026-11-17").status_code == 400
+
+
+@pytest.fixture
+def begun(planner: TestClient) -> Callable[[], dict[str, Any]]:
+    """Ask for the lists of this week as a job; what the answer says."""
+
+    def ask() -> dict[str, Any]:
+        address = f"/v1/patrol/weeks/{this_monday()}"
+        answer = planner.put(address, headers={"Prefer": "respond-async"})
+        assert answer.status_code == 202, answer.text
+        assert answer.headers["location"] == answer.json()["job"]
+        again = planner.put(address, headers={"Prefer": "respond-async"})
+        assert again.status_code == 409  # one at a time, and it is named
+        assert answer.json()["job"] in again.json()["detail"]
+        told: dict[str, Any] = answer.json()
+        return told
+
+    return ask
+
+
+def test_a_week_is_made_as_a_job_taken_up_by_another_when_broken_off(
+    app: FastAPI,
+    planner: TestClient,
+    begun: Callable[[], dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = planner.get(f"/v1/patrol/weeks/{this_monday()}").json()
+    job, jobs, plan = begun(), app.state.parts.jobs, week_lists.plan_rounds
+
+    def dies(*_: Any, **__: Any) -> None:
+        seen = planner.get(job["job"]).json()
+        assert (seen["state"], seen["progress"]["phase"]) == ("running", week_lists.TOURS)
+        assert (seen["progress"]["done"], seen["progress"]["total"]) == (0, 1)
+        raise StoppedError
+
+    monkeypatch.setattr(week_lists, "plan_rounds", dies)
+    jobs.run_waiting()
+    assert planner.get(job["job"]).json()["state"] == "interrupted"
+    assert planner.get(f"/v1/patrol/weeks/{this_monday()}").json() == before  # nothing of it is written
+    monkeypatch.setattr(week_lists, "plan_rounds", plan)
+    jobs.run_waiting()
+    ended = planner.get(job["job"]).json()
+    assert (ended["state"], ended["attempts"]) == ("done", 2)
+    assert (ended["progress"]["phase"], ended["progress"]["share"]) == (week_lists.TOURS, 1)
+    assert ended["result"] == planner.put(f"/v1/patrol/weeks/{this_monday()}").json()
+
+
+def test_a_week_that_is_cancelled_leaves_the_lists_as_they_were(
+    app: FastAPI,
+    planner: TestClient,
+    begun: Callable[[], dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = planner.get(f"/v1/patrol/weeks/{this_monday()}").json()
+    job, plan = begun(), week_lists.plan_rounds
+
+    def cancelled_meanwhile(*given: Any, **named: Any) -> Any:
+        assert planner.post(f"{job['job']}/cancel").json()["cancelling"] is True
+        return plan(*given, **named)
+
+    monkeypatch.setattr(week_lists, "plan_rounds", cancelled_meanwhile)
+    app.state.parts.jobs.run_waiting()
+    assert planner.get(job["job"]).json()["state"] == "cancelled"
+    assert planner.get(f"/v1/patrol/weeks/{this_monday()}").json() == before
+    refused = planner.put("/v1/patrol/weeks/2026-11-17", headers={"Prefer": "respond-async"})
+    assert refused.status_code == 400  # at once, not by the job
 
 
 def test_a_visit_told_twice_is_one(planner: TestClient, phone: TestClient) -> None:

@@ -278,7 +278,7 @@ def test_a_long_job_holds_up_no_other(database: Database, started: Callable[[Job
         with database.writing() as connection:
             run.finish(connection, {})
 
-    made = started(Jobs(database, {"work": effect(database), "long": long}, long={"long"}))
+    made = started(Jobs(database, {"work": effect(database), "long": long}, apart=[{"long"}]))
     with database.writing() as connection:
         first, second = (
             made.submit(connection, "long", subject=name, arguments={}, who="t") for name in ("a", "b")

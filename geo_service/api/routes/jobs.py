@@ -9,18 +9,21 @@ from fastapi import Path, Query, Response
 from geo_service.api.access import roles
 from geo_service.api.routing import Router
 from geo_service.api.state import State
-from geo_service.errors import ForbiddenError, Words
+from geo_service.errors import ForbiddenError, NotFoundError, Words
 from geo_service.model import Principal, Role
 from geo_service.services.jobs import state_of
 from geo_service.store import audit, jobs
+from geo_service.store.database import Connection
 from geo_service.store.jobs import JobRow
 
 router = Router(prefix="/v1", tags=["jobs"])
 
 Reader = Annotated[Principal, roles(Role.PLANNER, Role.LEADER)]
-Planner = Annotated[Principal, roles(Role.PLANNER)]
+#: Whoever may have something made by a job; a key for a part of the town meets none but its own.
+Asker = Annotated[Principal, roles(Role.PLANNER, Role.LEADER, Role.DISPATCHER)]
 JobId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 JSON_ANSWER: dict[int | str, dict[str, Any]] = {200: {"content": {"application/json": {}}}}
+FILE_ANSWER: dict[int | str, dict[str, Any]] = {200: {"content": {"application/octet-stream": {}}}}
 #: When to ask again for a job that has not ended.
 ASK_AGAIN_S = 1
 
@@ -55,6 +58,14 @@ def _answer(body: Any, *, ended: bool) -> Response:
     return Response(orjson.dumps(body), headers=headers, media_type="application/json")
 
 
+def _seen(connection: Connection, who: Principal, job_id: int) -> JobRow:
+    """Return a job that somebody may know of: with a key for a part of the town, one he asked for."""
+    row = jobs.get(connection, job_id)
+    if who.scope and row.who != who.name:  # as if there were none
+        raise NotFoundError(f"there is no job {job_id}")
+    return row
+
+
 @router.get("/jobs", responses=JSON_ANSWER, response_class=Response)
 def list_jobs(
     state: State,
@@ -75,25 +86,44 @@ def list_jobs(
 
 
 @router.get("/jobs/{job_id}", responses=JSON_ANSWER, response_class=Response)
-def get_job(state: State, _: Reader, job_id: JobId) -> Response:
+def get_job(state: State, who: Asker, job_id: JobId) -> Response:
     """Give a job: its state, how far it is, its result or why it failed.
 
     States: queued, running, done, failed, cancelled; interrupted is one whose process has ended, until the
-    next process takes it up.
+    next process takes it up. A key for a part of the town sees the jobs that it asked for.
     """
     with state.database.reading() as connection:
-        row = jobs.get(connection, job_id)
+        row = _seen(connection, who, job_id)
     return _answer(job_object(row), ended=row.ended_at is not None)
 
 
+@router.get("/jobs/{job_id}/file", responses=FILE_ANSWER, response_class=Response)
+def get_job_file(state: State, who: Asker, job_id: JobId) -> Response:
+    """Give the file that a job made, such as a monthly report; it is there for seven days after its end."""
+    with state.database.reading() as connection:
+        _seen(connection, who, job_id)
+        made = jobs.file(connection, job_id)
+    if made is None:
+        message = Words(
+            f"job {job_id} has no file: it makes none, has not ended, or ended more than seven days ago",
+            f"任务 {job_id} 没有文件：不产生文件、尚未完成，或完成已超过七天",
+        )
+        raise NotFoundError(message)
+    headers = {
+        "Content-Disposition": f'attachment; filename="{made.name}"',
+        "Cache-Control": "private, no-store",
+    }
+    return Response(made.content, headers=headers, media_type=made.media_type)
+
+
 @router.post("/jobs/{job_id}/cancel", responses=JSON_ANSWER, response_class=Response)
-def cancel_job(state: State, who: Planner, job_id: JobId) -> Response:
+def cancel_job(state: State, who: Asker, job_id: JobId) -> Response:
     """Cancel a job: one that waits at once; one that runs soon, and nothing of it is written.
 
     Only who asked for a job, or an admin, cancels it.
     """
     with state.database.writing() as connection:
-        row = jobs.get(connection, job_id)
+        row = _seen(connection, who, job_id)
         if row.who != who.name and who.role is not Role.ADMIN:
             message = Words(
                 f"job {job_id} is {row.who}'s; only {row.who} or an admin cancels it",

@@ -6,20 +6,22 @@ from fastapi import Query, Response
 from starlette.requests import Request
 
 from geo_service.api.access import roles
-from geo_service.api.caching import tagged, tagged_json
+from geo_service.api.caching import tagged
+from geo_service.api.later import LATER_ANSWER, begin, prefers_later
 from geo_service.api.routing import Router
 from geo_service.api.state import State
 from geo_service.errors import Fault, ForbiddenError, Words
 from geo_service.model import Principal, Role
-from geo_service.services.monthly import Sources, monthly, place_of, without_shapes
-from geo_service.services.monthly_files import MEDIA_TYPES, report_file
+from geo_service.services.job_kinds import MONTHLY_REPORT
+from geo_service.services.monthly import Sources, place_of, require_month
+from geo_service.services.monthly_files import MEDIA_TYPES, ReportWish, make_report
 from geo_service.services.scopes import part_of
 
 router = Router(prefix="/v1", tags=["figures"])
 
 Reader = Annotated[Principal, roles(Role.LEADER, Role.PLANNER, Role.DISPATCHER)]
 _MEDIA = ("application/json", *(media.partition(";")[0] for media in MEDIA_TYPES.values()))
-_ANSWERS: dict[int | str, dict[str, Any]] = {200: {"content": {media: {} for media in _MEDIA}}}
+_ANSWERS: dict[int | str, dict[str, Any]] = LATER_ANSWER | {200: {"content": {media: {} for media in _MEDIA}}}
 
 
 @router.get("/reports/monthly", responses=_ANSWERS, response_class=Response)
@@ -39,9 +41,9 @@ def monthly_report(
     Incidents by category and hour, the clocks (567), what was late and why, coverage now and in the worst
     hour of its week, blind spots, people and vacancies, patrols; and every cell one level below. Breaches
     that nobody has worked out yet are counted as such: POST ``/v1/figures/attainment`` first. A key for a
-    part of the town names a cell of it.
+    part of the town names a cell of it. With ``Prefer: respond-async`` a job makes it, and its result says
+    where the file is.
     """
-    sources = Sources(state.database, state.tilings, state.ground)
     part = part_of(state.tilings, who)
     if part is not None:
         own = part.tiling.path_of_cell(min(who.scope))[-1] if len(who.scope) == 1 and cell is None else None
@@ -51,10 +53,12 @@ def monthly_report(
                 "this key is for other cells: name one of yours", "此密钥不含这个网格，请指明所辖网格"
             )
             raise ForbiddenError(message, [Fault("cell", message, value=cell)])
-    report = monthly(sources, month, cell, level)
-    mark = f"{report['edition']}"
-    if form == "json":
-        return tagged_json(request, without_shapes(report), mark)
-    name = f"report-{report['month']}.{form}"
-    headers = {"Content-Disposition": f'inline; filename="{name}"'}
-    return tagged(request, report_file(sources, report, form), mark, MEDIA_TYPES[form], headers=headers)
+    wish = ReportWish(month, cell, level, form)
+    if prefers_later(request):
+        with state.database.reading() as connection:
+            require_month(connection, month)
+        place_of(state.tilings.get(), cell, level)
+        return begin(state, who, MONTHLY_REPORT, subject=None, arguments=wish.as_dict())
+    made, edition = make_report(Sources(state.database, state.tilings, state.ground), wish)
+    headers = {} if form == "json" else {"Content-Disposition": f'inline; filename="{made.name}"'}
+    return tagged(request, made.content, f"{edition}", made.media_type, headers=headers)

@@ -8,6 +8,7 @@ from starlette.requests import Request
 
 from geo_service.api.access import roles
 from geo_service.api.caching import json_answer
+from geo_service.api.later import LATER_ANSWER, begin, prefers_later
 from geo_service.api.moments import Day
 from geo_service.api.routes.imports import Commit, Crs, Upload, content_of
 from geo_service.api.routing import Router
@@ -16,6 +17,7 @@ from geo_service.formats.patrol_places import read_campaigns, read_places
 from geo_service.formats.rounds_pdf import visit_signs_pdf, week_pdf
 from geo_service.model import Principal, Role
 from geo_service.services import rounds, week_lists
+from geo_service.services.job_kinds import WEEK_LISTS
 from geo_service.services.rostering import town_zone
 from geo_service.store import rounds as store
 
@@ -151,14 +153,19 @@ def end_campaign(state: State, who: Planner, name: Annotated[str, Path(max_lengt
     rounds.end_campaign(state.database, name, who=who.name)
 
 
-@router.put("/patrol/weeks/{monday}")
-def make_week(state: State, who: Planner, monday: Monday) -> dict[str, Any]:
+@router.put("/patrol/weeks/{monday}", responses=LATER_ANSWER, response_class=Response)
+def make_week(request: Request, state: State, who: Planner, monday: Monday) -> Response:
     """Make the lists of a week in place of earlier ones.
 
     Visits to the same place by several departments are one; what is covered already is dropped; each
-    worker's days are about equally long, over the streets.
+    worker's days are about equally long, over the streets. With ``Prefer: respond-async`` a job makes them.
     """
-    return week_lists.make_week(state.database, state.ground, state.tilings.get(), monday, who=who.name)
+    week_lists.require_monday(monday)
+    if prefers_later(request):
+        week = monday.isoformat()
+        return begin(state, who, WEEK_LISTS, subject=f"patrol week {week}", arguments={"monday": week})
+    tiling = state.tilings.get()
+    return json_answer(week_lists.make_week(state.database, state.ground, tiling, monday, who=who.name))
 
 
 @router.get("/patrol/weeks/{monday}", responses=_WEEK, response_class=Response)

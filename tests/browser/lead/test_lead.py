@@ -184,6 +184,20 @@ def test_the_view_is_saved_as_a_picture_without_the_server(opened: Open, request
     assert re.search(r"/v1/reports/monthly\?month=\d{4}-\d\d&format=pdf", pdf.get_attribute("href") or "")
 
 
+def test_the_monthly_report_is_made_by_a_job_and_saved(opened: Open, api: httpx.Client) -> None:
+    page = opened()
+    page.get_by_role("button", name="导出").click()
+    with page.expect_download() as waiting:
+        page.get_by_role("link", name="CSV").click()
+        expect(page.locator(".ld-making progress")).to_be_visible()
+    assert re.fullmatch(r"report-\d{4}-\d\d\.csv", waiting.value.suggested_filename)
+    assert waiting.value.path().read_bytes().startswith(b"\xef\xbb\xbf")
+    again = page.locator(".ld-making").get_by_role("link")
+    expect(again).to_have_text(waiting.value.suggested_filename)
+    job = api.get((again.get_attribute("href") or "").removesuffix("/file")).json()
+    assert (job["kind"], job["state"], job["progress"]["share"]) == ("monthly_report", "done", 1)
+
+
 def test_both_languages(opened: Open) -> None:
     page = opened()
     page.locator(".shell").get_by_role("button", name="EN").click()

@@ -35,11 +35,12 @@ export function newKey() {
  * Send a request and return its JSON.
  *
  * `key` goes along as Idempotency-Key; `file` is sent as multipart; after `patience` milliseconds without an answer
- * it counts as not answered. `timed` is told how the server's clock stands (see clock.js).
+ * it counts as not answered. `later` asks for a job instead of the answer. `timed` is told how the server's clock stands (see clock.js).
  */
-export async function call(method, path, body, { key, file, signal, patience = 20000, heard } = {}) {
+export async function call(method, path, body, { key, file, signal, patience = 20000, heard, later } = {}) {
   const headers = { accept: "application/json" };
   if (key) headers["idempotency-key"] = key;
+  if (later) headers.prefer = "respond-async";
   let content;
   if (file) {
     content = new FormData();

@@ -10,6 +10,7 @@ import { Kiosk } from "./kiosk.js";
 import { Legend } from "./legend.js";
 import { LeadMap } from "./map.js";
 import { pictureOf, save } from "./picture.js";
+import { monthlyReport } from "./report.js";
 import { Side } from "./side.js";
 import { Tiles } from "./tiles.js";
 import { Week } from "./week.js";
@@ -77,20 +78,19 @@ function start(root) {
 
   function openExport() {
     const now = new Date(serverNow()).toLocaleDateString("en-CA", { timeZone: ground.zone });
-    const month = h("input", { type: "month", value: now.slice(0, 7) });
-    const links = h("span", { class: "ld-links" });
     const { cell } = board.view;
-    const renew = () => fill(links, ["pdf", "xlsx", "csv"].map((format) => h("a", { class: "ld-file", href: `/v1/reports/monthly?${new URLSearchParams({ month: month.value, ...(cell ? { cell: cell.code, level: cell.level } : {}), format })}`, download: "" }, format.toUpperCase())));
-    month.addEventListener("change", renew);
-    renew();
+    const report = monthlyReport({ month: now.slice(0, 7), cell, name: nameOfView() });
     const kinds = [["coverage", "reading_coverage"], ["staffing", "reading_staffing"], ["incidents", "reading_incidents"]];
     const box = h(
       "dialog",
       { class: "gs-dialog", "aria-label": say("exportTitle") },
       h("header", {}, h("h2", { t: "exportTitle" }), button("dismiss", () => box.close())),
-      h("div", { class: "gs-dialog-body ld-export" }, button("png", () => save(picture(), `lead-${cell?.code || "town"}-${board.view.reading}-${now}.png`), { class: "primary ld-png" }), h("section", {}, h("h3", { t: "monthlyReport" }), h("p", { class: "ld-soft" }, say("reportOf", { name: nameOfView() })), h("label", {}, h("span", { t: "month" }), month), links), h("section", {}, h("h3", { t: "singleMaps" }), h("p", { class: "ld-links" }, h("a", { class: "ld-file", href: "/maps", t: "mapList" }), kinds.map(([kind, words]) => h("a", { class: "ld-file", href: `/maps/${kind}`, t: words }))))),
+      h("div", { class: "gs-dialog-body ld-export" }, button("png", () => save(picture(), `lead-${cell?.code || "town"}-${board.view.reading}-${now}.png`), { class: "primary ld-png" }), report.element, h("section", {}, h("h3", { t: "singleMaps" }), h("p", { class: "ld-links" }, h("a", { class: "ld-file", href: "/maps", t: "mapList" }), kinds.map(([kind, words]) => h("a", { class: "ld-file", href: `/maps/${kind}`, t: words }))))),
     );
-    box.addEventListener("close", () => box.remove());
+    box.addEventListener("close", () => {
+      report.leave();
+      box.remove();
+    });
     root.append(box);
     box.showModal();
   }
