@@ -246,7 +246,7 @@ def make_state(settings: Settings) -> AppState:
         escalation=escalation,
         watcher=Watcher(escalation, RuleKeeper(database)),
         reception=Reception(front, tilings),
-        street_guard=StreetGuard(settings.who_cells_per_day),
+        street_guard=StreetGuard.shared(settings.who_cells_per_day, settings.workers),
         leading=Leading(database, tilings, ground),
     )
 

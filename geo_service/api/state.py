@@ -100,7 +100,7 @@ class AppState:
     drawing_threads : CapacityLimiter
         The threads that draw sign boards.
     map_threads : CapacityLimiter
-        The threads in which figures and overlays of maps are worked out.
+        The threads in which figures and overlays of maps are worked out, and files and pages of plans drawn.
     """
 
     settings: Settings

@@ -4,7 +4,9 @@ Two limits. A few questions a minute are free; more of them are told to wait. An
 the net is told the people of so many different cells: who lives here asks of his own and of some others, who
 walks through the town to copy the list of workers is told the borders from there on, and nobody's name.
 
-It lives in memory, in each process: nothing of who asked what is written down anywhere.
+It lives in memory, in each process: nothing of who asked what is written down anywhere. Where several
+processes answer, each has its share of both limits, so that together they keep what the operator has set; who
+always meets the same process is held to its share.
 """
 
 import threading
@@ -19,6 +21,8 @@ from geo_service.errors import Words
 from geo_service.planning.register import CellKey
 
 DAY_S = 86_400.0
+#: So many questions in a minute are answered, and so many by each process at least: a family looks around.
+QUESTIONS, LEAST_QUESTIONS = 20, 5
 T = TypeVar("T")
 
 
@@ -39,7 +43,7 @@ class StreetGuard:
         self,
         cells: int,
         *,
-        questions: int = 20,
+        questions: int = QUESTIONS,
         window_s: float = 60.0,
         clock: Callable[[], float] = time.monotonic,
         most: int = 50_000,
@@ -50,6 +54,11 @@ class StreetGuard:
         self._lock = threading.Lock()
         self._asked: OrderedDict[str, deque[float]] = OrderedDict()
         self._told: OrderedDict[str, dict[CellKey, float]] = OrderedDict()
+
+    @classmethod
+    def shared(cls, cells: int, workers: int) -> "StreetGuard":
+        """Return the guard of one of several processes: its share of what they may tell together."""
+        return cls(max(1, cells // workers), questions=max(LEAST_QUESTIONS, QUESTIONS // workers))
 
     def admit(self, address: str) -> None:
         """Count a question.

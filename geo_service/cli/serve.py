@@ -65,7 +65,10 @@ def run(settings: Settings) -> None:
         announce(settings, prepare(url))
         # worker processes make the application for themselves, from the environment
         os.environ.update(
-            {f"GEO_SERVICE_{name}": str(getattr(settings, name.lower())) for name in ("HOME", "HOST")}
+            {
+                f"GEO_SERVICE_{name}": str(getattr(settings, name.lower()))
+                for name in ("HOME", "HOST", "WORKERS")
+            }
         )
         uvicorn.run(
             "geo_service.api.app:create_app",

@@ -25,6 +25,8 @@ from geo_service.store.database import Connection
 _LOOKED_AT = 20
 #: So many premises are offered to choose from. Houses never are: their list is not for the street.
 MOST_CHOICES = 5
+#: A cell that holds more, itself included, is not drawn.
+MOST_CELLS_DRAWN = 150
 _LONGEST, _SHORTEST = 60, 2
 _MOST_WORDS = 6
 #: With this probability a place lies in another grid before that is said.
@@ -170,7 +172,10 @@ def answer(connection: Connection, tiling: Tiling, found: Found, *, names_people
     cell_id = tiling.id_of_cell(*found.cell)
     path = tiling.path_of_cell(cell_id) if cell_id is not None else []
     held = holders_of(connection, tiling, [found.cell], now)[found.cell] if names_people else ()
-    around = surroundings_of(connection, tiling, *found.cell, aspect=ASPECT)
+    drawn = None
+    if cell_id is not None and is_drawn(tiling, cell_id, found.cell[0]):
+        around = surroundings_of(connection, tiling, *found.cell, aspect=ASPECT)
+        drawn = street_map(around, found.place)
     return {
         "several": False,
         "choices": [],
@@ -189,8 +194,16 @@ def answer(connection: Connection, tiling: Tiling, found: Found, *, names_people
         "office": said.office,
         "office_phone": said.office_phone,
         "report": [{"zh": one.zh, "en": one.en, "phone": one.phone} for one in said.report],
-        "map": street_map(around, found.place),
+        "map": drawn,
     }
+
+
+def is_drawn(tiling: Tiling, cell_id: int, level: str) -> bool:
+    """Tell whether the street gets a drawing of a cell: of a grid and of its leaves, as they hang on boards.
+
+    A township or the whole town takes seconds to draw, and nobody in the street asks for its map here.
+    """
+    return level in tiling.levels[-2:] and len(tiling.ids_below(cell_id)) <= MOST_CELLS_DRAWN
 
 
 def _people(held: tuple[Holder, ...]) -> list[dict[str, str]]:

@@ -1,5 +1,6 @@
 """The street asks: every field of every answer is public, and walking through the town yields no list."""
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,11 @@ from sqlalchemy import text
 from starlette.testclient import TestClient
 
 from geo_service.api.app import create_app
+from geo_service.api.problems import TooManyAttemptsError
 from geo_service.api.street_guard import StreetGuard, network_of
 from geo_service.model import Role
 from geo_service.services import identity
+from geo_service.services import street as service
 from geo_service.settings import Settings
 from geo_service.store import roster
 from tests.api.test_plans import BASE, client_of
@@ -167,6 +170,37 @@ def test_who_walks_through_the_town_gets_borders_and_no_more_names(
     assert all(one["report"] and one["map"]["paths"]["cell"] for one in told)
     # his own grids are told again and again
     assert ask(street, cell=boards[0]["cell"][1])["people"]
+
+
+def test_of_large_cells_there_is_no_drawing(
+    street: TestClient, boards: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = ask(street, cell=boards[0]["cell"][1], level="grid")
+    above = {one["code"]: one["level_en"] for one in drawn["cells"][:-1]}
+    assert len(above) >= 2
+    for code in above:
+        told = street.post("/v1/who", json={"cell": code}).json()
+        assert told["map"] is None
+        assert told["report"]
+        assert told["cells"][-1]["code"] == code
+    monkeypatch.setattr(service, "MOST_CELLS_DRAWN", 0)
+    assert street.post("/v1/who", json={"cell": boards[0]["cell"][1]}).json()["map"] is None
+
+
+def test_processes_share_the_limits() -> None:
+    def told(workers: int) -> tuple[int, int]:
+        names = asked = 0
+        for guard in [StreetGuard.shared(40, workers) for _ in range(workers)]:
+            names += sum(guard.may_name("1.2.3.4", ("grid", str(i))) for i in range(50))
+            with contextlib.suppress(TooManyAttemptsError):
+                for _ in range(50):
+                    guard.admit("1.2.3.4")
+                    asked += 1
+        return names, asked
+
+    assert told(1) == told(2) == told(4) == (40, 20)
+    assert told(3) == (39, 18)
+    assert told(8) == (40, 40)  # a question now and then is answered by each
 
 
 def test_who_asks_too_often_waits(app: FastAPI) -> None:

@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
+import orjson
 import pytest
+import shapely
 
 from geo_service.services.atlas import reach
 from geo_service.services.atlas.kinds import View
@@ -31,3 +33,49 @@ def test_bases_of_people_are_for_who_may_see_places(
     view = View(datetime.now(UTC), siting=siting, smallest=smallest, places=places)
     scene: Any = SimpleNamespace(view=view, database=SimpleNamespace(reading=nullcontext))
     assert [one["name"] for one in reach._sites(scene)] == shown
+
+
+def _site(rank: int, added: float) -> dict[str, Any]:
+    share = {"share_after": 0.5 + rank / 100, "households_lost_without": added}
+    return {"rank": rank, "name": f"s{rank}", "kind": "street", "lon": 118.0, "lat": 28.0 + rank / 100} | (
+        {"households_added": added} | share
+    )
+
+
+def _overlays(monkeypatch: pytest.MonkeyPatch, added: list[float], smallest: int) -> tuple[Any, Any]:
+    run = SimpleNamespace(
+        answer={"sites": [_site(i, one) for i, one in enumerate(added, 1)]},
+        question={"mode": "ebike", "limit_s": 300},
+    )
+    monkeypatch.setattr(reach.runs, "every", lambda _: [run])
+    monkeypatch.setattr(reach, "_outlines", lambda *_: [shapely.MultiPolygon([shapely.box(0, 0, 1, 1)])])
+    view = View(datetime.now(UTC), smallest=smallest)
+    scene: Any = SimpleNamespace(view=view, database=SimpleNamespace(reading=nullcontext))
+    return (
+        orjson.loads(reach._new_points(scene))["units"],
+        orjson.loads(reach._new_reach(scene))["areas"],
+    )
+
+
+def test_a_site_that_adds_a_handful_of_households_does_not_say_so_in_public(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    points, areas = _overlays(monkeypatch, [60.0, 20.0, 3.0], smallest=5)
+    assert [one["role"]["zh"] for one in points] == [
+        "新增 60 户",
+        *["新增户数不公开"] * 2,
+    ]  # 20 is all less 60
+    assert [len(one["lines"]) for one in areas] == [1, 0, 0]
+    text = orjson.dumps([points, areas]).decode()
+    for told in ("20.0", "3.0", "0.51", "0.52", "0.53"):
+        assert told not in text
+    points, areas = _overlays(monkeypatch, [60.0, 20.0, 6.0], smallest=5)
+    assert [one["role"]["zh"] for one in points] == ["新增 60 户", "新增 20 户", "新增 6 户"]
+    assert [len(one["lines"]) for one in areas] == [1, 1, 1]
+    assert _overlays(monkeypatch, [], smallest=5) == ([], [])
+
+
+def test_insiders_are_told_all_of_a_site(monkeypatch: pytest.MonkeyPatch) -> None:
+    points, areas = _overlays(monkeypatch, [60.0, 3.0], smallest=0)
+    assert [one["role"]["en"] for one in points] == ["60 households added", "3 households added"]
+    assert [len(one["lines"]) for one in areas] == [3, 3]

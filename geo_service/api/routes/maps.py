@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from anyio import to_thread
 from fastapi import Depends, Path, Query, Response
@@ -17,6 +17,7 @@ from geo_service.api.state import AppState, State
 from geo_service.errors import Fault, ForbiddenError, InvalidInputError, NotFoundError, Words
 from geo_service.maps.figures import Label
 from geo_service.maps.layers import PageLink
+from geo_service.maps.offline import Page
 from geo_service.maps.shapes import Detail
 from geo_service.model import Mode, Principal
 from geo_service.services.atlas.choices import OFFERED_LIMITS_S
@@ -121,10 +122,16 @@ def _asked(
     return View(at, mode, limit_s, role, days, against, plan, siting, smallest, places)
 
 
+T = TypeVar("T")
+
 AskedView = Annotated[View, Depends(_asked)]
 
 
-async def _worked_out(state: AppState, make: Callable[[], bytes]) -> bytes:
+def _links() -> list[PageLink]:
+    return [PageLink(Label(link.zh, link.en), link.url, current=link.url == MAPS_URL) for link in NAVIGATION]
+
+
+async def _worked_out(state: AppState, make: Callable[[], T]) -> T:
     """Return what is made in one of the few threads for maps, so that maps do not take all there are."""
     return await to_thread.run_sync(make, limiter=state.map_threads)
 
@@ -237,7 +244,7 @@ def list_page(lang: Language = "zh") -> Response:
 
 
 @router.get("/{kind}", response_class=Response)
-def page(
+async def page(
     request: Request,
     state: State,
     kind: Kind,
@@ -250,21 +257,29 @@ def page(
 ) -> Response:
     """Show a map page (HTML)."""
     del lang  # the page's own script reads it, so that there is one page to keep for both
-    tiling = state.tilings.get(asked.at)
-    with state.database.reading() as connection:
-        version = tiles.base_version(connection)
-    links = [PageLink(Label(link.zh, link.en), link.url, current=link.url == MAPS_URL) for link in NAVIGATION]
-    made = state.mapper.served_page(kind, tiling, asked, links, version, level)
+
+    def make() -> tuple[Page, Tiling]:
+        tiling = state.tilings.get(asked.at)
+        with state.database.reading() as connection:
+            version = tiles.base_version(connection)
+        return state.mapper.served_page(kind, tiling, asked, _links(), version, level), tiling
+
+    # the cells of a plan, with their figures, stand in its page; other pages are a few kilobytes
+    made, tiling = await (to_thread.run_sync(make) if asked.plan is None else _worked_out(state, make))
     response = tagged(request, made.html, f"{tiling.edition.id}", "text/html")
     response.headers["Content-Security-Policy"] = made.content_security_policy
     return response
 
 
 @router.get("/{kind}/file", response_class=Response)
-def file(request: Request, state: State, kind: Kind, asked: AskedView) -> Response:
+async def file(request: Request, state: State, kind: Kind, asked: AskedView) -> Response:
     """Give a map as one file (HTML) that opens on a machine without a network."""
-    tiling = state.tilings.get(asked.at)
-    made = state.mapper.file_page(kind, tiling, asked)
+
+    def make() -> tuple[Page, Tiling]:
+        tiling = state.tilings.get(asked.at)
+        return state.mapper.file_page(kind, tiling, asked), tiling
+
+    made, tiling = await _worked_out(state, make)
     public = "-public" if asked.smallest else ""
     name = f"{kind}-{asked.at:%Y%m%d-%H%M}{public}.html"
     response = tagged(request, made.html, f"{tiling.edition.id}", "text/html")

@@ -22,6 +22,7 @@ from geo_service.services.atlas.kinds import (
 from geo_service.services.coverage_places import PEOPLE, places_of
 from geo_service.services.coverage_question import Measure as Weight
 from geo_service.services.isochrones import MOST_PLACES, isochrones
+from geo_service.staffing.small_counts import keep_back
 from geo_service.store import assets
 from geo_service.store import siting as runs
 from geo_service.store.siting import SitingRow
@@ -33,6 +34,8 @@ MEASURES = (
 )
 #: Half a cell of the raster that isochrones are traced on, 8 m: less is its steps.
 _HALF_CELL_DEG = 8e-5
+#: In place of a small number on a public map.
+KEPT_BACK = Label("新增户数不公开", "households added kept back")
 _OF = Label("户数占比", "share of households")
 
 
@@ -72,6 +75,20 @@ def _sites(scene: Scene) -> list[dict[str, object]]:
     run = shown_run(scene)
     sites = list(run.answer["sites"]) if run is not None and run.answer else []
     return [one for one in sites if one["kind"] != "base"] if scene.view.smallest else sites
+
+
+def _sites_told(scene: Scene) -> list[tuple[dict[str, object], bool]]:
+    """Return the sites of the run, and of each whether it is told how many households it adds.
+
+    In the public form a small number is kept back, and with it another from which it could be had again.
+    """
+    sites = _sites(scene)
+    added = np.array([float(str(one["households_added"])) for one in sites])
+    hidden = np.zeros(len(sites), np.bool_)
+    if scene.view.smallest and len(sites):
+        counts, parents = ([added.sum()], added), ([-1], np.zeros(len(sites), np.int64))
+        hidden = keep_back(counts, parents, smallest=scene.view.smallest)[-1]
+    return list(zip(sites, (~hidden).tolist(), strict=True))
 
 
 def _within(scene: Scene, places: list[tuple[float, float]]) -> np.ndarray:
@@ -191,9 +208,11 @@ def _new_points(scene: Scene) -> bytes:
                 Label(
                     f"新增 {one['households_added']:.0f} 户",
                     f"{one['households_added']:.0f} households added",
-                ),
+                )
+                if is_told
+                else KEPT_BACK,
             )
-            for one in _sites(scene)
+            for one, is_told in _sites_told(scene)
         ]
     )
 
@@ -201,7 +220,7 @@ def _new_points(scene: Scene) -> bytes:
 def _new_reach(scene: Scene) -> bytes:
     mode, minutes = travel(scene)
     areas = []
-    for one in _sites(scene):
+    for one, is_told in _sites_told(scene):
         place = (float(str(one["lon"])), float(str(one["lat"])))
         for outline in _outlines(scene, [place], mode, minutes):
             name = str(one["name"] or "")
@@ -209,23 +228,31 @@ def _new_reach(scene: Scene) -> bytes:
                 Area(
                     outline,
                     Label(f"{one['rank']} {name}".strip(), f"{one['rank']} {name}".strip()),
-                    (
-                        Line(
-                            Label("新增户数", "Households added"),
-                            float(str(one["households_added"])),
-                            Label("户", ""),
-                        ),
-                        Line(Label("之后覆盖率", "Share then"), float(str(one["share_after"])), percent=True),
-                        Line(
-                            Label("没有它则少", "Lost without it"),
-                            float(str(one["households_lost_without"])),
-                            Label("户", ""),
-                        ),
-                    ),
-                    weight=float(str(one["households_added"])),
+                    _lines(scene, one, is_told=is_told),
+                    weight=float(str(one["households_added"])) if is_told else 0.0,
                 )
             )
     return areas_json(areas)
+
+
+def _lines(scene: Scene, site: dict[str, object], *, is_told: bool) -> tuple[Line, ...]:
+    """Return what is told of a site's reach.
+
+    In the public form neither the share after it, of which the one before it can be taken, nor what would be
+    lost without it: both tell of a handful of households.
+    """
+    added = Line(Label("新增户数", "Households added"), float(str(site["households_added"])), Label("户", ""))
+    if scene.view.smallest:
+        return (added,) if is_told else ()
+    return (
+        added,
+        Line(Label("之后覆盖率", "Share then"), float(str(site["share_after"])), percent=True),
+        Line(
+            Label("没有它则少", "Lost without it"),
+            float(str(site["households_lost_without"])),
+            Label("户", ""),
+        ),
+    )
 
 
 def _households(scene: Scene) -> list[np.ndarray]:

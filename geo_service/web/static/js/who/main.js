@@ -128,6 +128,7 @@ class WhoPage {
   }
 
   map(answer) {
+    if (!answer.map) return null; // of a township, say: its border is on the maps
     return h("section", { class: "who-card who-map-card" }, h("h2", {}, say("map")), draw(answer.map, `${say("map")} ${answer.cells.at(-1).name}`));
   }
 }
