@@ -51,8 +51,8 @@ class Settings(BaseSettings):
     statement_timeout_ms : int
         Longest statement of a request; 0 is no limit.
     open_maps : bool or None
-        Whether maps and figures that name no person need no key; None: only where the service listens on
-        this machine alone.
+        Whether maps need no key: with True whoever reads without one gets the public form. None: only where
+        the service listens on this machine alone, and there maps and figures that name no person are whole.
     who : bool
         Whether everybody may ask at ``/who`` which grid a place is in and who answers for it. The page and
         its question are there only where the operator switches them on.

@@ -6,7 +6,8 @@ Each route says it in one of three ways, as a dependency::
     def open_plan(who: Annotated[Principal, roles(Role.PLANNER)], ...): ...
 
     @router.get("/status", dependencies=[PUBLIC])
-    @router.get("/coverage", dependencies=[READERS])     # everybody where maps are open, else any key
+    @router.get("/maps", dependencies=[READERS])         # everybody where maps are open, else any key
+    @router.get("/coverage", dependencies=[COUNTS])      # the same, but not where they are open to the street
 
 An admin may do everything. A route that says nothing cannot be defined (:mod:`geo_service.api.routing`).
 A key for a part of the town meets no incident of another part: an address that names one (``incident_id``,
@@ -48,19 +49,28 @@ class Access:
         Everybody may; credentials are not looked at.
     readable : bool
         Everybody may where the installation's maps are open.
+    counts : bool
+        With ``readable``: only where small counts need not be kept back, see ``AppState.open_counts``.
     """
 
     def __init__(
-        self, takes: frozenset[Role] = frozenset(), *, public: bool = False, readable: bool = False
+        self,
+        takes: frozenset[Role] = frozenset(),
+        *,
+        public: bool = False,
+        readable: bool = False,
+        counts: bool = False,
     ) -> None:
         self.takes = takes | {Role.ADMIN}
         self.public = public
         self.readable = readable
+        self.counts = counts
 
     async def check(self, request: Request) -> Principal | None:
         """Let the caller in or raise; asked twice, it answers from the first time."""
         parts: AppState = request.app.state.parts
-        if self.public or (self.readable and parts.open_maps):
+        is_open = parts.open_maps and (parts.open_counts or not self.counts)
+        if self.public or (self.readable and is_open):
             return None
         known: Principal | None = getattr(request.state, "principal", None)
         principal = known or await _recognise(request, parts)
@@ -128,8 +138,12 @@ PUBLIC: Any = Depends(Access(public=True))
 ANYONE_KNOWN: Any = roles(*Role)
 
 #: Maps and figures that name no person: everybody where maps are open, otherwise those who plan and lead.
-_THOSE_WHO_PLAN_AND_LEAD = Access(frozenset({Role.LEADER, Role.PLANNER, Role.DISPATCHER}), readable=True)
+_PLAN_AND_LEAD = frozenset({Role.LEADER, Role.PLANNER, Role.DISPATCHER})
+_THOSE_WHO_PLAN_AND_LEAD = Access(_PLAN_AND_LEAD, readable=True)
 READERS: Any = Depends(_THOSE_WHO_PLAN_AND_LEAD)
+
+#: Counts by cell, however small: as :data:`READERS`, but with a key where the street reads the maps.
+COUNTS: Any = Depends(Access(_PLAN_AND_LEAD, readable=True, counts=True))
 
 #: Beside :data:`READERS`: who reads, if he may see names of people; None for others where maps are open.
 INSIDER: Any = Depends(_THOSE_WHO_PLAN_AND_LEAD.insider)

@@ -241,6 +241,7 @@ def make_state(settings: Settings) -> AppState:
         Sender(database, loopback=settings.loopback_webhooks),
         gate,
         open_maps=is_loopback(settings.host) if settings.open_maps is None else settings.open_maps,
+        open_counts=is_loopback(settings.host) and settings.open_maps is None,
         desk=desk,
         attainment=Attainment(database, ground, desk.desks),
         escalation=escalation,

@@ -80,7 +80,10 @@ class AppState:
     on_duty : OnDuty
         Who is on duty now, remembered for moments.
     open_maps : bool
-        Maps and aggregated figures need no key.
+        Maps need no key.
+    open_counts : bool
+        Nor do counts by cell, and maps without a key are whole: the service answers this machine alone. Else
+        whoever reads without a key is the public, for which small counts are kept back.
     desk : DispatchDesk
         Who can be there soonest, positions, sending.
     attainment : Attainment
@@ -118,6 +121,7 @@ class AppState:
     sender: Sender
     gate: Gatekeeper
     open_maps: bool
+    open_counts: bool
     desk: DispatchDesk
     attainment: Attainment
     escalation: Escalation

@@ -2,46 +2,16 @@
 
 import html
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from geo_service.web.assets import static_url
+from geo_service.web.map_ground import MapGround
 from geo_service.web.pages import Lang, filled, page
 
 
-@dataclass(frozen=True, slots=True)
-class DeskGround:
-    """What the desk's map stands on.
-
-    Attributes
-    ----------
-    tiles : str
-        Address of the tiles of the base map, with ``{z}``, ``{x}`` and ``{y}``.
-    edition : int
-        The edition in force, 0 for none.
-    mark : str
-        Mark of its shapes, so that browsers keep them.
-    levels : tuple of str
-        Its levels, the top first.
-    zone : str
-        The zone in which the town tells its moments.
-    """
-
-    tiles: str
-    edition: int
-    mark: str
-    levels: tuple[str, ...]
-    zone: str
-
-
-def dispatch_page(ground: DeskGround, lang: Lang = "zh") -> str:
-    """Document for ``/dispatch``: queue, map and the incident at hand."""
-    values = {
-        "tiles": ground.tiles,
-        "edition": str(ground.edition),
-        "mark": ground.mark,
-        "levels": json.dumps(ground.levels),
-        "zone": ground.zone,
-    }
+def dispatch_page(ground: MapGround, levels: Sequence[str], lang: Lang = "zh") -> str:
+    """Document for ``/dispatch``: queue, map and the incident at hand; ``levels``: the top first."""
+    values = {**ground.values, "levels": json.dumps(list(levels))}
     head = filled("dispatch-head.html")
     content = filled("dispatch.html", values)
     title = "指挥派单 Dispatch · geo_service"

@@ -2,41 +2,12 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from geo_service.web.assets import STATIC_DIR, STATIC_URL
+from geo_service.web.map_ground import MapGround
 from geo_service.web.pages import Lang, filled, page
-
-
-@dataclass(frozen=True, slots=True)
-class LeadGround:
-    """What the page's map stands on.
-
-    Attributes
-    ----------
-    tiles : str
-        Address of the tiles of the base map, with ``{z}``, ``{x}`` and ``{y}``.
-    edition : int
-        The edition in force, 0 for none.
-    mark : str
-        Mark of its shapes, so that browsers keep them.
-    cell : mapping
-        The cell at which who looks begins: code and name, code None for the whole town.
-    levels : sequence of mapping
-        The levels in it, the top first: code, zh, en (names), cells (how many).
-    zone : str
-        The zone in which the town tells its moments.
-    """
-
-    tiles: str
-    edition: int
-    mark: str
-    cell: Mapping[str, Any]
-    levels: Sequence[Mapping[str, Any]]
-    zone: str
-
 
 #: Beside those of its own folder the modules that the page's script imports.
 _SHARED = (
@@ -54,18 +25,30 @@ def _modules() -> str:
     return "\n".join(f'<link rel="modulepreload" href="{STATIC_URL}/{name}">' for name in names)
 
 
-def lead_page(ground: LeadGround, lang: Lang = "zh", *, kiosk: bool = False) -> str:
+def lead_page(
+    ground: MapGround,
+    cell: Mapping[str, Any],
+    levels: Sequence[Mapping[str, Any]],
+    lang: Lang = "zh",
+    *,
+    kiosk: bool = False,
+) -> str:
     """Document for ``/lead``: tiles, map, the week by the hour.
 
-    ``kiosk``: for a screen that nobody touches.
+    Parameters
+    ----------
+    ground : MapGround
+    cell : mapping
+        The cell at which who looks begins: code and name, code None for the whole town.
+    levels : sequence of mapping
+        The levels in it, the top first: code, zh, en (names), cells (how many).
+    kiosk : bool
+        For a screen that nobody touches.
     """
     values = {
-        "tiles": ground.tiles,
-        "edition": str(ground.edition),
-        "mark": ground.mark,
-        "cell": json.dumps(ground.cell, ensure_ascii=False),
-        "levels": json.dumps(ground.levels, ensure_ascii=False),
-        "zone": ground.zone,
+        **ground.values,
+        "cell": json.dumps(cell, ensure_ascii=False),
+        "levels": json.dumps(levels, ensure_ascii=False),
         "kiosk": "yes" if kiosk else "no",
     }
     head = filled("lead-head.html")

@@ -141,7 +141,7 @@ def test_truth_and_paces(planner: TestClient) -> None:
 
 
 def test_who_covers_is_not_for_open_maps(own_town_url: str, tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path, database_url=own_town_url, open_maps=True)
+    settings = Settings(home=tmp_path, database_url=own_town_url)  # open, to this machine
     application = create_app(settings)
     with TestClient(application, base_url="http://127.0.0.1:8000") as anyone:
         assert anyone.get("/v1/coverage/sole", params={"at": NOON}).status_code == 401

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from geo_service.web import assets
-from geo_service.web.desk_pages import DeskGround, dispatch_page, worker_page
+from geo_service.web.desk_pages import dispatch_page, worker_page
+from geo_service.web.map_ground import MapGround
 
 FOLDER = assets.STATIC_DIR / "js"
 SCRIPTS = sorted(one for name in ("kit", "map", "dispatch", "worker") for one in (FOLDER / name).glob("*.js"))
@@ -57,7 +58,8 @@ def test_every_word_that_is_asked_for_stands_in_both_languages(page: str, least:
 
 def test_the_pages_refer_to_nothing_outside_and_name_what_they_stand_on() -> None:
     address = "/maps/tiles/base/{z}/{x}/{y}.mvt?v=1"
-    desk = dispatch_page(DeskGround(address, 3, "abc", ("county", "grid"), "Asia/Shanghai"))
+    ground = MapGround(tiles=address, edition=3, mark="abc", zone="Asia/Shanghai")
+    desk = dispatch_page(ground, ("county", "grid"))
     assert f'data-tiles="{address}"' in desk
     assert 'data-levels="[&quot;county&quot;, &quot;grid&quot;]"' in desk
     for text in (desk, worker_page("Asia/Urumqi", "en")):

@@ -6,7 +6,7 @@ import orjson
 from fastapi import Query, Response
 from starlette.requests import Request
 
-from geo_service.api.access import INSIDER, READERS
+from geo_service.api.access import COUNTS, INSIDER
 from geo_service.api.caching import tagged
 from geo_service.api.moments import Moment
 from geo_service.api.routes.cells import LevelCode
@@ -16,7 +16,7 @@ from geo_service.model import Mode, Principal
 from geo_service.services.coverage import coverage_frame, run_coverage
 from geo_service.services.scopes import Part
 
-router = Router(prefix="/v1", tags=["coverage"], dependencies=[READERS])
+router = Router(prefix="/v1", tags=["coverage"], dependencies=[COUNTS])
 
 At = Annotated[Moment, Query(description="Moment with its UTC offset")]
 LimitS = Annotated[int, Query(ge=1, le=14_400, description="Seconds within which somebody must arrive")]

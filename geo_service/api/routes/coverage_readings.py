@@ -8,7 +8,7 @@ from fastapi import Depends, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 
-from geo_service.api.access import INSIDER, READERS, roles
+from geo_service.api.access import COUNTS, INSIDER, roles
 from geo_service.api.caching import tagged, tagged_json
 from geo_service.api.moments import Moment
 from geo_service.api.routes.cells import LevelCode
@@ -31,7 +31,7 @@ from geo_service.services.coverage_readings import explain, read_coverage, settl
 from geo_service.services.tiling import Tiling
 from geo_service.store import coverage_readings as stored
 
-router = Router(prefix="/v1", tags=["coverage"], dependencies=[READERS])
+router = Router(prefix="/v1", tags=["coverage"], dependencies=[COUNTS])
 
 #: Who covers a place is said by name: that is not for open maps.
 INSIDERS = roles(Role.LEADER, Role.PLANNER, Role.DISPATCHER)

@@ -6,15 +6,14 @@ Leaders read the desk; the page shows them nothing that changes an incident.
 from fastapi.responses import HTMLResponse, Response
 
 from geo_service.api.access import PUBLIC, roles
+from geo_service.api.map_ground import map_ground
 from geo_service.api.routing import Router
 from geo_service.api.state import State
-from geo_service.errors import NotFoundError
 from geo_service.model import Role
-from geo_service.services.mapping import shapes_mark
 from geo_service.services.rostering import town_zone
-from geo_service.store import boundaries, tiles
+from geo_service.store import boundaries
 from geo_service.web.assets import read_static
-from geo_service.web.desk_pages import DeskGround, dispatch_page, worker_page
+from geo_service.web.desk_pages import dispatch_page, worker_page
 from geo_service.web.pages import CONTENT_SECURITY_POLICY, Lang
 
 router = Router(tags=["pages"], include_in_schema=False)
@@ -25,21 +24,9 @@ _PAGE = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "Cache-Control": "n
 @router.get("/dispatch", dependencies=[roles(Role.DISPATCHER, Role.LEADER)])
 def dispatch(state: State, lang: Lang = "zh") -> HTMLResponse:
     """Show the desk; what is on it is fetched by its scripts."""
-    try:
-        tiling = state.tilings.get()
-        edition, mark = tiling.edition.id, shapes_mark(tiling)
-    except NotFoundError:  # nothing is published yet: incidents are taken in all the same
-        edition, mark = 0, ""
     with state.database.reading() as connection:
         levels = [one.code for one in boundaries.levels(connection)]
-        ground = DeskGround(
-            tiles=f"/maps/tiles/base/{{z}}/{{x}}/{{y}}.mvt?v={tiles.base_version(connection)}",
-            edition=edition,
-            mark=mark,
-            levels=tuple(levels),
-            zone=town_zone(connection).key,
-        )
-    return HTMLResponse(dispatch_page(ground, lang), headers=_PAGE)
+    return HTMLResponse(dispatch_page(map_ground(state), levels, lang), headers=_PAGE)
 
 
 @router.get("/worker", dependencies=[roles(Role.WORKER)])

@@ -8,7 +8,7 @@ import pandas as pd
 from fastapi import Path, Query, Response
 from starlette.requests import Request
 
-from geo_service.api.access import INSIDER, READERS, roles
+from geo_service.api.access import COUNTS, INSIDER, roles
 from geo_service.api.caching import tagged
 from geo_service.api.routes.cells import LevelCode
 from geo_service.api.routes.locate import AsOf, KnownAt
@@ -155,7 +155,7 @@ def response(
     return tagged(request, orjson.dumps(body), f"{tiling.edition.id}", "application/json")
 
 
-@router.get("/figures/cells", responses=_BOTH, response_class=Response, dependencies=[READERS])
+@router.get("/figures/cells", responses=_BOTH, response_class=Response, dependencies=[COUNTS])
 def cells(
     request: Request,
     state: State,

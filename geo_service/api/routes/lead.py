@@ -8,6 +8,7 @@ from starlette.requests import Request
 
 from geo_service.api.access import roles
 from geo_service.api.caching import tagged, tagged_json
+from geo_service.api.map_ground import map_ground
 from geo_service.api.moments import Day, Moment
 from geo_service.api.routes.cells import LevelCode
 from geo_service.api.routing import Router
@@ -16,10 +17,8 @@ from geo_service.errors import NotFoundError
 from geo_service.model import Mode, Principal, Role
 from geo_service.services.lead_readings import Kind
 from geo_service.services.leading import Look
-from geo_service.services.mapping import shapes_mark
-from geo_service.services.rostering import town_zone
-from geo_service.store import boundaries, tiles
-from geo_service.web.lead_page import LeadGround, lead_page
+from geo_service.store import boundaries
+from geo_service.web.lead_page import lead_page
 from geo_service.web.pages import CONTENT_SECURITY_POLICY, Lang
 
 router = Router(prefix="/v1/lead", tags=["lead"])
@@ -122,26 +121,18 @@ def page(
 ) -> HTMLResponse:
     """Show the page; what is on it is fetched by its scripts, which also read the address."""
     del cell, level, reading, mode, seconds
-    made = lead_page(_ground(state, who), lang, kiosk=kiosk)
+    begin, levels = _view(state, who)
+    made = lead_page(map_ground(state), begin, levels, lang, kiosk=kiosk)
     headers = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "Cache-Control": "no-cache"}
     return HTMLResponse(made, headers=headers)
 
 
-def _ground(state: AppState, who: Principal) -> LeadGround:
+def _view(state: AppState, who: Principal) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return the cell at which somebody begins, and the levels in it with their names."""
     try:
-        tiling = state.tilings.get()
         view = state.leading.view(Look(scope=frozenset(who.scope)))
     except NotFoundError:  # nothing is published yet: the page says so
-        tiling, view = None, {"cell": {"code": None, "name": "", "path": []}, "levels": []}
+        return {"code": None, "name": "", "path": []}, []
     with state.database.reading() as connection:
-        names = {one.code: (one.name_zh, one.name_en) for one in boundaries.levels(connection)}
-        version = tiles.base_version(connection)
-        zone = town_zone(connection).key
-    return LeadGround(
-        tiles=f"/maps/tiles/base/{{z}}/{{x}}/{{y}}.mvt?v={version}",
-        edition=tiling.edition.id if tiling else 0,
-        mark=shapes_mark(tiling) if tiling else "",
-        cell=view["cell"],
-        levels=[{**one, "zh": names[one["code"]][0], "en": names[one["code"]][1]} for one in view["levels"]],
-        zone=zone,
-    )
+        names = {one.code: {"zh": one.name_zh, "en": one.name_en} for one in boundaries.levels(connection)}
+    return view["cell"], [{**one, **names[one["code"]]} for one in view["levels"]]

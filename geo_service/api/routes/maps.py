@@ -85,7 +85,10 @@ def _asked(
     siting: Annotated[
         Number, Query(description="Siting run to show (default: the last); needs a key")
     ] = None,
-    public: Annotated[bool, Query(description="For the public: small counts kept back")] = False,
+    public: Annotated[
+        bool,
+        Query(description="For the public: small counts kept back. Without a key always, on a network"),
+    ] = False,
 ) -> View:
     """Read what is asked of a map.
 
@@ -118,7 +121,8 @@ def _asked(
         raise ForbiddenError(words, [Fault("siting", words, value=siting)])
     with state.database.reading() as connection:
         at = at.astimezone(town_zone(connection))
-    smallest = state.settings.smallest_count if public else 0
+    is_public = public or (insider is None and not state.open_counts)
+    smallest = state.settings.smallest_count if is_public else 0
     return View(at, mode, limit_s, role, days, against, plan, siting, smallest, places)
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import Query
 
-from geo_service.api.access import READERS, roles
+from geo_service.api.access import COUNTS, roles
 from geo_service.api.moments import Day
 from geo_service.api.routes.cells import LevelCode
 from geo_service.api.routing import Router
@@ -18,7 +18,7 @@ First = Annotated[Day, Query(alias="from", description="First local day")]
 Last = Annotated[Day, Query(alias="to", description="Last local day, included")]
 
 
-@router.get("/patrol/cells", dependencies=[READERS])
+@router.get("/patrol/cells", dependencies=[COUNTS])
 def patrol_cells(state: State, first: First, last: Last, level: LevelCode) -> dict[str, Any]:
     """Tell for each cell how much of its streets was patrolled, for how long and by how many person-times.
 
@@ -30,7 +30,7 @@ def patrol_cells(state: State, first: First, last: Last, level: LevelCode) -> di
     return {"edition": tiling.edition.id, "level": level, "days": days, "cells": patrol.rows_of(frame)}
 
 
-@router.get("/patrol/against-incidents", dependencies=[READERS])
+@router.get("/patrol/against-incidents", dependencies=[COUNTS])
 def patrol_against_incidents(state: State, first: First, last: Last, level: LevelCode) -> dict[str, Any]:
     """Compare where patrols went with where incidents were: rank correlation, and each cell's lift.
 

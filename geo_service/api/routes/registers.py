@@ -7,7 +7,7 @@ from fastapi import Path, Query, Response
 from pydantic import Field, model_validator
 from starlette.requests import Request
 
-from geo_service.api.access import READERS
+from geo_service.api.access import COUNTS
 from geo_service.api.caching import json_answer, tagged_json
 from geo_service.api.plan_json import geometry_objects
 from geo_service.api.routes.plans import JSON_ANSWER, Body, Planner
@@ -40,7 +40,7 @@ class Fallback(Body):
         return self
 
 
-@router.get("/gaps", responses=JSON_ANSWER, response_class=Response, dependencies=[READERS])
+@router.get("/gaps", responses=JSON_ANSWER, response_class=Response, dependencies=[COUNTS])
 def list_gaps(
     request: Request,
     state: State,
@@ -116,7 +116,7 @@ def set_fallback(state: State, who: Planner, gap_id: GapId, body: Fallback) -> R
     return json_answer({"id": gap_id, "fallback": list(fallback) if fallback else None})
 
 
-@router.get("/exclaves", responses=JSON_ANSWER, response_class=Response, dependencies=[READERS])
+@router.get("/exclaves", responses=JSON_ANSWER, response_class=Response, dependencies=[COUNTS])
 def exclaves(
     request: Request,
     state: State,
