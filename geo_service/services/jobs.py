@@ -91,9 +91,8 @@ class Run:
 
     def finish_with_file(self, connection: Connection, made: MadeFile, result: Mapping[str, Any]) -> None:
         """End the job with a file to be fetched; ``file`` of the result is its address."""
-        jobs.put_file(connection, self.id, made)
-        address = f"/v1/jobs/{self.id}/file"
-        self.finish(connection, {**result, "file": address, "name": made.name, "bytes": len(made.content)})
+        told = {**result, "file": f"/v1/jobs/{self.id}/file", "bytes": len(made.content)}
+        jobs.finish(connection, self.id, self._attempt, _as_json(told), made=made)
 
 
 #: Told what is being done, how many of it are done, and of how many; raises when the work is to end there.

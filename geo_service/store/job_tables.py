@@ -1,10 +1,9 @@
-"""The tables of jobs: work that outlasts a request, what it made, and answers that are given again."""
+"""The tables of jobs: work that outlasts a request, and answers that are given again to the same request."""
 
 from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
-    ForeignKey,
     Identity,
     Index,
     Integer,
@@ -27,7 +26,7 @@ job = Table(
     Column("subject", Text),
     Column("state", Text, nullable=False, server_default="queued"),
     Column("arguments", JSONB, nullable=False),
-    # an uploaded file, until the job has ended
+    # an uploaded file, until the job has ended; then for some days the file that it made, if it makes one
     Column("content", LargeBinary),
     Column("who", Text, nullable=False),
     # counts the beginnings; who began it before the last time may no longer end it
@@ -54,16 +53,6 @@ job = Table(
         unique=True,
         postgresql_where=text("state in ('queued', 'running')"),
     ),
-)
-
-job_file = Table(
-    "job_file",
-    metadata,
-    # the file that a job made, to be fetched after its end for some days
-    Column("job_id", Integer, ForeignKey("job.id", ondelete="CASCADE"), primary_key=True),
-    Column("name", Text, nullable=False),
-    Column("media_type", Text, nullable=False),
-    Column("content", LargeBinary, nullable=False),
 )
 
 kept_answer = Table(

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     Connection,
+    LargeBinary,
     case,
     delete,
     func,
@@ -26,7 +27,7 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.sql import bindparam
 
 from geo_service.errors import ConflictError, NotFoundError
-from geo_service.store.job_tables import job, job_file
+from geo_service.store.job_tables import job
 
 #: First half of the advisory lock of a job; the second is its id.
 _LOCK = 0x6E0_0B
@@ -217,29 +218,36 @@ def step(connection: Connection, job_id: int, attempt: int, *, phase: str, done:
         raise JobTakenError(f"job {job_id} was cancelled or taken over by another process")
 
 
-def finish(connection: Connection, job_id: int, attempt: int, result: Mapping[str, Any]) -> None:
+def finish(
+    connection: Connection,
+    job_id: int,
+    attempt: int,
+    result: Mapping[str, Any],
+    *,
+    made: MadeFile | None = None,
+) -> None:
     """End a job well, in the transaction of its effect: both are there, or neither.
+
+    With a file that it made the result names it (``name``, ``media_type``).
 
     Raises
     ------
     JobTakenError
         The job was cancelled or taken over; the effect must not commit.
     """
-    if not _end(connection, job_id, attempt, "done", result=result):
+    named = {"name": made.name, "media_type": made.media_type} if made else {}
+    content = made.content if made else None
+    if not _end(connection, job_id, attempt, "done", result={**result, **named}, content=content):
         raise JobTakenError(f"job {job_id} was cancelled or taken over by another process")
-
-
-def put_file(connection: Connection, job_id: int, made: MadeFile) -> None:
-    """Keep the file that a job made, in the transaction that ends it."""
-    values = {"name": made.name, "media_type": made.media_type, "content": made.content}
-    connection.execute(insert(job_file).values(job_id=job_id, **values))
 
 
 def file(connection: Connection, job_id: int) -> MadeFile | None:
     """Return the file that a job made; None where it made none, has not ended, or ended too long ago."""
-    columns = job_file.c.name, job_file.c.media_type, job_file.c.content
-    found = connection.execute(select(*columns).where(job_file.c.job_id == job_id)).one_or_none()
-    return None if found is None else MadeFile(*found)
+    rows = select(job.c.result, job.c.content).where(job.c.id == job_id, job.c.state == "done")
+    found = connection.execute(rows).one_or_none()
+    if found is None or found.content is None:
+        return None
+    return MadeFile(found.result["name"], found.result["media_type"], found.content)
 
 
 def fail(connection: Connection, job_id: int, attempt: int, problem: Mapping[str, Any]) -> None:
@@ -259,12 +267,14 @@ def put_back(connection: Connection, job_id: int, attempt: int) -> None:
 
 
 _END = text("""
-    update job set state = :state, ended_at = clock_timestamp(), content = null, result = :result,
+    update job set state = :state, ended_at = clock_timestamp(), content = :content, result = :result,
         problem = :problem
     where id = :id and attempts = :attempt and state = 'running'
         and (:state <> 'done' or not cancel_wanted)
 """).bindparams(
-    bindparam("result", type_=JSONB(none_as_null=True)), bindparam("problem", type_=JSONB(none_as_null=True))
+    bindparam("content", type_=LargeBinary),
+    bindparam("result", type_=JSONB(none_as_null=True)),
+    bindparam("problem", type_=JSONB(none_as_null=True)),
 )
 
 
@@ -276,8 +286,10 @@ def _end(
     *,
     result: Mapping[str, Any] | None = None,
     problem: Mapping[str, Any] | None = None,
+    content: bytes | None = None,
 ) -> bool:
-    values = {"id": job_id, "attempt": attempt, "state": state, "result": result, "problem": problem}
+    told = {"state": state, "result": result, "problem": problem, "content": content}
+    values = {"id": job_id, "attempt": attempt, **told}
     return bool(connection.execute(_END, values).rowcount)
 
 
@@ -304,7 +316,7 @@ def drop_before(connection: Connection, age_s: int) -> int:
 
 
 def drop_files_before(connection: Connection, age_s: int) -> int:
-    """Delete the files of jobs that ended longer ago than ``age_s`` seconds; returns how many."""
+    """Forget the files of jobs that ended longer ago than ``age_s`` seconds; returns how many."""
     limit = func.clock_timestamp() - func.make_interval(0, 0, 0, 0, 0, 0, age_s)
-    old = select(job.c.id).where(job.c.ended_at < limit)
-    return connection.execute(delete(job_file).where(job_file.c.job_id.in_(old))).rowcount
+    old = update(job).values(content=None).where(job.c.ended_at < limit, job.c.content.is_not(None))
+    return connection.execute(old).rowcount

@@ -196,11 +196,11 @@ def _job(database: Database, who: str) -> int:
     """Return a job that somebody asked for, which has ended with a file."""
     with database.writing() as connection:
         job_id: int = connection.execute(
-            text("""insert into job (kind, state, arguments, who, result, ended_at)
-                values ('monthly_report', 'done', '{}', :who, '{}', now()) returning id"""),
+            text("""insert into job (kind, state, arguments, who)
+                values ('monthly_report', 'running', '{}', :who) returning id"""),
             {"who": who},
         ).scalar_one()
-        jobs.put_file(connection, job_id, MadeFile("report.csv", "text/csv", who.encode()))
+        jobs.finish(connection, job_id, 0, {}, made=MadeFile("report.csv", "text/csv", who.encode()))
     return job_id
 
 
