@@ -5,7 +5,7 @@ from pathlib import Path
 from tests.web.in_node import NEEDS_NODE, run
 
 FOLLOWING = """
-globalThis.document = { documentElement: { dataset: {} } };
+globalThis.document = { documentElement: { dataset: {} }, addEventListener() {} };
 const { Refusal } = await import("./js/kit/http.js");
 const { ended } = await import("./js/lead/report.js");
 const rest = async () => {};
