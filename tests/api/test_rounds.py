@@ -12,8 +12,8 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from geo_service.model import Role
-from geo_service.services import week_lists
-from geo_service.services.jobs import StoppedError
+from geo_service.services import job_kinds, week_lists
+from geo_service.services.jobs import Jobs, StoppedError
 from geo_service.services.week_lists import monday_of
 from tests.api.test_own_work import caller, phone_of
 from tests.services import desk_town
@@ -79,6 +79,13 @@ def test_a_week_is_made_read_and_printed(planner: TestClient, phone: TestClient)
 
 
 @pytest.fixture
+def jobs(app: FastAPI) -> Jobs:
+    """What does jobs, in this thread: the application's own threads have been stopped with its clients."""
+    parts = app.state.parts
+    return Jobs(parts.database, job_kinds.kinds(parts.plans, parts.ground))
+
+
+@pytest.fixture
 def begun(planner: TestClient) -> Callable[[], dict[str, Any]]:
     """Ask for the lists of this week as a job; what the answer says."""
 
@@ -97,13 +104,13 @@ def begun(planner: TestClient) -> Callable[[], dict[str, Any]]:
 
 
 def test_a_week_is_made_as_a_job_taken_up_by_another_when_broken_off(
-    app: FastAPI,
+    jobs: Jobs,
     planner: TestClient,
     begun: Callable[[], dict[str, Any]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     before = planner.get(f"/v1/patrol/weeks/{this_monday()}").json()
-    job, jobs, plan = begun(), app.state.parts.jobs, week_lists.plan_rounds
+    job, plan = begun(), week_lists.plan_rounds
 
     def dies(*_: Any, **__: Any) -> None:
         seen = planner.get(job["job"]).json()
@@ -124,7 +131,7 @@ def test_a_week_is_made_as_a_job_taken_up_by_another_when_broken_off(
 
 
 def test_a_week_that_is_cancelled_leaves_the_lists_as_they_were(
-    app: FastAPI,
+    jobs: Jobs,
     planner: TestClient,
     begun: Callable[[], dict[str, Any]],
     monkeypatch: pytest.MonkeyPatch,
@@ -137,7 +144,7 @@ def test_a_week_that_is_cancelled_leaves_the_lists_as_they_were(
         return plan(*given, **named)
 
     monkeypatch.setattr(week_lists, "plan_rounds", cancelled_meanwhile)
-    app.state.parts.jobs.run_waiting()
+    jobs.run_waiting()
     assert planner.get(job["job"]).json()["state"] == "cancelled"
     assert planner.get(f"/v1/patrol/weeks/{this_monday()}").json() == before
     refused = planner.put("/v1/patrol/weeks/2026-11-17", headers={"Prefer": "respond-async"})
