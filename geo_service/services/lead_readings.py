@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from geo_service.maps.classes import classify
 from geo_service.maps.figures import Extra, Label, figures_json
 from geo_service.services import cell_figures, patrol
 from geo_service.services.coverage_readings import Reading, reading_by_level
@@ -28,6 +29,8 @@ WEEK_FORMAT = "geo-service-week/1"
 STEPS, NONE = 10_000, 65_535
 #: Upper limits of the classes of coverage, as on the map of coverage.
 COVERAGE_BREAKS = (0.2, 0.4, 0.6, 0.8, 0.95, 1.0)
+#: Colour of cells where nothing is wrong: it warns of nothing, and is not that of no data.
+NOTHING = "#eef3f0"
 _NO_UNIT = Label("", "")
 _HOUSEHOLDS = Label("户", "households")
 
@@ -113,7 +116,7 @@ def depth(subject: Subject, reading: Reading) -> bytes:
         title=Label("覆盖深度", "Depth of coverage"),
         unit=Label("限时内可到人数（最多计 3）", "people in time (3 at the most)"),
         method="given",
-        breaks=(0.5, 1.0, 1.5, 2.0, 2.5, 3.0),
+        breaks=(0.0, 0.5, 1.0, 1.5, 2.0, 3.0),
         palette="YlGnBu",
         extras=(
             subject.line(
@@ -173,14 +176,15 @@ def overdue(subject: Subject, connection: Connection) -> bytes:
     leaf = np.array([found.get(int(key), 0) for key in subject.area.tiling.leaf_ids], np.float64)
     values = subject.by_code(subject.sums(leaf))
     most = max((value for value in values.values() if value), default=1.0)
-    below = [limit for limit in (0.0, 1.0, 3.0, 6.0, 12.0) if limit < most]
+    breaks = [*(limit for limit in (0.0, 1.0, 3.0, 6.0, 12.0) if limit < most), most]
+    colors = classify(np.empty(0), "given", breaks=breaks[1:], palette="OrRd").colors
     return figures_json(
         values,
         title=Label("超时未结事件", "Overdue incidents"),
         unit=Label("件（此刻）", "now"),
         method="given",
-        breaks=[*below, most],
-        palette="OrRd",
+        breaks=breaks,
+        colors=[NOTHING, *colors],
         note=subject.moment,
     )
 

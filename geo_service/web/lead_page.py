@@ -32,6 +32,7 @@ def lead_page(
     lang: Lang = "zh",
     *,
     kiosk: bool = False,
+    is_whole: bool = False,
 ) -> str:
     """Document for ``/lead``: tiles, map, the week by the hour.
 
@@ -44,11 +45,14 @@ def lead_page(
         The levels in it, the top first: code, zh, en (names), cells (how many).
     kiosk : bool
         For a screen that nobody touches.
+    is_whole : bool
+        The key is for the whole town: it may ask for sites, which are sought for the whole.
     """
     values = {
         **ground.values,
         "cell": json.dumps(cell, ensure_ascii=False),
         "levels": json.dumps(levels, ensure_ascii=False),
+        "whole": "yes" if is_whole else "no",
         "kiosk": "yes" if kiosk else "no",
     }
     head = filled("lead-head.html")

@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 from geo_service.api.app import create_app
 from geo_service.model import Role
 from geo_service.services import identity
+from geo_service.services.lead_readings import NOTHING
 from geo_service.services.tiling import Tiling, Tilings
 from geo_service.settings import Settings
 
@@ -210,3 +211,14 @@ def test_who_may_look(app: FastAPI, leader: TestClient) -> None:
         "/v1/lead/summary", params={"at": AT}, headers={"If-None-Match": again.headers["etag"]}
     )
     assert marked.status_code == 304
+
+
+def test_nothing_overdue_is_drawn_in_a_colour_that_warns_of_nothing(ask: Ask) -> None:
+    told = ask("lead/cells", at=AT, level="grid", reading="overdue")
+    assert told["breaks"][0] == 0
+    assert told["colors"][0] == NOTHING
+    assert NOTHING not in told["colors"][1:]
+
+
+def test_the_page_offers_siting_to_keys_for_the_whole_town(leader: TestClient) -> None:
+    assert 'data-whole="yes"' in leader.get("/lead").text

@@ -122,7 +122,7 @@ def page(
     """Show the page; what is on it is fetched by its scripts, which also read the address."""
     del cell, level, reading, mode, seconds
     begin, levels = _view(state, who)
-    made = lead_page(map_ground(state), begin, levels, lang, kiosk=kiosk)
+    made = lead_page(map_ground(state), begin, levels, lang, kiosk=kiosk, is_whole=not who.scope)
     headers = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "Cache-Control": "no-cache"}
     return HTMLResponse(made, headers=headers)
 

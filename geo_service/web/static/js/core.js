@@ -86,11 +86,14 @@ window.GeoService = window.GeoService || {};
     return Number.isInteger(value) || size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3;
   }
 
-  /** Formats the limits of classes alike, with the decimals that the middle one needs. */
+  /** Formats the limits of classes alike, with the decimals that the middle one needs, or more: none reads like another. */
   GS.limits = function (breaks, percent) {
     const scale = percent ? 100 : 1;
     const whole = breaks.every((limit) => Number.isInteger(Math.round(limit * scale * 1e6) / 1e6));
-    const digits = whole ? 0 : digitsOf(breaks[Math.floor(breaks.length / 2)] * scale);
+    let digits = whole ? 0 : digitsOf(breaks[Math.floor(breaks.length / 2)] * scale);
+    const texts = () => new Set([...breaks, 0].map((limit) => GS.number(limit, percent, digits)));
+    const different = new Set([...breaks, 0]).size; // a limit that is not nought does not read as nought either
+    while (digits < 6 && texts().size < different) digits += 1;
     return (value) => GS.number(value, percent, digits);
   };
 

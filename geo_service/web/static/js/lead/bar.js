@@ -9,7 +9,7 @@ import { hourWords } from "./week.js";
 const GS = window.GeoService;
 
 export class Bar {
-  /** `acts`: export, compare, kiosk; `look(look)` paints the map by day or night. */
+  /** `acts`: oneMore, export, compare, kiosk; `look(look)` paints the map by day or night. */
   constructor(board, { acts, look }) {
     this.board = board;
     this.look = look;
@@ -30,7 +30,7 @@ export class Bar {
       this.heading,
       h("span", { class: "ld-push" }),
       this.line,
-      h("span", { class: "ld-acts" }, button("compare", () => acts.compare(), { class: "quiet" }), button("export", () => acts.export(), { class: "quiet" }), button("fullScreen", () => acts.kiosk(), { class: "quiet" }), this.night),
+      h("span", { class: "ld-acts" }, board.ground.isWhole ? button("oneMore", () => acts.oneMore(), { class: "ld-one-more" }) : null, button("compare", () => acts.compare(), { class: "quiet" }), button("export", () => acts.export(), { class: "quiet" }), button("fullScreen", () => acts.kiosk(), { class: "quiet" }), this.night),
       this.time,
     );
     board.on("view", () => this.show());

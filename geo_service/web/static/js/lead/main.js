@@ -12,6 +12,7 @@ import { LeadMap } from "./map.js";
 import { pictureOf, save } from "./picture.js";
 import { monthlyReport } from "./report.js";
 import { Side } from "./side.js";
+import { Siting } from "./siting.js";
 import { Tiles } from "./tiles.js";
 import { Week } from "./week.js";
 import { WORDS } from "./words.js";
@@ -21,7 +22,7 @@ const GS = window.GeoService;
 
 function start(root) {
   const { dataset } = root;
-  const ground = { tiles: dataset.tiles, edition: Number(dataset.edition), mark: dataset.mark, zone: dataset.zone, cell: JSON.parse(dataset.cell), levels: JSON.parse(dataset.levels) };
+  const ground = { tiles: dataset.tiles, edition: Number(dataset.edition), mark: dataset.mark, zone: dataset.zone, isWhole: dataset.whole === "yes", cell: JSON.parse(dataset.cell), levels: JSON.parse(dataset.levels) };
   const isKiosk = dataset.kiosk === "yes";
   if (!ground.edition || !ground.levels.length) {
     fill(root, h("p", { class: "ld-opening", t: "noEdition" }));
@@ -39,7 +40,9 @@ function start(root) {
   const columns = h("div", { class: "ld-columns" }, tiles.element, field, side.element, week.element);
   root.append(columns);
   const map = new LeadMap(stage, board);
-  const bar = new Bar(board, { acts: { compare: () => openCompare(board), export: () => openExport(), kiosk: () => toKiosk() }, look: (look) => map.setLook(look) });
+  const siting = new Siting(board, map);
+  field.append(siting.element);
+  const bar = new Bar(board, { acts: { oneMore: () => siting.ask(), compare: () => openCompare(board), export: () => openExport(), kiosk: () => toKiosk() }, look: (look) => map.setLook(look) });
   root.prepend(bar.element);
   const kiosk = isKiosk ? new Kiosk(board, week) : null;
   const kept = GS.recall("lead.night");
@@ -96,7 +99,7 @@ function start(root) {
   }
 
   board.begin().finally(() => kiosk?.begin());
-  window.lead = { board, map, week, tiles, legend, side, bar, kiosk, picture }; // for whoever looks from the console
+  window.lead = { board, map, week, tiles, legend, side, bar, siting, kiosk, picture }; // for whoever looks from the console
 }
 
 start(document.getElementById("lead"));

@@ -23,6 +23,12 @@ export class LeadMap {
       interactions: interaction.defaults.defaults({ altShiftDragRotate: false, pinchRotate: false, doubleClickZoom: false }),
       view: new View({ minZoom: 6, maxZoom: 19, enableRotation: false, center: proj.fromLonLat([112, 32]), zoom: 7 }),
     });
+    const moves = () => { this.isMoved = true; };
+    this.ol.on("pointerdrag", moves);
+    target.addEventListener("wheel", moves, { passive: true });
+    target.addEventListener("keydown", moves);
+    target.addEventListener("click", (event) => event.target.closest(".ol-zoom") && moves());
+    this.ol.on("change:size", () => this.resized());
     this.ol.on("click", (event) => this.clicked(event));
     this.ol.on("pointermove", (event) => this.hover(event));
     target.addEventListener("pointerleave", () => this.leave());
@@ -50,7 +56,7 @@ export class LeadMap {
 
   showShapes(shapes, moved) {
     this.shapes = shapes;
-    if (moved) this.toFit = true; // which cells belong here is known with their figures
+    if (moved) Object.assign(this, { toFit: true, isMoved: false }); // which cells belong here is known with their figures
     this.recolour();
     if (!this.board.view.cell) this.fit();
   }
@@ -86,18 +92,23 @@ export class LeadMap {
   }
 
   /** Bring what is looked at into sight. */
-  fit() {
+  fit({ isSlow = true } = {}) {
     const all = this.shapes.codes.map((_, cell) => cell);
     const inside = this.values ? all.filter((cell) => this.values[cell] !== undefined) : [];
     if (this.board.view.cell && !inside.length) return;
     const extent = this.fills.extentOf(inside.length ? inside : all);
     if (!extent) return;
     this.toFit = !inside.length;
-    this.ol.updateSize();
+    if (isSlow) this.ol.updateSize();
     const [width] = this.ol.getSize();
     const legend = document.querySelector(".ld-legend")?.offsetWidth || 0; // it stands to the left of what is shown
-    this.ol.getView().fit(extent, { padding: [24, 30, 40, Math.min(legend + 24, width * 0.3)], maxZoom: 17, duration: this.hasFitted && !this.board.isKiosk ? 350 : 0 });
+    this.ol.getView().fit(extent, { padding: [24, 30, 40, Math.min(legend + 24, width * 0.3)], maxZoom: 17, duration: isSlow && this.hasFitted && !this.board.isKiosk ? 350 : 0 });
     this.hasFitted = true;
+  }
+
+  /** The window is another size: what is looked at is brought into sight again, unless the reader moved the map himself. */
+  resized() {
+    if (this.hasFitted && !this.isMoved) this.fit({ isSlow: false });
   }
 
   /** After each picture: tests and screenshots wait for html[data-painted]. */
