@@ -31,6 +31,8 @@ STEPS, NONE = 10_000, 65_535
 COVERAGE_BREAKS = (0.2, 0.4, 0.6, 0.8, 0.95, 1.0)
 #: Colour of cells where nothing is wrong: it warns of nothing, and is not that of no data.
 NOTHING = "#eef3f0"
+#: Colours of the classes of overdue incidents above it.
+WARNING = classify([], "given", breaks=(1, 3, 6, 12, 24), palette="OrRd").colors
 _NO_UNIT = Label("", "")
 _HOUSEHOLDS = Label("户", "households")
 
@@ -177,14 +179,13 @@ def overdue(subject: Subject, connection: Connection) -> bytes:
     values = subject.by_code(subject.sums(leaf))
     most = max((value for value in values.values() if value), default=1.0)
     breaks = [*(limit for limit in (0.0, 1.0, 3.0, 6.0, 12.0) if limit < most), most]
-    colors = classify(np.empty(0), "given", breaks=breaks[1:], palette="OrRd").colors
     return figures_json(
         values,
         title=Label("超时未结事件", "Overdue incidents"),
         unit=Label("件（此刻）", "now"),
         method="given",
         breaks=breaks,
-        colors=[NOTHING, *colors],
+        colors=[NOTHING, *WARNING[: len(breaks) - 1]],
         note=subject.moment,
     )
 

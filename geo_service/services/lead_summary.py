@@ -5,7 +5,7 @@ All figures are those of the services beside: coverage of :mod:`.coverage_readin
 :mod:`.patrol`. Here they are narrowed to an area and put beside what was before.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,12 +19,13 @@ from geo_service.services.coverage_readings import Reading
 from geo_service.services.coverage_week import Week
 from geo_service.services.lead_area import Area
 from geo_service.staffing.clocks import Phase
+from geo_service.staffing.roster import Shift
 from geo_service.store import lead as store
 from geo_service.store import patrol as patrols
 from geo_service.store import queue
 from geo_service.store.database import Connection
 
-HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(days=7)
+MINUTE, HOUR, DAY, WEEK = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1), timedelta(days=7)
 #: "As usual": the mean of so many days of the same name before.
 USUAL_WEEKS = 4
 
@@ -82,6 +83,33 @@ def staff(area: Area, duty: pd.DataFrame) -> dict[str, Any]:
         "at_posts": int(here["pinned"].sum()),
         "by_role": {str(role): int(count) for role, count in sorted(by_role.items())},
     }
+
+
+def posts_kept(
+    area: Area, shifts: Sequence[Shift], places: Mapping[int, tuple[float, float]], begins: datetime
+) -> list[dict[str, int]]:
+    """Return the hours of a week within which posts in an area are kept, and a minute at which most are.
+
+    A school gate is kept from 7:20 to 8:00: a week told at whole hours does not show it. Each entry has
+    ``hour`` (of the week), ``people`` (the most who stand at posts at once in it) and ``minute`` (in the
+    middle of the time at which they do).
+    """
+    bound = [one for one in shifts if one.post_id in places]
+    if not bound:
+        return []
+    lonlat_deg = np.array([places[one.post_id or 0] for one in bound], np.float64)
+    leaf, _ = area.tiling.index.leaf_of(lonlat_deg)
+    is_here = np.append(area.inside, not area.roots)[leaf]
+    change = np.zeros(WEEK // MINUTE + 1, np.int64)
+    for ends, sign in (("start", 1), ("end", -1)):
+        minute = [-((begins - getattr(one, ends)) // MINUTE) for one in bound]  # rounded up
+        np.add.at(change, np.clip(minute, 0, len(change) - 1)[is_here], sign)
+    people = np.cumsum(change)[:-1].reshape(-1, HOUR // MINUTE)
+    out = []
+    for hour in np.flatnonzero(people.max(axis=1)).tolist():
+        most = np.flatnonzero(people[hour] == people[hour].max())
+        out.append({"hour": hour, "minute": int(most[len(most) // 2]), "people": int(people[hour].max())})
+    return out
 
 
 def lacking(connection: Connection, area: Area, at: datetime) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from geo_service.services.ground import Ground
 from geo_service.services.keeping import Keeper
 from geo_service.services.lead_area import Area, area_of
 from geo_service.services.lead_readings import FROM_DATABASE, Kind, Subject
-from geo_service.services.rostering import on_duty, town_zone
+from geo_service.services.rostering import Timetable, on_duty, timetable, town_zone
 from geo_service.services.staffed_cells import Cells
 from geo_service.services.tiling import Tiling, Tilings
 from geo_service.store import outbox
@@ -118,6 +118,7 @@ class Leading:
         }
         out["coverage"], out["coverage_problem"] = self._coverage(sight)
         out["staff"] = lead_summary.staff(area, self._duty(at))
+        out["posts"] = {"hours": self._posts(sight)}
         out["vacancies"] = self._each_minute("lacking", sight, lead_summary.lacking, area, at)
         out["clocks"] = self._each_minute("clocks", sight, _clocks, area, at)
         out["patrol"] = self._each_minute("patrol", sight, lead_summary.patrol, area, at, zone)
@@ -270,6 +271,27 @@ class Leading:
 
         found: pd.DataFrame = self._kept.get(("duty", at), made)
         return found
+
+    def _posts(self, sight: _Sight) -> list[dict[str, int]]:
+        """Return the hours of the moment's week within which posts in the area are kept."""
+        local = sight.at.astimezone(sight.zone).date()
+        monday = local - timedelta(days=local.weekday())
+        begins = datetime(monday.year, monday.month, monday.day, tzinfo=sight.zone).astimezone(UTC)
+        quarter = int(datetime.now(UTC).timestamp() // 900)
+
+        def week() -> Timetable:
+            with self.database.reading() as connection:
+                return timetable(connection, begins, begins + lead_summary.WEEK)
+
+        def made() -> list[dict[str, int]]:
+            times = self._kept.get(("timetable", monday, quarter), week)
+            return lead_summary.posts_kept(sight.area, times.working, times.places, begins)
+
+        edition = sight.area.tiling.edition.id
+        hours: list[dict[str, int]] = self._kept.get(
+            ("posts", edition, sight.area.roots, monday, quarter), made
+        )
+        return hours
 
     def _coverage(self, sight: _Sight) -> tuple[dict[str, Any] | None, str | None]:
         """Return the coverage of an area, or None and why there is none."""

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -197,6 +198,7 @@ def test_a_key_for_a_part_sees_its_part(app: FastAPI, ask: Ask, tiling: Tiling) 
         page = client.get("/lead")
         assert page.status_code == 200
         assert own in page.text
+        assert 'data-whole="no"' in page.text  # siting is not offered
 
 
 def test_who_may_look(app: FastAPI, leader: TestClient) -> None:
@@ -211,6 +213,21 @@ def test_who_may_look(app: FastAPI, leader: TestClient) -> None:
         "/v1/lead/summary", params={"at": AT}, headers={"If-None-Match": again.headers["etag"]}
     )
     assert marked.status_code == 304
+
+
+def test_hours_of_the_week_in_which_posts_are_kept(ask: Ask, summary: dict[str, Any], tiling: Tiling) -> None:
+    kept = summary["posts"]["hours"]
+    assert [one["hour"] for one in kept] == sorted({one["hour"] for one in kept})
+    assert {one["hour"] // 24 for one in kept} <= set(range(5))  # gates of schools, on schooldays
+    monday = datetime.fromisoformat("2026-11-16T00:00:00+08:00")
+    for one in kept[:2]:
+        at = monday + timedelta(hours=one["hour"], minutes=one["minute"])
+        assert ask("lead/summary", at=at.isoformat())["staff"]["at_posts"] == one["people"] > 0
+    lone = monday + timedelta(hours=2)
+    assert ask("lead/summary", at=lone.isoformat())["staff"]["at_posts"] == 0
+    codes = tiling.at_level("community")["code"]
+    parts = [ask("lead/summary", at=AT, cell=code)["posts"]["hours"] for code in codes]
+    assert {one["hour"] for part in parts for one in part} == {one["hour"] for one in kept}
 
 
 def test_nothing_overdue_is_drawn_in_a_colour_that_warns_of_nothing(ask: Ask) -> None:

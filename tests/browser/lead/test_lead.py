@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import date, timedelta
 from typing import Any
 
 import httpx
@@ -88,6 +89,43 @@ def test_the_hours_of_the_week_recolour_the_map(opened: Open, api: httpx.Client)
     expect(slider).not_to_have_value(str(worst))
     page.get_by_role("button", name="回到此刻").click()
     expect(page.locator(".ld-week-now")).to_contain_text("此刻")
+
+
+def test_an_hour_stays_whatever_is_read(opened: Open, api: httpx.Client) -> None:
+    page = opened(level="grid")
+    page.get_by_role("slider", name="一周中的小时").fill("26")
+    legend = page.get_by_role("region", name="图例")
+    offset = summary(api)["at"][-6:]
+    monday = date.fromisoformat(summary(api)["coverage"]["monday"])
+    at = f"{monday + timedelta(days=1)}T02:00:00{offset}"
+    for name, reading in (("覆盖深度", "depth"), ("力量密度", "staffing")):
+        page.locator(".ld-readings").get_by_role("button", name=name, exact=True).click()
+        expect(legend).to_contain_text("周二 02:00")
+        page.wait_for_function(
+            "reading => lead.board.cells.reading_shown === reading && lead.board.shown?.hour === 26",
+            arg=reading,
+        )
+        told = api.get("/v1/lead/cells", params={"level": "grid", "reading": reading, "at": at}).json()
+        assert page.evaluate("lead.board.cells.values") == told["values"]
+    page.locator(".ld-readings").get_by_role("button", name="超时", exact=True).click()
+    expect(legend.locator(".ld-no-hours")).to_contain_text("不分时刻；所选的 周二 02:00 仍保留")
+    page.locator(".ld-readings").get_by_role("button", name="到场覆盖率", exact=True).click()
+    expect(legend.locator(".ld-no-hours")).to_have_count(0)
+    expect(legend).to_contain_text("周二 02:00")
+    assert page.evaluate("lead.board.isOfWeek")
+
+
+def test_posts_are_marked_and_shown_at_a_moment_when_they_are_kept(opened: Open, api: httpx.Client) -> None:
+    page = opened()
+    page.get_by_role("slider", name="一周中的小时").fill("0")
+    page.get_by_role("button", name="看守岗时").click()
+    first = summary(api)["posts"]["hours"][0]
+    expect(page.locator(".ld-at-posts")).to_have_text(f"{first['people']} 人守岗点，不计入")
+    expect(page.locator(".ld-legend")).to_contain_text(f"{first['hour']:02d}:{first['minute']:02d}")
+    page.wait_for_function("() => lead.board.instant !== null")
+    share = page.evaluate("lead.board.instant.coverage.share")
+    expect(page.locator(".ld-week-now strong")).to_have_text(re.compile(rf"^{round(100 * share, 1):g}%$"))
+    assert page.evaluate("lead.board.instant.staff.at_posts") == first["people"]
 
 
 def test_into_a_cell_and_back(opened: Open, api: httpx.Client) -> None:

@@ -15,7 +15,7 @@ export class Bar {
     this.look = look;
     this.crumbs = h("nav", { class: "ld-crumbs", tLabel: "path" });
     this.levels = h("select", { tTitle: "levelShown", on: { change: () => board.go({ level: this.levels.value }) } });
-    this.readings = h("div", { class: "ld-readings", role: "group" }, READINGS.map((name) => h("button", { type: "button", t: `reading_${name}`, data: { reading: name }, on: { click: () => board.go({ reading: name, hour: name === "coverage" ? board.view.hour : null }) } })));
+    this.readings = h("div", { class: "ld-readings", role: "group" }, READINGS.map((name) => h("button", { type: "button", t: `reading_${name}`, data: { reading: name }, on: { click: () => board.go({ reading: name }) } })));
     this.heading = h("h1", { class: "ld-heading" });
     this.line = h("span", { class: "ld-line-state", role: "status" });
     this.time = h("time", { class: "ld-now" });
@@ -74,9 +74,9 @@ export class Bar {
 
   /** What is shown, in large letters: on a screen without controls nothing else says it. */
   showHeading() {
-    const { cells, view } = this.board;
+    const { cells, view, shown } = this.board;
     const level = this.board.nameOf(view.level);
-    if (cells) setText(this.heading, `${either(cells.title.zh, cells.title.en)} · ${either(level.zh, level.en)}${view.hour === null ? "" : ` · ${hourWords(view.hour)}`}`);
+    if (cells) setText(this.heading, `${either(cells.title.zh, cells.title.en)} · ${either(level.zh, level.en)}${shown ? ` · ${hourWords(shown.hour, shown.minute)}` : ""}`);
   }
 
   tick() {

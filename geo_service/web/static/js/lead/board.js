@@ -2,7 +2,7 @@
  * What is looked at, and the figures of it: one object that the parts of the page listen to.
  *
  * A view is a cell (null: all that the key is for), the level of the cells on the map, a reading, and an hour of the
- * week (null: now). It stands in the address, so that a view can be sent to somebody.
+ * week (null: now) with the minute in it. It stands in the address, so that a view can be sent to somebody.
  */
 
 import { get, query } from "../kit/http.js";
@@ -11,7 +11,10 @@ import { decodeWeek } from "./week_shares.js";
 
 const GS = window.GeoService;
 export const READINGS = ["coverage", "depth", "staffing", "incidents", "overdue", "patrol"];
+/** Those that tell of a moment; the others tell of days, or of now whatever is asked. */
+const OF_A_MOMENT = new Set(["coverage", "depth", "staffing"]);
 const POLL_MS = 60000;
+const SLIDE_MS = 150; // so long the slider must rest before the server is asked
 const SETTLE_MS = 2500; // after the first of several events
 
 /** Get an address, or take what early.js has asked for already. */
@@ -26,7 +29,7 @@ export class Board extends EventTarget {
     super();
     this.ground = ground;
     this.levels = ground.levels; // [{code, zh, en, cells}], the top first
-    this.view = { cell: null, level: null, reading: "coverage", hour: null };
+    this.view = { cell: null, level: null, reading: "coverage", hour: null, minute: 0 };
     this.selected = null; // a cell whose card is shown without looking into it: {code, level, name}
     this.summary = null;
     this.cells = null; // figures of the cells on the map
@@ -96,7 +99,8 @@ export class Board extends EventTarget {
   /** Look at something else; what is not said stays. */
   go(change) {
     const was = this.view;
-    this.view = { ...was, ...change };
+    this.view = { ...was, ...("hour" in change ? { minute: 0 } : {}), ...change };
+    if (this.view.hour !== was.hour || this.view.minute !== was.minute) this.instant = null;
     const moved = this.view.cell !== was.cell || this.view.level !== was.level;
     if (moved) Object.assign(this, { selected: null, cells: null });
     this.remember();
@@ -146,6 +150,82 @@ export class Board extends EventTarget {
     window.history.replaceState(null, "", address);
   }
 
+  // ------------------------------------------------------------------------------------------ the hour of the week
+
+  /** Choose an hour of the week, null for now: figures that the week does not tell are asked for. */
+  setHour(hour, minute = 0) {
+    Object.assign(this.view, { hour, minute });
+    this.instant = null;
+    this.tell("hour", hour);
+    clearTimeout(this.sliding);
+    this.sliding = setTimeout(() => this.lookAtHour(), SLIDE_MS);
+  }
+
+  lookAtHour() {
+    const asked = [this.fetchInstant()];
+    if (this.cells?.address !== this.cellsAddress()) asked.push(this.fetchCells());
+    return Promise.all(asked).catch((error) => this.tell("problem", error));
+  }
+
+  /** Whether the reading tells of the hour that is chosen. */
+  get hasHours() {
+    return OF_A_MOMENT.has(this.view.reading);
+  }
+
+  /** The moment that is chosen, with its offset; undefined: now. */
+  get moment() {
+    const { hour, minute } = this.view;
+    const { coverage, at } = this.summary ?? {};
+    if (hour === null || !coverage) return undefined;
+    const local = new Date(Date.parse(`${coverage.monday}T00:00:00Z`) + (hour * 60 + minute) * 60000);
+    return `${local.toISOString().slice(0, 19)}${at.slice(-6)}`;
+  }
+
+  /** Whether the map shows a whole hour from the week's own figures. */
+  get isOfWeek() {
+    const { view, cells, week } = this;
+    return view.reading === "coverage" && view.hour !== null && !view.minute && cells?.reading_shown === "coverage" && week?.level === view.level;
+  }
+
+  /** Hour and minute of the figures on the map, null for now: what is asked for may still be on its way. */
+  get shown() {
+    return this.isOfWeek ? { hour: this.view.hour, minute: 0 } : this.cells?.hour_shown ?? null;
+  }
+
+  /** Value of a cell in what is shown; undefined outside of what is looked at. */
+  valueOf(code) {
+    const { cells, week, view } = this;
+    if (this.isOfWeek) return week.has(code) ? week.share(code, view.hour) : undefined;
+    return cells?.level_shown === view.level ? cells.values[code] : undefined;
+  }
+
+  cellsAddress() {
+    const { level, reading, hour, minute } = this.view;
+    const isAsked = hour !== null && this.hasHours && (reading !== "coverage" || minute);
+    return `/v1/lead/cells${this.asked({ level, reading, at: isAsked ? this.moment : undefined })}`;
+  }
+
+  /** Fetch the cells' figures for what is chosen; what has come too late is dropped. */
+  async fetchCells() {
+    const address = this.cellsAddress();
+    const { level, reading, hour, minute } = this.view;
+    const cells = await fetched(address, { patience: 60000 });
+    if (address !== this.cellsAddress()) return;
+    const hasMoment = address.includes("at=");
+    this.cells = Object.assign(cells, { address, level_shown: level, reading_shown: reading, hour_shown: hasMoment ? { hour, minute } : null });
+    this.tell("cells", cells);
+  }
+
+  /** Fetch what an instant within an hour comes to: the week knows whole hours only. */
+  async fetchInstant() {
+    const { moment } = this;
+    if (!moment || !this.view.minute) return;
+    const found = await get(`/v1/lead/summary${this.asked({ at: moment })}`, { patience: 60000 });
+    if (moment !== this.moment) return;
+    this.instant = found;
+    this.tell("instant", found);
+  }
+
   // ------------------------------------------------------------------------------------------ figures
 
   asked(more = {}) {
@@ -157,16 +237,17 @@ export class Board extends EventTarget {
   async look({ moved = false } = {}) {
     const turn = ++this.turn;
     const isCurrent = () => turn === this.turn;
-    const { level, reading } = this.view;
+    const { level } = this.view;
     this.tell("view", { moved });
     const guarded = (promise, take) => promise.then((found) => isCurrent() && take(found)).catch((error) => isCurrent() && this.tell("problem", error));
     await Promise.all([
       guarded(this.shapesOf(level), (shapes) => (this.drawn = shapes, this.tell("shapes", { shapes, moved }))),
-      guarded(fetched(`/v1/lead/cells${this.asked({ level, reading })}`, { patience: 60000 }), (cells) => (this.cells = Object.assign(cells, { level_shown: level }), this.tell("cells", cells))),
+      guarded(this.fetchCells(), () => {}),
       guarded(fetched(`/v1/lead/summary${this.asked()}`, { patience: 60000 }), (summary) => (this.summary = summary, this.tell("summary", summary))),
     ]);
     if (!isCurrent()) return;
     await guarded(this.weekOf(level), (week) => (this.week = week, this.tell("week", week)));
+    if (isCurrent() && this.view.minute && !this.instant) await guarded(this.fetchInstant(), () => {});
     if (isCurrent()) this.tell("settled");
   }
 

@@ -81,7 +81,7 @@ export function weekBars({ values, labels }) {
 }
 
 /** The week's coverage by the hour: the curve, the worst hour, where we are; days as stripes. */
-export function weekCurve({ hours, other, worst, now, chosen, days }, width) {
+export function weekCurve({ hours, other, worst, now, chosen, posts, days }, width) {
   const finite = [...hours, ...(other || [])].filter((value) => value !== null);
   const least = finite.length ? Math.min(...finite) : 0;
   const low = Math.max(0, Math.min(0.9, Math.floor((least - 0.04) * 10) / 10));
@@ -100,7 +100,7 @@ export function weekCurve({ hours, other, worst, now, chosen, days }, width) {
         { stroke: () => ink("--usual"), width: 1.6, dash: [5, 4], paths: uPlot.paths.stepped({ align: 1 }), points: { show: false } },
       ],
       hooks: {
-        drawClear: [(plot) => stripes(plot)],
+        drawClear: [(plot) => (stripes(plot), keptPosts(plot, posts))],
         draw: [(plot) => marks(plot, { hours, worst, now, chosen })],
       },
     },
@@ -115,6 +115,20 @@ function stripes(plot) {
   for (let day = 1; day < 7; day += 2) {
     const from = plot.valToPos(day * 24, "x", true);
     context.fillRect(from, bbox.top, plot.valToPos(Math.min(167, day * 24 + 24), "x", true) - from, bbox.height);
+  }
+  context.restore();
+}
+
+/** Hours within which posts are kept: the curve is of whole hours, and knows nothing of them. */
+function keptPosts({ ctx: context, bbox, valToPos }, posts) {
+  context.save();
+  for (const { hour } of posts) {
+    const from = valToPos(hour, "x", true);
+    const wide = Math.max(2, valToPos(Math.min(167, hour + 1), "x", true) - from);
+    context.fillStyle = ink("--posts-pale");
+    context.fillRect(from, bbox.top, wide, bbox.height);
+    context.fillStyle = ink("--posts");
+    context.fillRect(from, bbox.top, wide, 4 * (window.devicePixelRatio || 1));
   }
   context.restore();
 }

@@ -16,12 +16,13 @@ export class Legend {
 
   show(classes) {
     this.classes = classes;
-    const { cells, view } = this.board;
+    const { cells, view, shown, hasHours } = this.board;
     if (!cells || !classes) return;
     const unit = either(cells.unit.zh, cells.unit.en);
     const inside = classes.filter((one) => one !== -2);
     const level = this.board.nameOf(view.level);
-    const note = view.hour !== null ? hourWords(view.hour) : cells.note ? either(cells.note.zh, cells.note.en) : "";
+    const note = shown ? hourWords(shown.hour, shown.minute) : cells.note ? either(cells.note.zh, cells.note.en) : "";
+    const kept = view.hour !== null && !hasHours ? say("noHours", { hour: hourWords(view.hour, view.minute) }) : "";
     fill(
       this.element,
       h("h2", {}, either(cells.title.zh, cells.title.en)),
@@ -29,6 +30,7 @@ export class Legend {
       h("ul", {}, this.rows(cells, inside)),
       h("p", { class: "ld-legend-note" }, `${say("cellsOf", { count: GS.number(inside.length), level: either(level.zh, level.en) })} · ${either(cells.method_label.zh, cells.method_label.en)}`),
       h("p", { class: "ld-legend-note" }, note),
+      kept ? h("p", { class: "ld-legend-note ld-no-hours" }, kept) : null,
     );
   }
 
@@ -42,7 +44,7 @@ export class Legend {
       return row(cells.colors[i], words, count(i));
     });
     const missing = inside.filter((one) => one === -1).length;
-    return [...classes, missing ? row("", say("noData"), GS.number(missing), true) : null];
+    return [...classes, missing ? row("", say(cells.reading_shown === "coverage" || cells.reading_shown === "depth" ? "nobodyLives" : "noData"), GS.number(missing), true) : null];
   }
 
   /** The same for a picture: title, unit, and rows of colour and words. */

@@ -41,7 +41,7 @@ function start(root) {
   root.append(columns);
   const map = new LeadMap(stage, board);
   const siting = new Siting(board, map);
-  field.append(siting.element);
+  side.element.prepend(siting.element);
   const bar = new Bar(board, { acts: { oneMore: () => siting.ask(), compare: () => openCompare(board), export: () => openExport(), kiosk: () => toKiosk() }, look: (look) => map.setLook(look) });
   root.prepend(bar.element);
   const kiosk = isKiosk ? new Kiosk(board, week) : null;
@@ -83,12 +83,13 @@ function start(root) {
     const now = new Date(serverNow()).toLocaleDateString("en-CA", { timeZone: ground.zone });
     const { cell } = board.view;
     const report = monthlyReport({ month: now.slice(0, 7), cell, name: nameOfView() });
-    const kinds = [["coverage", "reading_coverage"], ["staffing", "reading_staffing"], ["incidents", "reading_incidents"]];
+    const kinds = [["coverage", "reading_coverage"], ["blind", "mapBlind"], ["staffing", "reading_staffing"], ["incidents", "reading_incidents"]];
+    const asked = new URLSearchParams({ level: board.view.level, ...(board.moment ? { at: board.moment } : {}) }); // the map of what is shown here
     const box = h(
       "dialog",
       { class: "gs-dialog", "aria-label": say("exportTitle") },
       h("header", {}, h("h2", { t: "exportTitle" }), button("dismiss", () => box.close())),
-      h("div", { class: "gs-dialog-body ld-export" }, button("png", () => save(picture(), `lead-${cell?.code || "town"}-${board.view.reading}-${now}.png`), { class: "primary ld-png" }), report.element, h("section", {}, h("h3", { t: "singleMaps" }), h("p", { class: "ld-links" }, h("a", { class: "ld-file", href: "/maps", t: "mapList" }), kinds.map(([kind, words]) => h("a", { class: "ld-file", href: `/maps/${kind}`, t: words }))))),
+      h("div", { class: "gs-dialog-body ld-export" }, button("png", () => save(picture(), `lead-${cell?.code || "town"}-${board.view.reading}-${now}.png`), { class: "primary ld-png" }), report.element, h("section", {}, h("h3", { t: "singleMaps" }), h("p", { class: "ld-links" }, h("a", { class: "ld-file", href: "/maps", t: "mapList" }), kinds.map(([kind, words]) => h("a", { class: "ld-file", href: `/maps/${kind}?${asked}`, t: words }))))),
     );
     box.addEventListener("close", () => {
       report.leave();

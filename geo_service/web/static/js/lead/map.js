@@ -61,18 +61,11 @@ export class LeadMap {
     if (!this.board.view.cell) this.fit();
   }
 
-  /** Value of a cell in what is shown: of the hour chosen, or now; undefined outside of what is looked at. */
-  valueOf(code) {
-    const { cells, week, view } = this.board;
-    if (view.hour !== null && week && week.level === view.level) return week.has(code) ? week.share(code, view.hour) : undefined;
-    return cells && cells.level_shown === view.level ? cells.values[code] : undefined;
-  }
-
   recolour() {
     const { board, shapes } = this;
     if (!shapes || shapes.level !== board.view.level) return;
     const { cells } = board;
-    const values = shapes.codes.map((code) => this.valueOf(code));
+    const values = shapes.codes.map((code) => board.valueOf(code));
     const classes = cells ? values.map((value) => (value === undefined ? -2 : GS.classOf(value, cells.breaks))) : null;
     this.values = values;
     this.fills.show({
@@ -154,10 +147,10 @@ export class LeadMap {
     const level = this.board.nameOf(view.level);
     const row = (title, unit, percent, value) => {
       const none = value === null || value === undefined;
-      return h("div", { class: "ld-tip-row" }, h("span", {}, title), h("b", {}, none ? say("noData") : GS.number(value, percent) + (unit && !percent ? ` ${unit}` : "")));
+      return h("div", { class: "ld-tip-row" }, h("span", {}, title), h("b", {}, none ? say(cells.reading_shown === "coverage" || cells.reading_shown === "depth" ? "nobodyLives" : "noData") : GS.number(value, percent) + (unit && !percent ? ` ${unit}` : "")));
     };
     const unit = (one) => either(one.zh, one.en);
-    const extras = view.hour === null ? cells.extras : [];
+    const extras = this.board.isOfWeek ? [] : cells.extras;
     return [
       h("strong", {}, name || code),
       h("small", {}, `${either(level.zh, level.en)} ${code}`),

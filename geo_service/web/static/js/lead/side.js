@@ -37,10 +37,9 @@ export class Side {
     const { cells, view } = board;
     const shapes = board.drawn;
     if (!cells || !shapes || shapes.level !== view.level || cells.level_shown !== view.level) return;
-    const lessFirst = LESS_IS_WORSE.has(view.reading) || view.hour !== null;
-    const valueOf = (code) => (view.hour !== null && board.week?.level === view.level ? board.week.share(code, view.hour) : cells.values[code]);
+    const lessFirst = LESS_IS_WORSE.has(cells.reading_shown);
     const rows = shapes.codes
-      .map((code, i) => ({ code, name: shapes.names[i], level: view.level, value: valueOf(code) }))
+      .map((code, i) => ({ code, name: shapes.names[i], level: view.level, value: board.valueOf(code) }))
       .filter((row) => row.value !== null && row.value !== undefined)
       .sort((a, b) => (lessFirst ? a.value - b.value : b.value - a.value) || a.code.localeCompare(b.code));
     const most = cells.percent ? 1 : Math.max(...rows.map((row) => row.value), 1e-9);

@@ -133,6 +133,7 @@ export class Siting {
     this.isSearching = isSearching;
     const { id, answer } = this.found;
     const [site] = answer.sites;
+    const gainers = answer.cells.slice(0, 3).map((one) => one.name || one.code); // those that gain most first
     this.element.dataset.state = isSearching ? "searching" : "over";
     const state = say(answer.is_optimal ? "sitingProved" : isSearching ? "sitingSoFar" : "sitingBest", { gap: GS.number(answer.gap, true, 1) });
     fill(
@@ -141,7 +142,7 @@ export class Siting {
       h("p", { class: `ld-siting-state ${answer.is_optimal ? "proved" : ""}` }, state),
       h("p", { class: "ld-siting-change" }, h("b", {}, share(answer.before.share)), h("i", { "aria-hidden": "true" }, " → "), h("b", { class: "after" }, share(answer.after.share)), h("span", {}, `+${this.points(answer)}`)),
       h("p", {}, site ? say("sitingAdds", { households: whole(site.households_added), minutes: GS.number(this.wish.limit_s / 60, false, 1) }) : say("sitingNothing")),
-      site ? h("p", {}, say("sitingAt", { name: site.name || "—", lon: site.lon.toFixed(5), lat: site.lat.toFixed(5) })) : null,
+      site ? h("p", {}, say("sitingAt", { name: site.name, lon: site.lon.toFixed(5), lat: site.lat.toFixed(5) }), gainers.length ? say("sitingGains", { cells: gainers.join(say("and")) }) : "") : null,
       h("p", { class: "ld-soft" }, say("sitingOf", { place: this.place, standing: whole(answer.standing ?? answer.standing_places.length), mode: say(`mode_${this.wish.mode}`), candidates: whole(answer.candidates) })),
       h("p", { class: "ld-links" }, h("a", { class: "ld-file", t: "sitingMap", href: `/maps/reach${query({ siting: id, mode: this.wish.mode, limit_s: this.wish.limit_s, lang: lang() === "en" ? "en" : undefined })}` })),
     );
