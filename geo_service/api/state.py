@@ -37,6 +37,8 @@ STREET_THREADS = 2
 DRAWING_THREADS = 2
 #: So many maps are worked out at once; whoever asks for another waits without holding a thread.
 MAP_THREADS = 2
+#: So many readings of coverage and ways are worked out at once: see :mod:`geo_service.api.heavy`.
+HEAVY_THREADS = 2
 
 
 @dataclass(slots=True)
@@ -104,6 +106,8 @@ class AppState:
         The threads that draw sign boards.
     map_threads : CapacityLimiter
         The threads in which figures and overlays of maps are worked out, and files and pages of plans drawn.
+    heavy_threads : CapacityLimiter
+        The threads of other heavy readings.
     """
 
     settings: Settings
@@ -133,6 +137,7 @@ class AppState:
     street_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(STREET_THREADS))
     drawing_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(DRAWING_THREADS))
     map_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(MAP_THREADS))
+    heavy_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(HEAVY_THREADS))
     attempts: FailedAttempts = field(default_factory=FailedAttempts)
     on_duty: OnDuty = field(default_factory=OnDuty)
 

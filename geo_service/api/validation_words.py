@@ -12,6 +12,7 @@ _ZH = {
     "bool_parsing": "须为 true 或 false",
     "bool_type": "须为 true 或 false",
     "bytes_too_long": "最多 {max_length} 字节",
+    "cell_key": "请写成文字 层级:编码，如 community:339801001001",
     "date_from_datetime_parsing": "须为日期，如 2026-11-22",
     "datetime_from_date_parsing": "须为时刻，如 2026-11-22T08:30+08:00",
     "datetime_parsing": "须为时刻，如 2026-11-22T08:30+08:00",

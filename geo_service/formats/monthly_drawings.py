@@ -126,10 +126,13 @@ class ClassLegend(Flowable):  # type: ignore[misc]  # reportlab carries no types
 
 
 class HourBars(Flowable):  # type: ignore[misc]  # the same
-    """Counts by hour of the day, with the month before as a line of marks."""
+    """Counts by hour of the day, with the month before (as ``before`` calls it) as a line of marks."""
 
-    def __init__(self, now: Sequence[int], then: Sequence[int], width: float, font: str) -> None:
+    def __init__(
+        self, now: Sequence[int], then: Sequence[int], width: float, font: str, *, before: str = "上月"
+    ) -> None:
         super().__init__()
+        self.before = before
         self.now, self.then, self.width, self.height, self.font = now, then, width, 108.0, font
 
     def draw(self) -> None:
@@ -163,7 +166,7 @@ class HourBars(Flowable):  # type: ignore[misc]  # the same
         canvas.line(left + 44, top + 9, left + 56, top + 9)
         canvas.setFillColor(INK)
         canvas.drawString(left + 11, top + 6, "本月")
-        canvas.drawString(left + 60, top + 6, "上月")
+        canvas.drawString(left + 60, top + 6, self.before)
 
 
 class WeekShares(Flowable):  # type: ignore[misc]  # the same

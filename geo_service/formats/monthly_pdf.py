@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time, timedelta
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -22,6 +22,7 @@ from geo_service.formats.monthly_drawings import (
 )
 from geo_service.formats.paper import Sheets
 from geo_service.formats.paper_map import Window
+from geo_service.staffing.shown import rounded_up
 
 #: Cells that are listed; all are in the xlsx and CSV.
 CELLS_SHOWN = 40
@@ -73,6 +74,19 @@ def monthly_pdf(report: Mapping[str, Any], maps: ReportMaps) -> bytes:
     return sheet.build(parts, title=sheet.title, subject=str(report["month"]))
 
 
+def before_words(report: Mapping[str, Any]) -> str:
+    """Return what the other month is called: the whole of it, or its same span while the month runs."""
+    return "上月" if report["is_whole"] else "上月同期"
+
+
+def span_words(span: Mapping[str, str]) -> str:
+    """Write a span of a report: 2026-11-01 至 2026-11-22 08:00; a whole month to its last day."""
+    start, end = (datetime.fromisoformat(span[name]) for name in ("from", "to"))
+    if end.time() == time() and end > start:
+        return f"{start:%Y-%m-%d} 至 {end - timedelta(days=1):%Y-%m-%d}"
+    return f"{start:%Y-%m-%d} 至 {end:%Y-%m-%d %H:%M}"
+
+
 def percent(value: float | None) -> str:
     """Write a share in percent."""
     return "—" if value is None else f"{100 * value:.1f}%"
@@ -86,6 +100,11 @@ def span(value_s: float | None) -> str:
     if whole >= 3600:
         return f"{whole // 3600} 时 {whole % 3600 // 60:02} 分"
     return f"{whole // 60} 分 {whole % 60:02} 秒"
+
+
+def way(value_s: float | None) -> str:
+    """Write how long somebody needs to a blind spot, rounded up: it is over the limit and reads so."""
+    return span(None if value_s is None else rounded_up(value_s))
 
 
 def count(value: float | None) -> str:
@@ -119,20 +138,22 @@ class _Sheet(Sheets):
         cell = report["cell"]
         self.place = " · ".join(cell["path"][-2:])
         self.title = f"{cell['name']} {year} 年 {int(month)} 月网格工作月报"
+        self.before = before_words(report)
         self.below = report["levels"][cell["below"]]
         made = datetime.fromisoformat(report["made_at"])
         super().__init__(f"{self.title} · {made:%Y-%m-%d %H:%M} 生成")
 
     def head(self) -> list[Flowable]:
         report, now, then = self.report, self.now, self.then
-        running = "" if report["is_whole"] else "本月尚未结束，为截至生成时的数字。"
+        spans = {side: span_words(report["spans"][side]) for side in ("now", "then")}
+        running = "" if report["is_whole"] else "本月尚未结束，与上月同期相比。"
         at, before = (side["people"]["at"][:16].replace("T", " ") for side in (now, then))
         said = (
-            f"{self.place}。与 {report['before']} 相比。{running}"
+            f"{self.place}。{spans['now']}，对比 {spans['then']}。{running}"
             f"覆盖与在岗为 {at}（上月 {before}）；边界为第 {report['edition']} 版。"
         )
         figures = [
-            (words, one, f"上月 {other}")
+            (words, one, f"{self.before} {other}")
             for words, one, other in (
                 ("事件", *(count(side["incidents"]) for side in (now, then))),
                 ("5 分钟到场达标率", *(percent(s["clocks"]["arrive"]["within_share"]) for s in (now, then))),
@@ -187,25 +208,25 @@ class _Sheet(Sheets):
 
     def incidents(self) -> list[Flowable]:
         now, then, names = self.now["categories"], self.then["categories"], self.report["categories"]
-        rows: list[list[Any]] = [["类别", "本月", "上月", "变化", "占比"]]
+        rows: list[list[Any]] = [["类别", "本月", self.before, "变化", "占比"]]
         order = sorted({*now, *then}, key=lambda code: (-now.get(code, 0), -then.get(code, 0), code))
         for code in order[:CATEGORIES_SHOWN]:
             one, other = now.get(code, 0), then.get(code, 0)
             share = one / self.now["incidents"] if self.now["incidents"] else None
             name = Paragraph(escape(str(names.get(code, code) or "未分类")), self.small)
             rows.append([name, count(one), count(other), change(one, other), percent(share)])
-        bars = HourBars(self.now["hours"], self.then["hours"], self.width, self.font)
+        bars = HourBars(self.now["hours"], self.then["hours"], self.width, self.font, before=self.before)
         return [
             *self.section(
                 "一、事件：类别",
                 self.table(rows, [0.36, 0.14, 0.14, 0.22, 0.14], right_from=1),
                 self.more(len(order), CATEGORIES_SHOWN),
             ),
-            self.kept("二、事件：一天中的时段（上报时刻）", bars),
+            self.kept("二、事件：一天中的时段（发生时刻）", bars),
         ]
 
     def clocks(self) -> list[Flowable]:
-        rows: list[list[Any]] = [["时限", "已判定", "达标", "达标率", "上月", "变化"]]
+        rows: list[list[Any]] = [["时限", "已判定", "达标", "达标率", self.before, "变化"]]
         for code, words in CLOCKS.items():
             now, then = self.now["clocks"][code], self.then["clocks"][code]
             rows.append(
@@ -218,13 +239,19 @@ class _Sheet(Sheets):
                     points(now["within_share"], then["within_share"]),
                 ]
             )
-        long: list[list[Any]] = [["阶段", "件数", "平均", "中位", "P90", "上月中位"]]
+        long: list[list[Any]] = [["阶段", "件数", "平均", "中位", "P90", f"{self.before}中位"]]
         for code, words in PHASES.items():
             now, then = self.now["phases"][code], self.then["phases"][code]
             times = [span(now[f"{part}_s"]) for part in ("mean", "median", "p90")]
             long.append([words, count(now["n"]), *times, span(then["median_s"])])
+        said = (
+            f"按在本系统办理的事件统计：本月 {count(self.now['handled'])} 件，"
+            f"{self.before} {count(self.then['handled'])} 件。导入的历史事件没有办理时刻，不在其内。"
+        )
         first = self.kept(
-            "三、“567”达标", self.table(rows, [0.24, 0.14, 0.14, 0.14, 0.14, 0.2], right_from=1)
+            "三、“567”达标",
+            self.table(rows, [0.24, 0.14, 0.14, 0.14, 0.14, 0.2], right_from=1),
+            Paragraph(said, self.soft),
         )
         second = KeepTogether(
             [Spacer(1, 6), self.table(long, [0.24, 0.12, 0.16, 0.16, 0.16, 0.16], right_from=1)]
@@ -233,7 +260,7 @@ class _Sheet(Sheets):
 
     def breaches(self) -> list[Flowable]:
         now, then = self.now["breaches"], self.then["breaches"]
-        rows: list[list[Any]] = [["到场超时的原因", "本月", "上月", "变化"]]
+        rows: list[list[Any]] = [["到场超时的原因", "本月", self.before, "变化"]]
         for code, words in self.report["causes"].items():
             one, other = now["causes"][code], then["causes"][code]
             rows.append([words, count(one), count(other), change(one, other)])
@@ -247,7 +274,10 @@ class _Sheet(Sheets):
             ]
         )
         table = self.table(rows, [0.46, 0.16, 0.16, 0.22], right_from=1)
-        return [self.kept("四、超时与原因", table)]
+        if not left and not before:
+            return [self.kept("四、超时与原因", table)]
+        said = "尚未分析的：无位置的无法计算路程；其余为时所限，再次生成月报时继续分析。"
+        return [self.kept("四、超时与原因", table, Paragraph(said, self.soft))]
 
     def coverage(self) -> list[Flowable]:
         now, then = self.now["coverage"], self.then["coverage"]
@@ -268,7 +298,7 @@ class _Sheet(Sheets):
         ]
         spots: list[list[Any]] = [["盲区所在", "住户", "最近力量需时"]]
         spots += [
-            [Paragraph(escape(one["cell"]), self.small), count(one["households"]), span(one["nearest_s"])]
+            [Paragraph(escape(one["cell"]), self.small), count(one["households"]), way(one["nearest_s"])]
             for one in now["spots"]
         ]
         if len(spots) > 1:
@@ -279,7 +309,7 @@ class _Sheet(Sheets):
 
     def people(self) -> list[Flowable]:
         now, then = self.now, self.then
-        rows: list[list[Any]] = [["指标", "本月", "上月", "变化"]]
+        rows: list[list[Any]] = [["指标", "本月", self.before, "变化"]]
         for words, group, name in (
             ("当时在岗（人）", "people", "on_duty"),
             ("缺岗（次）", "vacancies", "count"),
@@ -294,7 +324,7 @@ class _Sheet(Sheets):
         shares = now["patrol"]["share"], then["patrol"]["share"]
         rows.append(["街道巡查率（日均）", percent(shares[0]), percent(shares[1]), points(*shares)])
         table = self.table(rows, [0.4, 0.2, 0.2, 0.2], right_from=1)
-        days = f"巡查按 {now['patrol']['days']} 天的轨迹统计（上月 {then['patrol']['days']} 天）。"
+        days = f"巡查按 {now['patrol']['days']} 天的轨迹统计（{self.before} {then['patrol']['days']} 天）。"
         return [self.kept("六、力量与巡查", table, Paragraph(days, self.soft))]
 
     def _number(self, group: Mapping[str, Any], name: str) -> float | None:
@@ -305,7 +335,7 @@ class _Sheet(Sheets):
 
     def cells(self) -> list[Flowable]:
         before = {row["code"]: row for row in self.then["cells"]}
-        heads = [self.below, "事件", "上月", "到场达标率", "上月", "覆盖率", "巡查率", "在岗"]
+        heads = [self.below, "事件", self.before, "到场达标率", self.before, "覆盖率", "巡查率", "在岗"]
         rows: list[list[Any]] = [heads]
         order = sorted(self.now["cells"], key=lambda row: (-row["incidents"], row["code"]))
         for row in order[:CELLS_SHOWN]:

@@ -9,7 +9,7 @@ import pandas as pd
 from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.utils import get_column_letter
 
-from geo_service.formats.monthly_pdf import CLOCKS, PHASES
+from geo_service.formats.monthly_pdf import CLOCKS, PHASES, before_words, span_words
 from geo_service.formats.spreadsheet import safe_cell, without_control, write_table
 
 _PERCENT = "0.0%"
@@ -32,14 +32,17 @@ Row = tuple[str, str, Any, Any]
 
 
 def figure_rows(report: Mapping[str, Any]) -> Iterator[Row]:
-    """Give every figure of the report: group, name, this month, the month before."""
+    """Give every figure of the report: group, name, this month, the month before (or its same span)."""
     now, then = report["now"], report["then"]
+    spans = report["spans"]
+    yield "报告", "统计时段", span_words(spans["now"]), span_words(spans["then"])
     yield "事件", "合计", now["incidents"], then["incidents"]
     for code in sorted({*now["categories"], *then["categories"]}):
         name = str(report["categories"].get(code, code) or "未分类")
         yield "事件类别", name, now["categories"].get(code, 0), then["categories"].get(code, 0)
     for hour in range(24):
         yield "事件时段", f"{hour}时", now["hours"][hour], then["hours"][hour]
+    yield "事件", "其中在本系统办理", now["handled"], then["handled"]
     for code, words in CLOCKS.items():
         for part, said in _CLOCK_PARTS.items():
             yield words, said, now["clocks"][code][part], then["clocks"][code][part]
@@ -100,7 +103,7 @@ def monthly_csv(report: Mapping[str, Any]) -> str:
             for name, words in _CELLS.items()
             if name not in {"code", "name"}
         ]
-    columns = ["月份", "网格编码", "类", "指标", "本月", "上月"]
+    columns = ["月份", "网格编码", "类", "指标", "本月", before_words(report)]
     table = pd.DataFrame(rows, columns=columns, dtype=object)
     stream = io.StringIO(newline="")
     write_table(table, stream)
@@ -112,8 +115,9 @@ def monthly_xlsx(report: Mapping[str, Any]) -> bytes:
     book = openpyxl.Workbook()
     del book[book.sheetnames[0]]
     sheet = book.create_sheet("指标")
-    _fill(sheet, ("类", "指标", report["month"], report["before"]), list(figure_rows(report)))
-    for side, month in (("now", report["month"]), ("then", report["before"])):
+    before = report["before"] if report["is_whole"] else f"{report['before']} 同期"
+    _fill(sheet, ("类", "指标", report["month"], before), list(figure_rows(report)))
+    for side, month in (("now", report["month"]), ("then", before)):
         rows = [tuple(row[name] for name in _CELLS) for row in report[side]["cells"]]
         _fill(book.create_sheet(f"各网格 {month}"), tuple(_CELLS.values()), rows)
     stream = io.BytesIO()

@@ -5,7 +5,9 @@ base, who was at another incident to leave from there when that ended. The roads
 was worked out is kept with its numbers, for tracks are dropped after some days.
 """
 
+import math
 import threading
+import time
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -92,19 +94,34 @@ class Attainment:
         return shown(found)
 
     def work_out(
-        self, since: datetime, until: datetime, *, scope: Collection[int] = (), limit: int | None = None
+        self,
+        since: datetime,
+        until: datetime,
+        *,
+        scope: Collection[int] = (),
+        limit: int | None = None,
+        seconds: float = math.inf,
     ) -> tuple[int, int]:
-        """Work out the breaches of a span that are not yet; returns how many were, and how many are left."""
+        """Work out the breaches of a span that are not yet; returns how many were, and how many are left.
+
+        At most ``limit`` of them, and none is begun after so many ``seconds``.
+        """
+        ends = time.monotonic() + seconds
         with self._database.reading() as connection:
             rows = breaches.late(connection, since, until, scope=scope)
         todo = [row["id"] for row in rows if row["cause"] is None and row["lon"] is not None]
         chosen = todo if limit is None else todo[:limit]
-        done = 0
+        done, seen = 0, 0
         for first in range(0, len(chosen), BATCH):
             found = []
+            if time.monotonic() >= ends:
+                break
             with self._working, self._database.reading() as connection:
                 self._look(connection)
                 for key in chosen[first : first + BATCH]:
+                    if time.monotonic() >= ends:
+                        break
+                    seen += 1
                     try:
                         found.append(self._work_out(connection, key))
                     except ConflictError:
@@ -112,7 +129,7 @@ class Attainment:
             with self._database.writing() as connection:
                 breaches.save(connection, found)
             done += len(found)
-        return done, len(todo) - len(chosen)
+        return done, len(todo) - seen
 
     def _work_out(self, connection: Connection, key: UUID) -> dict[str, Any]:
         kept, now = lives.get(connection, key), lives.clock(connection)

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
+from geo_service.services.attaining import Attainment
+from geo_service.services.desk import Desks
 from geo_service.services.ground import Ground
 from geo_service.services.importing import ImportReport
 from geo_service.services.jobs import Run, Work
@@ -93,7 +95,8 @@ def _find_sites(store: Plans, ground: Ground, run: Run) -> None:
 
 def _report(store: Plans, ground: Ground, run: Run) -> None:
     wish = ReportWish.of(run.arguments)
-    made, edition = make_report(Sources(store.database, store.tilings, ground), wish, run.step)
+    causes = Attainment(store.database, ground, Desks(store.database))
+    made, edition = make_report(Sources(store.database, store.tilings, ground, causes), wish, run.step)
     with store.database.writing() as connection:
         run.finish_with_file(connection, made, {"month": wish.month, "edition_id": edition})
 

@@ -1,13 +1,15 @@
 """The monthly report for leadership: one month of a cell beside the month before.
 
-Nothing is reckoned here that another service reckons: incidents and clocks come from
+Nothing is reckoned here that another service reckons: incidents come from :mod:`.monthly_counts`, clocks from
 :mod:`.responding`, causes from :mod:`.attaining`, coverage from :mod:`.coverage_week` and
 :mod:`.coverage_blind`, people from :mod:`.cell_figures`, vacancies from :mod:`.vacancies`, patrols from
 :mod:`.patrol`. Here they are put side by side.
 """
 
 import re
+import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -22,18 +24,20 @@ from geo_service.services import (
     catalogue,
     cell_figures,
     coverage_blind,
+    monthly_counts,
     patrol,
     relations,
     responding,
     vacancies,
 )
-from geo_service.services.attaining import attainment_table
+from geo_service.services.attaining import Attainment, attainment_table
 from geo_service.services.coverage_question import Question as CoverageQuestion
 from geo_service.services.coverage_readings import settle_question
 from geo_service.services.coverage_views import week_rows
 from geo_service.services.coverage_week import read_week
 from geo_service.services.ground import Ground
 from geo_service.services.jobs import Say, silent
+from geo_service.services.monthly_counts import Counts
 from geo_service.services.responding import Axis, Question
 from geo_service.services.rostering import town_zone
 from geo_service.services.scopes import Part
@@ -45,6 +49,8 @@ from geo_service.store import boundaries
 from geo_service.store.database import Connection, Database
 
 LIMIT_S = 300
+#: For so long breaches are looked into before a report; what is left then is left to the next one.
+CAUSES_S = 10.0
 #: Blind spots that are listed; all are counted.
 SPOTS_SHOWN = 12
 _MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
@@ -53,7 +59,7 @@ _NOON = 12
 
 @dataclass(frozen=True)
 class Month:
-    """A month by the town's clock; ``end`` is not in it. Of one that runs it is now."""
+    """A month by the town's clock, or its beginning; ``end`` is not in it. Of one that runs it is now."""
 
     name: str
     start: datetime
@@ -61,8 +67,9 @@ class Month:
 
     @property
     def days(self) -> tuple[date, date]:
-        """Its first and last day."""
-        return self.start.date(), (self.end - timedelta(hours=1)).date()
+        """Its first day and the last that is over; of one that has just begun the first alone."""
+        last = self.end.date() - timedelta(days=1)
+        return self.start.date(), max(last, self.start.date())
 
     def like(self, at: datetime) -> datetime:
         """Return the last moment of the month on the same day of the week, at the same hour."""
@@ -70,6 +77,22 @@ class Month:
         while local >= self.end:  # whole weeks on the clock, summer time or not
             local -= timedelta(days=7)
         return local
+
+    def until_like(self, other: "Month") -> "Month":
+        """Return the beginning of the month that is as long, by calendar and clock, as that of another."""
+        end = datetime.combine(
+            self.start.date() + (other.end.date() - other.start.date()),
+            other.end.timetz().replace(tzinfo=None),
+            self.start.tzinfo,
+        )
+        return replace(self, end=min(end, self.end))
+
+    def told(self) -> dict[str, str]:
+        """Return its span; the end is not in it."""
+        return {
+            name: moment.isoformat(timespec="minutes")
+            for name, moment in (("from", self.start), ("to", self.end))
+        }
 
     def before(self) -> "Month":
         """Return the month before."""
@@ -152,11 +175,12 @@ def place_of(tiling: Tiling, code: str | None, of: str | None = None) -> Place:
 
 @dataclass(frozen=True)
 class Sources:
-    """Where the figures come from."""
+    """Where the figures come from, and who works out what arrivals failed by."""
 
     database: Database
     tilings: Tilings
     ground: Ground
+    attainment: Attainment | None = None  #: None: causes as far as they have been worked out
 
 
 class Steps:
@@ -189,8 +213,12 @@ def monthly(
 ) -> dict[str, Any]:
     """Return the report.
 
-    Keys: ``month``, ``before`` (names of the months), ``cell``, ``levels`` (Chinese names), ``categories``,
-    ``now`` and ``then``: the figures of both months, see :func:`figures`.
+    A month that runs is compared with the same span of the month before (``spans``, ``is_whole``). Breaches
+    nobody has looked into are worked out first, for :data:`CAUSES_S` seconds; ``worked_out`` of the breaches
+    says how many are.
+
+    Keys: ``month``, ``before`` (names of the months), ``spans``, ``cell``, ``levels`` (Chinese names),
+    ``categories``, ``now`` and ``then``: the figures of both months, see :func:`figures`.
 
     Raises
     ------
@@ -206,8 +234,12 @@ def monthly(
         levels = {one.code: one.name_zh for one in boundaries.levels(connection)}
     is_whole = asked.end <= moment
     at = asked.end - timedelta(hours=24 - _NOON) if is_whole else moment
-    before, asked = asked.before(), replace(asked, end=min(asked.end, moment))
+    before = asked.before()
+    if not is_whole:
+        asked = replace(asked, end=moment.astimezone(zone))
+        before = before.until_like(asked)
     place = place_of(sources.tilings.get(), cell, of)
+    _work_out(sources, place, (asked, before))
     path = place.tiling.path_of_cell(place.cell_id)
     steps = steps or Steps()
     return {
@@ -215,6 +247,7 @@ def monthly(
         "before": before.name,
         "made_at": moment.astimezone(zone).isoformat(timespec="minutes"),
         "is_whole": is_whole,
+        "spans": {"now": asked.told(), "then": before.told()},
         "timezone": zone.key,
         "edition": place.tiling.edition.id,
         "limit_s": LIMIT_S,
@@ -233,6 +266,17 @@ def monthly(
     }
 
 
+def _work_out(sources: Sources, place: Place, months: tuple[Month, ...]) -> None:
+    """Work out for a while what the arrivals of these months failed by; where it cannot be, it stays so."""
+    if sources.attainment is None:
+        return
+    ends = time.monotonic() + CAUSES_S
+    with suppress(GeoServiceError):  # no streets yet: the rest of the report stands
+        for month in months:
+            left_s = ends - time.monotonic()
+            sources.attainment.work_out(month.start, month.end, scope=place.scope, seconds=left_s)
+
+
 def figures(sources: Sources, place: Place, month: Month, at: datetime, steps: Steps) -> dict[str, Any]:
     """Return the figures of a month: incidents, clocks, breaches, cells, coverage, people, vacancies, patrol.
 
@@ -247,12 +291,18 @@ def figures(sources: Sources, place: Place, month: Month, at: datetime, steps: S
     }
     with sources.database.reading() as connection:
         steps.begin(Steps.COUNTING)
-        told = _incidents(connection, place, month)
+        counts = _counts(connection, place, month)
+        told = {
+            "incidents": counts.total,
+            "categories": counts.categories,
+            "hours": counts.hours,
+            **_response(connection, place, month),
+        }
         for name, count in parts.items():
             steps.begin(Steps.COUNTING)
             told[name] = count(connection)
         steps.begin(Steps.COUNTING)
-        cells = _cells(connection, place, month, told["people"].pop("by_cell"))
+        cells = _cells(connection, place, month, told["people"].pop("by_cell"), counts.cells)
     coverage = _coverage(sources, place, at, steps)
     return told | {"coverage": coverage, "cells": _with_coverage(cells, coverage.pop("by_cell"))}
 
@@ -262,19 +312,18 @@ def _question(month: Month, *by: Axis) -> Question:
     return Question(month.start, month.end, by, zone.key if isinstance(zone, ZoneInfo) else "UTC")
 
 
-def _incidents(connection: Connection, place: Place, month: Month) -> dict[str, Any]:
-    def table(*by: Axis) -> pd.DataFrame:
-        return responding.response_table(
-            connection, place.tiling, place.below, _question(month, *by), scope=place.scope
-        )
+def _counts(connection: Connection, place: Place, month: Month) -> Counts:
+    cell = (place.level, place.code) if place.scope else None
+    return monthly_counts.count(connection, place.tiling, cell, place.below, (month.start, month.end))
 
-    whole = table().iloc[0]
-    kinds = table(Axis.CATEGORY)
-    hours = table(Axis.HOUR).set_index("hour")["incidents"].reindex(range(24), fill_value=0)
+
+def _response(connection: Connection, place: Place, month: Month) -> dict[str, Any]:
+    """Return how many were handled here, and of these how long it took and which clocks were met."""
+    whole = responding.response_table(
+        connection, place.tiling, place.below, _question(month), scope=place.scope
+    ).iloc[0]
     return {
-        "incidents": int(whole["incidents"]),
-        "categories": dict(zip(kinds["category"], kinds["incidents"].astype(int).tolist(), strict=True)),
-        "hours": hours.astype(int).tolist(),
+        "handled": int(whole["incidents"]),
         "phases": {
             name: {part: _plain(whole[f"{name}_{part}"]) for part in ("n", "mean_s", "median_s", "p90_s")}
             for name in SPANS
@@ -329,13 +378,16 @@ def _people(connection: Connection, ground: Ground, place: Place, at: datetime) 
     }
 
 
-def _cells(connection: Connection, place: Place, month: Month, people: pd.DataFrame) -> pd.DataFrame:
+def _cells(
+    connection: Connection, place: Place, month: Month, people: pd.DataFrame, incidents: Mapping[str, int]
+) -> pd.DataFrame:
     """Return a row for each cell of the level below: incidents, arrivals in time, patrol, people."""
     found = responding.response_table(
         connection, place.tiling, place.below, _question(month, Axis.CELL), scope=place.scope
     )
-    named = ["code", "incidents", "arrive_decided", "arrive_within", "arrive_within_share"]
+    named = ["code", "arrive_decided", "arrive_within", "arrive_within_share"]
     counted = people[["code", "name", "households", "staff"]].merge(found[named], on="code", how="left")
+    counted.insert(2, "incidents", counted["code"].map(incidents))
     for name in ("incidents", "arrive_decided", "arrive_within"):
         counted[name] = counted[name].fillna(0).astype(int)
     walked, days = patrol.cell_figures(connection, place.tiling, place.below, *month.days)

@@ -1,10 +1,11 @@
 """Who answers for a place, as the street may know it: its grid, people who may be named, whom to call.
 
 The answer is made of nothing but public parts, each put in by name: nothing of a row of the database goes out
-as it is. It tells of one place or one cell; there is no question whose answer lists cells or people.
+as it is. It tells of one place or one cell; no answer lists people, and of cells a few names at the most.
 """
 
 import unicodedata
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +24,7 @@ from geo_service.store.database import Connection
 
 #: So many addresses are looked at; where they lie in one grid, that is the answer.
 _LOOKED_AT = 20
-#: So many premises are offered to choose from. Houses never are: their list is not for the street.
+#: So many cells and premises are offered to choose from. Houses never are: their list is not for the street.
 MOST_CHOICES = 5
 #: A cell that holds more, itself included, is not drawn.
 MOST_CELLS_DRAWN = 150
@@ -44,7 +45,11 @@ class Found:
     place : (lon, lat) or None
         EPSG:4326, where a place was asked for.
     choices : tuple of str
-        Premises that fit, each of which is understood when it is asked for.
+        Cells and premises that fit, each of which is understood when it is asked for.
+    fitting : tuple of str
+        Premises that fit a text, also where they lie in one grid.
+    exact : bool
+        A place is called just so.
     beside : str
         Name of the grid in which the place may lie as well, as far as it is known where it is.
     """
@@ -53,6 +58,8 @@ class Found:
     place: tuple[float, float] | None = None
     choices: tuple[str, ...] = ()
     beside: str = ""
+    fitting: tuple[str, ...] = ()
+    exact: bool = False
 
 
 def at_place(tiling: Tiling, lon: float, lat: float, accuracy_m: float | None = None) -> Found:
@@ -127,10 +134,47 @@ def by_text(connection: Connection, tiling: Tiling, asked: str) -> Found:
     cells = tiling.cells
     if (cells["code"].to_numpy(dtype=object) == question).any():
         return at_code(tiling, question)
-    named = cells.index[cells["name"].to_numpy(dtype=object) == question]
+    named = np.flatnonzero(cells["name"].to_numpy(dtype=object) == question)
     if len(named) == 1:
-        return Found((str(cells["level"].iloc[named[0]]), str(cells["code"].iloc[named[0]])))
-    return _by_address(connection, tiling, question, parts)
+        return Found(_key(tiling, int(named[0])))
+    return _by_part(connection, tiling, question, parts)
+
+
+def _key(tiling: Tiling, row: int) -> CellKey:
+    return str(tiling.cells["level"].iloc[row]), str(tiling.cells["code"].iloc[row])
+
+
+def _cells_called(tiling: Tiling, question: str) -> list[int]:
+    """Return the rows of cells above the lowest level whose name has these words in it, each name only once.
+
+    Those that begin with them come first, and the larger ones before those inside them. A name that several
+    cells have is left out: to be asked for by it would not find one.
+    """
+    cells = tiling.cells
+    plain = _plain(question)
+    names = [_plain(str(one)) for one in cells["name"]]
+    how_many = Counter(names)
+    upper = (cells["level"] != tiling.levels[-1]).to_numpy()
+    fits = [row for row, name in enumerate(names) if upper[row] and plain in name and how_many[name] == 1]
+    return sorted(fits, key=lambda row: not names[row].startswith(plain))[:MOST_CHOICES]
+
+
+def _by_part(connection: Connection, tiling: Tiling, question: str, parts: list[str]) -> Found:
+    """Find what is called so in part: cells first, then places."""
+    rows = _cells_called(tiling, question)
+    if not rows:
+        return _by_address(connection, tiling, question, parts)
+    try:
+        places = _by_address(connection, tiling, question, parts)
+    except NotFoundError:
+        if len(rows) == 1:
+            return Found(_key(tiling, rows[0]))
+        places = Found(None)
+    if places.exact:
+        return places
+    names = [str(tiling.cells["name"].iloc[row]) for row in rows]
+    offered = dict.fromkeys((*names, *places.fitting))
+    return Found(None, choices=tuple(offered)[:MOST_CHOICES])
 
 
 def _by_address(connection: Connection, tiling: Tiling, question: str, parts: list[str]) -> Found:
@@ -148,12 +192,12 @@ def _by_address(connection: Connection, tiling: Tiling, question: str, parts: li
             "没有找到这个地址。可只输入路名或小区名，或使用手机定位。",
         )
         raise NotFoundError(message, [Fault("text", message, value=question)])
+    texts = tuple(dict.fromkeys(one["address"] for one in grounds))[:MOST_CHOICES]
     if len(grids) == 1:
         first = int(np.flatnonzero(leaf >= 0)[0])
         place = (float(at[first, 0]), float(at[first, 1])) if len(places) == 1 else None
-        return Found(grids.pop(), place)
-    texts = list(dict.fromkeys(one["address"] for one in grounds))
-    return Found(None, choices=tuple(texts[:MOST_CHOICES]))
+        return Found(grids.pop(), place, fitting=texts, exact=bool(exact))
+    return Found(None, choices=texts, fitting=texts)
 
 
 def answer(connection: Connection, tiling: Tiling, found: Found, *, names_people: bool) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import Boolean, Connection, func, literal_column, select, text
 
@@ -43,6 +44,16 @@ def incidents_by_category(
         .order_by(count.desc(), incident.c.category)
     )
     return [(str(row[0]), int(row[1])) for row in rows]
+
+
+def incidents_without_point(connection: Connection, since: datetime, until: datetime) -> Sequence[Any]:
+    """Return the incidents of a span without a point: occurred_at, category, cell_id (-1: none)."""
+    cell_id = func.coalesce(incident.c.named_cell_id, -1).label("cell_id")
+    return connection.execute(
+        select(incident.c.occurred_at, incident.c.category, cell_id)
+        .where(incident.c.occurred_at >= since, incident.c.occurred_at < until)
+        .where(incident.c.geom.is_(None))
+    ).all()
 
 
 def patrol_by_day(

@@ -117,3 +117,14 @@ def test_the_pages_ask_nobody_else_and_all_they_name_is_there(client: TestClient
 
 def test_the_icon_is_there(client: TestClient):
     assert client.get("/favicon.ico").headers["content-type"] == "image/svg+xml"
+
+
+@pytest.mark.parametrize("cell", [{"level": "community", "code": "1"}, "339801001001", 7])
+def test_a_cell_in_another_form_is_told_the_form(admin: TestClient, cell: object):
+    problem = is_problem(
+        admin.post("/v1/keys", json={"name": "x", "role": "leader", "cells": [cell]}), 422, "invalid-input"
+    )
+    (fault,) = problem["errors"]
+    assert fault["field"] == "cells.0" or "cells" in fault["field"]
+    assert "level:code" in fault["message"]
+    assert "层级:编码" in fault["message_zh"]

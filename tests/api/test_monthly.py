@@ -3,6 +3,8 @@
 import csv
 import io
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -23,7 +25,7 @@ from geo_service.services import identity, monthly
 from geo_service.services import jobs as job_service
 from geo_service.services.jobs import StoppedError
 from geo_service.settings import Settings
-from geo_service.store import jobs
+from geo_service.store import breaches, jobs
 from tests import pdf
 from tests.api.test_plans import BASE, client_of
 
@@ -48,7 +50,6 @@ def leader(app: FastAPI) -> TestClient:
 
 @pytest.fixture(scope="module")
 def report(leader: TestClient) -> dict[str, Any]:
-    leader.post("/v1/figures/attainment", json=SPAN)
     answer = leader.get("/v1/reports/monthly", params={"month": MONTH, "format": "json"})
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
@@ -67,18 +68,27 @@ def test_incidents_and_clocks_are_those_of_the_figures(
 ) -> None:
     (whole,) = get(leader, "/v1/figures/response", **span)["rows"]
     told = report[side]
-    assert told["incidents"] == whole["incidents"] == sum(told["hours"]) == sum(told["categories"].values())
+    counted = get(leader, "/v1/figures/incidents", **span, level="community", by="category")
+    assert told["incidents"] == counted["totals"]["incidents"]  # all, whether handled here or imported
+    assert told["incidents"] == sum(told["hours"]) == sum(told["categories"].values())
+    by_kind: dict[str, float] = {}
+    for row in counted["rows"]:
+        by_kind[row["category"]] = by_kind.get(row["category"], 0) + row["total"]
+    assert told["categories"] == pytest.approx(by_kind)
+    assert told["handled"] == whole["incidents"] <= told["incidents"]
     for phase, figures in told["phases"].items():
         for name, value in figures.items():
             assert value == pytest.approx(whole[f"{phase}_{name}"])
     for clock, figures in told["clocks"].items():
         for name, value in figures.items():
             assert value == pytest.approx(whole[f"{clock}_{name}"], nan_ok=True)
-    rows = get(leader, "/v1/figures/response", **span, by="hour")["rows"]
-    assert {row["hour"]: row["incidents"] for row in rows} == {h: n for h, n in enumerate(told["hours"]) if n}
+    rows = get(leader, "/v1/figures/incidents", **span, level="community")["rows"]
+    assert {row["code"]: row["incidents"] for row in told["cells"]} == {
+        row["code"]: row["measured"] for row in rows if row["where"] == "cell"
+    }
     with app.state.parts.database.reading() as connection:  # counted again by the database
         moments = connection.execute(
-            text("select reported_at from incident_life where reported_at >= :a and reported_at < :b"),
+            text("select occurred_at from incident where occurred_at >= :a and occurred_at < :b"),
             {f"{'ab'[k]}": pd.Timestamp(day, tz=ZONE).to_pydatetime() for k, day in enumerate(span.values())},
         ).scalars()
         hours = np.bincount([one.astimezone(ZONE).hour for one in moments], minlength=24)
@@ -111,6 +121,30 @@ def test_breaches_vacancies_and_coverage_are_those_of_their_services(
     assert {row["code"]: row["staff"] for row in report["now"]["cells"]} == {
         row["code"]: row["staff"] for row in cells
     }
+
+
+def test_the_month_that_runs_beside_the_same_span_with_its_causes(leader: TestClient, app: FastAPI) -> None:
+    with app.state.parts.database.reading() as connection:
+        last = connection.execute(text("select max(reported_at) from incident_life")).scalar_one()
+    month = f"{last.astimezone(ZONE):%Y-%m}"
+    found = get(leader, "/v1/reports/monthly", month=month, format="json")
+    for side in ("now", "then"):
+        span = {name: datetime.fromisoformat(one) for name, one in found["spans"][side].items()}
+        counted = get(leader, "/v1/figures/incidents", **found["spans"][side], level="community")
+        assert found[side]["incidents"] == counted["totals"]["incidents"]
+        with app.state.parts.database.reading() as connection:
+            late = breaches.late(connection, span["from"], span["to"])
+        told = found[side]["breaches"]
+        assert told["breaches"] == len(late)
+        # worked out when the report was made; of what has no place nobody's way is known
+        assert (
+            told["worked_out"] == sum(told["causes"].values()) == sum(one["lon"] is not None for one in late)
+        )
+    assert found["now"]["breaches"]["worked_out"] > 0
+    if not found["is_whole"]:
+        assert found["spans"]["then"]["from"][8:] == "01T00:00+08:00"
+        ends = [found["spans"][side]["to"] for side in ("now", "then")]
+        assert ends[0][8:] == ends[1][8:] or ends[1][8:] == "01T00:00+08:00"  # the month before was shorter
 
 
 def test_a_cell_is_broken_down_by_the_first_level_with_several(
@@ -198,6 +232,19 @@ def test_months_and_what_they_are_compared_with() -> None:
     noon = pd.Timestamp("2026-03-31T12:00", tz=ZONE).to_pydatetime()
     like = march.before().like(noon)
     assert (like.weekday(), like.hour, like.date().isoformat()) == (noon.weekday(), 12, "2026-02-24")
+
+
+def test_a_month_that_runs_is_compared_with_the_same_span() -> None:
+    march = monthly.month_of("2026-03", ZONE)
+    running = replace(march, end=pd.Timestamp("2026-03-22T08:30", tz=ZONE).to_pydatetime())
+    like = march.before().until_like(running)
+    assert like.told() == {"from": "2026-02-01T00:00+08:00", "to": "2026-02-22T08:30+08:00"}
+    assert [one.day for one in like.days] == [one.day for one in running.days] == [1, 21]  # whole days
+    late = replace(march, end=pd.Timestamp("2026-03-30T08:30", tz=ZONE).to_pydatetime())
+    assert march.before().until_like(late) == march.before()
+    begun = replace(march, end=pd.Timestamp("2026-03-01T08:30", tz=ZONE).to_pydatetime())
+    assert [one.day for one in begun.days] == [1, 1]
+    assert march.days[1].day == 31
 
 
 def test_classes_of_maps() -> None:

@@ -52,6 +52,14 @@ def test_at_once_then_proved_as_a_job(leader: TestClient) -> None:
     assert kept["who"] == "李四"
 
 
+def test_with_what_a_site_can_serve(leader: TestClient) -> None:
+    answer = leader.post("/v1/siting", json={**BODY, "existing": ["stations"], "capacity": 50})
+    assert answer.status_code == 201, answer.text
+    found = answer.json()["answer"]
+    assert found["bound"] >= found["value"] > 0
+    assert all(0 < one["households_served"] <= 50 for one in found["sites"])
+
+
 def test_as_geojson_and_in_the_list(leader: TestClient) -> None:
     run = leader.post("/v1/siting", json={**BODY, "goal": "least_worst", "existing": ["stations"]}).json()
     collection = leader.get(f"/v1/siting/{run['id']}", params={"format": "geojson"})

@@ -112,12 +112,24 @@ def test_an_address_leads_to_its_grid_and_a_street_through_several_asks_for_the_
     assert told["cells"][-1]["code"] in str(located)
     vague = street.post("/v1/who", json={"text": "大道"})
     assert vague.json().keys() == {"several", "choices"}
-    # choices are premises alone: a list of houses is not for the street
+    # choices are cells and premises alone: a list of houses is not for the street
     with app.state.parts.database.reading() as connection:
         names = set(connection.execute(text("select name from premises")).scalars())
+    names |= set(app.state.parts.tilings.get().cells["name"])
     assert set(vague.json()["choices"]) <= names
     for choice in vague.json()["choices"]:
         assert ask(street, text=choice)["cells"]
+
+
+def test_part_of_the_name_of_a_cell_offers_the_cell_first(street: TestClient, app: FastAPI) -> None:
+    cells = app.state.parts.tilings.get().at_level("community")
+    for name, code in zip(cells["name"], cells["code"], strict=True):
+        told = street.post("/v1/who", json={"text": name.removesuffix("社区")}).json()
+        if told["several"]:
+            assert name in told["choices"]
+            assert told["choices"][0].startswith(name.removesuffix("社区"))
+            told = ask(street, text=name)
+        assert code in {one["code"] for one in told["cells"]}
 
 
 def test_near_a_border_the_other_grid_is_named(street: TestClient, app: FastAPI) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import openpyxl
 import pytest
 
-from geo_service.formats import monthly_tables
+from geo_service.formats import monthly_pdf, monthly_tables
 
 NAMES = ["=1+1", "sm\x07oke\x00"]
 
@@ -17,7 +17,14 @@ def report(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     rows = [("事件类别", name, 3, 0.5) for name in NAMES]
     monkeypatch.setattr(monthly_tables, "figure_rows", lambda _: iter(rows))
     cells: dict[str, Any] = {"cells": []}
-    return {"month": "2026-10", "before": "2026-09", "cell": {"code": "=c"}, "now": cells, "then": cells}
+    return {
+        "month": "2026-10",
+        "before": "2026-09",
+        "is_whole": True,
+        "cell": {"code": "=c"},
+        "now": cells,
+        "then": cells,
+    }
 
 
 def test_the_csv_holds_no_formula(report: dict[str, Any]) -> None:
@@ -29,3 +36,24 @@ def test_the_csv_holds_no_formula(report: dict[str, Any]) -> None:
 def test_a_workbook_holds_any_category(report: dict[str, Any]) -> None:
     sheet = openpyxl.load_workbook(io.BytesIO(monthly_tables.monthly_xlsx(report)))["指标"]
     assert [row[1].value for row in sheet.iter_rows(min_row=2)] == ["'=1+1", "smoke"]
+
+
+def test_a_month_that_runs_is_beside_the_same_span(report: dict[str, Any]) -> None:
+    report["is_whole"] = False
+    rows = list(csv.reader(io.StringIO(monthly_tables.monthly_csv(report))))
+    assert rows[0][-2:] == ["本月", "上月同期"]
+    book = openpyxl.load_workbook(io.BytesIO(monthly_tables.monthly_xlsx(report)))
+    assert book.sheetnames == ["指标", "各网格 2026-10", "各网格 2026-09 同期"]
+    assert book["指标"]["D1"].value == "2026-09 同期"
+
+
+def test_what_is_over_a_limit_is_shown_over_it() -> None:
+    assert monthly_pdf.way(300.0) == "5 分 00 秒"
+    assert monthly_pdf.way(300.2) == "5 分 01 秒"
+    assert monthly_pdf.way(None) == "—"
+    assert monthly_pdf.span_words({"from": "2026-10-01T00:00+08:00", "to": "2026-11-01T00:00+08:00"}) == (
+        "2026-10-01 至 2026-10-31"
+    )
+    assert monthly_pdf.span_words({"from": "2026-11-01T00:00+08:00", "to": "2026-11-22T08:30+08:00"}) == (
+        "2026-11-01 至 2026-11-22 08:30"
+    )

@@ -1,5 +1,6 @@
 """Siting on a small grid of streets: the scene against plain searches, runs that are kept, refusals."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -249,11 +250,13 @@ def test_who_is_free_moves_to_where_the_busy_one_is_missed(database: Database, p
 def test_with_capacity_a_site_serves_no_more_than_it_can(database: Database, place: Tilings) -> None:
     free = find(database, place, replace(QUESTION, count=3))
     tight = find(database, place, replace(QUESTION, count=3, capacity=12.0))
-    assert tight["is_optimal"]
+    assert tight["is_optimal"] is True  # none of numpy's: the answer is kept as JSON
+    assert json.loads(json.dumps(tight)) == tight
     assert tight["value"] == pytest.approx(36.0)
     assert free["value"] > 36.0
     assert {one["households_served"] for one in tight["sites"]} == {12.0}
-    assert find(database, place, replace(QUESTION, count=3, capacity=1e6))["value"] == free["value"]
+    wide = find(database, place, replace(QUESTION, count=3, capacity=1e6))
+    assert wide["value"] == free["value"] or not (wide["is_optimal"] and free["is_optimal"])
     for wrong in (
         replace(QUESTION, capacity=-1.0),
         replace(QUESTION, capacity=5.0, goal=Goal.LEAST_MEAN),

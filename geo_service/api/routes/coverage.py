@@ -8,6 +8,7 @@ from starlette.requests import Request
 
 from geo_service.api.access import COUNTS, INSIDER
 from geo_service.api.caching import tagged
+from geo_service.api.heavy import heavy
 from geo_service.api.moments import Moment
 from geo_service.api.routes.cells import LevelCode
 from geo_service.api.routing import Router
@@ -23,6 +24,7 @@ LimitS = Annotated[int, Query(ge=1, le=14_400, description="Seconds within which
 
 
 @router.get("/coverage")
+@heavy
 def coverage(state: State, at: At, mode: Mode = Mode.EBIKE, limit_s: LimitS = 300) -> dict[str, Any]:
     """Tell what share of all households is reached in time by those on duty at a moment."""
     tiling = state.tilings.get(at)
@@ -33,6 +35,7 @@ def coverage(state: State, at: At, mode: Mode = Mode.EBIKE, limit_s: LimitS = 30
 @router.get(
     "/coverage/cells", responses={200: {"content": {"application/geo+json": {}}}}, response_class=Response
 )
+@heavy
 def coverage_cells(
     request: Request,
     state: State,

@@ -10,6 +10,7 @@ from starlette.requests import Request
 
 from geo_service.api.access import COUNTS, INSIDER, roles
 from geo_service.api.caching import tagged, tagged_json
+from geo_service.api.heavy import heavy
 from geo_service.api.moments import Moment
 from geo_service.api.routes.cells import LevelCode
 from geo_service.api.routing import Router
@@ -101,6 +102,7 @@ def tiling_of(state: AppState, question: Question, plan: int | None) -> Tiling:
 
 
 @router.get("/coverage/reading")
+@heavy
 def reading(request: Request, state: State, question: Asked, plan: PlanId = None) -> Response:
     """Tell what share of households, residents, land and incidents is reached in time, and by how many."""
     found = read_coverage(state.database, state.ground, tiling_of(state, question, plan), question)
@@ -108,6 +110,7 @@ def reading(request: Request, state: State, question: Asked, plan: PlanId = None
 
 
 @router.get("/coverage/reading/cells")
+@heavy
 def reading_cells(
     request: Request, state: State, question: Asked, level: LevelCode, plan: PlanId = None
 ) -> Response:
@@ -119,6 +122,7 @@ def reading_cells(
 
 
 @router.get("/coverage/readings/{reading_id}")
+@heavy
 def explained(
     state: State,
     reading_id: Annotated[int, Path(ge=1, le=2**31 - 1)],
@@ -137,6 +141,7 @@ def explained(
 
 
 @router.get("/coverage/week")
+@heavy
 def week(
     request: Request,
     state: State,
@@ -160,6 +165,7 @@ def week(
     responses={200: {"content": {"application/geo+json": {}}}},
     response_class=Response,
 )
+@heavy
 def blind_spots(
     request: Request,
     state: State,
@@ -186,6 +192,7 @@ def _no_features() -> dict[str, Any]:
 
 
 @router.get("/coverage/sole")
+@heavy
 def sole(
     state: State,
     who: Annotated[Principal, INSIDERS],
@@ -247,6 +254,7 @@ class WhatIf(BaseModel):
 
 
 @router.post("/coverage/what-if")
+@heavy
 def what_if(
     state: State,
     who: Annotated[Principal, INSIDERS],

@@ -6,6 +6,7 @@ from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from geo_service.api.access import roles
+from geo_service.api.heavy import heavy
 from geo_service.api.moments import Moment
 from geo_service.api.routing import Router
 from geo_service.api.state import State
@@ -22,6 +23,7 @@ Until = Annotated[Moment, Query(alias="to", description="… and before this one
 
 
 @router.get("/coverage/truth")
+@heavy
 def compared(state: State, who: Annotated[Principal, LOOKS], since: Since, until: Until) -> dict[str, Any]:
     """Tell how the graph's times differ from actual arrivals: bias and spread by mode and class of hour."""
     del who
@@ -39,6 +41,7 @@ class Fitting(BaseModel):
 
 
 @router.post("/coverage/paces")
+@heavy
 def fit(state: State, who: Annotated[Principal, SETS], body: Fitting) -> dict[str, Any]:
     """Fit speeds by class of street and hour to the arrivals of a span; kept as a new version of the name."""
     return fit_paces(state.database, state.ground, body.since, body.until, name=body.name, who=who.name)

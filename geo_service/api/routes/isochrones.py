@@ -9,6 +9,7 @@ from starlette.requests import Request
 
 from geo_service.api.access import READERS
 from geo_service.api.caching import tagged
+from geo_service.api.heavy import heavy
 from geo_service.api.routing import Router
 from geo_service.api.state import State
 from geo_service.errors import Fault, InvalidInputError, Words
@@ -21,6 +22,7 @@ router = Router(prefix="/v1", tags=["coverage"], dependencies=[READERS])
 @router.get(
     "/isochrones", responses={200: {"content": {"application/geo+json": {}}}}, response_class=Response
 )
+@heavy
 def outlines(
     request: Request,
     state: State,

@@ -1,10 +1,12 @@
 """API keys: an admin makes, lists and revokes them; everybody may ask who he is."""
 
+import re
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Path, Query, Response
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
 
 from geo_service.api.access import ANYONE_KNOWN, roles
 from geo_service.api.routing import Router
@@ -23,7 +25,21 @@ Name = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=r"^[^\x00-\x1f]+$")
 ]
 
-CellKey = Annotated[str, StringConstraints(max_length=100, pattern=r"^[a-z][a-z0-9_]*:\S+$")]
+_CELL_KEY = re.compile(r"[a-z][a-z0-9_]*:\S+")
+
+
+def _cell_key(value: Any) -> Any:
+    """Refuse what is no ``level:code``, saying how it is written."""
+    if not isinstance(value, str) or not _CELL_KEY.fullmatch(value):
+        raise PydanticCustomError("cell_key", "write a cell as text, level:code, like community:339801001001")
+    return value
+
+
+CellKey = Annotated[
+    str,
+    BeforeValidator(_cell_key),
+    StringConstraints(max_length=100, pattern=r"^[a-z][a-z0-9_]*:\S+$"),
+]
 
 
 class NewKey(BaseModel):

@@ -38,11 +38,13 @@ def monthly_report(
 ) -> Response:
     """Report a month of a cell beside the month before, with maps and tables that print well.
 
-    Incidents by category and hour, the clocks (567), what was late and why, coverage now and in the worst
-    hour of its week, blind spots, people and vacancies, patrols; and every cell one level below. Breaches
-    that nobody has worked out yet are counted as such: POST ``/v1/figures/attainment`` first. A key for a
-    part of the town names a cell of it. With ``Prefer: respond-async`` a job makes it, and its result says
-    where the file is.
+    Incidents by category and hour, the clocks (567) of those handled here, what was late and why, coverage
+    now and in the worst hour of its week, blind spots, people and vacancies, patrols; and every cell one
+    level below. A month that runs is compared with the same span of the month before. Breaches that nobody
+    has looked into are worked out first, for some seconds; those left are counted as such, and the next
+    report or POST ``/v1/figures/attainment`` goes on with them. A key for a part of the
+    town names a cell of it. With ``Prefer: respond-async`` a job makes it, and its result says where the
+    file is.
     """
     part = part_of(state.tilings, who)
     if part is not None:
@@ -59,6 +61,6 @@ def monthly_report(
             require_month(connection, month)
         place_of(state.tilings.get(), cell, level)
         return begin(state, who, MONTHLY_REPORT, subject=None, arguments=wish.as_dict())
-    made, edition = make_report(Sources(state.database, state.tilings, state.ground), wish)
+    made, edition = make_report(Sources(state.database, state.tilings, state.ground, state.attainment), wish)
     headers = {} if form == "json" else {"Content-Disposition": f'inline; filename="{made.name}"'}
     return tagged(request, made.content, f"{edition}", made.media_type, headers=headers)

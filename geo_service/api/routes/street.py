@@ -56,8 +56,8 @@ async def who(request: Request, state: State, body: Question) -> Response:
     Only where the operator has switched the page on. Asked by POST, so that nobody's place stands in a log.
     Questions are counted by address: 20 a minute, and people of 40 different cells a day (as it is set);
     ``people_withheld`` says that they are not named for that reason. Where places in several grids fit
-    (``several``) there are ``choices`` of premises: ask with one of them as ``text``, or with the house
-    number.
+    (``several``) there are ``choices`` of cells and premises: ask with one of them as ``text``, or with the
+    house number.
     """
     _require_on(state)
     if "sec-fetch-site" in request.headers:

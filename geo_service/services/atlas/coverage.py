@@ -25,6 +25,7 @@ from geo_service.services.coverage_blind import blind_spots
 from geo_service.services.coverage_question import Question
 from geo_service.services.coverage_readings import read_coverage, reading_by_level, settle_question
 from geo_service.services.coverage_week import read_week
+from geo_service.staffing.shown import rounded_up
 
 #: Half a cell of the raster that blind spots are traced on, 15 m: less is its steps.
 _HALF_CELL_DEG = 1.5e-4
@@ -191,7 +192,8 @@ def blind_areas(scene: Scene) -> bytes:
 
 
 def _minutes(seconds: float) -> float | None:
-    return round(seconds / 60, 1) if np.isfinite(seconds) else None
+    """Return tenths of minutes, up: who needs longer than the limit is shown over it."""
+    return rounded_up(seconds, 6) / 60 if np.isfinite(seconds) else None
 
 
 STANDING = OverlayKind("units", "units", Label("出发点位", "Responders"), units)
