@@ -152,12 +152,17 @@ class _Sheet(Sheets):
             f"{self.place}。{spans['now']}，对比 {spans['then']}。{running}"
             f"覆盖与在岗为 {at}（上月 {before}）；边界为第 {report['edition']} 版。"
         )
+        then_late = count(then["breaches"]["breaches"])
         figures = [
             (words, one, f"{self.before} {other}")
             for words, one, other in (
                 ("事件", *(count(side["incidents"]) for side in (now, then))),
                 ("5 分钟到场达标率", *(percent(s["clocks"]["arrive"]["within_share"]) for s in (now, then))),
-                ("到场超时", *(count(side["breaches"]["breaches"]) for side in (now, then))),
+                (
+                    "到场超时",
+                    count(now["breaches"]["breaches"]),
+                    f"{then_late} / {count(then['handled'])} 件",
+                ),
                 ("到场中位时长", *(span(s["phases"]["report_to_arrive"]["median_s"]) for s in (now, then))),
                 ("覆盖率（住户）", *(percent(side["coverage"]["now"]) for side in (now, then))),
                 ("一周最低覆盖率", *(percent(side["coverage"]["worst"]) for side in (now, then))),
@@ -260,23 +265,26 @@ class _Sheet(Sheets):
 
     def breaches(self) -> list[Flowable]:
         now, then = self.now["breaches"], self.then["breaches"]
+        handled = [side["handled"] for side in (self.now, self.then)]
+        # a month of which most was never handled here has fewer breaches for that reason alone
+        is_like = all(2 * side["handled"] >= side["incidents"] for side in (self.now, self.then))
         rows: list[list[Any]] = [["到场超时的原因", "本月", self.before, "变化"]]
         for code, words in self.report["causes"].items():
             one, other = now["causes"][code], then["causes"][code]
-            rows.append([words, count(one), count(other), change(one, other)])
+            rows.append([words, count(one), count(other), change(one, other) if is_like else "—"])
         left, before = (one["breaches"] - one["worked_out"] for one in (now, then))
-        rows.append(["尚未分析", count(left), count(before), change(left, before)])
+        rows.append(["尚未分析", count(left), count(before), change(left, before) if is_like else "—"])
         rows.append(
             [
                 "合计",
                 *(count(one["breaches"]) for one in (now, then)),
-                change(now["breaches"], then["breaches"]),
+                change(now["breaches"], then["breaches"]) if is_like else "—",
             ]
         )
         table = self.table(rows, [0.46, 0.16, 0.16, 0.22], right_from=1)
-        if not left and not before:
-            return [self.kept("四、超时与原因", table)]
-        said = "尚未分析的：无位置的无法计算路程；其余为时所限，再次生成月报时继续分析。"
+        said = f"只计在本系统办理的事件：本月 {count(handled[0])} 件，{self.before} {count(handled[1])} 件。"
+        if left or before:
+            said += "尚未分析的：无位置的无法计算路程；其余为时所限，再次生成月报时继续分析。"
         return [self.kept("四、超时与原因", table, Paragraph(said, self.soft))]
 
     def coverage(self) -> list[Flowable]:
