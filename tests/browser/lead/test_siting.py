@@ -72,3 +72,15 @@ def test_limits_of_classes_never_read_alike(opened: Open) -> None:
     assert all(len(set(one)) == len(one) for one in read)
     assert read[0] == ["0", "0.5", "1", "1.5", "2", "3"]
     assert read[3] == ["1", "2", "30"]
+
+
+def test_blind_spots_are_outlined_over_the_coverage(opened: Open, api: httpx.Client) -> None:
+    page = opened()
+    page.get_by_role("slider", name="一周中的小时").fill("26")
+    note = page.locator(".ld-blind-note")
+    expect(note).to_be_visible(timeout=30_000)
+    at = page.evaluate("lead.board.moment")
+    told = api.get("/v1/coverage/blind-spots", params={"at": at, "mode": "ebike"}).json()["features"]
+    expect(note).to_have_text(f"盲区 {len(told)} 处：有人住、无人能及时到")
+    page.locator(".ld-readings").get_by_role("button", name="事件", exact=True).click()
+    expect(note).to_have_count(0)

@@ -11,6 +11,10 @@ export class Legend {
     this.board = board;
     this.element = h("section", { class: "ld-legend", tLabel: "legend" });
     board.on("coloured", ({ classes }) => this.show(classes));
+    board.on("blind", (count) => {
+      this.blind = count;
+      if (this.classes) this.show(this.classes);
+    });
     onLanguage(() => this.classes && this.show(this.classes));
   }
 
@@ -30,6 +34,7 @@ export class Legend {
       h("ul", {}, this.rows(cells, inside)),
       h("p", { class: "ld-legend-note" }, `${say("cellsOf", { count: GS.number(inside.length), level: either(level.zh, level.en) })} · ${either(cells.method_label.zh, cells.method_label.en)}`),
       h("p", { class: "ld-legend-note" }, note),
+      typeof this.blind === "number" ? h("p", { class: "ld-legend-note ld-blind-note" }, h("i", { "aria-hidden": "true" }), say("blindSpots", { count: GS.number(this.blind) })) : null,
       kept ? h("p", { class: "ld-legend-note ld-no-hours" }, kept) : null,
     );
   }

@@ -4,6 +4,7 @@ import { addWords, say } from "../kit/i18n.js";
 import { clockTime, serverNow } from "../kit/clock.js";
 import { button, fill, h } from "../kit/dom.js";
 import { Bar } from "./bar.js";
+import { Blind } from "./blind.js";
 import { Board } from "./board.js";
 import { openCompare } from "./compare.js";
 import { Kiosk } from "./kiosk.js";
@@ -41,6 +42,7 @@ function start(root) {
   root.append(columns);
   const map = new LeadMap(stage, board);
   const siting = new Siting(board, map);
+  if (ground.isWhole) new Blind(board, map);
   side.element.prepend(siting.element);
   const bar = new Bar(board, { acts: { oneMore: () => siting.ask(), compare: () => openCompare(board), export: () => openExport(), kiosk: () => toKiosk() }, look: (look) => map.setLook(look) });
   root.prepend(bar.element);

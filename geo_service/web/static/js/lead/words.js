@@ -20,6 +20,7 @@ export const WORDS = {
   report_counting: ["正在统计…", "counting…"], report_coverage: ["正在计算覆盖…", "working out coverage…"], report_drawing: ["正在排版…", "drawing…"],
   reportCancelling: ["正在取消…", "being cancelled…"], reportCancelled: ["已取消", "cancelled"], reportDone: ["已生成，正在下载：", "done, downloading:"],
   singleMaps: ["可离线保存的单文件地图", "Maps to save as one file and open offline"],
+  blindSpots: ["盲区 {count} 处：有人住、无人能及时到", "blind spots, where people live and nobody comes in time: {count}"],
   mapBlind: ["覆盖盲区", "Blind spots"],
   mapList: ["地图目录", "List of maps"],
   oneMore: ["再加一个站点？", "One more station?"],
