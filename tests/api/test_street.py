@@ -79,8 +79,8 @@ def require_public(told: dict[str, Any]) -> None:
         assert all(set(one) == FIELDS[name] for one in told[name])
     if told["map"] is not None:  # levels above the grids have none
         assert set(told["map"]) == FIELDS["map"]
-    assert set(told["map"]["paths"]) == FIELDS["paths"]
-    assert all(set(one) == FIELDS["names"] for one in told["map"]["names"])
+        assert set(told["map"]["paths"]) == FIELDS["paths"]
+        assert all(set(one) == FIELDS["names"] for one in told["map"]["names"])
 
 
 def test_a_place_leads_to_its_grid_its_worker_and_his_public_number(
