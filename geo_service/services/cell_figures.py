@@ -95,13 +95,21 @@ def cell_table(
 
 
 def staff_counts(
-    connection: Connection, tiling: Tiling, level: str, at: datetime, *, role: str = ""
+    connection: Connection,
+    tiling: Tiling,
+    level: str,
+    at: datetime,
+    *,
+    role: str = "",
+    duty: pd.DataFrame | None = None,
 ) -> NDArray[np.float64]:
     """Return how many responders on duty at a moment stand in each cell of a level; with a role only those.
 
-    One whose place is not known counts where he holds a duty, if that is on this level or below it.
+    One whose place is not known counts where he holds a duty, if that is on this level or below it. ``duty``
+    are those on duty at that moment, where the caller has read them already.
     """
-    duty = on_duty(connection, at)
+    if duty is None:
+        duty = on_duty(connection, at)
     if role:
         duty = duty[duty["role"] == role]
     places = duty[["lon", "lat"]].to_numpy(dtype=float)

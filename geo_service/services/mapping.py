@@ -138,7 +138,7 @@ class Mapper:
         sides = None
         before = tiling
         if map_kind.compares:
-            other = other_tiling(scene)
+            other = scene.once(other_tiling)
             sides, before = self._sides(map_kind, scene, other or tiling)
         overlays = [
             self._page_overlay(one, f"/maps/overlays/{tiling.edition.id}/{kind}/{one.code}.json?{query}")
@@ -164,7 +164,7 @@ class Mapper:
         map_kind, scene = kind_of(kind), self._scene(tiling, view)
         sides, before = None, tiling
         if map_kind.compares:
-            other = other_tiling(scene) or tiling
+            other = scene.once(other_tiling) or tiling
             after, before = (other, tiling) if other.edition.id <= 0 else (tiling, other)
             sides = pages.Sides(
                 self._embedded_levels(map_kind, scene.on(after), before), _side_words(before, after)
@@ -197,7 +197,7 @@ class Mapper:
     def _draw(self, kind: MapKind, scene: Scene, level: str, measure: str) -> bytes:
         drawn = kind.draw(scene, level, measure)
         codes = scene.tiling.at_level(level)["code"].tolist()
-        beside = other_tiling(scene) if kind.compares and scene.view.smallest else None
+        beside = scene.once(other_tiling) if kind.compares and scene.view.smallest else None
         secret = self._hidden(kind, scene, level, beside)
         hidden = [codes[i] for i in np.flatnonzero(secret).tolist()]
         return figures_json(
@@ -252,7 +252,7 @@ class Mapper:
         """Return what the classes are made of besides; a public map's legend does not tell what it hides."""
         if drawn.also is None or not scene.view.smallest or not len(drawn.also):
             return drawn.also
-        other = other_tiling(scene)
+        other = scene.once(other_tiling)
         return (
             None if other is None else drawn.also[~self._hidden(kind, scene.on(other), level, scene.tiling)]
         )
@@ -269,22 +269,18 @@ class Mapper:
         if scene.view.plan is not None or scene.tiling.edition.id <= 0:
             return make()
         view = scene.view
-        with self._database.reading() as connection:
-            marks = (
-                audit.last(connection),
-                heat.version(connection, view.at - timedelta(days=max(view.days, LONGEST_DAYS)), view.at),
-                siting.last(connection),
-                assets.version(connection),
-                ground.demand_version(connection),
-            )
         whole = (
             *key,
             scene.tiling.edition.id,
             tuple(sorted(view.query().items())),
             view.smallest,
             view.places,
-            marks,
+            scene.once(_marks),  # read before anything is made: what comes meanwhile moves the next page's
         )
+        return self._made_once(whole, make)
+
+    def _made_once(self, whole: Hashable, make: Callable[[], bytes]) -> bytes:
+        """Return what was made under a key, or make it; of all that is kept the longest unused goes."""
         with self._lock:
             if whole in self._parts:
                 self._parts.move_to_end(whole)
@@ -342,6 +338,11 @@ class Mapper:
     def _base_features(self) -> bytes:
         """Return water, land cover, rail and main roads as one small GeoJSON."""
         with self._database.reading() as connection:
+            version = tiles.base_version(connection)
+        return self._made_once(("base", version), self._read_base_features)
+
+    def _read_base_features(self) -> bytes:
+        with self._database.reading() as connection:
             features = ground.features(connection)
             streets = roads.drawn(connection)
         frames = {
@@ -371,6 +372,19 @@ class Mapper:
             bounds=tuple(map(float, bounds)),  # type: ignore[arg-type]
             subtitle=Label("　".join(filter(None, zh)), "  ".join(filter(None, en))),
             links=links,
+        )
+
+
+def _marks(scene: Scene) -> tuple[Hashable, ...]:
+    """Return what moves when anything that a map tells of is written."""
+    view = scene.view
+    with scene.database.reading() as connection:
+        return (
+            audit.last(connection),
+            heat.version(connection, view.at - timedelta(days=max(view.days, LONGEST_DAYS)), view.at),
+            siting.last(connection),
+            assets.version(connection),
+            ground.demand_version(connection),
         )
 
 

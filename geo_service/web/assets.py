@@ -29,6 +29,7 @@ def vendored(name: str) -> str:
     return f"vendor/{_links()[name]}"
 
 
+@lru_cache(maxsize=256)
 def static_url(name: str) -> str:
     """Address of a static file; it changes with the content, so the answer may be kept for ever."""
     digest = hashlib.sha256(read_static(name)).hexdigest()[:12]

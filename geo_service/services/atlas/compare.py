@@ -71,7 +71,7 @@ def _measured(scene: Scene, level: str, measure: str) -> Values:
 
 def _compare(scene: Scene, level: str, measure: str) -> Drawing:
     values = _measured(scene, level, measure)
-    other = other_tiling(scene)
+    other = scene.once(other_tiling)
     there = other is not None and level in other.levels
     also = _measured(scene.on(other), level, measure) if other is not None and there else np.zeros(0)
     words = next(one.label for one in MEASURES if one.code == measure)

@@ -20,11 +20,11 @@ from geo_service.services.atlas.kinds import (
     at_note,
 )
 from geo_service.services.atlas.staffing import units
-from geo_service.services.coverage import by_level, run_coverage
+from geo_service.services.coverage import CoverageRun, by_level, run_coverage
 from geo_service.services.coverage_blind import blind_spots
 from geo_service.services.coverage_question import Question
-from geo_service.services.coverage_readings import read_coverage, reading_by_level, settle_question
-from geo_service.services.coverage_week import read_week
+from geo_service.services.coverage_readings import Reading, read_coverage, reading_by_level, settle_question
+from geo_service.services.coverage_week import Week, read_week
 from geo_service.staffing.shown import rounded_up
 
 #: Half a cell of the raster that blind spots are traced on, 15 m: less is its steps.
@@ -74,7 +74,7 @@ def _coverage(scene: Scene, level: str, measure: str) -> Drawing:
     if measure in {"share", "worst_min"}:
         return _nearest(scene, level, measure)
     view = scene.view
-    reading = read_coverage(scene.database, scene.ground, scene.tiling, _question(view))
+    reading = scene.once(_reading)
     frame = reading_by_level(scene.tiling, reading, level)
     lived_in = frame["households"].to_numpy(dtype=float)
     lived_in = np.where(lived_in > 0, lived_in, np.nan)
@@ -103,9 +103,7 @@ def _coverage(scene: Scene, level: str, measure: str) -> Drawing:
 def _nearest(scene: Scene, level: str, measure: str) -> Drawing:
     """Draw what the nearest one reaches: a single travel pass, kept for the standard question."""
     view = scene.view
-    run = run_coverage(
-        scene.database, scene.ground, scene.tiling, at=view.at, mode=view.mode, limit_s=view.limit_s
-    )
+    run = scene.once(_run)
     cells = by_level(scene.tiling, run, level)
     of_households = run.summary["share_of"] == "households"
     if of_households:  # where nobody lives nobody waits: no figure, instead of a blind spot in the woods
@@ -126,10 +124,25 @@ def _question(view: View) -> Question:
     return Question(view.at, limit_s=view.limit_s, mode=view.mode)
 
 
+def _run(scene: Scene) -> CoverageRun:
+    view = scene.view
+    return run_coverage(
+        scene.database, scene.ground, scene.tiling, at=view.at, mode=view.mode, limit_s=view.limit_s
+    )
+
+
+def _reading(scene: Scene) -> Reading:
+    return read_coverage(scene.database, scene.ground, scene.tiling, _question(scene.view))
+
+
+def _read_week(scene: Scene) -> Week:
+    return read_week(scene.database, scene.ground, scene.tiling, _question(scene.view))
+
+
 def _week(scene: Scene, level: str, measure: str) -> Drawing:
     del measure
     view = scene.view
-    week = read_week(scene.database, scene.ground, scene.tiling, _question(view))
+    week = scene.once(_read_week)
     total = scene.up(level, week.total)
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.stack([scene.up(level, one) for one in week.covered]) / total

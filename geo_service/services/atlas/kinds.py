@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -35,6 +35,7 @@ MODE_LABELS = {
 }
 
 Values = NDArray[np.float64]
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,10 @@ class View:
 
 @dataclass(frozen=True)
 class Scene:
-    """Everything that a map may ask: the place, its people and streets, and what the reader wants."""
+    """Everything that a map may ask: the place, its people and streets, and what the reader wants.
+
+    One for each request: what is worked out for one level or measure is there for the next.
+    """
 
     database: Database
     ground: Ground
@@ -121,6 +125,17 @@ class Scene:
         with self.database.reading() as connection:
             view = self.view
             return cell_figures.incident_counts(connection, self.tiling, view.since, view.at)
+
+    @cached_property
+    def _made(self) -> dict[Callable[["Scene"], Any], Any]:
+        return {}
+
+    def once(self, make: Callable[["Scene"], Made]) -> Made:
+        """Return what a function makes of the scene; it is called once, however many levels ask."""
+        if make not in self._made:
+            self._made[make] = make(self)
+        made: Made = self._made[make]
+        return made
 
     def up(self, level: str, leaf_values: Values) -> Values:
         """Return the sums of the leaves' values for the cells of a level."""

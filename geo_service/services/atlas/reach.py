@@ -59,7 +59,7 @@ def shown_run(scene: Scene) -> SitingRow | None:
 
 def travel(scene: Scene) -> tuple[Mode, float]:
     """Return mode and limit, min: those of the run, so that areas and figures tell the same."""
-    run = shown_run(scene)
+    run = scene.once(shown_run)
     if run is None:
         return scene.view.mode, scene.view.limit_s / 60
     return Mode(run.question["mode"]), float(run.question["limit_s"]) / 60
@@ -72,7 +72,7 @@ def _standing(scene: Scene) -> list[tuple[float, float]]:
 
 def _sites(scene: Scene) -> list[dict[str, object]]:
     """Return the sites of the run, in the public form without those at people's bases."""
-    run = shown_run(scene)
+    run = scene.once(shown_run)
     sites = list(run.answer["sites"]) if run is not None and run.answer else []
     return [one for one in sites if one["kind"] != "base"] if scene.view.smallest else sites
 
@@ -138,9 +138,9 @@ def _reached(scene: Scene) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def _reach(scene: Scene, level: str, measure: str) -> Drawing:
     mode, minutes = travel(scene)
-    total, before, after = (scene.up(level, leaves) for leaves in _reached(scene))
+    total, before, after = (scene.up(level, leaves) for leaves in scene.once(_reached))
     by = MODE_LABELS[mode]
-    run = shown_run(scene)
+    run = scene.once(shown_run)
     note = Label(f"{minutes:.4g} 分钟，{by.zh}", f"{minutes:.4g} min {by.en}")
     if run is None:
         note = Label(f"{note.zh}；尚无选址结果", f"{note.en}; no siting yet")
@@ -256,7 +256,7 @@ def _lines(scene: Scene, site: dict[str, object], *, is_told: bool) -> tuple[Lin
 
 
 def _households(scene: Scene) -> list[np.ndarray]:
-    _, before, after = _reached(scene)
+    _, before, after = scene.once(_reached)
     return [scene.of_leaves("households"), after - before]
 
 

@@ -1,6 +1,7 @@
 """Staffing density (力量配备密度): who is on duty, for land, people and incidents; and the work they have."""
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from geo_service.maps.classes import Method
@@ -43,9 +44,14 @@ WORKLOADS = (
 
 def on_duty_counts(scene: Scene, level: str) -> Values:
     """Return how many of the role asked for are on duty in each cell."""
+    view, duty = scene.view, scene.once(_on_duty)
     with scene.database.reading() as connection:
-        view = scene.view
-        return cell_figures.staff_counts(connection, scene.tiling, level, view.at, role=view.role)
+        return cell_figures.staff_counts(connection, scene.tiling, level, view.at, role=view.role, duty=duty)
+
+
+def _on_duty(scene: Scene) -> pd.DataFrame:
+    with scene.database.reading() as connection:
+        return on_duty(connection, scene.view.at)
 
 
 def people_and_cases(scene: Scene) -> list[Values]:
@@ -78,8 +84,7 @@ def _density(scene: Scene, level: str, measure: str) -> Drawing:
 
 def units(scene: Scene) -> bytes:
     """Return who is on duty, and where, without names; or, without places, how many in each cell."""
-    with scene.database.reading() as connection:
-        duty = on_duty(connection, scene.view.at)
+    duty = scene.once(_on_duty)
     known = duty[duty["lon"].notna()]
     if scene.view.role:
         known = known[known["role"] == scene.view.role]
