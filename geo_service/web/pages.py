@@ -10,7 +10,7 @@ is read: ``zh`` shows Chinese with English small beside it, ``en`` English alone
 
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -227,7 +227,7 @@ def filled(template: str, values: dict[str, str] | None = None, parts: dict[str,
 
     Values are escaped here; a ``{{ part:name }}`` is markup and was escaped by its writer.
     """
-    resolve = {
+    resolve: dict[str, Callable[[str], str]] = {
         "static": static_url,
         "vendor": lambda name: static_url(vendored(name)),
         "value": (values or {}).__getitem__,
