@@ -1,6 +1,6 @@
 """Pages and answers of the demo county of 14,199 cells, as a visitor waits for them: Chromium and HTTP.
 
-The service is what ``geo-service serve`` starts, one process, in a home of its own that is made once by
+The service is what ``geo-service serve --workers 2`` starts, in a home of its own that is made once by
 ``geo-service demo`` (``PAGES_HOME`` names another). Pages are opened in fresh browser contexts, without
 anything kept from an earlier visit; times are from the address to everything drawn, bytes as they were sent.
 """
