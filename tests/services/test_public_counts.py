@@ -22,12 +22,14 @@ def scene() -> Any:
         cells=pd.DataFrame({"level": ["grid", "grid"]}), group_of_leaf=lambda _: np.array([0, 1])
     )
     database = SimpleNamespace(reading=lambda: nullcontext(None))
-    return SimpleNamespace(
+    made = SimpleNamespace(
         tiling=tiling,
         database=database,
         view=SimpleNamespace(at=AT, days=7, smallest=5),
         of_leaves=lambda _: np.array([40.0, 50.0]),
     )
+    made.once = lambda make: make(made)
+    return made
 
 
 def test_a_piece_of_few_households_is_not_had_from_the_sum(monkeypatch: pytest.MonkeyPatch) -> None:

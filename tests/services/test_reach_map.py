@@ -31,8 +31,14 @@ def test_bases_of_people_are_for_who_may_see_places(
     siting: int | None, places: bool, smallest: int, shown: list[str]
 ) -> None:
     view = View(datetime.now(UTC), siting=siting, smallest=smallest, places=places)
-    scene: Any = SimpleNamespace(view=view, database=SimpleNamespace(reading=nullcontext))
+    scene = _scene(view)
     assert [one["name"] for one in reach._sites(scene)] == shown
+
+
+def _scene(view: View) -> Any:
+    made = SimpleNamespace(view=view, database=SimpleNamespace(reading=nullcontext))
+    made.once = lambda make: make(made)
+    return made
 
 
 def _site(rank: int, added: float) -> dict[str, Any]:
@@ -50,7 +56,7 @@ def _overlays(monkeypatch: pytest.MonkeyPatch, added: list[float], smallest: int
     monkeypatch.setattr(reach.runs, "every", lambda _: [run])
     monkeypatch.setattr(reach, "_outlines", lambda *_: [shapely.MultiPolygon([shapely.box(0, 0, 1, 1)])])
     view = View(datetime.now(UTC), smallest=smallest)
-    scene: Any = SimpleNamespace(view=view, database=SimpleNamespace(reading=nullcontext))
+    scene = _scene(view)
     return (
         orjson.loads(reach._new_points(scene))["units"],
         orjson.loads(reach._new_reach(scene))["areas"],
