@@ -1,8 +1,10 @@
 """The map pages in a real browser: what they ask, what they show, how long it takes."""
 
+import math
 import os
 import re
 import time
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -36,26 +38,27 @@ def painted_colors(page: Page, pane: str) -> int:
 
 def wait_until_painted(page: Page, pane: str, *, at_least: int) -> None:
     """Wait until the canvases of a pane hold so many distinct opaque colours; fail if they never do."""
-    enough = f"([pane, least]) => ({PAINTED_COLORS})(pane) >= least"
-    page.wait_for_function(enough, arg=[pane, at_least], polling=100)
+    until(page, f"([pane, least]) => ({PAINTED_COLORS})(pane) >= least", [pane, at_least])
+
+
+def until(page: Page, question: str, arg: Any) -> None:
+    """Wait for the page to say yes. Playwright's own waiting evaluates text, which the policy forbids."""
+    give_up = time.monotonic() + 30
+    while not page.evaluate(question, arg):
+        assert time.monotonic() < give_up, (question, arg)
+        page.wait_for_timeout(50)
 
 
 @pytest.mark.parametrize("name", MAPS)
-def test_every_request_stays_here(
+def test_base_map_is_drawn_and_every_request_stays_here(
     page: Page, small_town_url: str, requests_made: list[str], name: str
 ) -> None:
     open_map(page, f"{small_town_url}/maps/{name}")
-    page.wait_for_timeout(300)
+    wait_until_painted(page, "gs-base", at_least=5)
     asked = [url.removeprefix(small_town_url) for url in requests_made]
     assert all(path.startswith("/") for path in asked), asked
     assert any(path.startswith("/maps/tiles/base/") for path in asked)
     assert any(path.startswith("/maps/shapes/7/") for path in asked)
-
-
-@pytest.mark.parametrize("name", MAPS)
-def test_base_map_is_drawn(page: Page, small_town_url: str, name: str) -> None:
-    open_map(page, f"{small_town_url}/maps/{name}")
-    wait_until_painted(page, "gs-base", at_least=5)
 
 
 def test_staffing_shows_levels_units_and_legend(page: Page, small_town_url: str) -> None:
@@ -88,14 +91,10 @@ def test_incidents_turn_from_heat_to_counts(page: Page, small_town_url: str) -> 
     expect(page.locator(".gs-key")).to_contain_text("60,000 · 无坐标 unlocated 312")
     expect(page.locator("canvas.leaflet-heatmap-layer")).to_have_count(1)
     expect(page.locator(".gs-panel")).to_contain_text("放大后按网格显示")
-    for _ in range(4):
-        page.get_by_role("button", name="放大 Zoom in").click()
-        page.wait_for_timeout(500)
+    zoom(page, "放大 Zoom in", times=4)
     expect(page.locator("canvas.leaflet-heatmap-layer")).to_have_count(0)
     expect(page.locator(".gs-legend li")).not_to_have_count(0)
-    for _ in range(4):
-        page.get_by_role("button", name="缩小 Zoom out").click()
-        page.wait_for_timeout(500)
+    zoom(page, "缩小 Zoom out", times=4)
     expect(page.locator("canvas.leaflet-heatmap-layer")).to_have_count(1)
 
 
@@ -127,9 +126,8 @@ def test_single_file_opens_from_disk_without_any_request(
     file.write_bytes(page.request.get(f"{small_town_url}/maps/file/{name}").body())
     open_map(page, file.as_uri())
     expect(page.locator(".gs-panel")).to_contain_text("自动")
-    page.wait_for_timeout(500)
+    wait_until_painted(page, "gs-base", at_least=3)
     assert not requests_made
-    assert painted_colors(page, "gs-base") > 2
     if name != "incidents":
         assert painted_colors(page, "gs-cells") >= 4
 
@@ -137,9 +135,11 @@ def test_single_file_opens_from_disk_without_any_request(
 def test_a_county_opens_quickly(
     page: Page, county_url: str, requests_made: list[str], record_property
 ) -> None:
-    """14,400 cells at the finest level, drawn: the best of three, for other work may share the machine."""
-    took = []
-    for _ in range(3):
+    """14,400 cells at the finest level, drawn: one of three times at least, for the machine may be shared."""
+    # 2 s on a free machine; as much longer as there is more work than processors
+    enough = 2.0 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    took = [math.inf]
+    while min(took) >= enough and len(took) <= 3:
         requests_made.clear()
         started = time.perf_counter()
         page.goto(f"{county_url}/maps/coverage?level=micro_grid", wait_until="commit")
@@ -151,8 +151,7 @@ def test_a_county_opens_quickly(
         )
     record_property("opened_s", min(took))
     record_property("transferred_bytes", sent)
-    # 2 s on a free machine; as much longer as there is more work than processors
-    assert min(took) < 2.0 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    assert min(took) < enough
     assert sent < 1_500_000
 
 
@@ -160,3 +159,12 @@ def point_at_the_middle(page: Page) -> None:
     size = page.viewport_size
     page.mouse.move(size["width"] / 2 - 5, size["height"] / 2 + 9)
     page.mouse.move(size["width"] / 2 - 3, size["height"] / 2 + 9)
+
+
+def zoom(page: Page, button: str, *, times: int) -> None:
+    """Press a button of the map's zoom; each time wait until the map has come to where it goes."""
+    level = "Object.values(window).find((one) => one instanceof L.Map).getZoom()"
+    for _ in range(times):
+        before = page.evaluate(level)
+        page.get_by_role("button", name=button).click()
+        until(page, f"(before) => {level} !== before", before)

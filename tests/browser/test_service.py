@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from geo_service.store.database import Database
 from tests.browser.serving import serving_database
-from tests.browser.test_maps import open_map, painted_colors
+from tests.browser.test_maps import open_map, painted_colors, wait_until_painted
 from tests.postgis import TestServer
 
 MAPS = {"力量配备密度": "staffing", "五分钟到场覆盖": "coverage", "事件热力": "incidents"}
@@ -69,9 +69,7 @@ def test_a_map_loads_cells_base_map_and_legend_from_here_alone(
 ) -> None:
     open_map(page, f"{service}/maps/{name}")
     expect(page.locator(".gs-panel")).to_contain_text("自动")
-    page.wait_for_function("document.querySelectorAll('.leaflet-gs-base-pane canvas').length > 0")
-    page.wait_for_timeout(800)
-    assert painted_colors(page, "gs-base") > 3
+    wait_until_painted(page, "gs-base", at_least=4)
     if name != "incidents":
         assert painted_colors(page, "gs-cells") >= 2
         expect(page.locator(".gs-legend li")).not_to_have_count(0)
