@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from geo_service.services.ownership import OnDuty
 from geo_service.services.tiling import Tiling, Tilings, in_force_at
 from geo_service.staffing.escalation import Stage, Step, climbs_at, next_call, roles_held, rungs_from
 from geo_service.store import boundaries, escalations, incidents, outbox, owners
@@ -94,7 +93,7 @@ def ways(connection: Connection, starts: Sequence[Place], now: datetime) -> list
 def climb(
     connection: Connection,
     tilings: Tilings,
-    on_duty: OnDuty,
+    on_duty: frozenset[int],
     climbing: Sequence[Mapping[str, Any]],
     now: datetime,
 ) -> None:
@@ -110,7 +109,6 @@ def climb(
         tiling, cell_id = place_of.get(one["incident_id"], (None, None))
         by_hand = one["kind"] == "whistle" and one["cell_id"] is not None
         starts.append((tiling, one["cell_id"] if by_hand else cell_id))
-    duty = on_duty.ids(connection)
     calls, ended = [], []
     for one, way in zip(climbing, ways(connection, starts, now), strict=True):
         above = way.cell_ids.index(one["cell_id"]) if one["cell_id"] in way.cell_ids else -1
@@ -119,7 +117,7 @@ def climb(
         if called is None:
             ended.append(one["id"])
             continue
-        people = way.people(called.step, rungs[called.rung].roles, duty)
+        people = way.people(called.step, rungs[called.rung].roles, on_duty)
         calls.append(Call(one, called.rung, way.cell_ids[called.step], people))
     escalations.stop_climbing(connection, ended)
     call(connection, calls, now, who=WATCHER)

@@ -107,11 +107,20 @@ def link(database: Database, principal_id: int, code: str | None, *, by: str) ->
     """
     with database.writing() as connection:
         held = principals.one(connection, principal_id)
-        responder_id = None
-        if code is not None:
-            responder_id = staffing.responder_ids(connection).get(code)
-            if responder_id is None:
-                raise NotFoundError(Words(f"there is no responder {code!r}", f"没有编号为 {code} 的人员"))
+        responder_id = None if code is None else _responder_id(connection, code)
         store.link(connection, principal_id, responder_id)
         details = {"responder": code, "name": held.principal.name}
         audit.record(connection, by, "key.link", f"key {principal_id}", details)
+
+
+def require_responder(database: Database, code: str) -> None:
+    """Raise NotFoundError unless there is a responder of this code."""
+    with database.reading() as connection:
+        _responder_id(connection, code)
+
+
+def _responder_id(connection: Connection, code: str) -> int:
+    responder_id = staffing.responder_ids(connection).get(code)
+    if responder_id is None:
+        raise NotFoundError(Words(f"there is no responder {code!r}", f"没有编号为 {code} 的人员"))
+    return responder_id

@@ -293,6 +293,7 @@ class DutyBooks:
         self._book: Book | None = None
         self._mark: str | None = None
         self._looked_at = float("-inf")
+        self._on_duty: tuple[Book | None, int, frozenset[int]] = (None, 0, frozenset())
 
     def forget(self) -> None:
         """Look again at the next question: this process has just changed the roster."""
@@ -314,6 +315,16 @@ class DutyBooks:
             return self._renewed()
         finally:
             self._writing.release()
+
+    def ids_on_duty(self) -> frozenset[int]:
+        """Return the ids of those on duty now, to the second."""
+        book, second = self.get(), int(self._clock())
+        of, at, ids = self._on_duty
+        if of is not book or at != second:
+            rows = np.arange(len(book), dtype=np.int64)
+            ids = frozenset(book.ids[book.on_duty(rows, np.full(len(book), float(second)))].tolist())
+            self._on_duty = book, second, ids
+        return ids
 
     def _is_due(self, book: Book) -> bool:
         now = self._clock()

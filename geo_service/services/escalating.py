@@ -12,7 +12,8 @@ from uuid import UUID
 from geo_service.errors import ConflictError, Fault, ForbiddenError, NotFoundError, Words
 from geo_service.services import issuing
 from geo_service.services.calling import Call, call, places, tell, ways
-from geo_service.services.ownership import OnDuty
+from geo_service.services.duty_book import DutyBooks
+from geo_service.services.issuing import Looked
 from geo_service.services.tiling import Tilings
 from geo_service.staffing.escalation import (
     OVER,
@@ -25,21 +26,21 @@ from geo_service.staffing.escalation import (
     rung_objects,
 )
 from geo_service.staffing.life import ENDED
-from geo_service.store import audit, boundaries, escalations, lives
+from geo_service.store import audit, boundaries, escalations, lives, watch
 from geo_service.store.database import Connection, Database
 
 
 class Escalation:
     """Escalations of one database."""
 
-    def __init__(self, database: Database, tilings: Tilings, on_duty: OnDuty | None = None) -> None:
+    def __init__(self, database: Database, tilings: Tilings, books: DutyBooks) -> None:
         self._database = database
         self._tilings = tilings
-        self._on_duty = on_duty or OnDuty()
+        self._books = books
 
-    def look(self) -> int:
+    def look(self) -> Looked:
         """Issue, climb and lift what is due, see :func:`geo_service.services.issuing.look`."""
-        return issuing.look(self._database, self._tilings, self._on_duty)
+        return issuing.look(self._database, self._tilings, self._books)
 
     # ------------------------------------------------------------------------------------- by people
 
@@ -69,6 +70,7 @@ class Escalation:
         ConflictError
             It has ended, or nobody holds the cell.
         """
+        on_duty = self._books.ids_on_duty()  # before a connection is held
         with self._database.writing() as connection:
             kept = lives.get(connection, incident_id, lock=True)
             if request_key is not None:
@@ -89,7 +91,7 @@ class Escalation:
             people: list[dict[str, Any]] = []
             step = 0
             for step in range(len(way.cell_ids) if cell is None else 1):
-                people = way.people(step, roles, self._on_duty.ids(connection))
+                people = way.people(step, roles, on_duty)
                 if people:
                     break
             if not people:
@@ -148,6 +150,8 @@ class Escalation:
             It does not stand where this starts.
         """
         with self._database.writing() as connection:
+            # a card that is over may make room for another
+            watch.again(connection, key)
             one = escalations.get(connection, key, lock=True)
             if request_key is not None and escalations.has_line(connection, key, request_key):
                 return
@@ -228,4 +232,5 @@ def set_rules(database: Database, given: Mapping[str, Any], *, after: int, who: 
             message = Words(f"there is no level {unknown[0]!r}", f"没有层级 {unknown[0]}")
             raise NotFoundError(message, [Fault("level", message, value=unknown[0])])
         version = escalations.set_rules(connection, given, after=after, who=who)
+        watch.all_again(connection)
         audit.record(connection, who, "escalation.rules", f"escalation rules {version}", dict(given))

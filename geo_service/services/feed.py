@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import orjson
+
 from geo_service.errors import UnavailableError
 from geo_service.model import Principal, Role
 from geo_service.services.tiling import Tilings
@@ -46,7 +48,7 @@ class Event:
     """Something that happened.
 
     ``position`` is its place in the order of commits; ``cells`` are the ids of the cells it concerns, None
-    where it concerns the whole town.
+    where it concerns the whole town; ``body`` is what everybody hears who hears all of it, written once.
     """
 
     position: int
@@ -54,6 +56,7 @@ class Event:
     payload: Mapping[str, Any]
     at: str
     cells: frozenset[int] | None
+    body: bytes
 
 
 class Feed:
@@ -134,7 +137,8 @@ class Feed:
             if (key := about[row["position"]]) is not None:
                 cells = tiling.ids_above(leaves[key]) if tiling and key in leaves else frozenset()
             at = row["created_at"].isoformat()
-            events.append(Event(row["position"], row["topic"], row["payload"], at, cells))
+            body = _json(row["payload"], at)
+            events.append(Event(row["position"], row["topic"], row["payload"], at, cells, body))
         return events
 
 
@@ -159,16 +163,21 @@ def sees(who: Principal, event: Event) -> bool:
     return bool(who.scope & event.cells)
 
 
-def told(who: Principal, event: Event) -> Mapping[str, Any]:
-    """Return what a caller hears of an event that he sees.
+def told(who: Principal, event: Event) -> bytes:
+    """Return what a caller hears of an event that he sees, as JSON.
 
     For a part of the town: of the roster not whose entry it was. A device: how the incident stands, no more.
     """
+    payload = event.payload
     if who.role is Role.DEVICE:
-        return {name: event.payload[name] for name in _TO_DEVICES if name in event.payload}
+        return _json({name: payload[name] for name in _TO_DEVICES if name in payload}, event.at)
     if who.scope and event.topic == "roster.changed":
-        return {"register": event.payload.get("register")}
-    return event.payload
+        return _json({"register": payload.get("register")}, event.at)
+    return event.body
+
+
+def _json(payload: Mapping[str, Any], at: str) -> bytes:
+    return orjson.dumps({**payload, "at": at})
 
 
 def _incident_of(topic: str, payload: Mapping[str, Any]) -> UUID | None:

@@ -9,7 +9,7 @@ from uuid import UUID
 from geo_service.errors import NotFoundError
 from geo_service.model import Edition
 from geo_service.services import catalogue, handling
-from geo_service.services.ownership import OnDuty, owners_question
+from geo_service.services.ownership import owners_question
 from geo_service.services.tiling import Tiling, Tilings
 from geo_service.staffing.clocks import clocks
 from geo_service.staffing.life import RULES, WORDS_ZH, Move, Status, moves_from
@@ -50,10 +50,13 @@ def moves_object(status: Status) -> list[dict[str, Any]]:
     ]
 
 
-def one(database: Database, tilings: Tilings, key: UUID, on_duty: OnDuty | None = None) -> dict[str, Any]:
+def one(
+    database: Database, tilings: Tilings, key: UUID, on_duty: frozenset[int] | None = None
+) -> dict[str, Any]:
     """Return an incident with its place, path, owner, standing and allowed moves.
 
-    ``standing`` is null for what came as history. With ``on_duty`` owners are said to be on duty or not.
+    ``standing`` is null for what came as history. With ``on_duty`` (ids) owners are said to
+    be on duty or not.
 
     Raises
     ------
@@ -86,7 +89,7 @@ def _whole(
     tilings: Tilings,
     spans: list[Edition],
     keys: Sequence[UUID],
-    on_duty: OnDuty | None,
+    on_duty: frozenset[int] | None,
 ) -> dict[UUID, dict[str, Any]]:
     found = incidents.several(connection, keys)
     if any(one["edition"] not in {span.id for span in spans} for one in found.values()):
@@ -96,13 +99,12 @@ def _whole(
         key: tilings.load(edition_of[one["edition"]], connection) if one["edition"] in edition_of else None
         for key, one in found.items()
     }
-    ids = on_duty.ids(connection) if on_duty is not None else None
     asked = [(tiling_of[key], one["cell_id"], one["occurred_at"]) for key, one in found.items()]
     located = {key: (one["lon"], one["lat"]) for key, one in found.items() if one["lon"] is not None}
     moments = [found[key]["occurred_at"] for key in located]
     owners, grounds, now = ask_at_once(
         connection,
-        owners_question(asked, ids),
+        owners_question(asked, on_duty),
         premises.holding_question(list(located.values()), moments),
         lives.clock_question(),
     )

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from geo_service.errors import GeoServiceError
-from geo_service.services import duty_book
+from geo_service.services import duty_book, issuing
 from geo_service.staffing.clocks import Phase, clocks, next_due, standard_from
+from geo_service.staffing.escalation import Rules
 from geo_service.staffing.life import Life, Move, Status, advance
-from geo_service.store import audit, positions
+from geo_service.store import audit, escalations, positions, watch
 from geo_service.store import invariants as store
 from geo_service.store.database import Connection, Database
 from geo_service.store.lives import Kept
@@ -92,7 +93,10 @@ def _lives(connection: Connection) -> Iterator[Finding]:
                     found.append(f"{one.incident_id}: {words}")
     names = {
         _replayed: ("lives replayed", "every life is what its log makes of it, move by move"),
-        _due: ("due moments", "what is due agrees with the clocks, and the next is the first of it"),
+        _due: (
+            "due moments",
+            "what is due agrees with the clocks, the next is the first of it, and is watched",
+        ),
     }
     for check, found in broken.items():
         yield Finding(*names[check], count, len(found), found[:5])
@@ -137,7 +141,22 @@ def _due(one: Kept, _lines: Sequence[Any], row: Any, now: datetime) -> str | Non
         kept = getattr(row, f"{phase}_due_at")
         if kept != want.get(phase):
             return f"{phase} is due at {kept}, its clock says {want.get(phase)}"
-    return None if row.next_due_at == next_due(running) else f"the next is due at {row.next_due_at}"
+    if row.next_due_at != next_due(running):
+        return f"the next is due at {row.next_due_at}"
+    ahead = [due_at for due_at in want.values() if due_at and due_at > now]
+    if ahead and (row.watch_at is None or row.watch_at > min(ahead)):
+        return f"the watcher looks at it at {row.watch_at}, and {min(ahead)} is due"
+    return None
+
+
+def _watched(connection: Connection) -> Iterator[Finding]:
+    """Look whether something is due of a life that nobody looks at."""
+    now = store.moment(connection)
+    rules = Rules.from_mapping(escalations.rules(connection)[1])
+    found = watch.overlooked(connection, now, issuing.issued_by(rules))
+    meaning = "no card is due, and none to lift, of a life that the watcher does not look at now"
+    count = watch.count_not_due(connection, now)
+    yield Finding("watched", meaning, count, len(found), [f"{key}: {what}" for key, what in found[:5]])
 
 
 def _tracks(connection: Connection) -> Iterator[Finding]:
@@ -179,6 +198,7 @@ def _audited(connection: Connection) -> Iterator[Finding]:
 LOOKS: tuple[Callable[[Connection], Iterator[Finding]], ...] = (
     *(partial(_ruled, rule) for rule in store.RULES),
     _lives,
+    _watched,
     _tracks,
     _audited,
 )

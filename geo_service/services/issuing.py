@@ -2,18 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from geo_service.errors import Words
 from geo_service.services.calling import WATCHER, climb, tell
-from geo_service.services.ownership import OnDuty
+from geo_service.services.duty_book import DutyBooks
 from geo_service.services.tiling import Tilings
 from geo_service.staffing.clocks import State, clocks, standard_from
 from geo_service.staffing.escalation import Rules, Stage, rung_objects
-from geo_service.store import escalations, lives
+from geo_service.store import escalations, lives, watch
 from geo_service.store.database import Connection, Database
 
-#: Dealt with in one transaction.
+#: Lives that are looked at, and rungs that are called, in one transaction.
 BATCH = 100
 
 _WHY = {
@@ -27,33 +27,48 @@ _WHY = {
 _STOPPED = {State.MET: "reached", State.MISSED: "reached_late"}
 
 
-def look(database: Database, tilings: Tilings, on_duty: OnDuty) -> int:
-    """Issue, climb and lift what is due, a batch; returns how much that was.
+class Looked(NamedTuple):
+    """How much was issued, called and lifted, and whether there may be more at once."""
+
+    done: int
+    more: bool
+
+
+def look(database: Database, tilings: Tilings, books: DutyBooks) -> Looked:
+    """Issue, climb and lift what is due, a batch.
 
     Whichever process looks first does it, the others find nothing to do; unique constraints hold even if the
     lock did not. A process that is killed takes its transaction with it.
     """
     with database.reading() as connection:
-        rules = Rules.from_mapping(escalations.rules(connection)[1])
-        colours = [(phase.value, colour.value) for (phase, colour), rungs in rules.cards.items() if rungs]
-        now = lives.clock(connection)
-        if not (
-            escalations.due_cards(connection, now, colours, 1)
-            or escalations.baseless(connection, now, 1)
-            or escalations.any_climbs(connection, now)
-        ):
-            return 0
+        if not watch.any_due(connection, lives.clock(connection)):
+            return Looked(0, more=False)
+    on_duty = books.ids_on_duty()  # before a connection is held
     with database.writing() as connection:
-        if not escalations.lock_watch(connection):
-            return 0
+        if not watch.lock(connection):
+            return Looked(0, more=False)
+        rules = Rules.from_mapping(escalations.rules(connection)[1])
         now = lives.clock(connection)
-        due = escalations.due_cards(connection, now, colours, BATCH)
-        issued = _issue(connection, rules, due, now)
+        versions = watch.lives_due(connection, now, BATCH)
+        keys = list(versions)
+        issued = _issue(connection, rules, watch.cards_due(connection, keys, now, issued_by(rules)), now)
         climb(connection, tilings, on_duty, issued, now)
-        lifted = _lift(connection, escalations.baseless(connection, now, BATCH), now)
-        climbing = escalations.climbing(connection, now, BATCH)
+        baseless = watch.baseless(connection, keys, now)
+        _lift(connection, baseless, now)
+        # a card that is lifted may make room for another
+        lifted = {one["incident_id"] for one in baseless}
+        seen = {key: version for key, version in versions.items() if key not in lifted}
+        done = watch.looked_at(connection, seen, now)
+        climbing = watch.climbing(connection, now, BATCH)
         climb(connection, tilings, on_duty, climbing, now)
-        return len(issued) + lifted + len(climbing)
+        # lives that somebody holds wait for the next look: to ask again at once would be to ask for nothing
+        more = bool(lifted) or (bool(done) and len(keys) == BATCH) or len(climbing) == BATCH
+        return Looked(len(issued) + len(baseless) + len(climbing), more)
+
+
+def issued_by(rules: Rules) -> list[tuple[str, str]]:
+    """Return the cards (phase, colour) that rules issue: those for which somebody is called."""
+    return [(phase.value, colour.value) for (phase, colour), rungs in rules.cards.items() if rungs]
 
 
 def _issue(
@@ -80,14 +95,13 @@ def _issue(
     return escalations.several(connection, keys)
 
 
-def _lift(connection: Connection, baseless: Sequence[Mapping[str, Any]], now: datetime) -> int:
+def _lift(connection: Connection, baseless: Sequence[Mapping[str, Any]], now: datetime) -> None:
     why = _reasons(connection, baseless, now)
     keys = escalations.lift(connection, list(why))
     line = {"at": now, "who": WATCHER, "what": "lift"}
     lines = [{"escalation_id": key, "words": _WHY[why[key]].zh, **line} for key in keys]
     escalations.write_lines(connection, lines)
     tell(connection, "escalation.lifted", keys, WATCHER, {key: {"why": why[key]} for key in keys})
-    return len(baseless)
 
 
 def _reasons(connection: Connection, baseless: Sequence[Mapping[str, Any]], now: datetime) -> dict[int, str]:

@@ -189,6 +189,7 @@ class Jobs:
                 row = jobs.take_up(connection, job_id)
                 if row is not None:
                     self._do(connection, row)
+                    jobs.let_go(connection, job_id)  # the end of a session frees it a moment later
                     begun += 1
         return begun
 

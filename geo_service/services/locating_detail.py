@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from geo_service.geometry.inside import inner_shape
 from geo_service.model import Edition
 from geo_service.services.locating import locate_closely
-from geo_service.services.ownership import OnDuty, owners_of
+from geo_service.services.ownership import owners_of
 from geo_service.services.scopes import Part
 from geo_service.services.tiling import Tiling
 from geo_service.store import owners, premises, validity
@@ -31,7 +31,7 @@ def details(
     accuracy_m: Sequence[float | None],
     as_of: datetime | None,
     known_at: datetime | None,
-    on_duty: OnDuty,
+    on_duty: frozenset[int],
     part: Part | None = None,
     shapes: bool = False,
 ) -> list[dict[str, Any]]:
@@ -39,11 +39,11 @@ def details(
 
     ``runner_up_name`` and ``runner_up_owner`` where the point may lie beside its cell as well;
     ``owner`` and ``above`` (who holds the cell, or the nearest one above it that somebody holds; and those
-    over it), each person ``on_duty`` now or not; ``premises``; ``gap`` with its ``fallback`` and who holds
-    that; ``as_of``, ``known_at``; ``valid_until``: when the next edition is due to begin; ``valid_within``:
-    a circle inside which the cell is the same, so that a phone can go on without a line. With ``part`` nobody
-    is named who answers for a place in another part of the town. With ``shapes`` it is a GeoJSON polygon
-    inside which the cell (or gap) and the premises are the same; None on and beside borders.
+    over it), each person on duty now (ids: ``on_duty``) or not; ``premises``; ``gap`` with its ``fallback``
+    and who holds that; ``as_of``, ``known_at``; ``valid_until``: when the next edition is due to begin;
+    ``valid_within``: a circle inside which the cell is the same, so that a phone can go on without a line.
+    With ``part`` nobody is named who answers for a place in another part of the town. With ``shapes`` it is a
+    GeoJSON polygon inside which the cell (or gap) and the premises are the same; None on and beside borders.
     """
     now = datetime.now(UTC)
     moment = as_of or now
@@ -56,11 +56,10 @@ def details(
     found_gaps = iter(owners.gaps_at(connection, outside, tiling.edition.id) if outside else [])
     gaps = [next(found_gaps) if key is None else None for key in cell_ids]
     fallbacks = [_id(tiling, *_fallback(gap)) for gap in gaps]
-    ids = on_duty.ids(connection)
     beside = [_id(tiling, one["level"], one["runner_up_code"]) if _rivals(one) else None for one in near]
     known_to = [*cell_ids, *fallbacks, *beside]
     asked = [key if part is None or key in part.cells else None for key in known_to]
-    held = owners_of(connection, tiling, asked, moment, ids)
+    held = owners_of(connection, tiling, asked, moment, on_duty)
     inside = premises.holding(connection, points, [as_of] * len(points))
     ends = (edition.valid_to, validity.next_change_of_premises(connection, moment))
     known = {

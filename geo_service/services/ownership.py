@@ -1,9 +1,7 @@
 """Who answers for a place: who holds its cell, who of them is on duty, and whose premises it is on."""
 
-import threading
-import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from geo_service.services import rostering
@@ -12,35 +10,10 @@ from geo_service.store import owners
 from geo_service.store.at_once import Question
 from geo_service.store.database import Connection
 
-#: How long a list of those on duty now is good for: shifts begin on the minute.
-ON_DUTY_TTL_S = 10.0
-
-
-class OnDuty:
-    """Ids of those on duty now, found at most every :data:`ON_DUTY_TTL_S`; thread-safe."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._known: tuple[float, frozenset[int]] = (float("-inf"), frozenset())
-
-    def forget(self) -> None:
-        """Look again at the next question: the roster has just changed."""
-        with self._lock:
-            self._known = (float("-inf"), frozenset())
-
-    def ids(self, connection: Connection) -> frozenset[int]:
-        """Return the ids of the responders on duty now."""
-        with self._lock:
-            at, found = self._known
-            if time.monotonic() - at > ON_DUTY_TTL_S:
-                found = at_moment(connection, datetime.now(UTC))
-                self._known = (time.monotonic(), found)
-            return found
-
 
 def at_moment(connection: Connection, at: datetime) -> frozenset[int]:
     """Return the ids of the responders on duty at a moment."""
-    return frozenset(int(key) for key in rostering.on_duty(connection, at)["id"])
+    return frozenset(shift.responder_id for shift in rostering.working_at(connection, at)[0])
 
 
 def owners_of(

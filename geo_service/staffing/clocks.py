@@ -209,6 +209,18 @@ def next_due(running: Iterable[Clock]) -> datetime | None:
     return min((clock.due_at for clock in running if clock.due_at and clock.reached_at is None), default=None)
 
 
+def first_warning(running: Iterable[Clock]) -> datetime | None:
+    """Return the moment at which the first of the running clocks is SOON, None when none runs."""
+    return min(
+        (
+            clock.due_at - timedelta(seconds=clock.limit_s * (1 - WARN_SHARE))
+            for clock in running
+            if clock.due_at and clock.reached_at is None
+        ),
+        default=None,
+    )
+
+
 def _clock(phase: Phase, life: Life, standard: Standard, now: datetime) -> Clock:
     limit_s = standard.limit_s[phase]
     reached: datetime | None = getattr(life, _REACHED[phase])

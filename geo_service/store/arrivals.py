@@ -29,7 +29,8 @@ _TYPES = {
     "standard": "jsonb",
     "status": "text",
     **dict.fromkeys(
-        ("reported_at", "arrive_due_at", "handle_due_at", "close_due_at", "next_due_at"), "timestamptz"
+        ("reported_at", "arrive_due_at", "handle_due_at", "close_due_at", "next_due_at", "watch_at"),
+        "timestamptz",
     ),
 }
 
@@ -128,10 +129,10 @@ _STORE = f"""
     ), begun as (
         insert into incident_life (
             incident_id, status, reported_at, standard,
-            arrive_due_at, handle_due_at, close_due_at, next_due_at
+            arrive_due_at, handle_due_at, close_due_at, next_due_at, watch_at
         )
         select id, status, reported_at, standard,
-            arrive_due_at, handle_due_at, close_due_at, next_due_at
+            arrive_due_at, handle_due_at, close_due_at, next_due_at, watch_at
         from given join new using (id)
     ), logged as (
         insert into incident_log (incident_id, at, who, move, to_status)

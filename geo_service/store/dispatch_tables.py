@@ -6,6 +6,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    DateTime,
     Double,
     ForeignKey,
     Identity,
@@ -98,6 +99,8 @@ incident_life = Table(
     moment_column("handle_due_at", nullable=True),
     moment_column("close_due_at", nullable=True),
     moment_column("next_due_at", nullable=True),
+    # when the watcher has to look at its clocks and cards next; null: nothing can become due by itself
+    Column("watch_at", DateTime(timezone=True), server_default=text("'epoch'")),
     Column("duplicate_of", ForeignKey("incident.id")),
     CheckConstraint(f"status in {_STATUSES}", name="status_is_known"),
     CheckConstraint("(status = 'suspended') = (suspended_from is not null)", name="suspended_from_somewhere"),
@@ -105,6 +108,7 @@ incident_life = Table(
     CheckConstraint("duplicate_of <> incident_id", name="no_duplicate_of_itself"),
     Index("ix_incident_life_open", "next_due_at", postgresql_where=text(f"status not in {_ENDED}")),
     Index("ix_incident_life_reported_at", "reported_at"),
+    Index("ix_incident_life_watch_at", "watch_at", postgresql_where=text("watch_at is not null")),
 )
 
 incident_log = Table(

@@ -1,4 +1,4 @@
-"""Escalations: cards and whistles, each with its lines; the rules; what the watcher finds due."""
+"""Escalations: cards and whistles, each with its lines; the rules."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -9,132 +9,12 @@ from sqlalchemy import Connection, Select, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from geo_service.errors import NotFoundError, Words
-from geo_service.staffing.clocks import WARN_SHARE
 from geo_service.staffing.escalation import OVER
-from geo_service.staffing.life import ENDED
 from geo_service.store import request_keys, scopes, versioned
 from geo_service.store.escalation_tables import escalation, escalation_line, escalation_rules
 from geo_service.store.tables import cell, level
 
-_WATCH_LOCK = 0x67656F_776174  # any number that nothing else here locks
-_ENDED = ", ".join(f"'{one}'" for one in sorted(ENDED))
 _OVER = sorted(one.value for one in OVER)
-
-
-def lock_watch(connection: Connection) -> bool:
-    """Take the watch until the transaction ends; False when another process has it."""
-    taken: bool = connection.execute(select(func.pg_try_advisory_xact_lock(_WATCH_LOCK))).scalar_one()
-    return taken
-
-
-#: Most of the time that a clock allows is gone.
-_SOON = """(
-    (life.standard ->> (phase || '_s'))::float8 - extract(epoch from clock.due_at - :now)::float8
-        >= (life.standard ->> (phase || '_s'))::float8 * :warn
-)"""
-
-#: How often its clocks began anew: reopened, or another standard after a correction.
-_ROUND = """(
-    select count(*) from incident_log as line
-    where line.incident_id = life.incident_id and (move = 'reopen' or details ? 'standard')
-)"""
-
-#: Clocks of open incidents that run, each with the colour of the card that it calls for.
-_CALLING = f"""
-    select life.incident_id, phase, due_at, {_ROUND} as round,
-        case when due_at < :now then 'red' else 'yellow' end as colour
-    from incident_life as life
-    cross join lateral (values
-        ('arrive', arrive_due_at), ('handle', handle_due_at), ('close', close_due_at)
-    ) as clock (phase, due_at)
-    where life.status not in ({_ENDED}) and due_at is not null and (due_at < :now or {_SOON})
-"""  # noqa: S608 - our own words
-
-
-def due_cards(
-    connection: Connection, now: datetime, colours: Collection[tuple[str, str]], limit: int
-) -> list[dict[str, Any]]:
-    """Return cards that are to be issued, the longest overdue first; each is issued once in a round.
-
-    A card of a former round that is still open goes on: nobody is called twice for one clock.
-    ``colours`` are the (phase, colour) that the rules issue. Rows: incident_id, phase, colour, round, due_at.
-    """
-    rows = connection.execute(
-        text(f"""
-            with calling as materialized ({_CALLING})
-            select * from calling
-            where phase || ' ' || colour = any(:colours) and not exists (
-                select from escalation where escalation.incident_id = calling.incident_id
-                    and escalation.phase = calling.phase and escalation.colour = calling.colour
-                    and (escalation.round = calling.round or stage not in ('answered', 'lifted'))
-            )
-            order by due_at, incident_id limit :limit
-        """),  # noqa: S608 - our own words
-        {
-            "now": now,
-            "warn": WARN_SHARE,
-            "colours": [f"{phase} {colour}" for phase, colour in colours],
-            "limit": limit,
-        },
-    )
-    return [dict(row) for row in rows.mappings()]
-
-
-def baseless(connection: Connection, now: datetime, limit: int) -> list[dict[str, Any]]:
-    """Return open escalations whose reason is gone: id, incident_id, phase, why (ended, stopped, moved, red).
-
-    The incident has ended; the clock of a card has stopped, or runs longer than the card says, since another
-    standard holds; a yellow card has been followed by a red one.
-    A suspended incident keeps its cards: its clock stands still and goes on.
-    """
-    rows = connection.execute(
-        text(f"""
-            select id, incident_id, phase, why
-            from escalation join incident_life as life using (incident_id)
-            cross join lateral (select case phase when 'arrive' then arrive_due_at
-                when 'handle' then handle_due_at when 'close' then close_due_at end as due_at) as clock
-            cross join lateral (select case
-                when status in ({_ENDED}) then 'ended'
-                when kind = 'card' and status <> 'suspended' and clock.due_at is null then 'stopped'
-                when clock.due_at > :now and escalation.round < {_ROUND}
-                    and (colour = 'red' or not {_SOON}) then 'moved'
-                when colour = 'yellow' and exists (
-                    select from escalation as red where red.incident_id = escalation.incident_id
-                        and red.phase = escalation.phase and red.round >= escalation.round
-                        and red.colour = 'red'
-                ) then 'red'
-            end as why) as reason
-            where stage not in ('answered', 'lifted') and why is not null
-            order by id limit :limit
-        """),  # noqa: S608 - our own words
-        {"now": now, "warn": WARN_SHARE, "limit": limit},
-    )
-    return [dict(row) for row in rows.mappings()]
-
-
-def climbing(connection: Connection, now: datetime, limit: int) -> list[dict[str, Any]]:
-    """Return, locked, the escalations whose next rung is to be called; cards of suspended incidents wait."""
-    rows = connection.execute(
-        text("""
-            select escalation.* from escalation join incident_life as life using (incident_id)
-            where climbs_at <= :now and (kind = 'whistle' or status <> 'suspended')
-            order by climbs_at, escalation.id limit :limit for update of escalation skip locked
-        """),
-        {"now": now, "limit": limit},
-    )
-    return [dict(row) for row in rows.mappings()]
-
-
-def any_climbs(connection: Connection, now: datetime) -> bool:
-    """Tell whether :func:`climbing` would find any."""
-    found = connection.execute(
-        text("""
-            select from escalation join incident_life as life using (incident_id)
-            where climbs_at <= :now and (kind = 'whistle' or status <> 'suspended') limit 1
-        """),
-        {"now": now},
-    )
-    return found.first() is not None
 
 
 def add(connection: Connection, values: Mapping[str, Any]) -> int | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, cast
 from uuid import UUID
@@ -13,7 +13,7 @@ from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, Range, distinct_on
 
 from geo_service.errors import NotFoundError, Words
-from geo_service.staffing.clocks import PHASES, Clock, next_due
+from geo_service.staffing.clocks import PHASES, Clock, first_warning, next_due
 from geo_service.staffing.life import Life, Move, Pause, Status
 from geo_service.store import request_keys
 from geo_service.store.at_once import Question
@@ -62,6 +62,8 @@ _ENTER = text("""
     select event ->> 0, event -> 1
     from jsonb_array_elements(:events) with ordinality as given (event, number) order by number
 """).bindparams(bindparam("lines", type_=JSONB), bindparam("events", type_=JSONB))
+#: Something has changed: the watcher looks at it next, whatever its clocks say.
+AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
 _PRESENT = text(
     "select greatest(clock_timestamp(), (select max(at) from incident_log where incident_id = :key))"
 )
@@ -155,6 +157,7 @@ def save(connection: Connection, kept: Kept, clocks: Iterable[Clock], steps: int
         "replied_at": kept.replied_at,
         "duplicate_of": kept.duplicate_of,
         **columns(kept.life, clocks),
+        "watch_at": AT_ONCE,
     }
     connection.execute(_SAVE, values)
     return revision
@@ -287,6 +290,7 @@ def columns(life: Life, clocks: Iterable[Clock]) -> dict[str, Any]:
         "pauses": [Range(one.start, one.end) for one in life.pauses if one.end != one.start],
         **{f"{phase}_due_at": due.get(phase) for phase in PHASES},
         "next_due_at": next_due(clocks),
+        "watch_at": first_warning(clocks),
     }
 
 

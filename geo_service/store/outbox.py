@@ -17,16 +17,23 @@ LOT = 500
 #: PostgreSQL takes less than 8,000 bytes in a notification.
 _MAX_NOTICE_BYTES = 7_900
 _RELAY_LOCK = 0x67656F_72656C  # any number that nothing else here locks
+_ADD_MANY = text("""
+    insert into outbox (topic, payload) select :topic, payload
+    from jsonb_array_elements(cast(:payloads as jsonb)) with ordinality as given (payload, number)
+    order by number
+""")
 _DRAW = text("select nextval('outbox_position') from generate_series(1, :count)")
 _NUMBER = text("""
     update outbox set position = given.position
     from unnest(cast(:seqs as bigint[]), cast(:positions as bigint[])) as given (seq, position)
     where outbox.seq = given.seq
 """)
-_TELL = text(
-    "select pg_notify(:channel, words)"
-    " from unnest(cast(:words as text[])) with ordinality as given (words, number) order by number"
-)
+# one JSON text: as an array of texts psycopg would quote it in Python, letter by letter
+_TELL = text("""
+    select pg_notify(:channel, words)
+    from json_array_elements_text(cast(:words as json)) with ordinality as given (words, number)
+    order by number
+""")
 
 
 def add(connection: Connection, topic: str, payload: dict[str, Any]) -> None:
@@ -36,8 +43,7 @@ def add(connection: Connection, topic: str, payload: dict[str, Any]) -> None:
 
 def add_many(connection: Connection, topic: str, payloads: Sequence[dict[str, Any]]) -> None:
     """Queue several events of one topic, in order."""
-    if payloads:
-        connection.execute(insert(outbox), [{"topic": topic, "payload": one} for one in payloads])
+    connection.execute(_ADD_MANY, {"topic": topic, "payloads": bulk.json_text(list(payloads))})
 
 
 def waiting(connection: Connection, limit: int = LOT) -> list[dict[str, Any]]:
@@ -77,7 +83,8 @@ def announce(connection: Connection, events: Sequence[dict[str, Any]]) -> list[d
     positions = sorted(connection.execute(_DRAW, {"count": len(events)}).scalars())
     connection.execute(_NUMBER, {"seqs": [event["seq"] for event in events], "positions": positions})
     placed = [{**event, "position": position} for event, position in zip(events, positions, strict=True)]
-    connection.execute(_TELL, {"channel": CHANNEL, "words": [_notice(event) for event in placed]})
+    words = bulk.json_text([_notice(event) for event in placed])
+    connection.execute(_TELL, {"channel": CHANNEL, "words": words})
     return placed
 
 

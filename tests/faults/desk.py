@@ -21,6 +21,7 @@ from geo_service.services import identity
 from geo_service.store.database import Database
 from tests.services import desk_town
 from tests.services.places import middle
+from tests.waiting import until
 
 #: Whom only one desk sends, and whom both want.
 OWN = 3
@@ -256,14 +257,6 @@ class Desk:
         incident, code, _ = self.ledger.dispatches[sent]
         self.ledger.lines[key] = incident
         self.ledger.dispatches[sent] = incident, code, state
-
-
-def until(found: Callable[[], bool], patience_s: float = 200) -> None:
-    """Wait until something is so."""
-    deadline = time.monotonic() + patience_s
-    while not found():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.02)
 
 
 # ----------------------------------------------------------------------------- what the database has of it

@@ -14,8 +14,9 @@ from geo_service.store.cluster import Cluster
 from geo_service.store.database import Database
 from geo_service.store.migrate import migrate
 from tests.faults import desk
-from tests.faults.desk import Desk, Ledger, Town, until
+from tests.faults.desk import Desk, Ledger, Town
 from tests.faults.program import Program, assert_invariants_hold
+from tests.waiting import until
 
 # starting the program takes long where other things run as well
 pytestmark = [pytest.mark.postgis, pytest.mark.timeout(900)]

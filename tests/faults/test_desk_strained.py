@@ -15,12 +15,13 @@ import psycopg
 import pytest
 
 from tests.faults import desk
-from tests.faults.desk import Town, until
+from tests.faults.desk import Town
 from tests.faults.program import Program, assert_invariants_hold
 from tests.faults.receivers import Receiver, drips, hangs, refuses, takes
 from tests.postgis import TestServer
 from tests.services import desk_town
 from tests.services.places import middle
+from tests.waiting import until
 
 # starting the program takes long where other things run as well
 pytestmark = [pytest.mark.postgis, pytest.mark.timeout(900)]

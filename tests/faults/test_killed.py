@@ -22,6 +22,7 @@ from geo_service.services.tiling import Tilings
 from geo_service.store import jobs
 from geo_service.store.database import Database
 from tests.faults.conftest import Serve, Serving
+from tests.waiting import until
 
 pytestmark = pytest.mark.postgis
 Plan = dict[str, Any]
@@ -43,27 +44,21 @@ def in_the_way(database: Database, lock: str) -> Iterator[None]:
 
 def until_it_waits(database: Database) -> None:
     """Wait until a session of the service stands before a lock."""
-    deadline = time.monotonic() + 60
     waiting = (
         "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
         " and datname = current_database()"
     )
-    while not count(database, waiting):
-        assert time.monotonic() < deadline, "nothing came to the lock"
-        time.sleep(0.02)
+    until(lambda: count(database, waiting) > 0)
 
 
 def until_it_is_gone(database: Database) -> None:
     """Wait until PostgreSQL has noticed that the process is dead, and rolled its work back."""
-    deadline = time.monotonic() + 60
     left = (
         "select count(*) from pg_stat_activity where datname = current_database()"
         " and starts_with(application_name, 'geo_service')"
         " and state <> 'idle' and pid <> pg_backend_pid()"
     )
-    while count(database, left):
-        assert time.monotonic() < deadline, "sessions of the dead process are left"
-        time.sleep(0.05)
+    until(lambda: count(database, left) == 0)
 
 
 def begin(client: httpx.Client, method: str, url: str, **options: Any) -> threading.Thread:

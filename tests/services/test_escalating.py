@@ -1,34 +1,34 @@
 """Cards and whistles in a database: each once, up the ladder, acknowledged, answered, lifted."""
 
-import os
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import text
 
-from geo_service.errors import ConflictError, ForbiddenError, NotFoundError
+from geo_service.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
 from geo_service.services import catalogue, correcting, handling
 from geo_service.services.correcting import Asked
+from geo_service.services.duty_book import DutyBooks
 from geo_service.services.escalating import Escalation, set_rules, shown
 from geo_service.services.tiling import Tilings
 from geo_service.staffing.clocks import FIVE_SIX_SEVEN, Phase, clocks, standard_from, standard_object
 from geo_service.staffing.escalation import Act
-from geo_service.staffing.life import Move
+from geo_service.staffing.life import Move, Status, moves_from
 from geo_service.store import boundaries, escalations, lives, queue, staffing
 from geo_service.store.database import Database
+from geo_service.store.watch import all_again
+from tests.forked import FORKS
 from tests.postgis import TestServer
-from tests.services import desk_town
+from tests.services import desk_town, endless_watch
 
 pytestmark = pytest.mark.postgis
 NUMBERS = count()
@@ -70,7 +70,7 @@ def database(place: tuple[Database, Tilings]) -> Database:
     with place[0].writing() as connection:
         connection.exec_driver_sql("update incident_life set status = 'void', next_due_at = null,"
             " arrive_due_at = null, handle_due_at = null, close_due_at = null, closed_at = null,"
-            " suspended_from = null")  # fmt: skip
+            " suspended_from = null, watch_at = null")  # fmt: skip
         connection.exec_driver_sql("update escalation set stage = 'lifted', climbs_at = null")
         connection.exec_driver_sql("delete from outbox")
     return place[0]
@@ -78,7 +78,7 @@ def database(place: tuple[Database, Tilings]) -> Database:
 
 @pytest.fixture
 def watch(place: tuple[Database, Tilings]) -> Escalation:
-    return Escalation(*place)
+    return Escalation(*place, DutyBooks(place[0]))
 
 
 def waiting(database: Database, tilings: Tilings, age_s: float, **given: Any) -> UUID:
@@ -91,7 +91,7 @@ def waiting(database: Database, tilings: Tilings, age_s: float, **given: Any) ->
 def ago(database: Database, key: UUID, age_s: float) -> None:
     """Put a life back in time, with everything in it."""
     columns = ("reported_at", "accepted_at", "dispatched_at", "arrived_at", "handled_at", "last_at",
-        "arrive_due_at", "handle_due_at", "close_due_at", "next_due_at")  # fmt: skip
+        "arrive_due_at", "handle_due_at", "close_due_at", "next_due_at", "watch_at")  # fmt: skip
     with database.writing() as connection:
         moved = ", ".join(f"{name} = {name} - make_interval(secs => :age)" for name in columns)
         connection.execute(
@@ -124,8 +124,9 @@ def topics(database: Database) -> list[str]:
 
 
 def run_dry(watch: Escalation) -> int:
-    total = 0
-    while done := watch.look():
+    total, more = 0, True
+    while more:
+        done, more = watch.look()
         total += done
     return total
 
@@ -346,7 +347,7 @@ def test_the_rules_decide(database: Database, place: tuple[Database, Tilings], w
 
 def test_many_watchers_issue_each_card_once(database: Database, place: tuple[Database, Tilings]) -> None:
     keys = [waiting(database, place[1], 301) for _ in range(30)]
-    watchers = [Escalation(*place) for _ in range(4)]
+    watchers = [Escalation(*place, DutyBooks(place[0])) for _ in range(4)]
     threads = [threading.Thread(target=run_dry, args=(one,)) for one in watchers]
     for thread in threads:
         thread.start()
@@ -357,33 +358,21 @@ def test_many_watchers_issue_each_card_once(database: Database, place: tuple[Dat
     assert topics(database).count("escalation.issued") == 30
 
 
-_KILLED = """
-import sys
-from geo_service.services.escalating import Escalation
-from geo_service.services.tiling import Tilings
-from geo_service.store.database import Database
-database = Database.connect(sys.argv[1])
-watch = Escalation(database, Tilings(database))
-print("ready", flush=True)
-while True:
-    watch.look()
-"""
-
-
 def test_a_killed_watcher_leaves_no_half_card(
     database: Database, place: tuple[Database, Tilings], watch: Escalation
 ) -> None:
     keys = [waiting(database, place[1], 0) for _ in range(60)]
     url = database.write.url.render_as_string(hide_password=False)
     for round_ in range(2):
-        child = subprocess.Popen([sys.executable, "-c", _KILLED, url], stdout=subprocess.PIPE, cwd=Path.cwd())
-        assert child.stdout is not None
-        child.stdout.readline()
+        ready = FORKS.Event()
+        child = FORKS.Process(target=endless_watch.watch, args=(url, ready), daemon=True)
+        child.start()
+        assert ready.wait(120)
         for key in keys[round_ * 30 : round_ * 30 + 30]:
             ago(database, key, 301)
         time.sleep(0.15)
-        os.kill(child.pid, signal.SIGKILL)
-        child.wait()
+        child.kill()
+        child.join()
     run_dry(watch)
     for key in keys:
         (card,) = of(database, key)
@@ -402,6 +391,55 @@ def test_a_clock_set_back_waits(
     ago(database, key, 3601)
     run_dry(watch)
     assert len(of(database, key)) == 1
+
+
+def status_of(database: Database, key: UUID) -> Status:
+    with database.reading() as connection:
+        return lives.get(connection, key).life.status
+
+
+_STEPS = st.one_of(
+    st.tuples(st.just("wait"), st.sampled_from([59.0, 241.0, 301.0, 2881.0, 86_401.0])),
+    st.tuples(st.just("move"), st.integers(0, 7)),
+    st.tuples(st.just("urgency"), st.sampled_from(["low", "normal", "urgent"])),
+    st.tuples(st.just("act"), st.tuples(st.integers(0, 5), st.sampled_from(list(Act)))),
+    st.tuples(st.just("whistle"), st.none()),
+)
+
+
+@settings(
+    max_examples=20,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(steps=st.lists(_STEPS, min_size=4, max_size=16))
+def test_looking_when_a_life_says_so_finds_what_looking_at_all_would(
+    database: Database, place: tuple[Database, Tilings], watch: Escalation, patience: str, steps: Any
+) -> None:
+    assert patience == "low"
+    key = waiting(database, place[1], 0)
+    for what, how in steps:
+        cards = of(database, key)
+        try:
+            if what == "wait":
+                ago(database, key, how)
+            elif what == "move":
+                possible = moves_from(status_of(database, key))
+                handling.move(database, key, possible[how % len(possible)], who="desk", reason="r")
+            elif what == "urgency":
+                correcting.correct(database, place[1], key, {"urgency": how}, Asked("desk"))
+            elif what == "whistle":
+                watch.whistle(key, who="desk", words="come")
+            elif cards:
+                watch.act(cards[how[0] % len(cards)]["id"], how[1], who="desk")
+        except (ConflictError, InvalidInputError):
+            continue
+        run_dry(watch)
+        with database.writing() as connection:
+            all_again(connection)
+        before = of(database, key)
+        run_dry(watch)
+        assert of(database, key) == before, (what, how)
 
 
 def test_the_queue_is_right_to_the_second(database: Database, place: tuple[Database, Tilings]) -> None:

@@ -1,5 +1,6 @@
 """The feed: every event once, in the order of commits, for readers fast and slow; by part of the town."""
 
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -132,17 +133,18 @@ def test_an_event_of_an_incident_is_for_those_who_see_its_cell(database: Databas
     ],
 )
 def test_a_role_hears_what_its_routes_show(topic: str, heard_by: set[Role]) -> None:
-    event = Event(1, topic, {}, "", None)
+    event = Event(1, topic, {}, "", None, b"")
     desk = {Role.ADMIN, Role.DISPATCHER, Role.LEADER}
     assert {role for role in Role if sees(Principal(1, "x", role), event)} == heard_by | desk
 
 
 def test_a_device_hears_how_an_incident_stands_and_no_words() -> None:
     payload = {"id": "1", "move": "return", "status": "returned", "revision": 3, "reason": "Li is away"}
-    event = Event(1, "incident.moved", payload, "", None)
+    event = Event(1, "incident.moved", payload, "now", None, b"all of it")
     heard = {role: told(Principal(1, "x", role), event) for role in (Role.DEVICE, Role.DISPATCHER)}
-    assert heard[Role.DEVICE] == {name: payload[name] for name in ("id", "move", "status", "revision")}
-    assert heard[Role.DISPATCHER] == payload
+    few = {name: payload[name] for name in ("id", "move", "status", "revision")}
+    assert json.loads(heard[Role.DEVICE]) == few | {"at": "now"}
+    assert heard[Role.DISPATCHER] == event.body
 
 
 def test_topics() -> None:

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from geo_service.services import dispatching, handling, invariants, webhooks
+from geo_service.services.duty_book import DutyBooks
 from geo_service.services.escalating import Escalation
 from geo_service.services.relaying import relay
 from geo_service.staffing.life import Move
@@ -42,10 +43,10 @@ def worked(postgis: TestServer) -> Iterator[str]:
         dispatching.send(database, keys[1], [Sending(ids["w"], lead=True)], who="desk")
         for move in (Move.ACCEPT, Move.SUSPEND, Move.RESUME, Move.SUSPEND):
             handling.move(database, keys[2], move, who="desk", reason="night")
-        escalation = Escalation(database, tilings)
+        escalation = Escalation(database, tilings, DutyBooks(database))
         escalation.whistle(keys[3], who="desk", words="come")
         grow_old(database, keys[3])
-        while escalation.look():
+        while escalation.look().more:
             pass
         now = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=1)
         with database.writing() as connection:
@@ -63,7 +64,14 @@ def grow_old(database: Database, key: UUID) -> None:
         connection.execute(text("set local session_replication_role = replica"))
         older = ", ".join(
             f"{name} = {name} - interval '10 min'"
-            for name in ("reported_at", "arrive_due_at", "handle_due_at", "close_due_at", "next_due_at")
+            for name in (
+                "reported_at",
+                "arrive_due_at",
+                "handle_due_at",
+                "close_due_at",
+                "next_due_at",
+                "watch_at",
+            )
         )
         change = f"update incident_life set {older} where incident_id = :key"
         connection.execute(text(change), {"key": key})
@@ -257,6 +265,22 @@ DAMAGES: list[tuple[str, str]] = [
     ("lives replayed", "update incident_life set pauses = '{}'"),
     ("due moments", "update incident_life set next_due_at = next_due_at + interval '1 microsecond'"),
     ("due moments", "update incident_life set close_due_at = null where status = 'reported'"),
+    ("due moments", "update incident_life set watch_at = null where status = 'reported'"),
+    ("due moments", "update incident_life set watch_at = next_due_at + interval '1 microsecond'"),
+    (
+        "watched",
+        """
+        update incident_life set watch_at = null, close_due_at = now() - interval '1 second'
+        where status = 'reported'
+        """,
+    ),
+    (
+        "watched",
+        """
+        update incident_life set status = 'void', watch_at = null
+        where incident_id in (select incident_id from escalation where stage = 'called')
+        """,
+    ),
     ("tracks in shifts", "delete from shift"),
     ("audit chain", "update audit set who = 'nobody' where id = (select min(id) from audit)"),
 ]

@@ -11,7 +11,6 @@ import shapely
 
 from geo_service.services.drafting import BoundaryImport, draft_import
 from geo_service.services.locating_detail import details
-from geo_service.services.ownership import OnDuty
 from geo_service.services.publishing import publish
 from geo_service.services.tiling import Tilings
 from geo_service.store import premises
@@ -64,7 +63,7 @@ def ask(town: tuple[Database, Tilings], points: np.ndarray, **more: Any) -> list
             accuracy_m=[None] * len(points),
             as_of=more.pop("as_of", None),
             known_at=None,
-            on_duty=OnDuty(),
+            on_duty=frozenset(),
             **more,
         )
 

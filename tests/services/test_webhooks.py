@@ -21,6 +21,7 @@ from geo_service.services.relaying import Relay
 from geo_service.store import outbox
 from geo_service.store import webhooks as store
 from geo_service.store.database import Database
+from tests.waiting import until
 
 pytestmark = pytest.mark.postgis
 
@@ -45,7 +46,8 @@ class Receiver:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}/hook"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        often = {"poll_interval": 0.02}  # so often it looks whether it is to end
+        threading.Thread(target=self.server.serve_forever, kwargs=often, daemon=True).start()
 
     @property
     def numbers(self) -> list[int]:
@@ -81,13 +83,6 @@ def tell(database: Database, *numbers: int, topic: str = "incident.moved") -> No
     for number in numbers:
         with database.writing() as connection:
             outbox.add(connection, topic, {"number": number})
-
-
-def until(found: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60
-    while not found():
-        assert time.monotonic() < end, "it did not come to pass"
-        time.sleep(0.05)
 
 
 def states(database: Database, key: int) -> list[tuple[str, int, str]]:

@@ -257,7 +257,7 @@ def _queue(
 @router.get("/incidents/{incident_id}")
 def incident(state: State, _who: Reader, incident_id: UUID) -> dict[str, Any]:
     """Give one incident: facts, place, owner and who of them is on duty, standing, what can be done."""
-    return incident_views.one(state.database, state.tilings, incident_id, state.on_duty)
+    return incident_views.one(state.database, state.tilings, incident_id, state.desk.books.ids_on_duty())
 
 
 def _refuse_mixed(values: Sequence[object], words: str, field: str = "status") -> None:

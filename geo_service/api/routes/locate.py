@@ -221,6 +221,7 @@ class Asked(NamedTuple):
 
 def _details(state: AppState, tiling: Tiling, asked: Asked) -> list[dict[str, Any]]:
     edition = state.tilings.edition(asked.as_of, asked.known_at)
+    on_duty = state.desk.books.ids_on_duty()
     with state.database.reading() as connection:
         return details(
             connection,
@@ -230,7 +231,7 @@ def _details(state: AppState, tiling: Tiling, asked: Asked) -> list[dict[str, An
             accuracy_m=[asked.accuracy_m] * len(asked.lonlat_deg),
             as_of=asked.as_of,
             known_at=asked.known_at,
-            on_duty=state.on_duty,
+            on_duty=on_duty,
             part=Part(tiling, asked.scope) if asked.scope else None,
             shapes=asked.shapes,
         )

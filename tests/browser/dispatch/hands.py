@@ -12,6 +12,8 @@ from uuid import uuid4
 import httpx
 from playwright.sync_api import Browser, Locator, Page
 
+from tests.browser.serving import let_in
+
 Row = dict[str, Any]
 
 #: Where a place on earth lies in the window.
@@ -33,9 +35,7 @@ def until(page: Page, question: str, arg: Any = None, *, patience_s: float = 30)
 
 def enter(page: Page, service: str, key: str, path: str) -> Page:
     """Open a page, signed in without the form."""
-    answer = httpx.post(f"{service}/sign-in", data={"key": key}, headers={"Origin": service}, timeout=60)
-    cookies = [{"name": name, "value": value, "url": service} for name, value in answer.cookies.items()]
-    page.context.add_cookies(cookies)  # type: ignore[arg-type]
+    let_in(page.context, service, key)
     page.goto(f"{service}{path}")
     return page
 

@@ -110,3 +110,55 @@ def test_the_queue_tells_who_accepted(
     expect(row(opened, key).locator(".ds-row-who")).to_have_text("调度二 受理")
     opened.reload()
     expect(row(opened, key).locator(".ds-row-who")).to_have_text("调度二 受理")
+
+
+_STORM = """() => {
+    const { cards } = desk.desk;
+    const before = { ...cards.counts };
+    const KINDS = [["card", "red", "arrive"], ["card", "yellow", "handle"], ["whistle", null, null]];
+    const STAGES = ["called", "acknowledged", "arrived", "answered", "lifted"];
+    const made = (number, stage) => {
+        const [kind, colour, phase] = KINDS[number % 3];
+        return { id: -1 - number, incident_id: `storm ${number % 900}`, kind, colour, phase, stage, rung: 0 };
+    };
+    for (let number = 0; number < 3000; number++) desk.desk.hear("escalation.called", made(number, "called"));
+    // each goes on to a stage of its own, some twice, one after the other as they come
+    for (let number = 0; number < 3000; number++) {
+        desk.desk.hear("escalation.changed", made(number, STAGES[number % 7 % 5]));
+        if (number % 11 === 0) desk.desk.hear("escalation.lifted", made(number, "lifted"));
+    }
+    const left = [...Array(3000).keys()].filter((number) => number % 7 % 5 < 3 && number % 11);
+    const waiting = left.filter((number) => number % 7 % 5 === 0);
+    const of = (own) => left.filter((number) => number % 900 === own).map((number) => -1 - number).sort();
+    const rank = (card) => ["red", "yellow", "whistle"].indexOf(card.colour || card.kind);
+    const wrong = [...Array(900).keys()].filter((number) => {
+        const own = cards.of(`storm ${number}`);
+        const isSorted = own.every((card, i) => !i || rank(own[i - 1]) <= rank(card));
+        return !isSorted || String(own.map((card) => card.id).sort()) !== String(of(number));
+    });
+    const kinds = [0, 1, 2].map((kind) => left.filter((number) => number % 3 === kind).length);
+    return {
+        wrong,
+        told: ["red", "yellow", "whistle", "waiting"].map((name) => cards.counts[name] - before[name]),
+        really: [...kinds, waiting.length],
+        red: cards.counts.red,
+    };
+}"""
+
+_CALM = """() => {
+    for (let number = 0; number < 3000; number++) {
+        const id = -1 - number, incident_id = `storm ${number % 900}`;
+        desk.desk.hear("escalation.lifted", { id, incident_id, kind: "whistle", stage: "lifted" });
+    }
+    return desk.desk.cards.counts;
+}"""
+
+
+def test_none_of_a_storm_of_cards_is_lost(opened: Page) -> None:
+    until(opened, "() => desk.desk.hasWatched")
+    before = opened.evaluate("({ ...desk.desk.cards.counts })")
+    found = opened.evaluate(_STORM)
+    assert found["wrong"] == []
+    assert found["told"] == found["really"]
+    expect(opened.locator(".ds-strip")).to_contain_text(str(found["red"]))
+    assert opened.evaluate(_CALM) == before

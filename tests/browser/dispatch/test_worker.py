@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
-from geo_service.services import week_lists
+from geo_service.services import rounds, week_lists
 from geo_service.services.tiling import Tilings
 from geo_service.store.database import Database
 from tests.browser.dispatch.conftest import Scene, client
@@ -231,8 +231,8 @@ def test_a_worker_reports_what_he_sees(
 @pytest.fixture
 def on_the_list(
     admin: httpx.Client, service: str, keys: dict[str, str], own: str, own_town_url: str
-) -> Iterator[None]:
-    """Put a place and a fixed route of the owner on this week's lists."""
+) -> Iterator[str]:
+    """Put a place and a fixed route of the owner on this week's lists; what stands on the place's sign."""
     assert own
     with client(service, keys["手机"]) as phone:
         code = phone.get("/v1/own-work").raise_for_status().json()["cells"][0]["code"]
@@ -252,15 +252,21 @@ def on_the_list(
     monday = week_lists.monday_of(datetime.now(ZoneInfo("Asia/Shanghai")).date())
     counts = admin.put(f"/v1/patrol/weeks/{monday}").raise_for_status().json()
     assert (counts["visits"], counts["route_turns"]) == (1, 1)
-    yield
+    database = Database.connect(own_town_url, read_size=1, write_size=1)
+    try:
+        tiling = Tilings(database).get()
+        with database.reading() as connection:
+            told = rounds.places(connection, tiling, signs=True)
+    finally:
+        database.close()
+    yield next(one["sign"] for one in told if one["code"] == "s1")
     admin.delete("/v1/patrol/places/s1").raise_for_status()
     admin.delete("/v1/patrol/routes/r1").raise_for_status()
 
 
 def test_the_list_of_the_week_has_places_and_routes(
-    page: Page, service: str, keys: dict[str, str], on_the_list: None
+    page: Page, service: str, keys: dict[str, str], on_the_list: str
 ) -> None:
-    del on_the_list
     open_page(page, service, keys["手机"])
     page.locator('[data-view="week"]').click()
     route = page.locator('.wk-routes li[data-route="r1"]')
@@ -269,3 +275,16 @@ def test_the_list_of_the_week_has_places_and_routes(
     stop = page.locator('.wk-day li[data-place="s1"]')
     expect(stop).to_contain_text("东街五金店")
     expect(stop).to_contain_text("消防")
+
+
+def test_a_visit_is_registered_by_the_code_of_the_sign(
+    page: Page, service: str, keys: dict[str, str], on_the_list: str
+) -> None:
+    open_page(page, service, keys["手机"])
+    page.locator('[data-view="week"]').click()
+    # the camera opens the address on the sign: the code stands there already
+    page.evaluate("code => { window.location.hash = `visit=${encodeURIComponent(code)}`; }", on_the_list)
+    expect(page.locator(".wk-sign")).to_have_value(on_the_list)
+    page.locator("dialog").get_by_role("button", name="登记", exact=True).click()
+    # counted or not by where the phone was last seen: the page says what became of it, with the place's name
+    expect(page.locator(".wk-said")).to_contain_text("东街五金店")

@@ -31,7 +31,7 @@ export class Bar {
     desk.on("tick", () => this.tick());
     desk.on("line", (isUp) => this.lineChanged(isUp));
     desk.on("people", () => this.showDuty());
-    desk.on("cards", () => this.showCards());
+    desk.on("cards", () => this.cardsSoon());
     desk.on("red", () => this.flash());
     onLanguage(() => this.showAll());
   }
@@ -70,6 +70,14 @@ export class Bar {
     const isTold = !boardProblem || !this.desk.stream.isUp;
     setText(this.duty, !isTold ? say("boardProblem", { reason: boardProblem.reason || boardProblem.message }) : say("dutyCount", { onDuty: people.length, free }));
     this.duty.classList.toggle("ds-warn", !isTold);
+  }
+
+  /** Cards come by the hundred: what is counted is shown with the next picture. */
+  cardsSoon() {
+    this.cardsWait ??= requestAnimationFrame(() => {
+      this.cardsWait = null;
+      this.showCards();
+    });
   }
 
   /** How many cards and whistles wait for an answer; nothing where there are none. */

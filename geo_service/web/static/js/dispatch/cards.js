@@ -51,11 +51,13 @@ export class Cards {
     }
   }
 
-  /** Take in what an event tells of a card. */
+  /** Take in what an event tells of a card: at once, and only its incident is arranged anew, however many cards there are. */
   hear(payload) {
     this.late?.push(payload);
     this.put(payload);
-    this.arrange();
+    const own = this.of(payload.incident_id).filter((card) => card.id !== payload.id);
+    if (!isOver(payload)) own.push(payload);
+    this.keep(payload.incident_id, own);
   }
 
   put(card) {
@@ -63,21 +65,31 @@ export class Cards {
     else this.byId.set(card.id, card);
   }
 
+  /** Arrange all, as they have been read. */
   arrange() {
-    const before = this.byIncident;
-    this.byIncident = new Map();
+    const found = new Map([...this.byIncident.keys()].map((key) => [key, []])); // who has none any more too
     for (const card of this.byId.values()) {
-      if (!this.byIncident.has(card.incident_id)) this.byIncident.set(card.incident_id, []);
-      this.byIncident.get(card.incident_id).push(card);
+      if (!found.has(card.incident_id)) found.set(card.incident_id, []);
+      found.get(card.incident_id).push(card);
     }
-    this.counts = { red: 0, yellow: 0, whistle: 0, waiting: 0 };
-    for (const [key, own] of this.byIncident) {
-      own.sort((a, b) => RANKS[kindOf(a)] - RANKS[kindOf(b)] || a.id - b.id);
-      for (const card of own) this.counts[kindOf(card)] += 1;
-      this.counts.waiting += own.filter(isWaiting).length;
-      const known = before.get(key);
-      const isSame = known?.length === own.length && own.every((card, i) => card.id === known[i].id && card.stage === known[i].stage);
-      if (isSame) this.byIncident.set(key, known);
+    for (const [key, own] of found) this.keep(key, own);
+  }
+
+  /** Keep the open cards of an incident; the array stays the same one where nothing that is shown has changed. */
+  keep(key, own) {
+    const known = this.of(key);
+    own.sort((a, b) => RANKS[kindOf(a)] - RANKS[kindOf(b)] || a.id - b.id);
+    if (known.length === own.length && own.every((card, i) => card.id === known[i].id && card.stage === known[i].stage)) return;
+    this.count(known, -1);
+    this.count(own, 1);
+    if (own.length) this.byIncident.set(key, own);
+    else this.byIncident.delete(key);
+  }
+
+  count(cards, sign) {
+    for (const card of cards) {
+      this.counts[kindOf(card)] += sign;
+      if (isWaiting(card)) this.counts.waiting += sign;
     }
   }
 
