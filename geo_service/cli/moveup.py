@@ -28,7 +28,7 @@ def command(
 ) -> None:
     """Say who of those on duty should move where while others are busy 移防: nothing is changed by it.
 
-    Example: geo-service move-up --busy W339801001001001-1 --moves 2 --cell community/339801001001
+    Example: geo-service move-up --busy W339801001001001-1 --moves 2
     """
     moment = common.parse_moment(at, "--at") or datetime.now(UTC)
     question = MoveUpQuestion(moment, tuple(busy or ()), moves, limit_s, longest_s, mode, cell_of(cell))
@@ -38,6 +38,8 @@ def command(
         common.print_json(told)
         return
     common.print_report({name: value for name, value in told.items() if name != "moves"})
+    if not told["moves"]:
+        typer.echo("nobody needs to move: no move gains any cover 无需移防：没有能增加覆盖的移动")
     for one in told["moves"]:
         lon, lat = one["to"]
         where = one["to_name"] or f"{lon:.6f},{lat:.6f}"

@@ -21,6 +21,7 @@ from geo_service.library.frames import (
 )
 from geo_service.library.streets import MAX_STREET_M, StreetGraph
 from geo_service.library.tilings import Tiling
+from geo_service.library.travelling import milliseconds
 from geo_service.roads.demand import Doors, k_nearest_at, merged
 from geo_service.roads.graph import UNREACHED
 from geo_service.roads.kernels import NONE
@@ -95,13 +96,10 @@ def coverage(
     if not 1 <= depth <= MOST_K:
         fault = Fault("depth", f"give 1 to {MOST_K}", value=depth)
         raise InvalidInputError("The depth is out of range.", [fault])
-    if not (np.isfinite(limit_s) and limit_s >= 0):
-        fault = Fault("limit_s", "give seconds, 0 or more", value=limit_s)
-        raise InvalidInputError("The limit is not a time.", [fault])
+    limit_ms = milliseconds(limit_s)
     people = require_frame(responders, "responders")
     places_deg, row, weights = _places(tiling, demand, weight)
     label = _reach(places_deg, people, _groups(people, graph, mode), depth, max_street_m)
-    limit_ms = round(limit_s * 1000)
 
     def shares(k: int) -> Any:
         time_ms = np.where(label[:, k] == NONE, np.int64(UNREACHED), label[:, k] >> 32).astype(np.int32)

@@ -91,7 +91,7 @@ def _seconds(moments: pd.Series, column: str) -> NDArray[np.float64]:
     if pd.api.types.is_numeric_dtype(moments):
         values = moments.to_numpy(dtype=np.float64, na_value=np.nan)
     else:
-        read = pd.to_datetime(moments, utc=True, errors="coerce")
+        read = pd.to_datetime(moments, utc=True, errors="coerce", format="ISO8601")
         values = (read - pd.Timestamp(0, tz="UTC")).dt.total_seconds().to_numpy(dtype=np.float64)
     refuse_rows(
         ~np.isfinite(values),

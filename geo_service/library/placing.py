@@ -11,7 +11,7 @@ import numpy as np
 from geo_service.errors import Fault, InvalidInputError
 from geo_service.library.frames import amounts, points_deg, require_frame
 from geo_service.library.streets import MAX_STREET_M, StreetGraph
-from geo_service.library.travelling import matrix_ms
+from geo_service.library.travelling import matrix_ms, milliseconds
 from geo_service.staffing.siting import Goal, Ways, Wish, choose, gains, warm_up
 from geo_service.staffing.siting_budget import Budget
 
@@ -105,9 +105,10 @@ def site(
         known = ", ".join(one.value for one in Goal)
         fault = Fault("goal", f"use one of {known}", value=goal)
         raise InvalidInputError("The goal is not known.", [fault]) from None
-    if not (np.isfinite(limit_s) and limit_s >= 0 and np.isfinite(time_limit_s) and time_limit_s > 0):
-        fault = Fault("limit_s, time_limit_s", "give seconds, 0 or more", value=(limit_s, time_limit_s))
-        raise InvalidInputError("The limit is not a time.", [fault])
+    limit_ms = milliseconds(limit_s)
+    if not (np.isfinite(time_limit_s) and time_limit_s > 0):
+        fault = Fault("time_limit_s", "give seconds above 0", value=time_limit_s)
+        raise InvalidInputError("The time for the search is none.", [fault])
     free, homes = require_frame(candidates, "candidates"), require_frame(demand, "demand")
     stands = None if existing is None else require_frame(existing, "existing")
     weights = np.ones(len(homes)) if weight is None else amounts(homes, weight, "demand", argument="weight")
@@ -120,7 +121,6 @@ def site(
     n_stands = 0 if stands is None else len(stands)
     must = np.arange(n_stands + len(free)) < n_stands
     question = Ways(np.concatenate(tables), weights, must, ~must)
-    limit_ms = round(limit_s * 1000)
     _ready()
     budget = Budget.of(time_limit_s, time.monotonic)
     last = deque(choose(question, Wish(wanted, count, limit_ms, depth), budget, seed=seed), maxlen=1)

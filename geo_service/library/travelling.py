@@ -11,7 +11,7 @@ from geo_service.errors import Fault, InvalidInputError
 from geo_service.library.frames import in_crs_of, labels_at, new_columns, require_frame
 from geo_service.library.streets import MAX_STREET_M, StreetGraph
 from geo_service.roads.demand import Doors, nearest_at
-from geo_service.roads.graph import UNREACHED
+from geo_service.roads.graph import LONGEST_MS, UNREACHED
 from geo_service.roads.isochrone import isochrone as outlines_of_reach
 from geo_service.roads.kernels import NONE
 from geo_service.roads.snap import Snaps
@@ -62,7 +62,7 @@ def travel_time(
     >>> (reached.seconds <= 300).mean()                                                # doctest: +SKIP
     """
     starters = require_frame(sources, "sources")
-    bound_ms = _milliseconds(limit_s)
+    bound_ms = None if limit_s is None else milliseconds(limit_s)
     start = graph.starts(starters, "sources", max_street_m)
     if to is None:
         label = nearest_labels(graph.graph, start, bound_ms=bound_ms)
@@ -109,7 +109,7 @@ def travel_matrix(
     starters, goals = require_frame(sources, "sources"), require_frame(to, "to")
     start = graph.starts(starters, "sources", max_street_m)
     goal = graph.starts(goals, "to", max_street_m)
-    time_ms = matrix_ms(graph, start, goal, _milliseconds(limit_s))
+    time_ms = matrix_ms(graph, start, goal, None if limit_s is None else milliseconds(limit_s))
     return pd.DataFrame(seconds(time_ms), index=starters.index, columns=goals.index)
 
 
@@ -151,7 +151,7 @@ def isochrone(
     starters = require_frame(sources, "sources")
     start = graph.starts(starters, "sources", max_street_m)
     limits = sorted(limits_s, reverse=True)
-    limits_ms = [_milliseconds(limit) or 0 for limit in limits]
+    limits_ms = [milliseconds(limit) for limit in limits]
     chosen = [start.take([i]) for i in range(len(start))] if each else [start]
     shapes = [shape for one in chosen for shape in outlines_of_reach(graph.graph, one, limits_ms)]
     columns: dict[str, object] = {"limit_s": limits * len(chosen)}
@@ -181,11 +181,16 @@ def _by_network_node(graph: StreetGraph, label: NDArray[np.int64]) -> NDArray[np
     return out
 
 
-def _milliseconds(limit_s: float | None) -> int | None:
-    if limit_s is None:
-        return None
+def milliseconds(limit_s: float) -> int:
+    """Return a limit in whole milliseconds; one beyond the longest search, 12 days, is as good as none.
+
+    Raises
+    ------
+    InvalidInputError
+        It is negative, infinite or no number.
+    """
     if not (np.isfinite(limit_s) and limit_s >= 0):
         raise InvalidInputError(
             "The limit is not a time.", [Fault("limit_s", "give seconds, 0 or more", value=limit_s)]
         )
-    return round(limit_s * 1000)
+    return min(round(limit_s * 1000), LONGEST_MS)

@@ -8,6 +8,7 @@ from geo_service.errors import Fault, InvalidInputError
 from geo_service.roads.graph import UNREACHED, RoadGraph
 from geo_service.roads.positions import along_ms, reaching
 from geo_service.roads.snap import Snaps
+from geo_service.roads.travel import travel_time
 
 
 def demand_time_ms(
@@ -55,6 +56,13 @@ def demand_time_ms(
     reached = label >> 32 < UNREACHED
     out_ms = np.where(reached, label >> 32, np.int64(UNREACHED)).astype(np.int32)
     return out_ms, np.where(reached, label & 0xFFFFFFFF, -1).astype(np.int32)
+
+
+def reached_within(graph: RoadGraph, sources: Snaps, demand: Snaps, bound_ms: int) -> NDArray[np.bool_]:
+    """Return which demand points (m,) somebody reaches within the bound from one of the sources."""
+    time_ms, owner = travel_time(graph, sources, bound_ms=bound_ms)
+    at_demand_ms, _ = demand_time_ms(graph, demand, time_ms, owner, sources)
+    return at_demand_ms <= bound_ms
 
 
 def _meet_on_edge(

@@ -8,6 +8,7 @@ over, and who looks meanwhile sees the best so far.
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import geopandas as gpd
@@ -95,15 +96,14 @@ def find_sites(
             return answer
     seconds = AT_ONCE_S if at_once else question.seconds
     course, began_search = Course(began), time.monotonic()
-    choice, kept_at = None, float("-inf")
+    choice, kept_at, kept = None, float("-inf"), 0
     for choice in _choices(scene, question, Budget.of(seconds, time.monotonic)):
         value, bound = _in_units(question.goal, choice)
-        is_better = len(course.steps)
         course.add(value, bound)
         now = time.monotonic()
-        if len(course.steps) > is_better and now - kept_at >= KEEP_EVERY_S and not at_once:
+        if len(course.steps) > kept and now - kept_at >= KEEP_EVERY_S and not at_once:
             keep(_answer(tiling, scene, question, choice, course), scene.mark, choice.is_optimal, False)
-            kept_at = now
+            kept_at, kept = now, len(course.steps)
         spent = min((now - began_search) / max(seconds, 1e-6), 1.0)
         say("proof" if kept_at > 0 else "search", round(1000 * spent), 1000)
     if choice is None:
@@ -144,7 +144,7 @@ def _answer(
             "name": scene.candidates.names[gain.site - scene.first],
             "kind": scene.candidates.kind,
             "households_added": round(gain.added, 1),
-            "share_after": round(gain.covered / total, 4),
+            "share_after": round(gain.covered / total, 6),
             "mean_s_after": _seconds(gain.mean_ms),
             "households_lost_without": round(gain.alone, 1),
         }
@@ -165,8 +165,8 @@ def _answer(
         "is_optimal": choice.is_optimal,
         "households": round(total, 1),
         "households_beyond": round(choice.beyond / (scene.ways.weight.sum() or 1) * total, 1),
-        "before": {"share": round(before / total, 4), "mean_s": _seconds(mean_before)},
-        "after": {"share": round(after / total, 4), "mean_s": _seconds(mean_after)},
+        "before": {"share": round(before / total, 6), "mean_s": _seconds(mean_before)},
+        "after": {"share": round(after / total, 6), "mean_s": _seconds(mean_after)},
         "sites": sites,
         "cells": _changed_cells(tiling, scene, [gain.site for gain in each], limit_ms),
         "standing_places": scene.standing_deg.round(7).tolist(),
@@ -226,6 +226,7 @@ def ask_at_once(database: Database, held: Ground, tiling: Tiling, question: Siti
     def keep(answer: dict[str, Any], mark: bytes, is_proved: bool, is_over: bool) -> None:  # noqa: ARG001
         found.update(answer=answer, fingerprint=mark, is_proved=is_proved)
 
+    question = question.dated(datetime.now(UTC))
     find_sites(database, held, tiling, question, keep=keep, at_once=True)
     with database.writing() as connection:
         run_id = store.begin(connection, edition_id=tiling.edition.id, question=question.as_dict(), who=who)
@@ -248,7 +249,8 @@ def go_on(
     ``finish`` is called in the transaction of the last answer.
     """
     with database.reading() as connection:
-        question = SitingQuestion.of(store.get(connection, run_id).question)
+        run = store.get(connection, run_id)
+    question = SitingQuestion.of(run.question).dated(run.asked_at)
 
     def keep(answer: dict[str, Any], mark: bytes, is_proved: bool, is_over: bool) -> None:
         with database.writing() as connection:

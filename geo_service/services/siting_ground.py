@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geo_service.errors import ConflictError, Fault, InvalidInputError, NotFoundError, Words
-from geo_service.roads.graph import UNREACHED, RoadGraph
+from geo_service.roads.demand import Doors, k_nearest_at
+from geo_service.roads.graph import LONGEST_MS, RoadGraph
 from geo_service.roads.snap import Snaps
+from geo_service.roads.travel import k_nearest_labels, split_labels
 from geo_service.services.coverage_places import PEOPLE, Places, doors_of, places_of
 from geo_service.services.coverage_question import Measure
 from geo_service.services.ground import MAX_ACCESS_M, Ground
@@ -20,7 +22,7 @@ from geo_service.services.rostering import on_duty
 from geo_service.services.siting_question import SitingQuestion
 from geo_service.services.tiling import Tiling
 from geo_service.staffing.siting import Goal, Hour, Ways, through_the_week
-from geo_service.staffing.siting_ways import nearest_few, spread_over, ways
+from geo_service.staffing.siting_ways import spread_over, ways
 from geo_service.store import siting as store
 from geo_service.store import staffing
 from geo_service.store.database import Connection, Database
@@ -154,7 +156,8 @@ def set_scene(
         "places": len(which),
         "far_from_roads": int((~doors.snapped).sum()),
     }
-    mark = hashlib.sha256(marks + _wish_mark(question)).digest()
+    told_as = repr([tiling.mark, candidates.kind, candidates.names]).encode()
+    mark = hashlib.sha256(marks + _wish_mark(question) + told_as + _digest(standing_deg)).digest()
     plain = Ways(most.time_ms, weight, must, ~must)
     return Scene(asked, plain, candidates, first, people.leaf[which], standing_deg, told, mark)
 
@@ -203,7 +206,10 @@ def leaves_in(tiling: Tiling, cell: tuple[str, str] | None) -> NDArray[np.bool_]
     level, code = cell
     if level not in tiling.levels:
         known = ", ".join(tiling.levels)
-        raise NotFoundError(f"there is no level {level!r}", [Fault("cell", f"use one of: {known}")])
+        raise NotFoundError(
+            Words(f"there is no level {level!r}", f"没有层级 {level}"),
+            [Fault("cell", Words(f"use one of: {known}", f"可用：{known}"))],
+        )
     row = tiling.cells.index[(tiling.cells["level"] == level) & (tiling.cells["code"] == code)]
     if not len(row):
         raise NotFoundError(Words(f"there is no {level} {code}", f"没有编号为 {code} 的单元"))
@@ -252,19 +258,24 @@ def _told_standing(connection: Connection, question: SitingQuestion) -> NDArray[
     return np.concatenate(given)[:MOST_STANDING_TOLD]
 
 
+def standing_places(connection: Connection, question: SitingQuestion) -> NDArray[np.float64]:
+    """Return what stands at the hour that counts most, people on duty among it: (k, 2), EPSG:4326."""
+    lonlat_deg, _ = max(_standing(connection, question), key=lambda hour: hour[1])
+    return lonlat_deg
+
+
 def _standing(connection: Connection, question: SitingQuestion) -> list[tuple[NDArray[np.float64], float]]:
     """Return what stands at each hour asked about, and for how many hours of the week."""
     always = [_points([(one.lon, one.lat) for one in question.existing_places])]
     always += [_register(connection, kind)[1] for kind in question.existing if kind != "on_duty"]
     if "on_duty" not in question.existing:
         return [(_no_more(np.concatenate(always)), 1.0)]
-    moments = [(one.at, one.hours) for one in question.hours] or [(datetime.now(UTC), 1.0)]
     out = []
-    for at, length_h in moments:
-        duty = on_duty(connection, at)
+    for hour in question.dated(datetime.now(UTC)).hours:
+        duty = on_duty(connection, hour.at)
         free = duty[~duty["pinned"] & duty["lon"].notna()]
         out.append(
-            (_no_more(np.concatenate([*always, free[["lon", "lat"]].to_numpy(dtype=float)])), length_h)
+            (_no_more(np.concatenate([*always, free[["lon", "lat"]].to_numpy(dtype=float)])), hour.hours)
         )
     return out
 
@@ -305,12 +316,9 @@ def _nearest_standing(
 ) -> NDArray[np.int32]:
     """Return the nearest ``few`` ways from what stands: (few, places), as if these were all that stands."""
     starts = starts.take(np.flatnonzero(starts.snapped))
-    best = np.full((few, len(doors)), UNREACHED, np.int32)
-    for low in range(0, len(starts), 64):
-        part = starts.take(np.arange(low, min(low + 64, len(starts))))
-        best = nearest_few(np.concatenate([best, _matrix(graph, part, doors, bound, _silent)]), few)
-    return best
-
-
-def _silent(_phase: str, _done: int, _total: int) -> None:
-    """Say nothing."""
+    labels = k_nearest_labels(graph, starts, few, bound_ms=bound)
+    at_doors = k_nearest_at(
+        Doors.of(graph, doors), labels, starts, bound_ms=LONGEST_MS if bound is None else bound
+    )
+    time_ms, _ = split_labels(at_doors)
+    return np.ascontiguousarray(time_ms.T)

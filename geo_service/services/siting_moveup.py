@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from geo_service.errors import ConflictError, Fault, InvalidInputError, Words
 from geo_service.model import Mode
+from geo_service.roads.graph import UNREACHED, RoadGraph
+from geo_service.roads.reach import reached_within
 from geo_service.roads.snap import Snaps
 from geo_service.services.coverage_places import PEOPLE, doors_of, places_of
 from geo_service.services.coverage_question import Measure
@@ -73,6 +75,9 @@ class MoveUpQuestion:
             )
             if not 0 <= value <= most
         ]
+        if len(self.busy) > MOST_SITES:
+            words = Words(f"name at most {MOST_SITES}", f"最多 {MOST_SITES} 人")
+            faults.append(Fault("busy", words, value=len(self.busy)))
         if faults:
             raise InvalidInputError(_CANNOT, faults)
 
@@ -85,12 +90,15 @@ def advise(database: Database, held: Ground, tiling: Tiling, question: MoveUpQue
     dict
         ``moves`` (responder, name, from, to, to_name, seconds), shares of households within the limit
         ``before`` (everybody free), ``without`` (the busy ones) and ``after`` the moves, what no choice of as
-        many moves can exceed (``bound``), ``is_optimal``, and counts.
+        many moves can exceed (``bound``), ``is_optimal``, and counts. Where there are more than
+        :data:`MOST_SITES` places to stand, those nearest to the busy ones are ``considered``, and what is
+        proved is proved of them: who stands at another stays there, and what he covers counts.
 
     Raises
     ------
     InvalidInputError
-        A number is out of range, somebody named busy is not on duty there, or there are too many people.
+        A number is out of range, somebody named busy is not on duty there, or there are too many places
+        and nobody is busy.
     ConflictError
         There are no roads, nobody lives there, or nobody is on duty.
     NotFoundError
@@ -119,26 +127,31 @@ def advise(database: Database, held: Ground, tiling: Tiling, question: MoveUpQue
     _check_people(codes, question)
     base_deg = duty[["lon", "lat"]].to_numpy(dtype=float)
     site_deg, number = np.unique(np.concatenate([base_deg, targets]), axis=0, return_inverse=True)
-    if len(site_deg) > MOST_SITES or len(site_deg) * len(which) > MOST_ENTRIES:
-        words = Words(
-            f"{len(site_deg)} places to stand are too many: name a cell with at most {MOST_SITES}",
-            f"可站位置 {len(site_deg)} 处太多，请缩小到 {MOST_SITES} 处以内的单元",
-        )
-        raise InvalidInputError(_CANNOT, [Fault("cell", words)])
     snaps = snapper.snap(site_deg, MAX_ACCESS_M)
     doors = doors_of(held, people, graph, snapper, network_id).snaps.take(which)
+    limit_ms = question.limit_s * 1000
     standing = number.reshape(-1)[: len(base_deg)].astype(np.int64)
     busy = np.isin(codes, list(question.busy))
+    sites = _considered(graph, snaps, np.unique(standing[busy]), question)
+    # all others stay, and all that they cover is settled
+    settled = reached_within(graph, snaps.take(np.setdiff1d(standing, sites)), doors, limit_ms)
+    open_to = reached_within(graph, snaps.take(sites), doors, limit_ms) & ~settled
+    if len(sites) * int(open_to.sum()) > MOST_ENTRIES:
+        raise _too_many(len(sites), int(open_to.sum()))
+    here = np.isin(standing, sites)
+    duty, busy, standing = duty[here], busy[here], np.searchsorted(sites, standing[here])
+    site_deg, snaps = site_deg[sites], snaps.take(sites)
     found = move_up(
-        _times(graph, snaps, doors, question.limit_s),
-        weight,
+        _times(graph, snaps, doors.take(np.flatnonzero(open_to)), question.limit_s),
+        weight[open_to],
         standing,
         busy,
         _times(graph, snaps, snaps, question.longest_s),
-        limit_ms=question.limit_s * 1000,
+        limit_ms=limit_ms,
         moves=question.moves,
         longest_ms=question.longest_s * 1000,
     )
+    by_others = float(weight[settled].sum())
     total = float(weight.sum())
     return {
         "edition": tiling.edition.id,
@@ -146,13 +159,43 @@ def advise(database: Database, held: Ground, tiling: Tiling, question: MoveUpQue
         "on_duty": len(codes),
         "busy": sorted(question.busy),
         "households": round(total, 1),
-        "before": round(found.covered_before / total, 4),
-        "without": round(found.covered_without / total, 4),
-        "after": round(found.covered_after / total, 4),
-        "bound": round(min(found.bound / total, 1.0), 4),
+        "considered": len(sites),
+        "before": round((by_others + found.covered_before) / total, 4),
+        "without": round((by_others + found.covered_without) / total, 4),
+        "after": round((by_others + found.covered_after) / total, 4),
+        "bound": round(min((by_others + found.bound) / total, 1.0), 4),
         "is_optimal": found.is_optimal,
         "moves": _told(found.moves, duty, standing, busy, site_deg, targets, names),
     }
+
+
+def _considered(
+    graph: RoadGraph, snaps: Snaps, left: NDArray[np.int64], question: MoveUpQuestion
+) -> NDArray[np.int64]:
+    """Return the sites between which people may move: all, or the nearest to those left.
+
+    Whoever moves may be missed where he stood, and another move there: as far as so many moves lead.
+    """
+    if len(snaps) <= MOST_SITES:
+        return np.arange(len(snaps))
+    if not len(left):
+        raise _too_many(len(snaps), None)
+    farthest_s = question.longest_s * max(question.moves, 1)
+    away_ms = _times(graph, snaps.take(left), snaps, farthest_s).min(axis=0)
+    away_ms[left] = -1  # before all others, also where there is no street
+    nearest = np.argsort(away_ms, kind="stable")[:MOST_SITES]
+    return np.sort(nearest[away_ms[nearest] < UNREACHED])
+
+
+def _too_many(sites: int, places: int | None) -> InvalidInputError:
+    to_reach = ("", "") if places is None else (f" and {places} to be reached", f"、服务点 {places} 处")
+    words = Words(
+        f"{sites} places to stand{to_reach[0]} are too many: name who is busy (busy), or a cell (township, "
+        f"community) with at most {MOST_SITES} places to stand",
+        f"可站位置 {sites} 处{to_reach[1]}，一次算不了：请在 busy 中指明忙者，或在 cell 中指明所在的乡镇"
+        f"或村（社区），使可站位置不超过 {MOST_SITES} 处",
+    )
+    return InvalidInputError(_CANNOT, [Fault("cell", words)])
 
 
 def _check_people(codes: Sequence[str], question: MoveUpQuestion) -> None:
@@ -195,7 +238,7 @@ def _told(  # noqa: PLR0917 - what the moves are told by
     return out
 
 
-def _times(graph: Any, starts: Snaps, doors: Snaps, longest_s: int) -> NDArray[np.int32]:
+def _times(graph: RoadGraph, starts: Snaps, doors: Snaps, longest_s: int) -> NDArray[np.int32]:
     *_, (_, time_ms) = ways(graph, starts, doors, bound_ms=longest_s * 1000)
     return time_ms
 

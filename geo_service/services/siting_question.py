@@ -1,7 +1,7 @@
 """What may be asked of siting, checked before any work is done."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,8 @@ from geo_service.model import Mode
 from geo_service.staffing.siting import Goal, Wish
 
 MOST_CANDIDATES, MOST_HOURS, MOST_COUNT = 2_000, 24, 500
+#: Households that a site may be said to serve: more than there are.
+MOST_CAPACITY = 1e9
 LONGEST_LIMIT_S, LONGEST_SECONDS = 4 * 3600, 3600
 WEEK_H = 168.0
 #: What may stand already: registers, or those on duty at the hours asked about.
@@ -83,6 +85,11 @@ class SitingQuestion:
         """The pure question."""
         return Wish(self.goal, self.count, self.limit_s * 1000, self.depth, self.second_worth)
 
+    def dated(self, now: datetime) -> "SitingQuestion":
+        """Return it with the moment written down: who is on duty now is another one tomorrow."""
+        is_open = "on_duty" in self.existing and not self.hours
+        return replace(self, hours=(HourOfWeek(now, 1.0),)) if is_open else self
+
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON; :meth:`of` reads it again."""
         return asdict(self) | {
@@ -141,6 +148,8 @@ class SitingQuestion:
             return []
         if not 0 < self.capacity < np.inf:
             return [Fault("capacity", Words("give households above 0", "请给出户数，须大于 0"))]
+        if self.capacity > MOST_CAPACITY:
+            return [_out_of_range("capacity", self.capacity, 0, round(MOST_CAPACITY))]
         if self.goal is not Goal.COVER_MOST or self.depth != 1 or len(self.hours) > 1:
             message = Words(
                 "capacity goes with cover_most, by one, at one moment", "容量只用于覆盖最多、单重、单一时段"

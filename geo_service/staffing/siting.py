@@ -17,6 +17,7 @@ from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from geo_service.errors import Fault, InvalidInputError, Words
 from geo_service.roads.graph import UNREACHED
@@ -29,6 +30,8 @@ from geo_service.staffing.siting_search import is_proved, search
 
 #: A longer way counts as one of four hours in a mean: else one lonely farm would decide everything.
 FAR_MS = 4 * 3600 * 1000
+#: Two sums of weights count as the same when they differ by less than this share.
+SAME = 1e-9
 
 
 class Goal(StrEnum):
@@ -241,14 +244,26 @@ def _cover_most(ways: Ways, wish: Wish, budget: Budget, seed: int) -> Iterator[C
     second = ways.weight * (wish.second_worth if wish.depth == 2 else 0.0)
     model = CoverModel.of(covers, ways.weight, second, state, _n_open(ways, wish))
     beyond = float(ways.weight[np.diff(covers.indptr) == 0].sum())
+    most = _most(covers, ways, second, wish.count or 0)
     for found in search(model, budget, seed):
-        proved = is_proved(found, is_whole=model.is_whole)
-        bound = found.cost if proved else found.bound
-        yield Choice(_new(ways, found.is_open), -found.cost, _at_most(-bound, ways), proved, beyond)
+        proved = is_proved(found, is_whole=model.is_whole) or -found.cost >= most * (1 - SAME)
+        bound = found.cost if proved else max(found.bound, -most)
+        yield Choice(_new(ways, found.is_open), -found.cost, -bound, proved, beyond)
+        if proved:
+            return
 
 
-def _at_most(bound: float, ways: Ways) -> float:
-    return bound if np.isfinite(bound) else 2 * float(ways.weight.sum())
+def _most(covers: csr_array, ways: Ways, second: NDArray[np.float64], n_new: int) -> float:
+    """Return what no choice can pass: what stands already, and what the best new ones would add each alone.
+
+    New ones take from each other what they share, never the reverse. Of one new site it is the best itself.
+    """
+    by = covers.astype(np.float64)
+    standing = by @ ways.must.astype(np.float64)
+    has = ways.weight[standing >= 1].sum() + second[standing >= 2].sum()
+    adds = by.T @ np.where(standing == 0, ways.weight, np.where(standing == 1, second, 0.0))
+    adds = np.sort(adds[(ways.state >= 0) & ~ways.must])[::-1]
+    return float(has + adds[:n_new].sum())
 
 
 def _least_mean(ways: Ways, wish: Wish, budget: Budget, seed: int) -> Iterator[Choice]:

@@ -20,6 +20,8 @@ from geo_service.staffing.siting_budget import Budget
 from geo_service.staffing.siting_lists import alike, within
 
 FIRST_TURN_S, GROWS = 2.0, 3.0
+#: What HiGHS says is served may differ from what is by this share, from its tolerances.
+SIX_DIGITS = 1e-6
 #: Two choices of which neither serves a share of this more are the same.
 NINE_DIGITS = 1e-9
 
@@ -95,8 +97,12 @@ def cover_within_capacity(
             better = model.served + served(model.covers, model.worth, found, capacity).sum()
             if better > value:
                 value, chosen = better, found
-        if verdict.is_final:
+        # the last bits are forgiven, more is not: what HiGHS says can be served must be found
+        if verdict.is_final and value >= bound - SIX_DIGITS * max(1.0, abs(bound)):
             bound = min(bound, value)
+        elif verdict.is_final:
+            yield Choice(model.sites[chosen], float(value), float(max(bound, value)), False, beyond)
+            return  # it would say the same again
 
 
 def served_by(ways: Ways, sites: NDArray[np.int64], limit_ms: int, capacity: float) -> NDArray[np.float64]:

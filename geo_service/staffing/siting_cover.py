@@ -48,6 +48,11 @@ class CoverModel:
         some = np.diff(merged.indptr) > 0
         return cls(Lists.of(merged[some]), weights[0][some], weights[1][some], state, n_open)
 
+    @property
+    def entries(self) -> int:
+        """How many ways a step of :meth:`bound` looks at."""
+        return len(self.lists.site_row)
+
     @cached_property
     def is_whole(self) -> bool:
         """Whether every choice covers a whole number."""

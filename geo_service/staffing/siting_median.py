@@ -31,6 +31,11 @@ class MedianModel:
     state: NDArray[np.int8]
     n_open: int
 
+    @property
+    def entries(self) -> int:
+        """How many ways a step of :meth:`bound` looks at."""
+        return self.pays.size
+
     @cached_property
     def is_whole(self) -> bool:
         """Whether every choice costs a whole number."""

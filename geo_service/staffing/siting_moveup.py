@@ -95,6 +95,9 @@ def move_up(
     covers = within(time_ms, limit_ms, np.ones(m, np.bool_))
     before = _covered(covers, weight, np.bincount(standing, minlength=m))
     without = _covered(covers, weight, free)
+    most = _covered(covers, weight, np.ones(m, np.int64))
+    if without >= most or not moves:
+        return MoveUp([], before, without, without, without, is_optimal=True)  # nothing is to be gained
     may = (between_ms <= longest_ms) & ~np.eye(m, dtype=np.bool_)
     may[free == 0] = False
     verdict = exact.solve(_program(covers, weight, free, may, moves), seconds)
@@ -106,7 +109,7 @@ def move_up(
         after = _covered(covers, weight, _after(free, taken))
         done = _shortest(taken, between_ms, longest_ms) if after > without else []
         after = max(after, without)
-    bound = after if verdict.is_final else min(-verdict.bound, before + float(weight.sum()))
+    bound = after if verdict.is_final else min(-verdict.bound, most)
     return MoveUp(done, before, without, after, max(bound, after), verdict.is_final)
 
 

@@ -22,6 +22,8 @@ States = NDArray[np.int8]
 
 ROOT_STEPS, NODE_STEPS = 400, 120
 ROOT_ROUNDS = 12
+#: Entries of the matrix that are looked at in one turn: about a second, then who waits is told how it stands.
+TURN_ENTRIES = 10**9
 SETTLED_AGILITY = 0.3
 #: How long, and how often, exchanges are tried from choices thrown over before the proof, and beside it.
 FIRST_SHAKES_S, MORE_SHAKES_S, MOST_SHAKES = 0.4, 0.3, 300
@@ -41,6 +43,11 @@ class Model(Protocol):
     @property
     def n_open(self) -> int:
         """How many sites are open in the end, those that must be among them."""
+        ...
+
+    @property
+    def entries(self) -> int:
+        """How many ways a step of :meth:`bound` looks at."""
         ...
 
     @property
@@ -150,12 +157,12 @@ def prove(model: Model, found: Found, budget: Budget) -> Iterator[Found]:
     lean = np.full(len(model.state), 0.5)
     state, price = model.state.copy(), model.first_price()
     bound, worth = -np.inf, np.zeros(len(state))
-    for turn in range(ROOT_ROUNDS):
+    steps = max(10, min(ROOT_STEPS, TURN_ENTRIES // max(1, model.entries)))
+    share = steps / ROOT_STEPS
+    for turn in range(round(ROOT_ROUNDS / share)):
         before = bound
-        agility = max(1.5 * 0.7**turn, 0.05)
-        tried, prices, values = model.bound(
-            price, state, lean, goal=found.cost, steps=ROOT_STEPS, agility=agility
-        )
+        agility = max(1.5 * 0.7 ** (turn * share), 0.05)
+        tried, prices, values = model.bound(price, state, lean, goal=found.cost, steps=steps, agility=agility)
         if tried > bound:
             bound, price, worth = tried, prices, values
         _take_up(model, found, worth, state, turn)
@@ -164,7 +171,7 @@ def prove(model: Model, found: Found, budget: Budget) -> Iterator[Found]:
         yield found
         if is_proved(found, is_whole=model.is_whole) or budget.is_spent():
             return
-        if turn and not fixed and bound - before < 1e-4 * abs(bound):
+        if turn and not fixed and bound - before < 1e-4 * share * abs(bound):
             break
     yield from _take_turns(model, found, budget, (bound, state, price, lean))
 

@@ -111,13 +111,6 @@ def _along_one_edge(
         out[j, at] = np.where(is_open, np.minimum(out[j, at], total), out[j, at]).astype(np.int32)
 
 
-def nearest_few(time_ms: Ints, few: int) -> Ints:
-    """Return the ``few`` shortest ways of each place, (few, places): all that matters of sites that stay."""
-    if len(time_ms) <= few:
-        return time_ms
-    return np.ascontiguousarray(np.partition(time_ms, few - 1, axis=0)[:few])
-
-
 def spread_over(lonlat_deg: NDArray[np.float64], usable: NDArray[np.bool_], count: int) -> NDArray[np.int64]:
     """Return about ``count`` usable points, never more, spread evenly over those there are.
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
@@ -13,6 +13,9 @@ from geo_service.store.siting_tables import siting_run
 from geo_service.store.tables import post
 
 c = siting_run.c
+
+#: A job that is refused or broken off does not end its run; none waits and works for so long.
+GIVEN_UP = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +99,10 @@ def last(connection: Connection) -> tuple[int, datetime | None]:
 
 
 def prune(connection: Connection, keep_newest: int) -> int:
-    """Delete all but the newest runs that are over; returns how many."""
+    """Delete all but the newest runs that are over, or that nobody works on any more; returns how many."""
     newest = select(c.id).order_by(c.id.desc()).limit(keep_newest)
-    return connection.execute(delete(siting_run).where(c.ended_at.is_not(None), c.id.not_in(newest))).rowcount
+    is_left = c.ended_at.is_not(None) | (c.asked_at < func.now() - GIVEN_UP)
+    return connection.execute(delete(siting_run).where(is_left, c.id.not_in(newest))).rowcount
 
 
 def posts(connection: Connection) -> Sequence[Any]:

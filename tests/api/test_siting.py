@@ -1,34 +1,25 @@
 """Siting over HTTP in the demo town: at once, as a job, as GeoJSON, and what is refused."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from geo_service.api.app import create_app
 from geo_service.model import Role
 from geo_service.services import identity
-from geo_service.settings import Settings
+from tests.api.conftest import BASE
 from tests.api.test_jobs import ended
-from tests.api.test_plans import BASE
 
 BODY = {"goal": "cover_most", "count": 2, "limit_s": 180, "spread": 60, "existing": [], "seconds": 20}
 LATER = {"Prefer": "respond-async"}
 
 
 @pytest.fixture(scope="module")
-def app(own_town_url: str, tmp_path_factory: pytest.TempPathFactory) -> FastAPI:
-    home: Path = tmp_path_factory.mktemp("home")
-    return create_app(Settings(home=home, database_url=own_town_url))
-
-
-@pytest.fixture(scope="module")
-def leader(app: FastAPI) -> Iterator[TestClient]:
-    key = identity.issue(app.state.parts.database, "李四", Role.LEADER, by="test")[1]
-    with TestClient(app, base_url=BASE, headers={"Authorization": f"Bearer {key}"}) as client:
+def leader(own_app: FastAPI) -> Iterator[TestClient]:
+    key = identity.issue(own_app.state.parts.database, "李四", Role.LEADER, by="test")[1]
+    with TestClient(own_app, base_url=BASE, headers={"Authorization": f"Bearer {key}"}) as client:
         yield client
 
 
@@ -58,6 +49,23 @@ def test_with_what_a_site_can_serve(leader: TestClient) -> None:
     found = answer.json()["answer"]
     assert found["bound"] >= found["value"] > 0
     assert all(0 < one["households_served"] <= 50 for one in found["sites"])
+
+
+def test_the_map_of_a_run_begins_from_what_the_run_began_from(leader: TestClient) -> None:
+    night = "2026-11-24T02:00:00+08:00"
+    for existing, hours in ((["stations"], []), (["on_duty"], [{"at": night, "hours": 1}])):
+        body = {**BODY, "existing": existing, "hours": hours, "limit_s": 300}
+        run = leader.post("/v1/siting", json=body).json()
+        for measure in ("before", "after"):
+            query = {"measure": measure, "siting": run["id"]}
+            [share] = leader.get("/maps/figures/1/reach/county.json", params=query).json()["values"].values()
+            assert share == pytest.approx(run["answer"][measure]["share"], abs=1e-4)
+        overlay = "/maps/overlays/1/reach/{}.json?siting={}"
+        for public in ("", "&public=true"):
+            units = leader.get(overlay.format("standing", run["id"]) + public).json()["units"]
+            areas = leader.get(overlay.format("standing_reach", run["id"]) + public).json()["areas"]
+            is_told = existing == ["stations"] or not public  # where people are is not for the street
+            assert (len(units), len(areas)) == ((run["answer"]["standing"], 1) if is_told else (0, 0))
 
 
 def test_as_geojson_and_in_the_list(leader: TestClient) -> None:
@@ -117,8 +125,8 @@ def test_a_job_that_cannot_be_done_says_from_which_number_on(leader: TestClient)
     assert leader.get(asked.headers["content-location"], params={"format": "geojson"}).status_code == 409
 
 
-def test_only_those_who_plan_and_lead_may_ask(leader: TestClient, app: FastAPI) -> None:
-    key = identity.issue(app.state.parts.database, "a dispatcher", Role.DISPATCHER, by="t")[1]
+def test_only_those_who_plan_and_lead_may_ask(leader: TestClient, own_app: FastAPI) -> None:
+    key = identity.issue(own_app.state.parts.database, "a dispatcher", Role.DISPATCHER, by="t")[1]
     headers = {"Authorization": f"Bearer {key}"}
     assert leader.post("/v1/siting", json=BODY, headers=headers).status_code == 403
     assert leader.get("/v1/siting", headers=headers).status_code == 200

@@ -148,8 +148,11 @@ def test_a_walk_along_one_street_patrols_that_street_and_its_cells():
     assert found.seconds.sum() == pytest.approx(390)
     assert found.person_times[lower].tolist() == [1, 1]
     assert found.street_m.sum() == pytest.approx(graph.edges.length_m.sum(), rel=1e-6)
-    with pytest.raises(InvalidInputError, match="give a moment"):
-        patrol(fixes.assign(at="soon"), cells, graph)
+    texts = fixes.assign(at=[one.isoformat() for one in fixes["at"]])
+    assert patrol(texts, cells, graph).seconds.sum() == pytest.approx(390)
+    for wrong in ("soon", "10/11/2026 08:00"):  # the tenth of November, or the eleventh of October
+        with pytest.raises(InvalidInputError, match="give a moment"):
+            patrol(fixes.assign(at=wrong), cells, graph)
 
 
 # ----------------------------------------------------------------------------------------------------- duty

@@ -73,6 +73,8 @@ def test_times_to_places_keep_their_frame_and_matrix_and_nearest_agree(graph):
     limit = found.seconds.median()
     near = travel_time(graph, sources, goals, limit_s=limit)
     assert (near.seconds.notna() == (found.seconds <= limit)).all()
+    endless = travel_time(graph, sources, goals, limit_s=3e6)  # more milliseconds than int32 holds
+    assert endless.seconds.tolist() == found.seconds.tolist()
 
 
 def test_a_closed_bridge_and_a_slow_hour_lengthen_the_way(graph):
@@ -173,6 +175,8 @@ def test_each_travels_in_his_own_mode():
 
 def test_without_demand_the_land_counts(graph):
     cells = square_cells(2, 4549, step=STEP * 2)
+    nobody = at_crossings([(0, 0)]).iloc[:0]
+    assert coverage(cells, None, nobody, graph, limit_s=3e6).share.eq(0).all()  # however long one waits
     found = coverage(cells, None, at_crossings([(0, 0)]), graph, limit_s=60)
     assert np.allclose(found.demand, cells.area, rtol=2e-3)
     assert 0 < found.covered.sum() < found.demand.sum()

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from geo_service.errors import InvalidInputError
 from geo_service.roads.graph import UNREACHED
-from geo_service.roads.reach import cell_shares, demand_time_ms
+from geo_service.roads.reach import cell_shares, demand_time_ms, reached_within
 from geo_service.roads.snap import Snaps
 from geo_service.roads.travel import travel_time
 from tests.roads.networks import graph_of, make_network, networks, place_time, places_on
@@ -25,6 +25,15 @@ def test_demand_is_reached_when_the_book_says(data: st.DataObject) -> None:
         best = min(book, default=UNREACHED)
         assert got_ms[j] == best
         assert got[j] == (-1 if best == UNREACHED else book.index(best))
+
+
+@given(st.data(), st.integers(0, 60_000))
+def test_within_a_bound_is_reached_whose_time_is_within_it(data: st.DataObject, bound_ms: int) -> None:
+    graph = graph_of(data.draw(networks()))
+    sources = data.draw(places_on(graph, most=4))
+    demand = data.draw(places_on(graph, most=5))
+    got_ms, _ = demand_time_ms(graph, demand, *travel_time(graph, sources), sources)
+    assert reached_within(graph, sources, demand, bound_ms).tolist() == (got_ms <= bound_ms).tolist()
 
 
 def test_delays_count_for_a_source_on_the_same_edge() -> None:

@@ -54,7 +54,7 @@ def _overlays(monkeypatch: pytest.MonkeyPatch, added: list[float], smallest: int
         question={"mode": "ebike", "limit_s": 300},
     )
     monkeypatch.setattr(reach.runs, "every", lambda _: [run])
-    monkeypatch.setattr(reach, "_outlines", lambda *_: [shapely.MultiPolygon([shapely.box(0, 0, 1, 1)])])
+    monkeypatch.setattr(reach, "_outline", lambda *_: shapely.MultiPolygon([shapely.box(0, 0, 1, 1)]))
     view = View(datetime.now(UTC), smallest=smallest)
     scene = _scene(view)
     return (
@@ -85,3 +85,32 @@ def test_insiders_are_told_all_of_a_site(monkeypatch: pytest.MonkeyPatch) -> Non
     points, areas = _overlays(monkeypatch, [60.0, 3.0], smallest=0)
     assert [one["role"]["en"] for one in points] == ["60 households added", "3 households added"]
     assert [len(one["lines"]) for one in areas] == [3, 3]
+
+
+def test_a_run_opens_at_its_hour_with_what_it_adds_and_where(monkeypatch: pytest.MonkeyPatch) -> None:
+    hour = "2026-11-24T02:00:00+08:00"
+    run = SimpleNamespace(
+        id=7,
+        asked_at=datetime(2026, 11, 23, tzinfo=UTC),
+        answer={"sites": [_site(1, 40.0)]},
+        question={
+            "goal": "cover_most",
+            "count": 1,
+            "mode": "ebike",
+            "limit_s": 300,
+            "existing": ["on_duty"],
+            "hours": [{"at": hour, "hours": 1}],
+            "places": [],
+            "existing_places": [],
+            "cell": None,
+        },
+    )
+    monkeypatch.setattr(reach.runs, "get", lambda *_: run)
+    opening = reach._opening(_scene(View(datetime.now(UTC), siting=7)))
+    assert opening.at == datetime.fromisoformat(hour)
+    assert opening.measure == "after"
+    assert set(opening.settled) == {"at", "mode", "limit_s"}
+    assert opening.focus is not None
+    west, south, east, north = opening.focus
+    assert ((west + east) / 2, (south + north) / 2) == pytest.approx((118.0, 28.01))
+    assert 2_000 < (north - south) * 111_320 < 20_000

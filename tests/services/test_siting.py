@@ -12,7 +12,7 @@ import pytest
 from geo_service.errors import ConflictError, InvalidInputError, NotFoundError
 from geo_service.roads.reach import demand_time_ms
 from geo_service.roads.travel import travel_time
-from geo_service.services import siting
+from geo_service.services import siting, siting_moveup
 from geo_service.services.drafting import BoundaryImport, draft_import
 from geo_service.services.ground import MAX_ACCESS_M, Ground
 from geo_service.services.publishing import publish
@@ -147,6 +147,53 @@ def test_the_same_question_is_proved_once_and_kept(database: Database, place: Ti
         assert store.prune(connection, 1) == 1
         with pytest.raises(NotFoundError, match="no siting"):
             store.get(connection, run_id)
+        broken_off, last = (
+            store.begin(connection, edition_id=tiling.edition.id, question=QUESTION.as_dict(), who="t")
+            for _ in range(2)
+        )
+        assert store.prune(connection, 1) == 1  # the one that is over; of the others it is not known yet
+        connection.exec_driver_sql("update siting_run set asked_at = asked_at - interval '2 days'")
+        assert store.prune(connection, 1) == 1
+        assert [row.id for row in store.every(connection)] == [last] != [broken_off]
+
+
+def test_what_is_known_of_the_same_places_is_told_under_the_names_of_today(
+    database: Database, place: Tilings
+) -> None:
+    held, tiling = Ground(database), place.get()
+    for mark in "ab":
+        named = tuple(replace(one, name=f"{mark} {one.name}") for one in EVERYWHERE)
+        run_id = siting.ask_at_once(database, held, tiling, replace(QUESTION, places=named), "t")
+        with database.reading() as connection:
+            row = store.get(connection, run_id)
+        assert row.is_proved
+        assert row.answer is not None
+        assert {one["name"][0] for one in row.answer["sites"]} == {mark}
+    asked = replace(QUESTION, count=1, existing_places=EVERYWHERE[:1])
+    ids = desk_town.employ(database, [{"code": "a", "at": (EVERYWHERE[0].lon, EVERYWHERE[0].lat)}])
+    desk_town.put_on_duty(database, list(ids.values()))
+    for question in (asked, replace(asked, existing_places=(), existing=("on_duty",))):
+        told = find(database, place, question)
+        assert told["standing"] == 1
+        # where people stand is not told, even where a place that may be told is the same
+        assert told["standing_places"] == [[one.lon, one.lat] for one in question.existing_places]
+
+
+def test_who_is_on_duty_when_it_was_asked_is_so_for_good(database: Database, place: Tilings) -> None:
+    ids = desk_town.employ(database, [{"code": "a", "at": ORIGIN}])
+    desk_town.put_on_duty(database, list(ids.values()))
+    question, tiling = replace(QUESTION, existing=("on_duty",)), place.get()
+    before = datetime.now(UTC)
+    run_id = siting.ask_at_once(database, Ground(database), tiling, question, "t")
+    with database.writing() as connection:
+        later = store.begin(connection, edition_id=tiling.edition.id, question=question.as_dict(), who="t")
+        rows = [store.get(connection, one) for one in (run_id, later)]
+    for row in rows:
+        [hour] = SitingQuestion.of(row.question).dated(row.asked_at).hours
+        assert before <= hour.at <= row.asked_at
+    assert rows[0].question["hours"]
+    assert question.dated(before).dated(datetime.now(UTC)).hours[0].at == before
+    assert QUESTION.dated(before) == QUESTION  # nobody on duty is asked for
 
 
 def test_streets_and_cells_as_asked(database: Database, place: Tilings) -> None:
@@ -241,10 +288,55 @@ def test_who_is_free_moves_to_where_the_busy_one_is_missed(database: Database, p
     for wrong in (replace(ask, busy=("nobody",)), replace(ask, moves=999)):
         with pytest.raises(InvalidInputError):
             advise(database, Ground(database), place.get(), wrong)
+    crowd = tuple(f"w{i}" for i in range(siting_moveup.MOST_SITES + 1))
+    with pytest.raises(InvalidInputError) as refused:
+        advise(database, Ground(database), place.get(), replace(ask, busy=crowd))
+    assert [one.value for one in refused.value.faults] == [len(crowd)]
     with pytest.raises(NotFoundError):
         advise(database, Ground(database), place.get(), replace(ask, cell=("grid", "nowhere")))
     with pytest.raises(ConflictError):
         advise(database, Ground(database), place.get(), replace(ask, cell=("grid", "c02r01"), busy=()))
+
+
+def test_where_many_stand_those_near_the_busy_one_may_move(
+    database: Database, place: Tilings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = {"busy": (0, 0), "near": (0, 2), "middle": (3, 1), "far": (5, 3), "farther": (5, 0)}
+    people = [
+        {"code": code, "at": (ORIGIN[0] + c * SIDE_DEG, ORIGIN[1] + r * SIDE_DEG)}
+        for code, (c, r) in at.items()
+    ]
+    desk_town.put_on_duty(database, list(desk_town.employ(database, people).values()))
+    ask = MoveUpQuestion(datetime.now(UTC), ("busy",), moves=1, limit_s=240, longest_s=3600)
+    everybody = advise(database, Ground(database), place.get(), ask)
+    monkeypatch.setattr(siting_moveup, "MOST_SITES", 2)
+    told = advise(database, Ground(database), place.get(), ask)
+    assert (everybody["considered"], told["considered"]) == (5, 2)
+    # who may not move counts where he stands
+    for share in ("before", "without"):
+        assert told[share] == everybody[share]
+    assert [one["responder"] for one in told["moves"]] == ["near"]
+    assert told["without"] < told["after"] <= told["bound"] <= everybody["bound"]
+    with pytest.raises(InvalidInputError, match="name who is busy"):
+        advise(database, Ground(database), place.get(), replace(ask, busy=()))
+
+
+def test_one_may_move_up_for_another_that_moves_up(
+    database: Database, place: Tilings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = {"busy": (0, 0), "next": (1, 0), "behind": (1, 1), "far": (5, 3), "farther": (5, 2)}
+    people = [
+        {"code": code, "at": (ORIGIN[0] + c * SIDE_DEG, ORIGIN[1] + r * SIDE_DEG)}
+        for code, (c, r) in at.items()
+    ]
+    desk_town.put_on_duty(database, list(desk_town.employ(database, people).values()))
+    monkeypatch.setattr(siting_moveup, "MOST_SITES", 4)
+    # nobody goes farther than a street, and each covers his own corner alone
+    ask = MoveUpQuestion(datetime.now(UTC), ("busy",), moves=2, limit_s=100, longest_s=200)
+    told = advise(database, Ground(database), place.get(), ask)
+    assert told["considered"] == 3
+    assert sorted(one["responder"] for one in told["moves"]) == ["behind", "next"]
+    assert told["after"] > told["without"]
 
 
 def test_with_capacity_a_site_serves_no_more_than_it_can(database: Database, place: Tilings) -> None:

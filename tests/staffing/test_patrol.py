@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import spearmanr
 
 from geo_service.errors import InvalidInputError
 from geo_service.roads.match import Travelled
@@ -153,3 +154,16 @@ def test_patrols_against_incidents() -> None:
         patrol.patrols_against_incidents([1], [1, 2])
     with pytest.raises(InvalidInputError):
         patrol.patrols_against_incidents([-1.0], [1.0])
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 40)), min_size=5, max_size=60))
+def test_how_far_patrols_and_incidents_agree_is_told_as_scipy_does(cells: list[tuple[int, int]]) -> None:
+    patrolled, incidents = np.transpose(np.asarray(cells, np.float64))
+    told = patrol.patrols_against_incidents(patrolled, incidents)
+    if np.ptp(patrolled) == 0 or np.ptp(incidents) == 0:
+        assert told.rho is None
+        return
+    theirs = spearmanr(patrolled, incidents)
+    assert told.rho == pytest.approx(theirs.statistic, abs=1e-12)
+    # next to 1 the p that is left is a difference of what is almost equal
+    assert told.p == pytest.approx(theirs.pvalue, rel=1e-6, abs=1e-9)

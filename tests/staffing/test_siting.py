@@ -148,6 +148,20 @@ def test_at_a_spent_budget_there_is_an_answer_and_no_word_of_proof() -> None:
         assert not found.is_optimal or goal in {Goal.COVER_ALL, Goal.LEAST_WORST}
 
 
+def test_one_more_site_is_proved_at_once_and_the_bound_is_never_beyond_all_weight() -> None:
+    rng = np.random.default_rng(5)
+    time_ms = rng.integers(0, 1000, (40, 300)).astype(np.int32)
+    must = np.zeros(40, np.bool_)
+    must[:10] = True
+    ways = Ways(time_ms, rng.integers(1, 9, 300).astype(np.float64), must, ~must)
+    first = next(choose(ways, Wish(Goal.COVER_MOST, 1, 60), Budget.of(0.0, time.perf_counter)))
+    assert first.is_optimal
+    assert first.gap == 0
+    assert first.value == -best(ways, Wish(Goal.COVER_MOST, 1, 60))
+    few = next(choose(ways, Wish(Goal.COVER_MOST, 6, 60), Budget.of(0.0, time.perf_counter)))
+    assert few.value <= few.bound <= ways.weight.sum()
+
+
 def test_warming_up_asks_every_kernel() -> None:
     warm_up()
     called = {

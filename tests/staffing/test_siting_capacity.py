@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_flow
 
 from geo_service.errors import InvalidInputError
-from geo_service.staffing.siting import Ways
+from geo_service.staffing.siting import Goal, Ways, Wish, choose
 from geo_service.staffing.siting_budget import Budget
 from geo_service.staffing.siting_capacity import cover_within_capacity, served_by
 
@@ -55,6 +55,54 @@ def test_it_is_the_best_of_all_choices(seed: int, count: int, capacity: float) -
     values = [step.value for step in steps]
     assert values == sorted(values)
     assert all(step.bound >= best - 1e-6 for step in steps)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    count=st.integers(1, 4),
+    capacity=st.sampled_from([2.5, 11.0, 40.0, 1e6]),
+    scale=st.sampled_from([1.0, 0.37, 1e5]),
+    seconds=st.sampled_from([0.0, 1.0, 3.0, 30.0]),
+)
+def test_what_is_called_proved_is_the_best_whenever_the_time_ends(
+    seed: int, count: int, capacity: float, scale: float, seconds: float
+) -> None:
+    """At every step, not only the last; and a capacity without effect says what no capacity says."""
+    rng = np.random.default_rng(seed)
+    m, n = 8, 14
+    time_ms = rng.integers(0, 20, (m, n)).astype(np.int32)
+    must = rng.random(m) < 0.15
+    ways = Ways(time_ms, rng.integers(0, 9, n) * scale, must, np.ones(m, np.bool_))
+    may = np.flatnonzero(~must).tolist()
+    count, capacity = min(count, len(may)), capacity * scale
+    # flows are counted in whole numbers
+    plain = Ways(time_ms, np.round(ways.weight / scale), must, ways.may)
+    bests = {
+        room: scale * max(flow(plain, list(some), 6, room) for some in combinations(may, count))
+        for room in (capacity / scale, 1e6)
+    }
+    told = {
+        capacity / scale: cover_within_capacity(ways, count, 6, capacity, ticking(seconds)),
+        1e6: choose(ways, Wish(Goal.COVER_MOST, count, 6), ticking(seconds)),
+    }
+    for room, steps in told.items():
+        best = bests[room]
+        for step in steps:
+            assert step.value <= best * (1 + 1e-9) + 1e-9
+            assert step.bound >= best * (1 - 1e-9) - 1e-9
+            if step.is_optimal:
+                assert step.value == pytest.approx(best, rel=1e-6)
+                assert step.gap == 0
+            elif step.value < best * (1 - 1e-6):
+                assert step.gap > 0
+        assert seconds < 30 or step.is_optimal
+
+
+def ticking(seconds: float) -> Budget:
+    """A budget by a clock on which a second passes at each look: it ends anywhere in the search."""
+    clock = iter(range(10**6))
+    return Budget(lambda: float(next(clock)), seconds)
 
 
 def test_a_site_without_room_is_refused() -> None:

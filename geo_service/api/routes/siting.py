@@ -12,6 +12,7 @@ from starlette.requests import Request
 from geo_service.api import later
 from geo_service.api.access import roles
 from geo_service.api.caching import json_answer, tagged
+from geo_service.api.heavy import heavy
 from geo_service.api.idempotency import OnlyOnce
 from geo_service.api.moments import Moment
 from geo_service.api.routing import Router
@@ -175,6 +176,7 @@ class NewMoveUp(_Body):
 
 
 @router.post("/siting/move-up")
+@heavy
 def move_up(
     state: State,
     _: Annotated[Principal, roles(Role.PLANNER, Role.LEADER, Role.DISPATCHER)],
