@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError, ProjError
 
-from geo_service.errors import Fault, InvalidInputError
+from geo_service.errors import Fault, InvalidInputError, Words
 from geo_service.geometry import chinese_datums
 from geo_service.geometry.measure import metric_epsg
 
@@ -89,7 +89,11 @@ def parse_datum(text: str | int | Datum) -> Datum:
         return named
     match = re.fullmatch(r"(?:EPSG:)?([0-9]{4,6})", words)
     if match is None:
-        raise _unknown(text, "use WGS84, CGCS2000, GCJ02, BD09 or an EPSG code such as EPSG:4549")
+        words = Words(
+            "use WGS84, CGCS2000, GCJ02, BD09 or an EPSG code such as EPSG:4549",
+            "可用：WGS84、CGCS2000、GCJ02、BD09，或 EPSG 编号，如 EPSG:4549",
+        )
+        raise _unknown(text, words)
     number = int(match.group(1))
     _transformer(number, inverse=False)  # refuses what EPSG does not list
     return Datum(DatumKind.EPSG, number)
@@ -97,7 +101,8 @@ def parse_datum(text: str | int | Datum) -> Datum:
 
 def _unknown(value: object, what_to_do: str) -> InvalidInputError:
     return InvalidInputError(
-        "Unknown coordinate reference system.", [Fault(field="crs", message=what_to_do, value=value)]
+        Words("Unknown coordinate reference system.", "未知的坐标系。"),
+        [Fault(field="crs", message=what_to_do, value=value)],
     )
 
 

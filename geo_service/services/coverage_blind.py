@@ -23,8 +23,14 @@ CELL_M = 30.0
 SMALLEST_CELLS = 1.0
 
 
-def blind_spots(held: Ground, setting: Setting, *, least_households: float = 0.0) -> gpd.GeoDataFrame:
-    """Return the blind spots, those with most households first.
+def blind_spots(
+    held: Ground,
+    setting: Setting,
+    *,
+    least_households: float = 0.0,
+    inside: NDArray[np.bool_] | None = None,
+) -> gpd.GeoDataFrame:
+    """Return the blind spots, those with most households first; with ``inside`` those of some leaves.
 
     Returns
     -------
@@ -38,10 +44,11 @@ def blind_spots(held: Ground, setting: Setting, *, least_households: float = 0.0
     places = setting.places[PEOPLE]
     nearest = travelled(held, setting)[PEOPLE].nearest
     is_blind = nearest > (np.int64(setting.question.limit_s * 1000) << 32 | LOW_WORD)
-    point = np.flatnonzero(is_blind)
+    asked = is_blind if inside is None else is_blind & inside[places.leaf]
+    point = np.flatnonzero(asked)
     if not len(point):
         return _empty()
-    polygons = shapely.get_parts(_outline(places.lonlat_deg, is_blind))
+    polygons = shapely.get_parts(_outline(places.lonlat_deg, asked, ~is_blind))
     at = shapely.points(places.lonlat_deg[point])
     inside, which = shapely.STRtree(at).query(polygons, predicate="covers")
     rows = [
@@ -55,14 +62,16 @@ def blind_spots(held: Ground, setting: Setting, *, least_households: float = 0.0
     return order.reset_index(drop=True)
 
 
-def _outline(lonlat_deg: NDArray[np.float64], is_blind: NDArray[np.bool_]) -> shapely.MultiPolygon:
+def _outline(
+    lonlat_deg: NDArray[np.float64], is_blind: NDArray[np.bool_], is_covered: NDArray[np.bool_]
+) -> shapely.MultiPolygon:
     """Trace what is nearer to a blind place than to a covered one, and near enough to it."""
     raster = Raster.around(lonlat_deg[is_blind], CELL_M, REACH_M)
     low = np.array(raster.origin_deg)
     high = raster.lonlat_deg(np.array([[raster.shape[1] - 1, raster.shape[0] - 1]]) * CELL_M)[0]
     here = ((lonlat_deg >= low) & (lonlat_deg <= high)).all(axis=1)
     to_blind = _distance_m(raster, lonlat_deg[here & is_blind])
-    to_covered = _distance_m(raster, lonlat_deg[here & ~is_blind])
+    to_covered = _distance_m(raster, lonlat_deg[here & is_covered])
     field = np.maximum(to_blind - REACH_M, (to_blind - to_covered) / 2)
     return raster.polygons(field, smallest_cells=SMALLEST_CELLS)
 

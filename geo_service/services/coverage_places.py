@@ -95,17 +95,15 @@ class Places:
 def places_of(database: Database, held: Ground, tiling: Tiling, kind: str, at: datetime) -> Places:
     """Return the points of a kind in a tiling, kept until what they are made from changes."""
     if kind == LAND:
-        return held.keep(("land", _edition(tiling)), lambda: _land(tiling))
+        return held.keep(("land", tiling.mark), lambda: _land(tiling))
     if kind == PEOPLE:
         with database.reading() as connection:
             version = ground.demand_version(connection)
-        return held.keep(("people", _edition(tiling), version), lambda: _people(database, tiling))
+        return held.keep(("people", tiling.mark, version), lambda: _people(database, tiling))
     until = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     with database.reading() as connection:
         mark = heat.version(connection, until - YEAR, until)
-    return held.keep(
-        ("incidents", _edition(tiling), until, *mark), lambda: _incidents(database, tiling, until)
-    )
+    return held.keep(("incidents", tiling.mark, until, *mark), lambda: _incidents(database, tiling, until))
 
 
 def _people(database: Database, tiling: Tiling) -> Places:
@@ -160,11 +158,6 @@ def doors_now(doors: Doors, graph: RoadGraph) -> Doors:
 def all_modes(modes: NDArray[np.object_]) -> list[Mode]:
     """Return the modes that somebody travels in, in a fixed order."""
     return [mode for mode in Mode if (modes == mode).any()]
-
-
-def _edition(tiling: Tiling) -> object:
-    """Return what tells a tiling from others: of a plan it is the tiling itself."""
-    return tiling.edition.id if tiling.edition.id > 0 else id(tiling)
 
 
 def _land(tiling: Tiling) -> Places:

@@ -33,7 +33,7 @@ from geo_service.store.database import Database
 READINGS_KEPT = 300
 
 #: Part of the fingerprint: raise it when the same inputs would give other numbers.
-METHOD_VERSION = 1
+METHOD_VERSION = 2
 
 LOW_WORD = np.int64(0xFFFFFFFF)
 
@@ -71,7 +71,8 @@ class Reading:
 
     ``leaves`` has a row for each leaf in the order of the index: for each measure ``{measure}`` (its weight)
     and ``{measure}_1``, ``_2``, ``_3`` (the weight reached within the limit by so many at least); then
-    ``median_s`` (of households) and ``worst_s``, NaN where somebody is not reached at all.
+    ``median_s`` (of households; NaN where half of them are not reached) and ``worst_s``: infinite where
+    somebody is not reached at all, NaN where nobody lives.
     """
 
     id: int
@@ -152,7 +153,7 @@ def _inputs(
     }
     by_mode = {mode.value: int(one.snapped.sum()) for mode, one in sorted(starts.items())}
     return {
-        "edition": tiling.edition.id,
+        **cells_words(tiling),
         "network": streets.network_id,
         "network_mark": streets.network_mark.hex(),
         "closed": streets.closed,
@@ -162,15 +163,15 @@ def _inputs(
     }
 
 
+def cells_words(tiling: Tiling) -> dict[str, int]:
+    """Tell whose cells they are: those of an edition or of a plan."""
+    number = tiling.edition.id
+    return {"edition": number} if number > 0 else {"plan": -number}
+
+
 def cells_mark(tiling: Tiling) -> str:
-    """Return a digest of the cells: an edition never changes, of a plan every leaf is looked at."""
-    digest = hashlib.sha256(str(tiling.edition.id).encode())
-    if tiling.edition.id <= 0:
-        for code, shape in zip(
-            tiling.leaf_codes, tiling.cells["geom"].to_numpy()[tiling.leaves], strict=True
-        ):
-            digest.update(str(code).encode() + shape.wkb)
-    return digest.hexdigest()
+    """Return a digest of the cells."""
+    return hashlib.sha256(tiling.mark.encode()).hexdigest()
 
 
 def read_coverage(database: Database, held: Ground, tiling: Tiling, question: Question) -> Reading:
@@ -258,7 +259,7 @@ def figures(setting: Setting, reach: Mapping[str, Reach]) -> dict[str, NDArray[n
 
 
 def _times(places: Places, nearest: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the median over households and the longest time of each leaf, s."""
+    """Return the median over households and the longest time to anybody in each leaf, s."""
     n = len(places.ptr) - 1
     median = np.full(n, np.nan)
     kernels_demand.medians_ms(
@@ -268,7 +269,7 @@ def _times(places: Places, nearest: NDArray[np.int64]) -> tuple[NDArray[np.float
     # nobody (the largest int64) wins over every number
     np.maximum.at(worst, places.leaf, nearest >> 32)
     never = int(NONE) >> 32
-    return median / 1000, np.where((worst >= 0) & (worst < never), worst / 1000, np.nan)
+    return median / 1000, np.where(worst < 0, np.nan, np.where(worst < never, worst / 1000, np.inf))
 
 
 def _summary(setting: Setting, columns: Mapping[str, NDArray[np.float64]]) -> dict[str, Any]:
@@ -283,16 +284,16 @@ def _summary(setting: Setting, columns: Mapping[str, NDArray[np.float64]]) -> di
             "share": by_depth[0] / total if total else None,
             "depth": [covered / total if total else None for covered in by_depth],
         }
-    worst = columns["worst_s"]
-    return {"measures": out, "worst_s": float(np.nanmax(worst)) if np.isfinite(worst).any() else None}
+    worst = columns["worst_s"][np.isfinite(columns["worst_s"])]
+    return {"measures": out, "worst_s": float(worst.max()) if len(worst) else None}
 
 
 def reading_by_level(tiling: Tiling, reading: Reading, level: str) -> pd.DataFrame:
     """Return a reading for the cells of a level, in the order of ``at_level``.
 
     Columns: for each measure its weight, ``{measure}_share`` and ``{measure}_depth`` (weights reached by at
-    least 1, 2, 3, as ``_1`` … ``_3``), ``fragile`` (households covered by exactly one), ``worst_s``, and on
-    the level of the leaves ``median_s``.
+    least 1, 2, 3, as ``_1`` … ``_3``), ``fragile`` (households covered by exactly one), ``worst_s`` (NaN
+    where somebody is not reached at all, or nobody lives), and on the level of the leaves ``median_s``.
     """
     sums = {
         name: sum_up(tiling, level, reading.leaves[name].to_numpy(dtype=float))
@@ -308,10 +309,9 @@ def reading_by_level(tiling: Tiling, reading: Reading, level: str) -> pd.DataFra
     group = tiling.group_of_leaf(level)
     worst = np.full(len(frame), -np.inf)
     known = group >= 0
-    lived_in = known & (reading.leaves.iloc[:, 0].to_numpy(dtype=float) > 0)
     times = reading.leaves["worst_s"].to_numpy(dtype=float)
-    # a leaf that is not reached (NaN) makes the whole cell unreached: NaN must win over every number
-    np.maximum.at(worst, group[lived_in], np.where(np.isnan(times), np.inf, times)[lived_in])
+    lived_in = known & ~np.isnan(times)
+    np.maximum.at(worst, group[lived_in], times[lived_in])
     frame["worst_s"] = np.where(np.isfinite(worst), worst, np.nan)
     if level == tiling.levels[-1]:
         median = np.full(len(frame), np.nan)
@@ -323,7 +323,8 @@ def reading_by_level(tiling: Tiling, reading: Reading, level: str) -> pd.DataFra
 def explain(database: Database, held: Ground, tiling: Tiling, reading_id: int) -> dict[str, Any] | None:
     """Tell what a kept reading was worked out from, and what of that is different today.
 
-    None when there is no such reading (any more). ``tiling`` is the one in force at its moment.
+    None when there is no such reading (any more). ``tiling`` is the one in force at its moment, or for a
+    reading in the cells of a plan (``inputs`` name it) those of the plan now.
     """
     with database.reading() as connection:
         known = store.get(connection, reading_id)

@@ -1,16 +1,18 @@
 """Coverage as rows for people and programs: cells of a level, weeks of cells, before and after."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import shapely
 from numpy.typing import ArrayLike
 
 from geo_service.errors import Fault, InvalidInputError, Words
 from geo_service.services.cell_figures import sum_up
-from geo_service.services.coverage_question import Changes, Measure, Question
+from geo_service.services.coverage_question import Added, Changes, Measure, Moved, Question
 from geo_service.services.coverage_readings import Reading, read_coverage, reading_by_level
 from geo_service.services.coverage_week import Week
 from geo_service.services.exporting import boundary_frame
@@ -19,11 +21,13 @@ from geo_service.services.plan_publishing import draft_of
 from geo_service.services.plan_state import Plans
 from geo_service.services.planning import viewing
 from geo_service.services.tiling import Tiling
-from geo_service.store import boundaries
+from geo_service.store import boundaries, plans
 from geo_service.store.database import Database
 
 #: Shares that differ by less are the same.
 SAME = 1e-9
+#: So far round the cells people may be put: about 50 km.
+FAR_DEG = 0.5
 
 
 def cell_table(tiling: Tiling, reading: Reading, level: str) -> pd.DataFrame:
@@ -72,9 +76,15 @@ def what_if(
         Nothing is changed, or a change names what nobody knows.
     """
     if not changes:
-        words = Words("say what is different", "请说明改变什么")
+        words = Words(
+            "say what is different: add, remove or move people or posts, or close streets; rain and pace "
+            "apply to both sides and change nothing alone",
+            "请说明改变什么：增加、撤去或移动力量、岗位，或封闭道路；雨天与速度（rain、pace）对前后两边同样适用，"
+            "单独给出不构成改变",
+        )
         raise InvalidInputError(words, [Fault("", words)])
     tiling.at_level(level)
+    _require_near(tiling, changes)
     before = read_coverage(database, held, tiling, question.unchanged())
     after = read_coverage(database, held, tiling, replace(question, changes=changes))
     return {
@@ -82,6 +92,25 @@ def what_if(
         "after": after.as_dict(),
         "cells": _differing(tiling, before, after, level),
     }
+
+
+def _require_near(tiling: Tiling, changes: Changes) -> None:
+    """Refuse people who are put where no cell is near: most often longitude and latitude are swapped."""
+    shapes = tiling.at_level(tiling.levels[0])["geom"].to_numpy()
+    west, south, east, north = shapely.total_bounds(shapes).tolist()
+    words = Words(
+        "lies far outside all cells; longitude comes first, are the two swapped?",
+        "远离所有网格；经度在前，是否与纬度写反了？",
+    )
+    places: list[tuple[str, Sequence[Added | Moved]]] = [("add", changes.add), ("move", changes.move)]
+    faults = [
+        Fault(f"{name}[{number}]", words, value=f"{one.lon}, {one.lat}", place=(one.lon, one.lat))
+        for name, things in places
+        for number, one in enumerate(things)
+        if not (west - FAR_DEG <= one.lon <= east + FAR_DEG and south - FAR_DEG <= one.lat <= north + FAR_DEG)
+    ]
+    if faults:
+        raise InvalidInputError(Words("a place lies far outside all cells", "有位置远离所有网格"), faults)
 
 
 def _differing(tiling: Tiling, before: Reading, after: Reading, level: str) -> list[dict[str, Any]]:
@@ -127,24 +156,36 @@ def _or_none(values: ArrayLike) -> list[float | None]:
     return [_number(float(value)) for value in np.asarray(values)]
 
 
-def plan_tiling(plans: Plans, plan_id: int) -> Tiling:
+def plan_tiling(store: Plans, plan_id: int) -> Tiling:
     """Return the cells of a plan as it stands, with an index of their own.
+
+    A cell of the edition that the plan starts from keeps its number, as it does when the plan is published;
+    new ones have negative numbers. Made once for each revision.
 
     Raises
     ------
     NotFoundError
         There is no such plan.
     """
-    with viewing(plans, plan_id) as (_, state, connection):
+    with store.database.reading() as connection:
+        row = plans.get(connection, plan_id)
+    return store.drawn.get((row.id, row.revision, row.base_edition_id), lambda: _plan_tiling(store, plan_id))
+
+
+def _plan_tiling(store: Plans, plan_id: int) -> Tiling:
+    with viewing(store, plan_id) as (_, state, connection):
         draft = draft_of(state, connection)
         depth_of = {level.code: level.depth for level in boundaries.levels(connection)}
-        base = state.base.edition
+        base = state.base
     cells = draft.cells.reset_index(drop=True)
-    number = {key: -1 - i for i, key in enumerate(zip(cells["level"], cells["code"], strict=True))}
+    number = {}
+    for i, (level, code) in enumerate(zip(cells["level"], cells["code"], strict=True)):
+        known = base.id_of_cell(level, code)
+        number[level, code] = -1 - i if known is None else known
     parents = zip(cells["parent_level"], cells["parent_code"], strict=True)
     cells = cells.assign(
         id=list(number.values()),
         depth=[depth_of[level] for level in cells["level"]],
         parent_id=pd.array([number.get(key) for key in parents], dtype="Int64"),
     )
-    return Tiling.of(replace(base, id=-plan_id, note=f"plan {plan_id}"), cells)
+    return Tiling.of(replace(base.edition, id=-plan_id, note=f"plan {plan_id}"), cells)

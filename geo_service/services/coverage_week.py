@@ -31,6 +31,7 @@ from geo_service.services.coverage_question import Measure, Question
 from geo_service.services.coverage_readings import (
     METHOD_VERSION,
     cells_mark,
+    cells_words,
     figures,
     settle_question,
     travelled,
@@ -144,7 +145,12 @@ def read_week(database: Database, held: Ground, tiling: Tiling, question: Questi
             edition_id=edition if edition > 0 else None,
             fingerprint=plan.fingerprint,
             asked=question.as_dict(),
-            inputs={"closed": plan.streets.closed, "pace": plan.streets.pace, "marks": plan.marks},
+            inputs={
+                **cells_words(tiling),
+                "closed": plan.streets.closed,
+                "pace": plan.streets.pace,
+                "marks": plan.marks,
+            },
             summary={"worst": week.as_dict()["worst"]},
             columns=columns,
             keep=WEEKS_KEPT,

@@ -93,7 +93,6 @@ class Ground:
         self._lock = threading.RLock()
         self._roads: _Roads | None = None
         self._demand: dict[Any, Demand] = {}
-        self._people: dict[Any, pd.DataFrame] = {}
         self._snaps: dict[Mode, Snaps] = {}
         self._keeper = Keeper(KEPT)
 
@@ -128,7 +127,7 @@ class Ground:
             return self._demand_in(connection, tiling)
 
     def _demand_in(self, connection: Connection, tiling: Tiling) -> Demand:
-        key = (tiling.edition.id, ground.demand_version(connection))
+        key = (tiling.mark, ground.demand_version(connection))
         if key not in self._demand:
             self._demand.clear()
             self._snaps.clear()
@@ -137,12 +136,9 @@ class Ground:
 
     def land_and_people(self, tiling: Tiling) -> pd.DataFrame:
         """Return area_km2, households and residents of each leaf, in the order of the index."""
-        with self._lock, self._database.reading() as connection:
-            key = (tiling.edition.id, ground.demand_version(connection))
-            if key not in self._people:
-                self._people.clear()
-                self._people[key] = _land_and_people(tiling, ground.demand(connection))
-            return self._people[key]
+        with self._database.reading() as connection:
+            key = ("land and people", tiling.mark, ground.demand_version(connection))
+            return self.keep(key, lambda: _land_and_people(tiling, ground.demand(connection)))
 
     def travel(self, tiling: Tiling, mode: Mode) -> "Travel":
         """Return roads, demand and where the two meet, all of one moment.

@@ -24,6 +24,7 @@ from geo_service.planning.redraw import Patch, Redraw, faces_beside
 from geo_service.planning.register import CellKey, CellRecord, Register
 from geo_service.planning.tally import Ahead, PointLayer, Tally
 from geo_service.services import office
+from geo_service.services.keeping import Keeper
 from geo_service.services.plan_counts import ground_mark, point_layers, sums_of_cells
 from geo_service.services.tiling import Tiling, Tilings
 from geo_service.store import plan_ground, plans
@@ -34,6 +35,8 @@ from geo_service.store.plans import PlanRow
 BASES_KEPT = 3
 #: Plans kept: what an edit touched, and the counts of points.
 STATES_KEPT = 12
+#: Tilings made of plans: about 60 MB each for such a county.
+DRAWN_KEPT = 2
 #: How long one waits for others who work on the same plan.
 PATIENCE_S = 20.0
 #: How many wait for one plan in a process; who comes then is asked to come again.
@@ -309,6 +312,8 @@ class Plans:
     def __init__(self, database: Database, tilings: Tilings) -> None:
         self.database = database
         self.tilings = tilings
+        #: Plans as tilings, by revision: for readings and maps that ask for one again and again.
+        self.drawn = Keeper(DRAWN_KEPT)
         self._lock = threading.Lock()
         self._bases: OrderedDict[int, FabricStars] = OrderedDict()
         self._held: OrderedDict[int, Held] = OrderedDict()

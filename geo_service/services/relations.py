@@ -54,7 +54,11 @@ def find_cell(tiling: Tiling, code: str, level: str | None) -> int:
         edition = tiling.edition.id
         english = f"edition {edition} has no cell {code!r}" + (f" on level {level!r}" if level else "")
         on_level = f"在 {level} 层" if level else "中"
-        raise NotFoundError(Words(english, f"第 {edition} 版{on_level}没有网格 {code}"))
+        message = Words(
+            f"there is no cell {code}: look its code up under /v1/cells", f"没有网格 {code}，请核对编码"
+        )
+        advice = Fault("cell", message, value=code)
+        raise NotFoundError(Words(english, f"第 {edition} 版{on_level}没有网格 {code}"), [advice])
     if len(found) > 1:
         levels = ", ".join(cells["level"].iloc[found])
         advice = Fault("level", Words(f"add one of {levels}", f"请加上其中一个层级：{levels}"))

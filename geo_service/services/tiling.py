@@ -1,5 +1,6 @@
 """Editions held in memory: the cells of a tiling, its point index and the way up from each leaf."""
 
+import hashlib
 import threading
 import time
 from collections import OrderedDict
@@ -70,6 +71,20 @@ class Tiling:
         )
 
     @cached_property
+    def mark(self) -> str:
+        """What tells this tiling from others: an edition never changes; of a plan its cells are looked at.
+
+        Whatever is kept about a tiling is kept under this: a plan has another content after every edit.
+        """
+        if self.edition.id > 0:
+            return str(self.edition.id)
+        digest = hashlib.sha256()
+        columns = [self.cells[name].tolist() for name in ("level", "code", "parent_level", "parent_code")]
+        for *words, shape in zip(*columns, self.cells["geom"].tolist(), strict=True):
+            digest.update(repr(words).encode() + (b"" if shape is None else shape.wkb))
+        return digest.hexdigest()
+
+    @cached_property
     def leaf_ids(self) -> NDArray[np.int64]:
         """Database id of each leaf, in the order of the index."""
         return self.cells["id"].to_numpy()[self.leaves]
@@ -94,7 +109,11 @@ class Tiling:
         if at is None:
             return frozenset({leaf_id})
         above = self.ancestry[at]
-        return frozenset(self.cells["id"].to_numpy()[above[above >= 0]].tolist())
+        return frozenset(self._ids[above[above >= 0]].tolist())
+
+    @cached_property
+    def _ids(self) -> NDArray[np.int64]:
+        return self.cells["id"].to_numpy()
 
     @cached_property
     def _leaf_of_id(self) -> dict[int, int]:
@@ -172,7 +191,7 @@ class Tiling:
             known = ", ".join(self.levels)
             raise NotFoundError(
                 Words(f"there is no level {level!r} in this edition", f"此边界版本没有层级 {level}"),
-                [Fault("level", f"use one of: {known}")],
+                [Fault("level", Words(f"use one of: {known}", f"可用：{known}"), value=level)],
             )
         if level not in self._outlined:
             self._outlined[level] = self._outline(level)

@@ -1,32 +1,12 @@
 """Cells and what is above, below, beside and over them, on the demo town, against plain shapely."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import shapely
-from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from geo_service.api.app import create_app
-from geo_service.model import Role
-from geo_service.services import identity
-from geo_service.settings import Settings
-from tests.api.test_plans import act, client_of
-
-
-@pytest.fixture(scope="module")
-def app(own_town_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
-    home: Path = tmp_path_factory.mktemp("home")
-    application = create_app(Settings(home=home, database_url=own_town_url))
-    yield application
-    application.state.parts.database.close()
-
-
-@pytest.fixture(scope="module")
-def planner(app: FastAPI) -> TestClient:
-    return client_of(app, identity.issue(app.state.parts.database, "张三", Role.PLANNER, by="test")[1])
+from tests.api.test_plans import act
 
 
 def listed(client: TestClient, level: str) -> dict[str, Any]:

@@ -22,16 +22,9 @@ NOON = "2026-11-20T11:00:00+08:00"
 
 
 @pytest.fixture(scope="module")
-def app(own_town_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
-    application = create_app(Settings(home=tmp_path_factory.mktemp("home"), database_url=own_town_url))
-    yield application
-    application.state.parts.database.close()
-
-
-@pytest.fixture(scope="module")
-def planner(app: FastAPI) -> Iterator[TestClient]:
-    database: Database = app.state.parts.database
-    with TestClient(app, base_url="http://127.0.0.1:8000", raise_server_exceptions=False) as made:
+def planner(own_app: FastAPI) -> Iterator[TestClient]:
+    database: Database = own_app.state.parts.database
+    with TestClient(own_app, base_url="http://127.0.0.1:8000", raise_server_exceptions=False) as made:
         made.headers["X-API-Key"] = identity.issue(database, "coverage", Role.PLANNER, by="test")[1]
         yield made
 

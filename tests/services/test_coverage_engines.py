@@ -55,7 +55,7 @@ class Answers(BaseHTTPRequestHandler):
 def server() -> Iterator[str]:
     made = HTTPServer(("127.0.0.1", 0), Answers)
     Answers.asked, Answers.status = [], 200
-    thread = threading.Thread(target=made.serve_forever, daemon=True)
+    thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{made.server_port}/"
     made.shutdown()

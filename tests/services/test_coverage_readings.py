@@ -126,6 +126,19 @@ def test_equal_inputs_give_equal_bytes_and_an_old_reading_is_explained(
     assert explain(database, Ground(database), place.get(), 0) is None
 
 
+def test_the_longest_way_is_to_people_whatever_is_measured(database: Database, place: Tilings) -> None:
+    two_people(database)
+    told = {}
+    for measure in (Measure.HOUSEHOLDS, Measure.AREA, Measure.INCIDENTS):
+        question = Question(MONDAY_NOON, 300, measures=(measure,))
+        reading = read_coverage(database, Ground(database), place.get(), question)
+        told[measure] = reading_by_level(place.get(), reading, "community")["worst_s"].tolist()
+    lived_in = [True] * (ROWS - 1) + [False]
+    assert np.isfinite(told[Measure.HOUSEHOLDS]).tolist() == lived_in
+    for measure in (Measure.AREA, Measure.INCIDENTS):
+        np.testing.assert_array_equal(told[measure], told[Measure.HOUSEHOLDS])
+
+
 def test_what_if_is_what_it_would_be(database: Database, place: Tilings) -> None:
     ids = two_people(database)
     ground = Ground(database)
@@ -286,6 +299,13 @@ def test_blind_spots_hold_the_households_that_nobody_reaches(database: Database,
     expected = sorted(near[p] * street_s(ground) for p in HOUSES if near[p] > 1.5)
     assert sorted(spots["nearest_s"]) == pytest.approx(expected, abs=0.01)
     assert set(spots["nearest_code"]) <= {"a", "b"}
+    leaf = setting.places[coverage_blind.PEOPLE].leaf
+    parts = []
+    for side in (0, 1):  # the spots of two halves of the town hold together what all hold
+        inside = np.arange(len(setting.tiling.leaves)) % 2 == side
+        parts.append(coverage_blind.blind_spots(ground, setting, inside=inside)["households"].sum())
+        assert 0 < parts[-1] <= 10 * int(inside[leaf].sum())
+    assert sum(parts) == spots["households"].sum()
     everywhere = settle_question(database, ground, place.get(), Question(MONDAY_NOON, 14_000))
     assert coverage_blind.blind_spots(ground, everywhere).empty
 

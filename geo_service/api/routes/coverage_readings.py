@@ -8,7 +8,7 @@ from fastapi import Depends, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 
-from geo_service.api.access import COUNTS, INSIDER, roles
+from geo_service.api.access import COUNTS, INSIDER, require_sight_of_plans, roles
 from geo_service.api.caching import tagged, tagged_json
 from geo_service.api.heavy import heavy
 from geo_service.api.moments import Moment
@@ -29,6 +29,8 @@ from geo_service.services.coverage_question import (
     Question,
 )
 from geo_service.services.coverage_readings import explain, read_coverage, settle_question
+from geo_service.services.lead_area import area_of
+from geo_service.services.staffed_cells import Cells
 from geo_service.services.tiling import Tiling
 from geo_service.store import coverage_readings as stored
 
@@ -89,9 +91,26 @@ def asked(
 
 
 Asked = Annotated[Question, Depends(asked)]
-PlanId = Annotated[
-    int | None, Query(ge=1, le=2**31 - 1, description="In the cells of this plan instead of those in force")
-]
+
+
+def plan_of(
+    insider: Annotated[Principal | None, INSIDER],
+    plan: Annotated[
+        int | None,
+        Query(
+            ge=1,
+            le=2**31 - 1,
+            description="In the cells of this plan instead of those in force; needs a key",
+        ),
+    ] = None,
+) -> int | None:
+    """Read in the cells of which plan, by who may see it."""
+    if plan is not None:
+        require_sight_of_plans(insider, plan)
+    return plan
+
+
+PlanId = Annotated[int | None, Depends(plan_of)]
 
 
 def tiling_of(state: AppState, question: Question, plan: int | None) -> Tiling:
@@ -103,7 +122,7 @@ def tiling_of(state: AppState, question: Question, plan: int | None) -> Tiling:
 
 @router.get("/coverage/reading")
 @heavy
-def reading(request: Request, state: State, question: Asked, plan: PlanId = None) -> Response:
+def reading(request: Request, state: State, question: Asked, plan: PlanId) -> Response:
     """Tell what share of households, residents, land and incidents is reached in time, and by how many."""
     found = read_coverage(state.database, state.ground, tiling_of(state, question, plan), question)
     return tagged_json(request, found.as_dict(), f"reading-{found.id}")
@@ -112,7 +131,7 @@ def reading(request: Request, state: State, question: Asked, plan: PlanId = None
 @router.get("/coverage/reading/cells")
 @heavy
 def reading_cells(
-    request: Request, state: State, question: Asked, level: LevelCode, plan: PlanId = None
+    request: Request, state: State, question: Asked, level: LevelCode, plan: PlanId
 ) -> Response:
     """Tell for each cell of a level share, depth, fragile households, median and worst seconds."""
     tiling = tiling_of(state, question, plan)
@@ -133,7 +152,11 @@ def explained(
     with state.database.reading() as connection:
         known = stored.get(connection, reading_id)
     if known is not None:
-        tiling = state.tilings.get(datetime.fromisoformat(known["asked"]["at"]))
+        plan = known["inputs"].get("plan")
+        if plan is None:
+            tiling = state.tilings.get(datetime.fromisoformat(known["asked"]["at"]))
+        else:
+            tiling = coverage_views.plan_tiling(state.plans, plan)
         told = explain(state.database, state.ground, tiling, reading_id)
         if told is not None:
             return told
@@ -146,10 +169,10 @@ def week(
     request: Request,
     state: State,
     question: Asked,
+    plan: PlanId,
     level: Annotated[
         str | None, Query(pattern="^[a-z][a-z0-9_]{0,31}$", description="Also for each cell of this level")
     ] = None,
-    plan: PlanId = None,
 ) -> Response:
     """Tell the share of households reached in time in each of the 168 hours of the moment's week."""
     tiling = tiling_of(state, question, plan)
@@ -171,15 +194,22 @@ def blind_spots(
     state: State,
     insider: Annotated[Principal | None, INSIDER],
     question: Asked,
+    plan: PlanId,
     least_households: Annotated[float, Query(ge=0, le=1e9, description="Leave smaller ones out")] = 0,
-    plan: PlanId = None,
+    cell: Annotated[str | None, Query(max_length=64, description="Only of who lives in this cell")] = None,
+    cell_level: Annotated[str | None, Query(max_length=32, description="Where levels share codes")] = None,
 ) -> Response:
     """Outline where people live whom nobody reaches in time, as GeoJSON, most households first.
 
     Who would be there first is named to those who may see names only.
     """
     setting = settle_question(state.database, state.ground, tiling_of(state, question, plan), question)
-    frame = coverage_blind.blind_spots(state.ground, setting, least_households=least_households)
+    inside = None
+    if cell is not None:
+        inside = area_of(Cells(setting.tiling), cell, cell_level, frozenset()).inside
+    frame = coverage_blind.blind_spots(
+        state.ground, setting, least_households=least_households, inside=inside
+    )
     if insider is None:
         frame = frame.drop(columns="nearest_code")
     body = orjson.loads(frame.to_json(na="null", drop_id=True)) if len(frame) else _no_features()
@@ -261,7 +291,7 @@ def what_if(
     question: Asked,
     body: WhatIf,
     level: LevelCode,
-    plan: PlanId = None,
+    plan: PlanId,
 ) -> dict[str, Any]:
     """Tell what coverage would be if people or streets were different; nothing is changed by asking.
 
