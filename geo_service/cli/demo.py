@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from geo_service.cli import common, serve
-from geo_service.services import demo_weeks, demoing
+from geo_service.services import demo_weeks, demo_worker, demoing
 from geo_service.settings import Settings
 from geo_service.store import cluster_databases
 
@@ -46,8 +46,11 @@ def command(
                 kept = cluster_databases.set_aside(url)
                 common.talk.print(f"the former database is kept as {kept}", markup=False)
             common.talk.print(prepare("town" if size == "town" else "county"), markup=False, soft_wrap=True)
+            is_demo = _holds_demo()
+            if is_demo:
+                _announce_worker(settings)
             if not no_serve:
-                if _holds_demo():
+                if is_demo:
                     # its people are made up: the street may ask for them
                     os.environ.setdefault("GEO_SERVICE_WHO", "true")
                 serve.run(settings)
@@ -77,6 +80,21 @@ def prepare(size: demoing.Size) -> str:
     if held != size:
         said += f" (for a {size} set GEO_SERVICE_HOME to another folder)"
     return f"{said}; five-minute coverage {share:.1%} at {_moment(at)}"
+
+
+def _announce_worker(settings: Settings) -> None:
+    """Say by which key a worker's page can be looked at, while it is new."""
+    with common.open_database() as database:
+        worker = demo_worker.first_phone(database, datetime.now(UTC))
+    if worker is None:
+        return
+    lines = [
+        f"  worker key, shown this once:  {worker.key}",
+        f"  it acts for {worker.name} ({worker.code}), who has rounds this week: sign in with it at",
+        f"  http://{settings.host}:{settings.port}/sign-in?next=/worker on a phone or in a private window;",
+        f'  another: geo-service key create "NAME" --role worker --responder {worker.code}',
+    ]
+    common.talk.print("\n".join(lines), markup=False, soft_wrap=True)
 
 
 def _holds_demo() -> bool:

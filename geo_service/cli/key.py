@@ -9,7 +9,7 @@ import typer
 from geo_service.cli import common
 from geo_service.errors import NotFoundError
 from geo_service.model import Role
-from geo_service.services import identity
+from geo_service.services import desk, identity
 from geo_service.store import principals
 from geo_service.store.database import Database
 
@@ -35,14 +35,23 @@ def create(
             help="A part of the town that he sees, as LEVEL:CODE; may be repeated. None: the whole."
         ),
     ] = [],  # noqa: B006 - typer reads it, nobody changes it
+    responder: Annotated[
+        str | None, typer.Option(help="Code of the person for whom it acts: a worker's phone.")
+    ] = None,
     as_json: common.Json = False,
 ) -> None:
     """Make a key and print it, this once.
 
     Example: geo-service key create "east desk" --role dispatcher --cell township:330109001
+
+    Example: geo-service key create "phone of W0001" --role worker --responder W0001
     """
     with common.open_database() as database:
+        if responder is not None:
+            desk.require_responder(database, responder)  # before a key is made for nobody
         made, key = identity.issue(database, name.strip(), role, by=_BY, cells=cell)
+        if responder is not None:
+            desk.link(database, made.id, responder, by=_BY)
     if as_json:
         common.print_json({"id": made.id, "name": made.name, "role": made.role, "key": key})
     else:

@@ -40,12 +40,24 @@ def walk(
     (n, 2) float64
         EPSG:4326; empty where no street is near the base.
     """
-    graph = snapper.graph
+    line = route(snapper, base_deg, seconds * PACE_MPS, rng)
+    return np.empty((0, 2)) if line is None else along(line, seconds, rng)
+
+
+def route(
+    snapper: Snapper, base_deg: tuple[float, float], length_m: float, rng: np.random.Generator
+) -> shapely.LineString | None:
+    """Return the line of a walk about a base, at least so long; None where no street is near."""
     start = snapper.snap(np.array([base_deg]), 500.0)
     if start.edge[0] < 0:
-        return np.empty((0, 2))
-    line = shapely.linestrings(_way(graph, int(start.edge[0]), np.array(base_deg), seconds * PACE_MPS, rng))
-    scale = np.array(metres_per_degree(float(base_deg[1])))
+        return None
+    way = _way(snapper.graph, int(start.edge[0]), np.array(base_deg), length_m, rng)
+    return shapely.LineString(way)
+
+
+def along(line: shapely.LineString, seconds: float, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Walk along a line (EPSG:4326) to its end, or for so long, and say where the phone puts one."""
+    scale = np.array(metres_per_degree(float(line.coords[0][1])))
     flat = shapely.transform(line, lambda xy: xy * scale)
     along_m = np.arange(0.0, min(seconds * PACE_MPS, flat.length), EVERY_S * PACE_MPS)
     places = shapely.get_coordinates(shapely.line_interpolate_point(flat, along_m))

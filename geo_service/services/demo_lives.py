@@ -37,6 +37,7 @@ from geo_service.staffing.life import Life, Status
 from geo_service.store import bulk
 from geo_service.store import demo_lives as store
 from geo_service.store.database import Connection, Database
+from geo_service.store.lives import AT_ONCE
 
 WHO = "demo"
 SEED = 20261121
@@ -286,7 +287,7 @@ def _status(one: Played) -> Status:
 
 def _due(played: Sequence[Played]) -> dict[str, list[datetime | None]]:
     """Return when the clocks of those that are not over run out."""
-    names = [*(f"{phase}_due_at" for phase in PHASES), "next_due_at"]
+    names = [*(f"{phase}_due_at" for phase in PHASES), "next_due_at", "watch_at"]
     out: dict[str, list[datetime | None]] = {name: [] for name in names}
     known: dict[str, Standard] = {}
     for one in played:
@@ -305,7 +306,7 @@ def _due(played: Sequence[Played]) -> dict[str, list[datetime | None]]:
                 known[one.standard] = standard_from(json.loads(one.standard))
             running = clocks(life, known[one.standard], reported)
             due = {f"{clock.phase}_due_at": clock.due_at for clock in running if clock.reached_at is None}
-            due["next_due_at"] = next_due(running)
+            due["next_due_at"], due["watch_at"] = next_due(running), AT_ONCE
         for name, values in out.items():
             values.append(due.get(name))
     return out

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from shapely import get_coordinates
 
+from geo_service.demo.names import COUNTY_NAME
 from geo_service.errors import ConflictError
 from geo_service.geometry.crs import GCJ02, from_wgs84
 from geo_service.services import reporting, siting, street_words
 from geo_service.services.demo_redraw import redraw
 from geo_service.services.demo_rounds import make_rounds
+from geo_service.services.demo_routes import make_routes
 from geo_service.services.demoing import ZONE, Size
 from geo_service.services.ground import Ground
 from geo_service.services.importing import Say, silent
@@ -35,9 +37,10 @@ REDRAWN = timedelta(days=21)
 #: Patrols of the last week, and of what it is held against; so many walk each day.
 PATROL_DAYS: dict[Size, int] = {"town": 14, "county": 10}
 MOST_WALKERS: dict[Size, int] = {"town": 40, "county": 40}
+ROUTES: dict[Size, int] = {"town": 8, "county": 24}
 NEW_SITES: dict[Size, int] = {"town": 2, "county": 5}
 #: There is no area code 0000: the number reaches nobody.
-OFFICE = {"office": "澜江县社会治理中心（演示）", "office_phone": "0000-8000000"}
+OFFICE = {"office": f"{COUNTY_NAME}社会治理中心（演示）", "office_phone": "0000-8000000"}
 
 
 def tell_weeks(
@@ -49,6 +52,7 @@ def tell_weeks(
     day = (now - REDRAWN).astimezone(ZONE).replace(hour=0, minute=0, second=0, microsecond=0)
     redraw(database, ground, tilings, f"demo {size}: 网格户数均衡调整", day)
     say("walking the patrols of the last days", None)
+    make_routes(database, ground, tilings, ROUTES[size])
     yesterday = now.astimezone(ZONE).date() - timedelta(days=1)
     patrol_demo(
         database, ground, tilings, days=PATROL_DAYS[size], most_people=MOST_WALKERS[size], last=yesterday

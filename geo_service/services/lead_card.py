@@ -114,7 +114,7 @@ def _incidents(connection: Connection, area: Area, at: datetime, zone: ZoneInfo)
     mondays = [local - timedelta(days=local.weekday() + 7 * k) for k in range(WEEKS - 1, -1, -1)]
     first = datetime(mondays[0].year, mondays[0].month, mondays[0].day, tzinfo=zone)
     weeks = np.zeros(WEEKS, np.int64)
-    for hour, count in store.incidents_by_hour(connection, first, at, area.roots):
+    for hour, count in store.incidents_by_hour(connection, first, at, zone, area.roots):
         weeks[min((hour.astimezone(zone).date() - mondays[0]).days // 7, WEEKS - 1)] += count
     return {
         "days": INCIDENT_DAYS,

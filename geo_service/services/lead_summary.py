@@ -148,7 +148,7 @@ def incidents_of_day(connection: Connection, area: Area, at: datetime, zone: Zon
     days = [local.date() - timedelta(weeks=k) for k in range(USUAL_WEEKS, -1, -1)]
     since = datetime(days[0].year, days[0].month, days[0].day, tzinfo=zone)
     counts = np.zeros((len(days), 24), np.int64)
-    for hour, count in store.incidents_by_hour(connection, since, at, area.roots):
+    for hour, count in store.incidents_by_hour(connection, since, at, zone, area.roots):
         when = hour.astimezone(zone)
         if when.date() in days:
             counts[days.index(when.date()), when.hour] += count

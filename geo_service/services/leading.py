@@ -21,7 +21,7 @@ from geo_service.errors import (
     Words,
 )
 from geo_service.model import Mode
-from geo_service.services import lead_card, lead_readings, lead_summary
+from geo_service.services import lead_card, lead_patrols, lead_readings, lead_summary, rounds, route_weeks
 from geo_service.services.coverage import STANDARD_MODE
 from geo_service.services.coverage_question import Measure, Question
 from geo_service.services.coverage_readings import Reading, read_coverage
@@ -224,6 +224,37 @@ class Leading:
             "to": last.isoformat(),
             **told,
         }
+
+    def routes(self, look: Look) -> dict[str, Any]:
+        """Return the fixed routes whose cell lies in an area, with the turns of the week, most behind first.
+
+        Raises
+        ------
+        NotFoundError, ForbiddenError
+            As :meth:`summary`.
+        """
+        sight = self._sight(look)
+
+        def made(connection: Connection) -> dict[str, Any]:
+            return route_weeks.of_week(connection, sight.area, sight.at, rounds.rules(connection))
+
+        found: dict[str, Any] = self._each_minute("routes", sight, made)
+        return found
+
+    def patrols(self, look: Look, level: str) -> dict[str, Any]:
+        """Return where the last days' patrols went against where incidents were, by cells of a level.
+
+        Raises
+        ------
+        NotFoundError, ForbiddenError
+            As :meth:`summary`, and there is no such level.
+        """
+        sight = self._sight(look)
+        self._require_level(sight.area, level)
+        found: dict[str, Any] = self._each_minute(
+            f"patrols {level}", sight, lead_patrols.balance, sight.area, level, sight.at, sight.zone
+        )
+        return found
 
     # ------------------------------------------------------------------------------------------ parts
 

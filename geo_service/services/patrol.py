@@ -198,7 +198,7 @@ def cell_figures(
             f"give a first day and a last one, at most {MOST_DAYS} days",
             f"起止日期须有序，且不超过{MOST_DAYS}天",
         )
-        raise InvalidInputError(message, [Fault("last", message, value=last.isoformat())])
+        raise InvalidInputError(message, [Fault("to", message, value=last.isoformat())])
     days = store.days(connection, first, last)
     sums = store.cell_figures(connection, first, last).set_index("cell_id")
     by_leaf = sums.reindex(tiling.leaf_ids).fillna(0.0)

@@ -4,6 +4,7 @@ The tracks are made up and stored as those of phones are; from there on all goes
 and its tracks age out.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 
 import numpy as np
@@ -12,7 +13,7 @@ import pandas as pd
 from geo_service.demo import tracks
 from geo_service.errors import ConflictError
 from geo_service.model import Mode
-from geo_service.services import demoing, patrol
+from geo_service.services import demo_routes, demoing, patrol
 from geo_service.services.ground import Ground
 from geo_service.services.patrol import Counted
 from geo_service.services.rostering import Timetable, timetable, town_zone
@@ -79,7 +80,13 @@ def patrol_demo(
             times = timetable(connection, *bounds)
         if not counted:
             rng = np.random.default_rng([SEED, day.toordinal()])
-            _keep(database, _walks(ground, people, times, bounds, rng=rng, most_people=most_people))
+            free = [one for one in times.working if one.post_id is None]
+            own = np.random.default_rng([demo_routes.SEED, day.toordinal()])
+            walked = demo_routes.walkers(database, people, free, bounds[0], own)
+            others = [one for one in free if one.responder_id not in walked]
+            walks = _walks(ground, people, times, others, bounds, rng=rng, most_people=most_people)
+            routes = [_fixes(who, *one) for who, one in walked.items()]
+            _keep(database, pd.concat([walks, *routes]).sort_values(["who", "at_s"], ignore_index=True))
         with database.reading() as connection:
             has_tracks = not store.fixes_between(connection, *bounds).empty
         if counted or has_tracks:
@@ -109,6 +116,7 @@ def _walks(
     ground: Ground,
     people: pd.DataFrame,
     times: Timetable,
+    free: Sequence[Shift],
     day: tuple[datetime, datetime],
     *,
     rng: np.random.Generator,
@@ -128,7 +136,6 @@ def _walks(
             mine = (one for one in times.openings if one.post_id == shift.post_id)
             due = min((one.due for one in mine if one.end > shift.start), default=shift.start)
             parts.append(_at_post(shift, due, place, rng))
-    free = [one for one in times.working if one.post_id is None]
     for number in np.sort(rng.permutation(len(free))[:most_people]).tolist():
         shift = free[number]
         start_s = max(shift.start, day[0]).timestamp()

@@ -234,8 +234,16 @@ def _day(row: Mapping[str, Any], rules: PatrolRules) -> dict[str, Any]:
     """Return a day with its share: None while it has not been counted."""
     if row["walked_m"] is None:
         return {"day": row["day"], "share": None, "done": None}
-    share = row["walked_m"] / row["length_m"] if row["length_m"] else 0.0
-    return {"day": row["day"], "share": round(share, 4), "done": share >= rules.route_share}
+    return {"day": row["day"], "share": round(_share(row), 4), "done": enough(row, rules)}
+
+
+def enough(row: Mapping[str, Any], rules: PatrolRules) -> bool:
+    """Return whether so much of a route was walked on a day counted that its turn is done."""
+    return _share(row) >= rules.route_share
+
+
+def _share(row: Mapping[str, Any]) -> float:
+    return row["walked_m"] / row["length_m"] if row["length_m"] else 0.0
 
 
 # --------------------------------------------------------------------------------------------- counting

@@ -55,10 +55,8 @@ def on_duty(connection: Connection, at: datetime) -> pd.DataFrame:
     before its window opens until it closes (``post_id``, else NA); ``until``: when he goes off duty, or
     leaves the post. A pinned one stands at his post, the others at their bases.
     """
-    require_reckonable("at", at)
-    times = timetable(connection, at, at + INSTANT)
-    free, bound = who_is_on(times.working, at)
-    on = {shift.responder_id: shift for shift in (*free, *bound)}
+    shifts, times = working_at(connection, at)
+    on = {shift.responder_id: shift for shift in shifts}
     responders = staffing.responders(connection)
     duty = responders[responders["id"].isin(list(on))].reset_index(drop=True)
     shifts = [on[int(key)] for key in duty["id"]]
@@ -70,6 +68,14 @@ def on_duty(connection: Connection, at: datetime) -> pd.DataFrame:
         if place is not None:
             duty.loc[i, ["lon", "lat"]] = place
     return duty
+
+
+def working_at(connection: Connection, at: datetime) -> tuple[list[Shift], Timetable]:
+    """Return the shifts that count at a moment, those at a post last, and what the roster says about it."""
+    require_reckonable("at", at)
+    times = timetable(connection, at, at + INSTANT)
+    free, bound = who_is_on(times.working, at)
+    return [*free, *bound], times
 
 
 def shifts_between(connection: Connection, start: datetime, end: datetime) -> list[Shift]:

@@ -83,7 +83,8 @@ def vacancies(
 ) -> dict[str, Any]:
     """Return what cells lack over a span: each vacancy, the number lacking by cell and hour, empty posts.
 
-    The hours count those who must be at work; roles that only have to be held are among the vacancies.
+    The hours and ``at_work`` count those who must be at work; roles that only have to be held are among the
+    vacancies and ``count``.
 
     Raises
     ------
@@ -114,6 +115,7 @@ def vacancies(
         "to": end,
         "hours": hours,
         "count": len(lacking.found),
+        "at_work": len(at_work),
         "cells": [
             {**cells.named(key), "lacking": row.tolist(), "person_hours": int(row.sum())}
             for key, row in hourly.items()

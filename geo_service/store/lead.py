@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Boolean, Connection, func, literal_column, select, text
 
@@ -14,13 +15,13 @@ from geo_service.store.tables import incident, placement
 
 
 def incidents_by_hour(
-    connection: Connection, since: datetime, until: datetime, scope: Collection[int] = ()
+    connection: Connection, since: datetime, until: datetime, zone: ZoneInfo, scope: Collection[int] = ()
 ) -> list[tuple[datetime, int]]:
-    """Count the incidents that happened in a span (its end not in it) by the hour; hours without are absent.
+    """Count the incidents that happened in a span (its end not in it) by the hour of a zone's clock.
 
-    ``scope`` are cells: only incidents placed in them; empty: anywhere.
+    Hours without are absent. ``scope`` are cells: only incidents placed in them; empty: anywhere.
     """
-    hour = func.date_trunc("hour", incident.c.occurred_at)
+    hour = func.date_trunc(literal_column("'hour'"), incident.c.occurred_at, zone.key)
     rows = connection.execute(
         select(hour, func.count())
         .where(incident.c.occurred_at >= since, incident.c.occurred_at < until)

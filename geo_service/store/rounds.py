@@ -113,12 +113,6 @@ def exempt(
     return connection.execute(changed.values(exempt=reason, exempt_until=until)).rowcount
 
 
-def drop_wish(connection: Connection, place_id: int, department: str) -> bool:
-    """Forget that a department wants a place visited; returns whether it did."""
-    one = patrol_wish.c.place_id == place_id, patrol_wish.c.department == department
-    return bool(connection.execute(delete(patrol_wish).where(*one)).rowcount)
-
-
 def wishes(connection: Connection, zone: str) -> pd.DataFrame:
     """Return what is wanted of the places in use, with when it was last seen to.
 

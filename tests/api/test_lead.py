@@ -10,12 +10,10 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from geo_service.api.app import create_app
 from geo_service.model import Role
 from geo_service.services import identity
 from geo_service.services.lead_readings import NOTHING
 from geo_service.services.tiling import Tiling, Tilings
-from geo_service.settings import Settings
 
 pytestmark = pytest.mark.postgis
 #: A working day of the demo's roster, in the middle of an hour.
@@ -25,23 +23,16 @@ Ask = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
-def app(own_town_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
-    application = create_app(Settings(home=tmp_path_factory.mktemp("home"), database_url=own_town_url))
-    yield application
-    application.state.parts.database.close()
+def tiling(own_app: FastAPI) -> Tiling:
+    return Tilings(own_app.state.parts.database).get()
 
 
 @pytest.fixture(scope="module")
-def tiling(app: FastAPI) -> Tiling:
-    return Tilings(app.state.parts.database).get()
-
-
-@pytest.fixture(scope="module")
-def leader(app: FastAPI) -> Iterator[TestClient]:
-    with TestClient(app, base_url="http://127.0.0.1:8000", raise_server_exceptions=False) as made:
-        made.headers["X-API-Key"] = identity.issue(app.state.parts.database, "lead", Role.LEADER, by="test")[
-            1
-        ]
+def leader(own_app: FastAPI) -> Iterator[TestClient]:
+    with TestClient(own_app, base_url="http://127.0.0.1:8000", raise_server_exceptions=False) as made:
+        made.headers["X-API-Key"] = identity.issue(
+            own_app.state.parts.database, "lead", Role.LEADER, by="test"
+        )[1]
         yield made
 
 
@@ -177,12 +168,12 @@ def test_figures_over_days_compare_cells_and_spans(ask: Ask, leader: TestClient,
     assert "起止日期" in backwards.json()["detail_zh"]
 
 
-def test_a_key_for_a_part_sees_its_part(app: FastAPI, ask: Ask, tiling: Tiling) -> None:
+def test_a_key_for_a_part_sees_its_part(own_app: FastAPI, ask: Ask, tiling: Tiling) -> None:
     communities = tiling.at_level("community")
     own, other = communities["code"].iloc[0], communities["code"].iloc[1]
     cells = [f"community:{own}"]
-    key = identity.issue(app.state.parts.database, "a part", Role.LEADER, by="test", cells=cells)[1]
-    with TestClient(app, base_url="http://127.0.0.1:8000") as client:
+    key = identity.issue(own_app.state.parts.database, "a part", Role.LEADER, by="test", cells=cells)[1]
+    with TestClient(own_app, base_url="http://127.0.0.1:8000") as client:
         client.headers["X-API-Key"] = key
         told = client.get("/v1/lead/summary", params={"at": AT}).json()
         assert told["cell"]["code"] == own
@@ -201,10 +192,10 @@ def test_a_key_for_a_part_sees_its_part(app: FastAPI, ask: Ask, tiling: Tiling) 
         assert 'data-whole="no"' in page.text  # siting is not offered
 
 
-def test_who_may_look(app: FastAPI, leader: TestClient) -> None:
-    with TestClient(app, base_url="http://127.0.0.1:8000") as client:
+def test_who_may_look(own_app: FastAPI, leader: TestClient) -> None:
+    with TestClient(own_app, base_url="http://127.0.0.1:8000") as client:
         assert client.get("/v1/lead/summary").status_code == 401
-        key = identity.issue(app.state.parts.database, "dispatcher", Role.DISPATCHER, by="test")[1]
+        key = identity.issue(own_app.state.parts.database, "dispatcher", Role.DISPATCHER, by="test")[1]
         refused = client.get("/v1/lead/summary", headers={"X-API-Key": key})
         assert refused.status_code == 403
     assert leader.get("/v1/lead/summary", params={"cell": "nowhere"}).status_code == 404
@@ -239,3 +230,19 @@ def test_nothing_overdue_is_drawn_in_a_colour_that_warns_of_nothing(ask: Ask) ->
 
 def test_the_page_offers_siting_to_keys_for_the_whole_town(leader: TestClient) -> None:
     assert 'data-whole="yes"' in leader.get("/lead").text
+
+
+def test_patrols_against_incidents_are_those_of_the_service(ask: Ask, tiling: Tiling) -> None:
+    told = ask("lead/patrols", at=AT, level="grid")
+    assert (told["from"], told["to"]) == ("2026-11-13", "2026-11-19")
+    whole = ask("patrol/against-incidents", **{"from": told["from"], "to": told["to"], "level": "grid"})
+    assert told["incidents"] == whole["incidents"]
+    assert told["rank_correlation"] == whole["rank_correlation"]
+    assert told["match"] is None or 0 <= told["match"] <= 1
+
+
+def test_fixed_routes_of_the_week_as_csv_too(ask: Ask, leader: TestClient) -> None:
+    assert ask("lead/routes")["routes"] == []
+    told = leader.get("/v1/lead/routes", params={"format": "csv"})
+    assert told.headers["content-type"].startswith("text/csv")
+    assert told.text.startswith("\ufeff路线编号,路线名称")

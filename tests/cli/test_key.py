@@ -47,6 +47,12 @@ def test_what_cannot_be(command):
     assert isinstance(command("revoke", "boss").exception, ConflictError)
 
 
+def test_a_key_for_nobody_is_not_made(command):
+    made = command("create", "phone", "--role", "worker", "--responder", "W9")
+    assert isinstance(made.exception, NotFoundError)
+    assert command("list").stdout == ""
+
+
 @pytest.mark.parametrize("name", ["create", "list", "revoke"])
 def test_each_command_has_an_example(command, name: str):
     assert "Example: geo-service key" in command(name, "--help").stdout

@@ -19,6 +19,7 @@ from geo_service.store.database import Database
 from geo_service.store.positions import Fixes
 from tests.postgis import TestServer
 from tests.services import desk_town
+from tests.waiting import until
 
 pytestmark = pytest.mark.postgis
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -188,7 +189,7 @@ def test_one_process_does_it_at_a_time(town: Town) -> None:
         assert positions.hold_daily_work(other)
         assert town.work(EIGHT + timedelta(days=60)) == []
         assert town.kept() == [DAY]
-    assert town.work(EIGHT + timedelta(days=60)) == [DAY]
+    until(lambda: town.work(EIGHT + timedelta(days=60)) == [DAY])  # the other's session ends a moment later
 
 
 def test_it_runs_beside_the_relay_once_an_hour() -> None:

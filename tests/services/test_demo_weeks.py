@@ -7,12 +7,12 @@ import pytest
 from sqlalchemy import text
 
 from geo_service.demo.county import DemoCounty
-from geo_service.services import demo_lives, demo_weeks, demoing, invariants, patrol_people
+from geo_service.services import demo_lives, demo_weeks, demo_worker, demoing, invariants, patrol_people
 from geo_service.services.demo_redraw import handovers, redraw
 from geo_service.services.ground import Ground
 from geo_service.services.intake import take_in
 from geo_service.services.tiling import Tilings
-from geo_service.store import patrol, rounds, siting
+from geo_service.store import desk, patrol, rounds, routes, siting
 from geo_service.store.database import Database
 
 pytestmark = pytest.mark.postgis
@@ -76,6 +76,11 @@ def test_patrols_posts_rounds_and_sites(told: Database) -> None:
     assert len(run.answer["sites"]) == demo_weeks.NEW_SITES["town"]
 
 
+def test_one_county_is_named_throughout(drawn_town: DemoCounty) -> None:
+    counties = set(drawn_town.cells.loc[drawn_town.cells["level"] == "county", "name"])
+    assert {demo_weeks.OFFICE["office"].removesuffix("社会治理中心（演示）")} == counties
+
+
 def test_some_reports_make_a_desk_think(told: Database) -> None:
     with told.reading() as connection:
         flags = connection.execute(
@@ -124,3 +129,19 @@ def test_as_of_a_moment_some_wait_and_some_are_forgotten(
 
 def test_every_invariant_holds(told: Database) -> None:
     assert [one for one in invariants.examine(told) if not one.ok] == []
+
+
+def test_a_worker_with_rounds_has_a_phone_once(told: Database) -> None:
+    worker = demo_worker.first_phone(told, NOW)
+    assert worker is not None
+    with told.reading() as connection:
+        (link,) = desk.links(connection)
+        turns = {row["responder"] for row in routes.turns(connection, NOW.date() - timedelta(days=2))}
+        stops = rounds.stops(connection, NOW.date() - timedelta(days=2), "Asia/Shanghai")
+        walked = routes.days(connection, NOW.date() - timedelta(days=3), NOW.date())
+    assert link["responder"] == worker.code
+    assert worker.code in turns
+    assert any(one["responder"] == worker.code and one["day"] >= NOW.date() for one in stops)
+    assert any(row["walked_m"] > 0.7 * row["length_m"] for row in walked)
+    assert worker.key.startswith("gsk_")
+    assert demo_worker.first_phone(told, NOW) is None

@@ -1,6 +1,7 @@
 """Patrols of a day: counted from tracks, kept when the tracks are gone, and nothing of a person in them."""
 
 from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -9,6 +10,9 @@ from sqlalchemy import text
 from geo_service.errors import InvalidInputError, NotFoundError
 from geo_service.services import patrol
 from geo_service.services.ground import Ground
+from geo_service.services.lead_area import area_of
+from geo_service.services.lead_patrols import balance
+from geo_service.services.staffed_cells import Cells
 from geo_service.services.tiling import Tilings
 from geo_service.store import positions
 from geo_service.store.database import Database
@@ -88,6 +92,35 @@ def test_days_that_are_over_are_counted_and_incidents_compared(
     blind = frame.set_index("code").loc["c04r02"]
     assert blind.lift == np.inf
     assert blind.incidents == 1
+
+
+def test_leaders_are_told_which_cells_want_more_patrols(
+    database: Database, walked: tuple[Tilings, Ground]
+) -> None:
+    tilings, ground = walked
+    zone, after = ZoneInfo("Asia/Shanghai"), NOON + timedelta(days=1)
+    cells = Cells(tilings.get())
+    whole, row = area_of(cells, None, None, frozenset()), area_of(cells, "row00", None, frozenset())
+    with database.reading() as connection:
+        assert balance(connection, whole, "grid", after, zone)["match"] is None  # nothing is counted yet
+    patrol.count_day(database, ground, tilings, DAY, who="t")
+    with database.reading() as connection:
+        assert balance(connection, whole, "grid", after, zone)["match"] is None  # nothing has happened
+    for number, (x, y) in enumerate([(4.5, 2.5), (0.5, 0.5), (0.4, 0.5)]):
+        desk_town.report(database, tilings, f"i{number}", desk_town.corner(x, y), occurred_at=NOON)
+    hours = {code: float(str(row["hours"])) for code, row in _figures(database, tilings, "grid").items()}
+    first = hours["c00r00"] / sum(hours.values())
+    with database.reading() as connection:
+        told = balance(connection, whole, "grid", after, zone)
+        part = balance(connection, row, "grid", after, zone)
+        later = balance(connection, whole, "grid", after + timedelta(days=7), zone)
+    assert told["match"] == pytest.approx(min(2 / 3, first))
+    assert 4 / 9 < first < 1  # of incidents it has two thirds: the shares lie near one another
+    assert [one["code"] for one in told["more"]] == ["c04r02"]
+    assert told["more"][0]["incident_share"] == pytest.approx(1 / 3)
+    assert told["less"][0]["code"] == "c01r00"
+    assert (part["incidents"], part["match"]) == (2, pytest.approx(first))  # all happened in its first cell
+    assert (later["from"], later["match"]) == ("2026-03-05", None)
 
 
 def test_nobody_is_named_in_figures_by_cell(database: Database) -> None:

@@ -1,16 +1,22 @@
 """Fixed routes in a small town: taken in, given out in turn, counted from tracks, kept without them."""
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import orjson
+import pandas as pd
 import pytest
 
 from geo_service.errors import InvalidInputError, NotFoundError
 from geo_service.formats.patrol_routes import read_routes
-from geo_service.services import patrol, patrol_routes, rounds, week_lists
+from geo_service.services import patrol, patrol_routes, rounds, route_weeks, week_lists
 from geo_service.services.ground import Ground
+from geo_service.services.lead_area import area_of
+from geo_service.services.staffed_cells import Cells
+from geo_service.store import patrol as patrol_store
 from geo_service.store import positions
+from geo_service.store import routes as route_store
 from geo_service.store.database import Database
 from geo_service.store.positions import Fixes
 from tests.services import desk_town
@@ -35,6 +41,7 @@ def content(*features: dict[str, object]) -> bytes:
 #: In the cell that w1 and w2 share; in the row of w3; where nobody is on patrol.
 NIGHT = feature("r1", [(0.1, 0.0), (0.9, 0.0)], days_a_week=3, **{"from": "20:00", "to": "02:00"})
 DAY = feature("r2", [(3.0, 1.01), (4.0, 1.01)], 每周天数="5", 开始时间="09:00", 结束时间="17:00")
+NO_CELLS = pd.DataFrame(columns=["cell_id", "street_m", "patrolled_m", "walked_m", "seconds", "person_times"])
 NOBODYS = feature("r3", [(5.1, 3.0), (5.9, 3.0)])
 
 
@@ -158,3 +165,43 @@ def test_files_that_are_none_are_refused(given: bytes, field: str) -> None:
     with pytest.raises(InvalidInputError) as caught:
         read_routes(given)
     assert caught.value.faults[0].field == field
+
+
+def test_turns_of_a_week_due_walked_and_behind(town: Town) -> None:
+    database, tilings = town.database, town.tilings
+    town.week()
+    day = monday()
+    area = area_of(Cells(tilings.get()), None, None, frozenset())
+
+    def told(at: datetime) -> dict[str, dict[str, Any]]:
+        with database.reading() as connection:
+            found = route_weeks.of_week(connection, area, at, rounds.rules(connection))
+        assert found["monday"] == day
+        assert found["due"] == sum(one["due"] for one in found["routes"])
+        assert found["routes_behind"] == sum(one["behind"] > 0 for one in found["routes"])
+        lines = route_weeks.as_csv(found).splitlines()
+        assert [line.split(",")[0] for line in lines[1:]] == [one["code"] for one in found["routes"]]
+        return {one["code"]: one for one in found["routes"]}
+
+    noon = datetime.combine(day, datetime.min.time(), UTC) + timedelta(hours=4)  # in China
+    first, later = told(noon + timedelta(days=1)), told(noon + timedelta(days=7))
+    assert {code: (one["turns"], one["is_given_out"]) for code, one in first.items()} == {
+        "r1": (3, True),
+        "r2": (2, True),
+        "r3": (7, False),
+    }
+    assert [first[code]["due"] for code in ("r2", "r3")] == [1, 1]
+    assert {code: (one["due"], one["done"], one["behind"]) for code, one in later.items()} == {
+        "r1": (3, 0, 3),
+        "r2": (2, 0, 2),
+        "r3": (7, 0, 7),
+    }
+    with database.writing() as connection:
+        ids = {one["code"]: one["id"] for one in route_store.routes(connection)}
+        for after, walked_m in ((2, 700.0), (3, 100.0)):  # r2: enough on Wednesday, too little on Thursday
+            counted = {"mark": b"m", "edition_id": 1, "fixes": 0, "matched": 0, "cells": NO_CELLS}
+            patrol_store.put_day(connection, day + timedelta(days=after), **counted)
+            rows = [{"route_id": ids["r2"], "length_m": 761.0, "walked_m": walked_m}]
+            route_store.put_days(connection, day + timedelta(days=after), rows)
+    r2 = told(noon + timedelta(days=7))["r2"]
+    assert (r2["due"], r2["done"], r2["behind"]) == (2, 1, 1)

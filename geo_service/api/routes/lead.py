@@ -15,6 +15,7 @@ from geo_service.api.routing import Router
 from geo_service.api.state import AppState, State
 from geo_service.errors import NotFoundError
 from geo_service.model import Mode, Principal, Role
+from geo_service.services import route_weeks
 from geo_service.services.lead_readings import Kind
 from geo_service.services.leading import Look
 from geo_service.store import boundaries
@@ -28,6 +29,7 @@ page_router = Router(tags=["pages"], include_in_schema=False)
 LEADERS = roles(Role.LEADER, Role.PLANNER)
 Who = Annotated[Principal, LEADERS]
 _JSON: dict[int | str, dict[str, Any]] = {200: {"content": {"application/json": {}}}}
+_ROUTES: dict[int | str, dict[str, Any]] = {200: {"content": {"application/json": {}, "text/csv": {}}}}
 
 FirstDay = Annotated[Day, Query(alias="from", description="First local day")]
 LastDay = Annotated[Day, Query(alias="to", description="Last local day, included")]
@@ -105,6 +107,38 @@ def figures(request: Request, state: State, look: Looked, since: FirstDay, until
     """Give the figures of the town or a cell over some days: two of these are a comparison."""
     told = state.leading.figures(look, since, until)
     return tagged_json(request, told, "figures")
+
+
+@router.get("/routes", responses=_ROUTES, response_class=Response)
+def routes(
+    request: Request,
+    state: State,
+    look: Looked,
+    form: Annotated[Literal["json", "csv"], Query(alias="format")] = "json",
+) -> Response:
+    """Give the fixed routes of the town or a cell with the turns of the week: given out, due, walked.
+
+    The week is that of the day before the moment, up to that day; those most behind stand first. As CSV one
+    line a route, without the lines.
+    """
+    told = state.leading.routes(look)
+    if form == "csv":
+        name = f'attachment; filename="routes-{told["monday"]}.csv"'
+        content = "\ufeff" + route_weeks.as_csv(told)
+        headers = {"Content-Disposition": name, "Cache-Control": "no-store"}
+        return Response(content, media_type="text/csv; charset=utf-8", headers=headers)
+    return tagged_json(request, told, "routes")
+
+
+@router.get("/patrols", responses=_JSON, response_class=Response)
+def patrols(request: Request, state: State, look: Looked, level: LevelCode) -> Response:
+    """Say whether the last week's patrols went where incidents are, by cells of a level.
+
+    Of the town or of one cell. ``match`` is the share of patrol time that lies as the incidents lie; null
+    without patrols or without incidents. ``more`` names cells with more of the incidents than of the patrols,
+    ``less`` the reverse.
+    """
+    return tagged_json(request, state.leading.patrols(look, level), "patrols")
 
 
 @page_router.get("/lead")

@@ -9,7 +9,7 @@ from playwright.sync_api import Page
 from geo_service.model import Role
 from geo_service.services import identity
 from geo_service.store.database import Database
-from tests.browser.serving import serving_database
+from tests.browser.serving import let_in
 
 Open = Callable[..., Page]
 
@@ -21,13 +21,6 @@ def key(own_town_url: str) -> str:
         return identity.issue(database, "王主任", Role.LEADER, by="test")[1]
     finally:
         database.close()
-
-
-@pytest.fixture(scope="module")
-def service(own_town_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of the application, served by a process of its own."""
-    with serving_database(own_town_url, tmp_path_factory.mktemp("home")) as url:
-        yield url
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +36,7 @@ def opened(page: Page, service: str, key: str, api: httpx.Client) -> Open:
     """Open the page, as a leader."""
 
     def go(**query: object) -> Page:
-        answer = httpx.post(f"{service}/sign-in", data={"key": key}, headers={"Origin": service})
-        cookies = [{"name": name, "value": value, "url": service} for name, value in answer.cookies.items()]
-        page.context.add_cookies(cookies)  # type: ignore[arg-type]
+        let_in(page.context, service, key)
         page.goto(f"{service}/lead?{httpx.QueryParams({k: str(v) for k, v in query.items()})}")
         settled(page)
         return page

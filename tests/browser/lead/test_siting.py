@@ -1,8 +1,10 @@
 """One more station, asked on the page of those who lead; and the map that carries the answer."""
 
 import re
+from datetime import datetime
 
 import httpx
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.lead.conftest import Open
@@ -20,6 +22,9 @@ def test_one_more_station_is_shown_with_what_it_adds(opened: Open, api: httpx.Cl
     page.get_by_role("button", name="再加一个站点？").click()
     card = page.locator(".ld-siting")
     expect(card).to_have_attribute("data-state", "over", timeout=90_000)
+    card.get_by_role("button", name="站点（始终有人）").click()
+    expect(card).to_have_attribute("data-state", "asking")
+    expect(card).to_have_attribute("data-state", "over", timeout=90_000)
     run_id = page.evaluate("lead.siting.found.id")
     told = api.get(f"/v1/siting/{run_id}").json()
     answer, question = told["answer"], told["question"]
@@ -29,7 +34,7 @@ def test_one_more_station_is_shown_with_what_it_adds(opened: Open, api: httpx.Cl
     shown = [float(text.rstrip("%")) for text in card.locator(".ld-siting-change b").all_inner_texts()]
     assert shown == [round(100 * answer[name]["share"], 1) for name in ("before", "after")]
     expect(card.locator(".ld-siting-state")).to_have_text(
-        re.compile("已证明最优" if answer["is_optimal"] else "目前最好")
+        re.compile("已证明：候选中没有更好的" if answer["is_optimal"] else "目前最好")
     )
     link = card.get_by_role("link", name="前后对比地图").get_attribute("href") or ""
     assert f"siting={run_id}&" in link
@@ -40,6 +45,24 @@ def test_one_more_station_is_shown_with_what_it_adds(opened: Open, api: httpx.Cl
     card.get_by_role("button", name="关闭").click()
     expect(card).to_be_hidden()
     assert features(page, "new") == 0
+
+
+def test_it_is_counted_by_who_is_on_duty_at_the_hour_looked_at(opened: Open, api: httpx.Client) -> None:
+    page = opened()
+    page.get_by_role("slider", name="一周中的小时").fill("26")
+    page.get_by_role("button", name="再加一个站点？").click()
+    card = page.locator(".ld-siting")
+    expect(card).to_have_attribute("data-state", "over", timeout=90_000)
+    expect(card.locator("[aria-pressed=true]")).to_have_text("周二 02:00 在岗人员")
+    told = api.get(f"/v1/siting/{page.evaluate('lead.siting.found.id')}").json()
+    at = page.evaluate("lead.board.moment")
+    assert told["question"]["existing"] == ["on_duty"]
+    [hour] = told["question"]["hours"]
+    assert datetime.fromisoformat(hour["at"]) == datetime.fromisoformat(at)
+    # what it begins from is the share that the page shows for that hour
+    covered = api.get("/v1/lead/summary", params={"at": at, "mode": "ebike"}).json()["coverage"]["share"]
+    assert told["answer"]["before"]["share"] == pytest.approx(covered, abs=1e-3)
+    assert told["answer"]["after"]["share"] > covered
 
 
 def test_the_map_is_fitted_again_unless_it_was_moved(opened: Open, page: Page) -> None:

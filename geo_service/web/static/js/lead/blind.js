@@ -17,7 +17,7 @@ export class Blind {
     this.shapes = new source.Vector();
     this.layer = new layer.Vector({ source: this.shapes, style: outline, zIndex: 12 });
     map.ol.addLayer(this.layer);
-    for (const name of ["cells", "week", "hour", "summary"]) board.on(name, () => this.soon());
+    for (const name of ["view", "cells", "week", "hour", "summary"]) board.on(name, () => this.soon());
     map.ol.on("moveend", () => this.soon());
   }
 
@@ -26,22 +26,31 @@ export class Blind {
     this.timer = setTimeout(() => this.renew(), REST_MS);
   }
 
+  get isAsked() {
+    return Boolean(this.board.summary?.coverage) && !this.board.isKiosk && this.board.view.reading === "coverage";
+  }
+
+  get isFar() {
+    return this.map.ol.getView().getResolution() > NEAR_M_PX;
+  }
+
   /** What is to be drawn, null for nothing: only where the map shows coverage, near enough. */
   address() {
+    if (!this.isAsked || this.isFar) return null;
     const { board } = this;
-    const { coverage, at } = board.summary ?? {};
-    if (!coverage || board.isKiosk || board.view.reading !== "coverage" || this.map.ol.getView().getResolution() > NEAR_M_PX) return null;
+    const { coverage, at } = board.summary;
     const now = `${at.slice(0, 15)}0:00${at.slice(-6)}`; // every ten minutes
-    return `/v1/coverage/blind-spots${query({ at: board.moment ?? now, limit_s: coverage.limit_s, mode: board.mode === "own" ? undefined : MODES.includes(board.mode) ? board.mode : "ebike" })}`;
+    return `/v1/coverage/blind-spots${query({ at: board.moment ?? now, limit_s: coverage.limit_s, cell: board.view.cell?.code, cell_level: board.view.cell?.level, mode: board.mode === "own" ? undefined : MODES.includes(board.mode) ? board.mode : "ebike" })}`;
   }
 
   async renew() {
     const address = this.address();
+    if (!address) this.board.tell("blind", this.isAsked ? "far" : null);
     if (address === this.shown) return;
     this.shown = address;
     this.shapes.clear();
-    this.board.tell("blind", null);
     if (!address) return;
+    this.board.tell("blind", null);
     try {
       const found = await get(address, { patience: 60000 });
       if (address !== this.shown) return;

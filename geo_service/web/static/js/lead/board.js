@@ -14,6 +14,7 @@ export const READINGS = ["coverage", "depth", "staffing", "incidents", "overdue"
 /** Those that tell of a moment; the others tell of days, or of now whatever is asked. */
 const OF_A_MOMENT = new Set(["coverage", "depth", "staffing"]);
 const POLL_MS = 60000;
+const PATIENCE_MS = 180000; // the first answer after a start of the service, on a slow machine
 const SLIDE_MS = 150; // so long the slider must rest before the server is asked
 const SETTLE_MS = 2500; // after the first of several events
 
@@ -209,7 +210,7 @@ export class Board extends EventTarget {
   async fetchCells() {
     const address = this.cellsAddress();
     const { level, reading, hour, minute } = this.view;
-    const cells = await fetched(address, { patience: 60000 });
+    const cells = await fetched(address, { patience: PATIENCE_MS });
     if (address !== this.cellsAddress()) return;
     const hasMoment = address.includes("at=");
     this.cells = Object.assign(cells, { address, level_shown: level, reading_shown: reading, hour_shown: hasMoment ? { hour, minute } : null });
@@ -238,25 +239,36 @@ export class Board extends EventTarget {
     const turn = ++this.turn;
     const isCurrent = () => turn === this.turn;
     const { level } = this.view;
+    this.isLooking = true;
     this.tell("view", { moved });
     const guarded = (promise, take) => promise.then((found) => isCurrent() && take(found)).catch((error) => isCurrent() && this.tell("problem", error));
     await Promise.all([
       guarded(this.shapesOf(level), (shapes) => (this.drawn = shapes, this.tell("shapes", { shapes, moved }))),
       guarded(this.fetchCells(), () => {}),
-      guarded(fetched(`/v1/lead/summary${this.asked()}`, { patience: 60000 }), (summary) => (this.summary = summary, this.tell("summary", summary))),
+      guarded(fetched(`/v1/lead/summary${this.asked()}`, { patience: PATIENCE_MS }), (summary) => (this.summary = summary, this.tell("summary", summary))),
     ]);
     if (!isCurrent()) return;
     await guarded(this.weekOf(level), (week) => (this.week = week, this.tell("week", week)));
     if (isCurrent() && this.view.minute && !this.instant) await guarded(this.fetchInstant(), () => {});
-    if (isCurrent()) this.tell("settled");
+    if (!isCurrent()) return;
+    this.isLooking = false;
+    this.tell("settled");
+    if (this.isStale) this.touch();
   }
 
-  /** Something happened, or a minute is over: the figures anew, a little later. */
+  /**
+   * Something happened, or a minute is over: the figures anew, a little later.
+   *
+   * Never while figures are on their way: a refresh would drop them, and where answers take longer than events are
+   * apart nothing would ever be shown.
+   */
   touch() {
-    if (this.touched) return;
+    this.isStale = this.isLooking;
+    if (this.touched || this.isStale) return;
     this.touched = setTimeout(() => {
       this.touched = null;
-      this.look();
+      if (this.isLooking) this.isStale = true;
+      else this.look();
     }, SETTLE_MS);
   }
 

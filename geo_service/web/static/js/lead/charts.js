@@ -15,6 +15,7 @@ export class Chart {
     this.build = build;
     this.element = h("div", { class: `ld-chart ${className}`, role: "img", tLabel: label });
     new ResizeObserver(() => this.draw()).observe(this.element);
+    new MutationObserver(() => this.draw()).observe(document.documentElement, { attributeFilter: ["data-night"] }); // its ink is another
   }
 
   show(data) {

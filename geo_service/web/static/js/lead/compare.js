@@ -64,6 +64,7 @@ export function openCompare(board, cell) {
       const [one, other] = await Promise.all([a, b].map((side) => fetchSide(side, known, board)));
       fill(out, table(one, other, [a, b].map((side) => `${side.cell.value.split(" ")[0]} ${side.from.value.slice(5)}–${side.to.value.slice(5)}`)));
     } catch (error) {
+      fill(out); // what stood there answered another question
       problem.textContent = error.reason || error.message;
       problem.hidden = false;
     }
@@ -99,6 +100,7 @@ function cellsOf(board, start) {
 
 async function fetchSide(side, known, board) {
   const name = side.cell.value.trim();
+  if (!name) throw new Error(say("nameCell"));
   const typed = name.split(" ").pop(); // of cells that are not in the list the code will do
   if (!known.has(name) && !/^[\w-]+$/.test(typed)) throw new Error(say("unknownCell", { name }));
   const found = known.has(name) ? known.get(name) : { code: typed };
@@ -109,14 +111,23 @@ async function fetchSide(side, known, board) {
   return get(`/v1/lead/figures?${query}`, { patience: 120000 });
 }
 
+/** So many decimals as a figure of the table is shown with. */
+const decimals = (value) => (Number.isInteger(value) || Math.abs(value) >= 100 ? 0 : 2);
+
+/** The difference of two figures as they are shown: nobody is to find another when he subtracts. */
+function difference(a, b, percent) {
+  const [one, other] = [a, b].map((value) => (percent ? Math.round(1000 * value) / 10 : Number(value.toFixed(decimals(value)))));
+  return Math.round(100 * (other - one)) / 100;
+}
+
 function table(one, other, names) {
   const rows = ROWS.map(([name, figure, { percent = false, better = 0 }]) => {
     const [a, b] = [figure(one) ?? null, figure(other) ?? null];
-    const apart = a === null || b === null ? null : b - a;
-    const kind = !apart || Math.abs(apart) < 1e-9 || !better ? "plain" : apart * better > 0 ? "better" : "worse";
-    const shown = apart === null ? "—" : `${apart > 0 ? "+" : apart < 0 ? "−" : "±"}${percent ? `${GS.number(Math.abs(apart) * 100, false, 1)} ${say("points")}` : GS.number(Math.abs(apart))}`;
+    const apart = a === null || b === null ? null : difference(a, b, percent);
+    const kind = !apart || !better ? "plain" : apart * better > 0 ? "better" : "worse";
+    const shown = apart === null ? "—" : `${apart > 0 ? "+" : apart < 0 ? "−" : "±"}${GS.number(Math.abs(apart), false, percent ? 1 : 2)}${percent ? ` ${say("points")}` : ""}`;
     const most = Math.max(a || 0, b || 0) || 1;
-    const cell = (value) => h("td", {}, h("span", { class: "ld-span", style: `width:${value === null ? 0 : Math.round((70 * value) / (percent ? 1 : most))}px` }), h("b", {}, GS.number(value, percent)));
+    const cell = (value) => h("td", {}, h("span", { class: "ld-span", style: `width:${value === null ? 0 : Math.round((70 * value) / (percent ? 1 : most))}px` }), h("b", {}, GS.number(value, percent, percent ? 1 : decimals(value))));
     return h("tr", { data: { row: name } }, h("th", { scope: "row", t: `row_${name}` }), cell(a), cell(b), h("td", { class: `ld-change ${kind}` }, shown));
   });
   return [

@@ -2,6 +2,7 @@
 
 import { fill, h } from "../kit/dom.js";
 import { either, onLanguage, say } from "../kit/i18n.js";
+import { query } from "../kit/http.js";
 import { hourWords } from "./week.js";
 
 const GS = window.GeoService;
@@ -35,6 +36,7 @@ export class Legend {
       h("p", { class: "ld-legend-note" }, `${say("cellsOf", { count: GS.number(inside.length), level: either(level.zh, level.en) })} · ${either(cells.method_label.zh, cells.method_label.en)}`),
       h("p", { class: "ld-legend-note" }, note),
       typeof this.blind === "number" ? h("p", { class: "ld-legend-note ld-blind-note" }, h("i", { "aria-hidden": "true" }), say("blindSpots", { count: GS.number(this.blind) })) : null,
+      this.blind === "far" ? h("p", { class: "ld-legend-note ld-blind-far" }, say("blindFar"), " ", h("a", { href: `/maps/blind${query({ level: view.level, at: this.board.moment })}`, t: "blindAll" })) : null,
       kept ? h("p", { class: "ld-legend-note ld-no-hours" }, kept) : null,
     );
   }
@@ -57,7 +59,7 @@ export class Legend {
     return {
       title: this.element.querySelector("h2")?.textContent || "",
       unit: this.element.querySelector(".ld-legend-unit")?.textContent || "",
-      note: [...this.element.querySelectorAll(".ld-legend-note")].map((one) => one.textContent).filter(Boolean),
+      note: [...this.element.querySelectorAll(".ld-legend-note:not(.ld-blind-far)")].map((one) => one.textContent).filter(Boolean),
       rows: [...this.element.querySelectorAll("li")].map((one) => ({ color: getComputedStyle(one.querySelector("i")).backgroundColor, words: one.querySelector("span").textContent, count: one.querySelector("em").textContent })),
     };
   }

@@ -12,6 +12,8 @@ import { Legend } from "./legend.js";
 import { LeadMap } from "./map.js";
 import { pictureOf, save } from "./picture.js";
 import { monthlyReport } from "./report.js";
+import { Routes } from "./routes.js";
+import { Balance } from "./balance.js";
 import { Side } from "./side.js";
 import { Siting } from "./siting.js";
 import { Tiles } from "./tiles.js";
@@ -20,6 +22,7 @@ import { WORDS } from "./words.js";
 
 addWords(WORDS);
 const GS = window.GeoService;
+const OPENING_MS = 4000; // after so long without a figure it is said why
 
 function start(root) {
   const { dataset } = root;
@@ -43,7 +46,9 @@ function start(root) {
   const map = new LeadMap(stage, board);
   const siting = new Siting(board, map);
   if (ground.isWhole) new Blind(board, map);
-  side.element.prepend(siting.element);
+  const routes = new Routes(board, map);
+  const balance = new Balance(board);
+  side.element.prepend(siting.element, balance.element, routes.element);
   const bar = new Bar(board, { acts: { oneMore: () => siting.ask(), compare: () => openCompare(board), export: () => openExport(), kiosk: () => toKiosk() }, look: (look) => map.setLook(look) });
   root.prepend(bar.element);
   const kiosk = isKiosk ? new Kiosk(board, week) : null;
@@ -51,6 +56,11 @@ function start(root) {
   bar.setNight(isKiosk && !kept ? true : kept === "yes", { keep: false });
   document.title = say("title");
 
+  const opening = setTimeout(() => board.summary || fill(shelf, h("div", { class: "ld-notice ld-still", role: "status" }, h("p", { t: "stillOpening" }))), OPENING_MS);
+  board.on("summary", () => {
+    clearTimeout(opening);
+    shelf.querySelector(".ld-still")?.remove();
+  });
   board.on("problem", (error) => notice(say("problem", { reason: error.reason || error.message })));
   board.on("edition", () => (isKiosk ? window.location.reload() : notice(say("newEdition"), { words: "reload", act: () => window.location.reload() })));
   board.on("settled", () => { root.dataset.ready = "yes"; });
@@ -102,7 +112,7 @@ function start(root) {
   }
 
   board.begin().finally(() => kiosk?.begin());
-  window.lead = { board, map, week, tiles, legend, side, bar, siting, kiosk, picture }; // for whoever looks from the console
+  window.lead = { board, map, week, tiles, legend, side, bar, siting, routes, kiosk, picture }; // for whoever looks from the console
 }
 
 start(document.getElementById("lead"));

@@ -86,11 +86,12 @@ export class Tiles {
       return;
     }
     const { share, worst, hour_before: before, unreached } = coverage;
+    const always = coverage.hours.every((one) => one === worst.share) ? "Always" : "";
     this.tiles.coverage.show({
       number: percent(share),
       exact: share,
       trend: trend(before === null ? null : share - before, { better: 1, words: say("thanHourAgo"), show: points, least: 0.0005 }),
-      meaning: say(unreached >= 1 ? "meansUnreached" : "meansAllReached", { unreached: whole(unreached), worst: hourWords(worst.hour), share: percent(worst.share), mode: say(`mode_${coverage.mode}`) }),
+      meaning: say(`${unreached >= 1 ? "meansUnreached" : "meansAllReached"}${always}`, { unreached: whole(unreached), worst: hourWords(worst.hour), share: percent(worst.share), mode: say(`mode_${coverage.mode}`) }),
       state: share >= 0.95 ? "good" : share >= 0.8 ? "warn" : "bad",
       chart: { values: coverage.hours, low: Math.max(0, (worst.share ?? 0) - 0.06), high: 1.01, color: "--curve", mark: worst.hour },
     });
@@ -138,7 +139,7 @@ export class Tiles {
       number: whole(found.now),
       exact: found.now,
       trend: h("span", { class: "ld-change plain" }, h("small", {}, say("onDuty", { count: whole(staff.on_duty) }))),
-      meaning: say(found.person_hours || found.posts_empty ? "meansVacancies" : "meansNoVacancies", { worst: whole(found.worst), hours: whole(found.person_hours), posts: whole(found.posts_empty) }),
+      meaning: say(found.person_hours ? "meansVacancies" : found.posts_empty ? "meansOnlyPosts" : "meansNoVacancies", { worst: whole(found.worst), hours: whole(found.person_hours), posts: whole(found.posts_empty) }),
       state: found.now ? "bad" : found.person_hours || found.posts_empty ? "warn" : "good",
       chart: { values: found.by_hour, low: 0, high: Math.max(2, found.worst * 1.15) },
     });

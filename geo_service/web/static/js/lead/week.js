@@ -53,8 +53,13 @@ export class Week {
     if (hour >= 0 && hour < 168) this.choose(hour, this.posts.get(hour)?.minute);
   }
 
-  /** Colour the map by an hour of the week, or a minute in it; null is now. */
+  /** Colour the map by an hour of the week, or a minute in it; null is now. Who chooses ends the playing. */
   choose(hour, minute = 0) {
+    if (this.timer) this.stop();
+    this.lookAt(hour, minute);
+  }
+
+  lookAt(hour, minute = 0) {
     const { board } = this;
     if (hour !== null && !board.hasHours) board.go({ reading: "coverage", hour, minute });
     board.setHour(hour, minute);
@@ -73,7 +78,7 @@ export class Week {
     if (this.timer) return this.stop();
     this.play.textContent = "❚❚";
     this.play.setAttribute("aria-pressed", "true");
-    const step = () => this.choose(((this.board.view.hour ?? this.known?.hour ?? 0) + 1) % 168);
+    const step = () => this.lookAt(((this.board.view.hour ?? this.known?.hour ?? 0) + 1) % 168);
     step();
     this.timer = setInterval(step, STEP_MS);
     return undefined;
