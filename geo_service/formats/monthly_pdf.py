@@ -7,7 +7,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from reportlab.lib.units import mm
-from reportlab.platypus import Flowable, KeepTogether, Paragraph, Spacer
+from reportlab.platypus import CondPageBreak, Flowable, KeepTogether, Paragraph, Spacer
 from reportlab.platypus.tables import Table, TableStyle
 
 from geo_service.formats.monthly_drawings import (
@@ -27,6 +27,8 @@ from geo_service.staffing.shown import rounded_up
 #: Cells that are listed; all are in the xlsx and CSV.
 CELLS_SHOWN = 40
 CATEGORIES_SHOWN = 20
+#: The table of the cells begins on a sheet where several of its rows have room.
+_CELLS_ROOM = 60 * mm
 
 PHASES = {
     "report_to_arrive": "上报 → 到场",
@@ -291,7 +293,7 @@ class _Sheet(Sheets):
         now, then = self.now["coverage"], self.then["coverage"]
         if now["now"] is None:
             return self.section("五、覆盖", Paragraph(escape(now["why"] or "没有住户数据。"), self.text))
-        rows: list[list[Any]] = [["指标（电动自行车）", "本月", "上月", "变化"]]
+        rows: list[list[Any]] = [["指标（电动自行车）", "本月", self.before, "变化"]]
         for name, words in (("now", "当时覆盖率"), ("mean", "一周平均"), ("worst", "一周最低")):
             rows.append([words, percent(now[name]), percent(then[name]), points(now[name], then[name])])
         for name, words in (("blind_spots", "盲区（处）"), ("blind_households", "盲区住户")):
@@ -320,8 +322,9 @@ class _Sheet(Sheets):
         rows: list[list[Any]] = [["指标", "本月", self.before, "变化"]]
         for words, group, name in (
             ("当时在岗（人）", "people", "on_duty"),
-            ("缺岗（次）", "vacancies", "count"),
+            ("缺岗（次）", "vacancies", "at_work"),
             ("缺岗人时", "vacancies", "person_hours"),
+            ("职责无人担任（处）", "vacancies", "unheld"),
             ("空岗的定点岗位时段", "vacancies", "empty_posts"),
             ("巡查里程（公里）", "patrol", "walked_km"),
             ("巡查时长（小时）", "patrol", "hours"),
@@ -363,4 +366,6 @@ class _Sheet(Sheets):
             )
         widths = [0.28, 0.08, 0.08, 0.13, 0.11, 0.12, 0.11, 0.09]
         table = self.table(rows, widths, right_from=1)
-        return self.section(f"七、各{self.below}", table, self.more(len(order), CELLS_SHOWN))
+        # a few rows stand below the heading, or all of it on the next sheet
+        room = CondPageBreak(_CELLS_ROOM)
+        return [room, *self.section(f"七、各{self.below}", table, self.more(len(order), CELLS_SHOWN))]

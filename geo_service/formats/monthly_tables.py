@@ -1,7 +1,7 @@
 """The monthly report as tables: sheets of an xlsx, or one CSV of a figure a row."""
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import openpyxl
@@ -13,7 +13,9 @@ from geo_service.formats.monthly_pdf import CLOCKS, PHASES, before_words, span_w
 from geo_service.formats.spreadsheet import safe_cell, without_control, write_table
 
 _PERCENT = "0.0%"
-_PARTS = {"n": "件数", "mean_s": "平均（秒）", "median_s": "中位（秒）", "p90_s": "P90（秒）"}
+_PARTS = {"n": "件数", "mean_s": "平均（分钟）", "median_s": "中位（分钟）", "p90_s": "P90（分钟）"}
+#: Where nothing is known.
+NOTHING = "—"
 _CLOCK_PARTS = {"decided": "已判定", "within": "达标", "within_share": "达标率"}
 _CELLS = {
     "code": "编码",
@@ -48,7 +50,9 @@ def figure_rows(report: Mapping[str, Any]) -> Iterator[Row]:
             yield words, said, now["clocks"][code][part], then["clocks"][code][part]
     for code, words in PHASES.items():
         for part, said in _PARTS.items():
-            yield words, said, now["phases"][code][part], then["phases"][code][part]
+            values = (side["phases"][code][part] for side in (now, then))
+            one, other = (_minutes(value) if part.endswith("_s") else value for value in values)
+            yield words, said, one, other
     late, before = now["breaches"], then["breaches"]
     yield "到场超时", "合计", late["breaches"], before["breaches"]
     yield "到场超时", "已分析", late["worked_out"], before["worked_out"]
@@ -72,21 +76,34 @@ def _standing(now: Mapping[str, Any], then: Mapping[str, Any]) -> Iterator[Row]:
             },
         ),
         ("people", "力量", {"at": "时刻", "on_duty": "在岗", "households": "户数", "residents": "人口"}),
-        ("vacancies", "缺岗", {"count": "次", "person_hours": "人时", "empty_posts": "空岗时段"}),
+        (
+            "vacancies",
+            "缺岗",
+            {"at_work": "次", "person_hours": "人时", "unheld": "职责无人担任", "empty_posts": "空岗时段"},
+        ),
         (
             "patrol",
             "巡查",
             {
                 "days": "天数",
                 "share": "街道巡查率",
-                "walked_m": "里程（米）",
+                "walked_m": "里程（公里）",
                 "hours": "时长（小时）",
                 "person_times": "人次",
             },
         ),
     ):
         for name, said in names.items():
-            yield words, said, now[group].get(name), then[group].get(name)
+            one, other = (side[group].get(name) for side in (now, then))
+            if name.endswith("_m"):
+                one, other = (None if value is None else round(value / 1000, 1) for value in (one, other))
+            elif name == "hours":
+                one, other = (None if value is None else round(value, 1) for value in (one, other))
+            yield words, said, one, other
+
+
+def _minutes(value_s: float | None) -> float | None:
+    return None if value_s is None else round(value_s / 60, 1)
 
 
 def monthly_csv(report: Mapping[str, Any]) -> str:
@@ -116,13 +133,27 @@ def monthly_xlsx(report: Mapping[str, Any]) -> bytes:
     del book[book.sheetnames[0]]
     sheet = book.create_sheet("指标")
     before = report["before"] if report["is_whole"] else f"{report['before']} 同期"
-    _fill(sheet, ("类", "指标", report["month"], before), list(figure_rows(report)))
+    _fill(sheet, ("类", "指标", report["month"], before), _explained(figure_rows(report)))
     for side, month in (("now", report["month"]), ("then", before)):
-        rows = [tuple(row[name] for name in _CELLS) for row in report[side]["cells"]]
+        rows = [
+            tuple(NOTHING if row[name] is None else row[name] for name in _CELLS)
+            for row in report[side]["cells"]
+        ]
         _fill(book.create_sheet(f"各网格 {month}"), tuple(_CELLS.values()), rows)
     stream = io.BytesIO()
     book.save(stream)
     return stream.getvalue()
+
+
+def _explained(rows: Iterable[Row]) -> list[Row]:
+    """Return rows with a mark where nothing is known, and a line that says what the mark means."""
+    marked: list[Row] = []
+    for words, said, *values in rows:
+        now, then = (NOTHING if value is None else value for value in values)
+        marked.append((words, said, now, then))
+    if any(NOTHING in row for row in marked):
+        marked.append(("说明", NOTHING, "该时段没有可统计的数据", "该时段没有可统计的数据"))
+    return marked
 
 
 def _fill(sheet: Any, heads: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
@@ -142,7 +173,7 @@ def _fill(sheet: Any, heads: tuple[str, ...], rows: list[tuple[Any, ...]]) -> No
         for number, value in enumerate(row, 1):
             if isinstance(value, float) and ("率" in heads[number - 1] or "率" in str(row[1])):
                 sheet.cell(line, number).number_format = _PERCENT
-            if isinstance(value, int | float):
+            if isinstance(value, int | float) or value == NOTHING:
                 sheet.cell(line, number).alignment = Alignment(horizontal="right")
     sheet.freeze_panes = "A2"
     sheet.print_title_rows = "1:1"

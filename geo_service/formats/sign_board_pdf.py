@@ -30,9 +30,17 @@ MAP_ASPECT = (_WIDTH - 2 * _MARGIN) / _MAP_HEIGHT
 _DEEP, _PALE, _ALARM = HexColor("#12395b"), HexColor("#cfe0ee"), HexColor("#c4161c")
 _LEFT = 452.0
 _QR = 148.0
+#: Height of what stands in its place where there is no address to lead to.
+_CALL = 138.0
 #: Of a cell so many people are named; more of them would not be read.
 MOST_OWN, MOST_ABOVE = 4, 4
-_SMALLEST = 9.0
+#: Sizes of the names of who answers for the cell, and for those above it; a row is so many times as high.
+_OWN, _ABOVE, _ROW = 30.0, 20.0, 1.56
+#: From the head of a part to what stands in it, before the next head, and of a line of numbers.
+_HEAD, _BEFORE, _NUMBER = 31.0, 12.0, 33.0
+_NOBODY = 40.0
+#: A name that would have to be smaller than this share of its size takes two lines.
+_SHRINK = 0.66
 
 
 @dataclass(frozen=True)
@@ -158,49 +166,66 @@ class _Page:
         canvas.drawRightString(right, _HEIGHT - 108, f"编码 {board.code}")
 
     def _left(self, x: float, y: float) -> None:
-        board = self.board
+        board, fit = self.board, self._fit(y)
         y = self._heading("责任人", x, y, _LEFT)
         for person in board.own[:MOST_OWN]:
-            y = self._person(person, x, y, 30)
+            y = self._person(person, x, y, _OWN * fit)
         if not board.own:
             self.canvas.setFillColor(SOFT)
             said = f"请拨打 {board.office_phone} 联系社区" if board.office_phone else "请拨打下方电话"
             self._line(said, x, y - 24, 20, _LEFT)
-            y -= 40
+            y -= _NOBODY
         for level, person in board.above[:MOST_ABOVE]:
-            y = self._person(BoardPerson(f"{level} {person.role}", person.name, person.phone), x, y, 20)
-        y = self._heading("有事找谁", x, y - 12, _LEFT)
-        self._report(x, y)
+            named = BoardPerson(f"{level} {person.role}", person.name, person.phone)
+            y = self._person(named, x, y, _ABOVE * fit)
+        y = self._heading("有事找谁", x, y - _BEFORE, _LEFT)
+        self._report(x, y, fit)
+
+    def _fit(self, top: float) -> float:
+        """Return by how much the people and numbers shrink where all of them would not end on the page."""
+        board = self.board
+        rows = -(-len(board.report) // 2) + bool(board.office_phone)
+        people = _OWN * len(board.own[:MOST_OWN]) + _ABOVE * len(board.above[:MOST_ABOVE])
+        fixed = 2 * _HEAD + _BEFORE + (0 if board.own else _NOBODY)
+        return min(1.0, (top - _MARGIN - 4 - fixed) / (people * _ROW + rows * _NUMBER or 1))
 
     def _person(self, person: BoardPerson, x: float, y: float, size: float) -> float:
         canvas = self.canvas
         base = y - size * 1.18
         canvas.setFillColor(SOFT)
-        self._line(person.role, x, base + size * 0.08, min(15, size * 0.78), 128)
+        self._name(person.role, x, base + size * 0.08, min(15, size * 0.78), 128)
         canvas.setFillColor(INK)
-        self._line(person.name, x + 136, base, size, 126)
+        self._name(person.name, x + 136, base, size, 126)
         canvas.setFillColor(_DEEP)
-        canvas.setFont(self.font, self._fitting(person.phone, size, _LEFT - 262))
+        canvas.setFont(self.font, self._fitting(person.phone, size, _LEFT - 270))
         canvas.drawRightString(x + _LEFT, base, person.phone)
         canvas.setStrokeColor(LINE)
         canvas.setLineWidth(0.7)
         canvas.line(x, base - size * 0.38, x + _LEFT, base - size * 0.38)
-        return base - size * 0.38
+        return y - size * _ROW
 
-    def _report(self, x: float, y: float) -> None:
-        """Write what is reported under which number, in two columns."""
-        canvas, half = self.canvas, (_LEFT - 20) / 2
-        lines = list(self.board.report)
+    def _report(self, x: float, y: float, fit: float) -> None:
+        """Write what is reported under which number, in two columns; the office has a line of its own."""
+        gap, step = 20.0, _NUMBER * fit
+        half = (_LEFT - gap) / 2
+        y -= 25 * fit
+        for number, line in enumerate(self.board.report):
+            left, base = x + (number % 2) * (half + gap), y - (number // 2) * step
+            self._number(line, left, base, width=half, fit=fit)
         if self.board.office_phone:
-            lines.append((self.board.office or "社区", self.board.office_phone))
-        for number, (what, phone) in enumerate(lines):
-            left = x + (number % 2) * (half + 20)
-            base = y - 25 - (number // 2) * 33
-            canvas.setFillColor(INK)
-            self._line(what, left, base, 17, half - 78)
-            canvas.setFillColor(_ALARM)
-            canvas.setFont(self.font, self._fitting(phone, 23, 110))
-            canvas.drawRightString(left + half, base - 1, phone)
+            y -= -(-len(self.board.report) // 2) * step
+            office = (self.board.office or "社区", self.board.office_phone)
+            self._number(office, x, y, width=_LEFT, fit=fit)
+
+    def _number(self, line: tuple[str, str], x: float, base: float, *, width: float, fit: float) -> None:
+        """Write whom to ring at the left and the number at the right, neither over the other."""
+        canvas, (what, phone) = self.canvas, line
+        size = self._fitting(phone, 23 * fit, width * 0.5)
+        canvas.setFillColor(_ALARM)
+        canvas.setFont(self.font, size)
+        canvas.drawRightString(x + width, base - 1, phone)
+        canvas.setFillColor(INK)
+        self._name(what, x, base, 17 * fit, width - canvas.stringWidth(phone, self.font, size) - 10)
 
     def _right(self, x: float, y: float) -> None:
         width = _WIDTH - _MARGIN - x
@@ -212,7 +237,7 @@ class _Page:
             self.font,
             15,
         )
-        bottom = _MARGIN + 16 + (_QR + 12 if self.board.address else 0)
+        bottom = _MARGIN + 16 + (_QR if self.board.address else _CALL) + 12
         for number, duty in enumerate(self.board.duties, 1):
             said = Paragraph(escape(duty), style, bulletText=f"{number}.")
             _, height = said.wrap(width, y - bottom)
@@ -222,6 +247,8 @@ class _Page:
             y -= height + 5
         if self.board.address:
             self._code(x, width)
+        else:
+            self._call(x, width)
 
     def _code(self, x: float, width: float) -> None:
         canvas, bottom = self.canvas, _MARGIN + 16
@@ -233,6 +260,21 @@ class _Page:
         canvas.setFillColor(SOFT)
         for number, said in enumerate(("网格范围", "责任人与电话", "有事找谁")):
             self._line(said, left, bottom + _QR - 58 - number * 20, 14, width - _QR)
+
+    def _call(self, x: float, width: float) -> None:
+        """Where there is no page to lead to: what to say of the place, and whom to ring."""
+        canvas, board, bottom = self.canvas, self.board, _MARGIN + 16
+        canvas.setFillColor(_PALE)
+        canvas.roundRect(x, bottom, width, _CALL, 8, stroke=0, fill=1)
+        canvas.setFillColor(SOFT)
+        self._line("来电报事，请说网格编码", x + 16, bottom + _CALL - 28, 15, width - 32)
+        canvas.setFillColor(INK)
+        self._line(board.code, x + 16, bottom + _CALL - 62, 28, width - 32)
+        if board.office_phone:
+            canvas.setFillColor(SOFT)
+            self._name(board.office or "社区", x + 16, bottom + _CALL - 92, 15, width - 32)
+            canvas.setFillColor(_ALARM)
+            self._line(board.office_phone, x + 16, bottom + _CALL - 124, 28, width - 32)
 
     def _foot(self) -> None:
         board, canvas = self.board, self.canvas
@@ -260,6 +302,23 @@ class _Page:
         self.canvas.setFont(self.font, self._fitting(words, size, width))
         self.canvas.drawString(x, y, words)
 
+    def _name(self, words: str, x: float, y: float, size: float, width: float) -> None:
+        """Write a name that may be long: a little smaller, else in two lines about the height of the one."""
+        if self._fitting(words, size, width) >= _SHRINK * size:
+            self._line(words, x, y, size, width)
+            return
+        lines = self._halves(words)
+        small = min(_SHRINK * size, *(self._fitting(line, size, width) for line in lines))
+        for line, base in zip(lines, (y + 0.62 * small, y - 0.53 * small), strict=True):
+            self._line(line, x, base, small, width)
+
+    def _halves(self, words: str) -> tuple[str, str]:
+        """Split a text where both parts are about as wide."""
+        wide = [self.canvas.stringWidth(words[:at], self.font, 1) for at in range(len(words) + 1)]
+        middle = min(range(len(wide)), key=lambda at: abs(2 * wide[at] - wide[-1]))
+        return words[:middle], words[middle:]
+
     def _fitting(self, words: str, size: float, width: float) -> float:
+        """Return the size in which words are no wider than they may be."""
         wide = self.canvas.stringWidth(words, self.font, size)
-        return max(_SMALLEST, size * min(1.0, width / wide)) if wide else size
+        return float(size * min(1.0, width / wide)) if wide else size

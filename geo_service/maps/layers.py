@@ -88,6 +88,8 @@ class ThemeLayer(JSCSSMixin, Layer):
         Write the figure into cells that have room.
     finest : str
         Finest level that ``"auto"`` takes; empty: the last.
+    measure : str
+        Code of the measure shown at first; empty: the first.
     after_heat : bool
         Fill cells only where the heat of a :class:`HeatLayer` has given way; before, draw outlines.
     """
@@ -109,6 +111,7 @@ class ThemeLayer(JSCSSMixin, Layer):
         labels: bool = False,
         finest: str = "",
         after_heat: bool = False,
+        measure: str = "",
     ) -> None:
         super().__init__(name=layer_name(name), overlay=True)
         self._name = "ThemeLayer"
@@ -120,6 +123,7 @@ class ThemeLayer(JSCSSMixin, Layer):
             "labels": labels,
             "finest": finest,
             "after_heat": after_heat,
+            "measure": measure or measures[0].code,
         }
         self.config_json = script_json(config)
         self.default_js = [*CORE, *map(own_script, _THEME_SCRIPTS)]
@@ -296,6 +300,7 @@ class Heading(JSCSSMixin, MacroElement):
         title: Label,
         *,
         bounds: tuple[float, float, float, float],
+        focus: tuple[float, float, float, float] | None = None,
         subtitle: Label | None = None,
         language_switch: bool = False,
         attribution: str = "",
@@ -306,6 +311,7 @@ class Heading(JSCSSMixin, MacroElement):
             "title": title.as_dict(),
             "subtitle": subtitle.as_dict() if subtitle else None,
             "bounds": list(bounds),
+            "focus": list(focus or bounds),
             "attribution": attribution,
             "language_switch": language_switch,
         }

@@ -32,7 +32,7 @@ _OUTSIDE = re.compile(
 )
 _OWN = "static:"
 #: Scripts that every element of ours stands on.
-CORE = ("static:js/shell.js", ""), ("static:js/core.js", "")
+CORE = ("static:js/shell.js", ""), ("static:js/core.js", ""), ("static:js/view.js", "")
 _INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
 
@@ -236,6 +236,7 @@ def offline_map(
         location=[(south + north) / 2, (west + east) / 2],
         tiles=None,
         prefer_canvas=True,
+        fade_animation=False,  # each tile that fades in has the whole screen put together anew for 0.2 s
         control_scale=False,
         zoom_control=False,
         max_zoom=19,

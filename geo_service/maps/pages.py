@@ -56,12 +56,15 @@ class Place:
         Navigation of the shell that stands above the map; a single file has neither.
     attribution : str
         Whose data it is, in the corner.
+    focus : (west, south, east, north), optional
+        What is shown at first; else all.
     """
 
     bounds: tuple[float, float, float, float]
     subtitle: Label | None = None
     links: Sequence[PageLink] = ()
     attribution: str = ""
+    focus: tuple[float, float, float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +267,7 @@ def theme_page(
     labels: bool = False,
     choices: Sequence[Choice] = (),
     file_url: str = "",
+    measure: str = "",
 ) -> Page:
     """Any map of the list: a theme or two that are compared, what lies over it, what can be changed.
 
@@ -277,6 +281,8 @@ def theme_page(
         What was after.
     choices, file_url
         See :class:`~geo_service.maps.layers.Choices`; a single file has none.
+    measure : str
+        Code of the measure shown at first; empty: the first.
     place, title, measures, base, level, finest, labels
         As for :func:`staffing_map`.
     """
@@ -284,7 +290,16 @@ def theme_page(
     build.base(base)
     if sides is None:
         after_heat = any(one.kind == "heat" for one in overlays)
-        build.theme(title, levels, measures, level=level, finest=finest, labels=labels, after_heat=after_heat)
+        build.theme(
+            title,
+            levels,
+            measures,
+            level=level,
+            finest=finest,
+            labels=labels,
+            after_heat=after_heat,
+            measure=measure,
+        )
     else:
         build.compare(title, levels, sides, measures, level=level, finest=finest)
     for one in overlays:
@@ -309,6 +324,7 @@ class _Build:
         heading = Heading(
             title,
             bounds=place.bounds,
+            focus=place.focus,
             subtitle=place.subtitle,
             language_switch=not self.place.links,
             attribution=place.attribution,
@@ -331,6 +347,7 @@ class _Build:
         finest: str = "",
         labels: bool = False,
         after_heat: bool = False,
+        measure: str = "",
     ) -> None:
         sources = [one if isinstance(one, LevelSource) else self._level(one) for one in levels]
         layer = ThemeLayer(
@@ -342,6 +359,7 @@ class _Build:
             finest=finest,
             labels=labels,
             after_heat=after_heat,
+            measure=measure,
         )
         self.map.add_child(layer)
 

@@ -27,7 +27,7 @@ from geo_service.maps.shapes import Detail, encode_shapes
 from geo_service.model import Level
 from geo_service.services.atlas.choices import choices_of
 from geo_service.services.atlas.compare import other_tiling
-from geo_service.services.atlas.kinds import Drawing, MapKind, OverlayKind, Scene, View, moment
+from geo_service.services.atlas.kinds import Drawing, MapKind, Opening, OverlayKind, Scene, View, moment
 from geo_service.services.atlas.registry import kind_of
 from geo_service.services.atlas.staffing import parents_of
 from geo_service.services.ground import Ground
@@ -128,12 +128,13 @@ class Mapper:
         Raises
         ------
         NotFoundError
-            The tiling has no such level.
+            The tiling has no such level, or what is asked for (edition, plan, siting run) is not there.
         """
         if level != "auto" and level not in tiling.levels:
             told = ", ".join(tiling.levels)
             raise NotFoundError(f"there is no level {level}; there are: {told}")
-        map_kind, scene = kind_of(kind), self._scene(tiling, view)
+        map_kind, scene, opening = self._opened(kind, tiling, view)
+        view = scene.view
         query = urlencode(view.query())
         sides = None
         before = tiling
@@ -146,7 +147,7 @@ class Mapper:
         ]
         return pages.theme_page(
             self._served_levels(map_kind, before, _against(view, before, tiling)),
-            place=self._place(tiling, view, links),
+            place=replace(self._place(tiling, view, links), focus=opening.focus),
             title=_title(map_kind, view),
             measures=map_kind.measures,
             base=pages.served_base(f"/maps/tiles/base/{{z}}/{{x}}/{{y}}.mvt?v={base_version}"),
@@ -155,14 +156,15 @@ class Mapper:
             level=map_kind.level if level == "auto" else level,
             finest=map_kind.finest,
             labels=map_kind.labels,
-            choices=choices_of(map_kind, scene),
+            choices=choices_of(map_kind, scene, opening.settled),
+            measure=opening.measure,
             file_url=f"/maps/{kind}/file?{query}",
         )
 
     def file_page(self, kind: str, tiling: Tiling, view: View) -> Page:
         """Return a page that holds everything it shows and asks for nothing."""
-        map_kind, scene = kind_of(kind), self._scene(tiling, view)
-        sides, before = None, tiling
+        map_kind, scene, opening = self._opened(kind, tiling, view)
+        view, sides, before = scene.view, None, tiling
         if map_kind.compares:
             other = scene.once(other_tiling) or tiling
             after, before = (other, tiling) if other.edition.id <= 0 else (tiling, other)
@@ -176,7 +178,7 @@ class Mapper:
         against = tiling if sides is not None else None
         return pages.theme_page(
             self._embedded_levels(map_kind, scene.on(before), against),
-            place=self._place(tiling, view, ()),
+            place=replace(self._place(tiling, view, ()), focus=opening.focus),
             title=_title(map_kind, view),
             measures=map_kind.measures,
             base=pages.Embedded(self._base_features()),
@@ -185,7 +187,16 @@ class Mapper:
             level=map_kind.level,
             finest=map_kind.finest,
             labels=map_kind.labels,
+            measure=opening.measure,
         )
+
+    def _opened(self, kind: str, tiling: Tiling, view: View) -> tuple[MapKind, Scene, Opening]:
+        """Return a map, its scene at the moment that it tells of, and how its page opens."""
+        map_kind, scene = kind_of(kind), self._scene(tiling, view)
+        opening = map_kind.opening(scene)
+        if opening.at is not None:
+            scene = replace(scene, view=replace(view, at=opening.at))
+        return map_kind, scene, opening
 
     def _scene(self, tiling: Tiling, view: View) -> Scene:
         return Scene(self._database, self._ground, self._tilings, tiling, view, self._plans)

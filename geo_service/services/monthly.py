@@ -357,6 +357,8 @@ def _vacancies(connection: Connection, place: Place, month: Month) -> dict[str, 
     found = vacancies.vacancies(connection, cells, month.start, month.end, place.scope or None)
     return {
         "count": int(found["count"]),
+        "at_work": int(found["at_work"]),
+        "unheld": int(found["count"] - found["at_work"]),  # roles to be held: no hours are missed
         "person_hours": sum(int(one["person_hours"]) for one in found["cells"]),
         "empty_posts": len(found["posts"]),
     }
@@ -394,6 +396,7 @@ def _cells(
     counted = counted.merge(walked[["code", "share"]].rename(columns={"share": "patrol_share"}), on="code")
     if not days:
         counted["patrol_share"] = np.nan
+    counted["households"] = counted["households"].round().astype(int)
     return counted.sort_values("code").reset_index(drop=True)
 
 

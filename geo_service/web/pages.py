@@ -126,23 +126,36 @@ class MapCard:
     ramp: Sequence[str]
 
 
-def maps_page(cards: Sequence[MapCard], lang: Lang = "zh") -> str:
-    """Document for ``/maps``: every map, to open, to save as one file, and as it is for the public."""
+def maps_page(cards: Sequence[MapCard], lang: Lang = "zh", *, has_public_form: bool = True) -> str:
+    """Document for ``/maps``: every map, to open, to save as one file, and as it is for the public.
+
+    Parameters
+    ----------
+    has_public_form : bool
+        False where the reader has the public form only: then it is said, and not offered.
+    """
     head = f'<link rel="stylesheet" href="{html.escape(static_url("css/map-list.css"))}">'
-    content = filled("maps.html", {}, {"cards": "".join(map(_card, cards))})
+    form = (
+        ("“公开版”不显示小数目。", "The public form keeps small counts back.")
+        if has_public_form
+        else ("这里是公开版，不显示小数目。", "This is the public form: small counts are kept back.")
+    )
+    parts = {"cards": "".join(_card(one, has_public_form=has_public_form) for one in cards)}
+    content = filled("maps.html", {"form_zh": form[0], "form_en": form[1]}, parts)
     return page("地图 Maps · geo_service", content, current=MAPS_URL, lang=lang, head=head)
 
 
-def _card(card: MapCard) -> str:
+def _card(card: MapCard, *, has_public_form: bool) -> str:
     """Markup of one map of the list."""
     url, file_url = html.escape(card.name.url), html.escape(card.about.url)
     ramp = "".join(f'<i style="background:{html.escape(color)}"></i>' for color in card.ramp)
+    public = f'<a href="{url}?public=true">{words("公开版", "For the public")}</a>' if has_public_form else ""
     return (
         f'<li class="map-card" id="{html.escape(card.code)}"><a class="map-open" href="{url}">'
         f'<span class="map-ramp" aria-hidden="true">{ramp}</span>'
         f"<h2>{words(card.name.zh, card.name.en)}</h2><p>{words(card.about.zh, card.about.en)}</p></a>"
         f'<p class="map-more"><a href="{file_url}" download>{words("存为单个文件", "Save as one file")}</a>'
-        f'<a href="{url}?public=true">{words("公开版", "For the public")}</a></p></li>'
+        f"{public}</p></li>"
     )
 
 

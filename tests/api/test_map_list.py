@@ -149,6 +149,13 @@ def test_a_key_for_a_part_of_the_town_sees_neither_plans_nor_sitings(
     whole = identity.issue(town, "whole of maps", Role.PLANNER, by="test")[1]
     address = "/maps/overlays/1/reach/new.json?siting=7"
     assert anyone.get(address, headers={"X-API-Key": whole}).status_code == 404  # there is none
+    for missing in (
+        "reach?siting=99999",
+        "reach/file?siting=99999",
+        "compare?plan=999",
+        "compare?against=99",
+    ):
+        assert anyone.get(f"/maps/{missing}", headers={"X-API-Key": whole}).status_code == 404, missing
 
 
 # ---------------------------------------------------------------------------------------- for the public

@@ -2,10 +2,8 @@
 
 import csv
 import io
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo
@@ -18,16 +16,14 @@ from fastapi import FastAPI
 from sqlalchemy import text
 from starlette.testclient import TestClient
 
-from geo_service.api.app import create_app
 from geo_service.formats.monthly_drawings import count_classes, share_classes
 from geo_service.model import Role
 from geo_service.services import identity, monthly
 from geo_service.services import jobs as job_service
 from geo_service.services.jobs import StoppedError
-from geo_service.settings import Settings
 from geo_service.store import breaches, jobs
 from tests import pdf
-from tests.api.test_plans import BASE, client_of
+from tests.api.conftest import BASE, client_of
 
 MONTH = "2026-10"
 SPAN = {"from": "2026-10-01", "to": "2026-11-01"}
@@ -36,16 +32,8 @@ ZONE = ZoneInfo("Asia/Shanghai")
 
 
 @pytest.fixture(scope="module")
-def app(own_town_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
-    home: Path = tmp_path_factory.mktemp("home")
-    application = create_app(Settings(home=home, database_url=own_town_url))
-    yield application
-    application.state.parts.database.close()
-
-
-@pytest.fixture(scope="module")
-def leader(app: FastAPI) -> TestClient:
-    return client_of(app, identity.issue(app.state.parts.database, "王", Role.LEADER, by="test")[1])
+def leader(own_app: FastAPI) -> TestClient:
+    return client_of(own_app, identity.issue(own_app.state.parts.database, "王", Role.LEADER, by="test")[1])
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +52,7 @@ def get(client: TestClient, address: str, **query: Any) -> Any:
 
 @pytest.mark.parametrize(("side", "span"), [("now", SPAN), ("then", BEFORE)])
 def test_incidents_and_clocks_are_those_of_the_figures(
-    leader: TestClient, app: FastAPI, report: dict[str, Any], side: str, span: dict[str, str]
+    leader: TestClient, own_app: FastAPI, report: dict[str, Any], side: str, span: dict[str, str]
 ) -> None:
     (whole,) = get(leader, "/v1/figures/response", **span)["rows"]
     told = report[side]
@@ -86,7 +74,7 @@ def test_incidents_and_clocks_are_those_of_the_figures(
     assert {row["code"]: row["incidents"] for row in told["cells"]} == {
         row["code"]: row["measured"] for row in rows if row["where"] == "cell"
     }
-    with app.state.parts.database.reading() as connection:  # counted again by the database
+    with own_app.state.parts.database.reading() as connection:  # counted again by the database
         moments = connection.execute(
             text("select occurred_at from incident where occurred_at >= :a and occurred_at < :b"),
             {f"{'ab'[k]}": pd.Timestamp(day, tz=ZONE).to_pydatetime() for k, day in enumerate(span.values())},
@@ -123,8 +111,10 @@ def test_breaches_vacancies_and_coverage_are_those_of_their_services(
     }
 
 
-def test_the_month_that_runs_beside_the_same_span_with_its_causes(leader: TestClient, app: FastAPI) -> None:
-    with app.state.parts.database.reading() as connection:
+def test_the_month_that_runs_beside_the_same_span_with_its_causes(
+    leader: TestClient, own_app: FastAPI
+) -> None:
+    with own_app.state.parts.database.reading() as connection:
         last = connection.execute(text("select max(reported_at) from incident_life")).scalar_one()
     month = f"{last.astimezone(ZONE):%Y-%m}"
     found = get(leader, "/v1/reports/monthly", month=month, format="json")
@@ -132,7 +122,7 @@ def test_the_month_that_runs_beside_the_same_span_with_its_causes(leader: TestCl
         span = {name: datetime.fromisoformat(one) for name, one in found["spans"][side].items()}
         counted = get(leader, "/v1/figures/incidents", **found["spans"][side], level="community")
         assert found[side]["incidents"] == counted["totals"]["incidents"]
-        with app.state.parts.database.reading() as connection:
+        with own_app.state.parts.database.reading() as connection:
             late = breaches.late(connection, span["from"], span["to"])
         told = found[side]["breaches"]
         assert told["breaches"] == len(late)
@@ -212,14 +202,14 @@ def test_what_is_no_month_is_refused(leader: TestClient, month: str) -> None:
     assert answer.json()["errors"][0]["field"] == "month"
 
 
-def test_who_may_read(app: FastAPI, report: dict[str, Any]) -> None:
-    database = app.state.parts.database
-    assert TestClient(app, base_url=BASE).get("/v1/reports/monthly?month=2026-10").status_code == 401
-    worker = client_of(app, identity.issue(database, "工", Role.WORKER, by="test")[1])
+def test_who_may_read(own_app: FastAPI, report: dict[str, Any]) -> None:
+    database = own_app.state.parts.database
+    assert TestClient(own_app, base_url=BASE).get("/v1/reports/monthly?month=2026-10").status_code == 401
+    worker = client_of(own_app, identity.issue(database, "工", Role.WORKER, by="test")[1])
     assert worker.get("/v1/reports/monthly?month=2026-10").status_code == 403
     own, other = (row["code"] for row in report["now"]["cells"][:2])
     key = identity.issue(database, "片", Role.LEADER, by="test", cells=[f"community:{own}"])[1]
-    part = client_of(app, key)
+    part = client_of(own_app, key)
     found = get(part, "/v1/reports/monthly", month=MONTH, format="json")
     assert found["cell"]["code"] == own  # his own, where he names none
     assert part.get(f"/v1/reports/monthly?month={MONTH}&cell={other}").status_code == 403
@@ -260,9 +250,11 @@ def test_classes_of_maps() -> None:
 
 
 @pytest.fixture
-def dispatcher(app: FastAPI) -> TestClient:
+def dispatcher(own_app: FastAPI) -> TestClient:
     name = f"调度 {uuid4()}"
-    return client_of(app, identity.issue(app.state.parts.database, name, Role.DISPATCHER, by="test")[1])
+    return client_of(
+        own_app, identity.issue(own_app.state.parts.database, name, Role.DISPATCHER, by="test")[1]
+    )
 
 
 def begin(client: TestClient, **query: str) -> str:
@@ -274,11 +266,11 @@ def begin(client: TestClient, **query: str) -> str:
     return address
 
 
-def test_as_a_job_it_is_the_same_file(app: FastAPI, dispatcher: TestClient, leader: TestClient) -> None:
+def test_as_a_job_it_is_the_same_file(own_app: FastAPI, dispatcher: TestClient, leader: TestClient) -> None:
     for form in ("json", "csv", "pdf"):
         address = begin(dispatcher, format=form)
         assert dispatcher.get(f"{address}/file").status_code == 404
-        app.state.parts.jobs.run_waiting()
+        own_app.state.parts.jobs.run_waiting()
         job = get(dispatcher, address)
         assert (job["state"], job["progress"]["share"]) == ("done", 1)
         assert (job["result"]["name"], job["result"]["file"]) == (f"report-{MONTH}.{form}", f"{address}/file")
@@ -293,14 +285,14 @@ def test_as_a_job_it_is_the_same_file(app: FastAPI, dispatcher: TestClient, lead
             assert made.json() | {"made_at": ""} == at_once.json() | {"made_at": ""}
         else:
             assert len(pdf.pages(made.content)) == len(pdf.pages(at_once.content))
-    with app.state.parts.database.writing() as connection:
+    with own_app.state.parts.database.writing() as connection:
         assert jobs.drop_files_before(connection, 3600) == 0
         assert jobs.drop_files_before(connection, 0) == 3
     assert dispatcher.get(f"{address}/file").status_code == 404
 
 
 def test_a_job_says_how_far_it_is_and_goes_on_after_it_was_broken_off(
-    app: FastAPI, dispatcher: TestClient, monkeypatch: pytest.MonkeyPatch
+    own_app: FastAPI, dispatcher: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     address, count, seen = begin(dispatcher, format="csv"), monthly._vacancies, []
     monkeypatch.setattr(job_service, "STEP_EVERY_S", 0.0)
@@ -312,9 +304,9 @@ def test_a_job_says_how_far_it_is_and_goes_on_after_it_was_broken_off(
         return count(*given)
 
     monkeypatch.setattr(monthly, "_vacancies", look)
-    app.state.parts.jobs.run_waiting()
+    own_app.state.parts.jobs.run_waiting()
     assert get(dispatcher, address)["state"] == "interrupted"
-    app.state.parts.jobs.run_waiting()
+    own_app.state.parts.jobs.run_waiting()
     assert (get(dispatcher, address)["state"], get(dispatcher, address)["attempts"]) == ("done", 2)
     assert [(one["phase"], one["done"], one["total"]) for one in seen] == [
         ("counting", done, 15) for done in (3, 10, 3, 10)
@@ -322,7 +314,7 @@ def test_a_job_says_how_far_it_is_and_goes_on_after_it_was_broken_off(
 
 
 def test_a_job_is_cancelled_by_who_asked_for_it(
-    app: FastAPI, dispatcher: TestClient, leader: TestClient, monkeypatch: pytest.MonkeyPatch
+    own_app: FastAPI, dispatcher: TestClient, leader: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waiting = begin(dispatcher)
     assert leader.post(f"{waiting}/cancel").status_code == 403
@@ -334,29 +326,29 @@ def test_a_job_is_cancelled_by_who_asked_for_it(
         return cover(*given)
 
     monkeypatch.setattr(monthly, "read_week", cancelled_meanwhile)
-    app.state.parts.jobs.run_waiting()
+    own_app.state.parts.jobs.run_waiting()
     assert get(dispatcher, running)["state"] == "cancelled"
     assert dispatcher.get(f"{running}/file").status_code == 404
 
 
-def test_what_cannot_be_is_said_at_once_not_by_the_job(app: FastAPI, leader: TestClient) -> None:
+def test_what_cannot_be_is_said_at_once_not_by_the_job(own_app: FastAPI, leader: TestClient) -> None:
     for wish, status in (({"month": "2026-13"}, 422), ({"month": "2199-01"}, 422), ({"cell": "none"}, 404)):
         query = {"month": MONTH, **wish}
         answer = leader.get("/v1/reports/monthly", params=query, headers={"Prefer": "respond-async"})
         assert answer.status_code == status
-    assert app.state.parts.jobs.run_waiting() == 0
+    assert own_app.state.parts.jobs.run_waiting() == 0
 
 
 def test_a_key_for_a_part_sees_its_own_jobs_alone(
-    app: FastAPI, dispatcher: TestClient, report: dict[str, Any]
+    own_app: FastAPI, dispatcher: TestClient, report: dict[str, Any]
 ) -> None:
     own = report["now"]["cells"][0]["code"]
-    database, name = app.state.parts.database, f"片 {uuid4()}"
+    database, name = own_app.state.parts.database, f"片 {uuid4()}"
     part = client_of(
-        app, identity.issue(database, name, Role.LEADER, by="test", cells=[f"community:{own}"])[1]
+        own_app, identity.issue(database, name, Role.LEADER, by="test", cells=[f"community:{own}"])[1]
     )
     address, other = begin(part, format="json"), begin(dispatcher, format="csv")
-    app.state.parts.jobs.run_waiting()
+    own_app.state.parts.jobs.run_waiting()
     assert part.get(get(part, address)["result"]["file"]).json()["cell"]["code"] == own
     for hidden in (part.get(other), part.get(f"{other}/file"), part.post(f"{other}/cancel")):
         assert hidden.status_code == 404

@@ -17,8 +17,9 @@ from geo_service.model import Role
 from geo_service.services import identity, sign_board_printing
 from geo_service.settings import Settings
 from tests import pdf
+from tests.api.conftest import BASE, client_of
 from tests.api.test_plan_review import publish
-from tests.api.test_plans import BASE, act, cells, client_of
+from tests.api.test_plans import act, cells
 
 TOWN = "https://grid.example.org"
 Boards = dict[str, dict[str, Any]]

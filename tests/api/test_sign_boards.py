@@ -1,38 +1,20 @@
 """Sign boards of the demo town: all true, then out of date as cells, owners and places change."""
 
 import io
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import pytest
 import shapely
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from geo_service.api.app import create_app
 from geo_service.model import Role
 from geo_service.services import identity
-from geo_service.settings import Settings
+from tests.api.conftest import BASE, client_of
 from tests.api.test_plan_review import publish
-from tests.api.test_plans import BASE, act, cells, client_of
+from tests.api.test_plans import act, cells
 
 Plan = dict[str, Any]
 Boards = dict[str, dict[str, Any]]
-
-
-@pytest.fixture(scope="module")
-def app(own_town_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
-    home: Path = tmp_path_factory.mktemp("home")
-    application = create_app(Settings(home=home, database_url=own_town_url))
-    yield application
-    application.state.parts.database.close()
-
-
-@pytest.fixture(scope="module")
-def planner(app: FastAPI) -> TestClient:
-    key = identity.issue(app.state.parts.database, "张三", Role.PLANNER, by="test")[1]
-    return client_of(app, key)
 
 
 def boards(client: TestClient, **query: Any) -> Boards:
@@ -68,15 +50,15 @@ def test_every_grid_of_the_demo_has_a_board_that_tells_the_truth(planner: TestCl
     assert len(boards(planner, cell=min(outlines))) == 1
 
 
-def test_names_are_for_those_who_plan_lead_and_dispatch_alone(app: FastAPI, planner: TestClient) -> None:
+def test_names_are_for_those_who_plan_lead_and_dispatch_alone(own_app: FastAPI, planner: TestClient) -> None:
     with_names = planner.get("/v1/sign-boards")
     names = {one["printed_owner"] for one in with_names.json()["sign_boards"]}
     assert names
     assert "private" in with_names.headers["cache-control"]
-    database = app.state.parts.database
-    outsider = client_of(app, identity.issue(database, "李四", Role.WORKER, by="test")[1])
-    anonymous = TestClient(app, base_url=BASE)
-    ended = client_of(app, "gsk_nobody")
+    database = own_app.state.parts.database
+    outsider = client_of(own_app, identity.issue(database, "李四", Role.WORKER, by="test")[1])
+    anonymous = TestClient(own_app, base_url=BASE)
+    ended = client_of(own_app, "gsk_nobody")
     for client in (anonymous, outsider, ended):
         for form in ("json", "geojson"):
             answer = client.get("/v1/sign-boards", params={"format": form})
@@ -150,10 +132,10 @@ def test_a_board_that_was_printed_again_tells_the_truth(planner: TestClient) -> 
     assert [reasons(board) for board in left.values()] == [{"outline", "place"}]
 
 
-def test_an_owner_who_goes_makes_the_board_untrue(planner: TestClient, app: FastAPI) -> None:
+def test_an_owner_who_goes_makes_the_board_untrue(planner: TestClient, own_app: FastAPI) -> None:
     found = boards(planner, stale="false")
     board = found[min(found)]
-    with app.state.parts.database.writing() as connection:
+    with own_app.state.parts.database.writing() as connection:
         connection.exec_driver_sql(
             "update duty set held_during = tstzrange(lower(held_during), clock_timestamp())"
             " where cell_id = (select cell.id from cell join level on level.id = level_id"

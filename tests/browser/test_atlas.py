@@ -1,7 +1,6 @@
 """The list of maps over the demo town in a real browser: every map served, and as a file with no network."""
 
 import re
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -143,14 +142,10 @@ def test_the_list_leads_to_every_map(page: Page, service: str) -> None:
     assert saved.value.suggested_filename.startswith("hotspots-")
 
 
-def test_a_grid_map_opens_within_a_second(page: Page, service: str, record_property) -> None:
-    """The second opening: what the first made is kept, as it is for everybody after the first visitor."""
-    took = []
-    for _ in range(3):
-        started = time.perf_counter()
-        page.goto(f"{service}/maps/hotspots?at={AT}", wait_until="commit")
-        page.wait_for_selector(READY, state="attached")
-        took.append(time.perf_counter() - started)
-    record_property("opened_s", min(took))
-    record_property("transferred_bytes", page.evaluate(SENT))
-    assert min(took) < 5.0  # a loaded machine; the figure on a free one is in benchmarks/RESULTS.md
+def test_a_grid_map_is_sent_small(page: Page, service: str, record_property) -> None:
+    """How soon it opens is measured in ``benchmarks/pages.py``."""
+    page.goto(f"{service}/maps/hotspots?at={AT}", wait_until="commit")
+    page.wait_for_selector(READY, state="attached")
+    sent = page.evaluate(SENT)
+    record_property("transferred_bytes", sent)
+    assert 10_000 < sent < 1_500_000

@@ -1,7 +1,5 @@
-"""The map pages in a real browser: what they ask, what they show, how long it takes."""
+"""The map pages in a real browser: what they ask, what they show, how much is sent."""
 
-import math
-import os
 import re
 import time
 from typing import Any
@@ -132,27 +130,16 @@ def test_single_file_opens_from_disk_without_any_request(
         assert painted_colors(page, "gs-cells") >= 4
 
 
-def test_a_county_opens_quickly(
-    page: Page, county_url: str, requests_made: list[str], record_property
-) -> None:
-    """14,400 cells at the finest level, drawn: one of three times at least, for the machine may be shared."""
-    # 2 s on a free machine; as much longer as there is more work than processors
-    enough = 2.0 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
-    took = [math.inf]
-    while min(took) >= enough and len(took) <= 3:
-        requests_made.clear()
-        started = time.perf_counter()
-        page.goto(f"{county_url}/maps/coverage?level=micro_grid", wait_until="commit")
-        page.wait_for_selector(READY, state="attached")
-        took.append(time.perf_counter() - started)
-        expect(page.locator(".gs-panel")).to_contain_text("14,400")
-        sent = page.evaluate(
-            "performance.getEntries().reduce((sum, entry) => sum + (entry.transferSize || 0), 0)"
-        )
-    record_property("opened_s", min(took))
+def test_a_county_is_sent_small(page: Page, county_url: str, record_property) -> None:
+    """14,400 cells at the finest level, drawn. How soon is measured in ``benchmarks/pages.py``."""
+    page.goto(f"{county_url}/maps/coverage?level=micro_grid", wait_until="commit")
+    page.wait_for_selector(READY, state="attached")
+    expect(page.locator(".gs-panel")).to_contain_text("14,400")
+    page.wait_for_selector('html[data-ground="yes"]', state="attached")
+    entries = "performance.getEntries()"
+    sent = page.evaluate(f"{entries}.reduce((sum, entry) => sum + (entry.transferSize || 0), 0)")
     record_property("transferred_bytes", sent)
-    assert min(took) < enough
-    assert sent < 1_500_000
+    assert 100_000 < sent < 1_500_000
 
 
 def point_at_the_middle(page: Page) -> None:
@@ -162,9 +149,10 @@ def point_at_the_middle(page: Page) -> None:
 
 
 def zoom(page: Page, button: str, *, times: int) -> None:
-    """Press a button of the map's zoom; each time wait until the map has come to where it goes."""
+    """Press a button of the map's zoom; each time wait until it stands: a moving map takes no press."""
     level = "Object.values(window).find((one) => one instanceof L.Map).getZoom()"
     for _ in range(times):
         before = page.evaluate(level)
         page.get_by_role("button", name=button).click()
         until(page, f"(before) => {level} !== before", before)
+        expect(page.locator(".leaflet-zoom-anim")).to_have_count(0)

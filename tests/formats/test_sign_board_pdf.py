@@ -139,4 +139,10 @@ def test_several_in_one_file_or_a_file_each() -> None:
 def test_long_names_and_many_people_stay_on_the_page() -> None:
     people = tuple(BoardPerson("网格员" * 5, "很长的名字" * 6, "0000-12345678-1234") for _ in range(9))
     (page,) = pdf.pages(boards_pdf([board(name="名" * 60, own=people, above=(), duties=("职责" * 40,) * 8)]))
-    assert page.text.count("很长的名字" * 6) == 4
+    assert page.text.replace("\n", "").count("很长的名字" * 6) == 4  # in two lines each
+
+
+def test_without_an_address_the_foot_says_whom_to_ring() -> None:
+    (page,) = pdf.pages(boards_pdf([board(address="")], "A3"))
+    for words in ("来电报事，请说网格编码", "0000-1234567"):
+        assert words in page.text

@@ -1,4 +1,6 @@
-import mapclassify
+from importlib import import_module
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,6 +12,12 @@ from geo_service.maps.classes import PALETTES, Method, classify, natural_breaks
 VALUES = st.lists(st.floats(-1e6, 1e6, allow_nan=False).map(lambda v: round(v, 3)), min_size=1, max_size=60)
 
 
+@pytest.fixture(scope="module")
+def mapclassify() -> Any:
+    """Imported only where it is asked: it compiles its kernels then, seconds in every process of a run."""
+    return import_module("mapclassify")
+
+
 def spread(values: np.ndarray, limits: np.ndarray) -> float:
     """Sum of squared deviations from the mean of the class."""
     number = np.searchsorted(limits, values)
@@ -17,7 +25,7 @@ def spread(values: np.ndarray, limits: np.ndarray) -> float:
 
 
 @given(VALUES, st.integers(2, 9))
-def test_natural_breaks_are_as_good_as_mapclassify(values: list[float], count: int) -> None:
+def test_natural_breaks_are_as_good_as_mapclassify(mapclassify: Any, values: list[float], count: int) -> None:
     array = np.array(values)
     count = min(count, len(np.unique(array)))
     ours = spread(array, natural_breaks(array, count))
@@ -25,12 +33,12 @@ def test_natural_breaks_are_as_good_as_mapclassify(values: list[float], count: i
     assert ours == pytest.approx(theirs, rel=1e-6, abs=1e-6) or ours < theirs
 
 
-def test_natural_breaks_equal_mapclassify_on_smooth_values() -> None:
+def test_natural_breaks_equal_mapclassify_on_smooth_values(mapclassify: Any) -> None:
     values = np.random.default_rng(5).gamma(2, 1, 400)
     assert natural_breaks(values, 6) == pytest.approx(mapclassify.FisherJenks(values, k=6).bins)
 
 
-def test_quantiles_and_equal_widths_equal_mapclassify() -> None:
+def test_quantiles_and_equal_widths_equal_mapclassify(mapclassify: Any) -> None:
     values = np.random.default_rng(5).gamma(2, 1, 500)
     assert classify(values, "quantiles", count=5).breaks == pytest.approx(
         mapclassify.Quantiles(values, k=5).bins
@@ -50,7 +58,7 @@ def test_classes_hold_every_value(values: list[float], method: str, count: int) 
     assert classes.lowest == min(values)
 
 
-def test_many_values_are_put_into_groups_and_still_classed_well() -> None:
+def test_many_values_are_put_into_groups_and_still_classed_well(mapclassify: Any) -> None:
     values = np.random.default_rng(5).gamma(2, 1, 14_199)
     ours = np.array(classify(values, "fisher_jenks", count=6).breaks)
     theirs = mapclassify.FisherJenks(np.sort(values)[::7], k=6).bins

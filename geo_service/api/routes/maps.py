@@ -9,7 +9,7 @@ from fastapi import Depends, Path, Query, Response
 from fastapi.responses import HTMLResponse
 from starlette.requests import Request
 
-from geo_service.api.access import INSIDER, READERS
+from geo_service.api.access import INSIDER, READERS, require_sight_of_plans
 from geo_service.api.caching import tagged, tagged_json
 from geo_service.api.moments import Moment
 from geo_service.api.routing import Router
@@ -107,12 +107,8 @@ def _asked(
         now = datetime.now(UTC)
         at = now.replace(minute=now.minute - now.minute % STEP_MIN, second=0, microsecond=0)
     places = insider is not None and not insider.scope
-    if plan is not None and not places:
-        words = Words(
-            "a plan takes the key of a planner, leader or dispatcher of the whole town",
-            "查看方案需要负责全域的相应密钥",
-        )
-        raise ForbiddenError(words, [Fault("plan", words, value=plan)])
+    if plan is not None:
+        require_sight_of_plans(insider, plan)
     if siting is not None and not places:
         words = Words(
             "a siting run takes the key of a planner, leader or dispatcher of the whole town",
@@ -232,8 +228,11 @@ async def units(request: Request, state: State, asked: AskedView) -> Response:
 
 
 @router.get("", response_class=Response)
-def list_page(lang: Language = "zh") -> Response:
-    """Show the list of maps (HTML): what each tells, to open, to save as one file, and for the public."""
+def list_page(state: State, insider: Annotated[Principal | None, INSIDER], lang: Language = "zh") -> Response:
+    """Show the list of maps (HTML): what each tells, to open, to save as one file, and for the public.
+
+    Who is shown the public form whatever he asks for is not offered it.
+    """
     cards = [
         MapCard(
             one.code,
@@ -244,7 +243,9 @@ def list_page(lang: Language = "zh") -> Response:
         for one in KINDS.values()
     ]
     headers = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "Cache-Control": "no-cache"}
-    return HTMLResponse(maps_page(cards, lang=lang), headers=headers)
+    has_public_form = insider is not None or state.open_counts
+    made = maps_page(cards, lang=lang, has_public_form=has_public_form)
+    return HTMLResponse(made, headers=headers)
 
 
 @router.get("/{kind}", response_class=Response)

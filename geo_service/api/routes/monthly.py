@@ -1,12 +1,16 @@
 """The monthly report for leadership."""
 
+from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import Query, Response
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from geo_service.api.access import roles
 from geo_service.api.caching import tagged
+from geo_service.api.heavy import heavily
 from geo_service.api.later import LATER_ANSWER, begin, prefers_later
 from geo_service.api.routing import Router
 from geo_service.api.state import State
@@ -25,7 +29,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = LATER_ANSWER | {200: {"content": {me
 
 
 @router.get("/reports/monthly", responses=_ANSWERS, response_class=Response)
-def monthly_report(
+async def monthly_report(
     request: Request,
     state: State,
     who: Reader,
@@ -46,21 +50,31 @@ def monthly_report(
     town names a cell of it. With ``Prefer: respond-async`` a job makes it, and its result says where the
     file is.
     """
+    asked = ReportWish(month, cell, level, form)
+    wish = await run_in_threadpool(_settled, state, who, asked, later=prefers_later(request))
+    if isinstance(wish, Response):
+        return wish
+    sources = Sources(state.database, state.tilings, state.ground, state.attainment)
+    made, edition = await heavily(state, partial(make_report, sources, wish))
+    headers = {} if form == "json" else {"Content-Disposition": f'inline; filename="{made.name}"'}
+    return tagged(request, made.content, f"{edition}", made.media_type, headers=headers)
+
+
+def _settled(state: State, who: Principal, wish: ReportWish, *, later: bool) -> ReportWish | Response:
+    """Return what is to be made, the cell within the key's part; or the answer that a job makes it."""
     part = part_of(state.tilings, who)
     if part is not None:
-        own = part.tiling.path_of_cell(min(who.scope))[-1] if len(who.scope) == 1 and cell is None else None
-        cell, level = (own["code"], own["level"]) if own else (cell, level)
-        if cell is None or place_of(part.tiling, cell, level).cell_id not in part.cells:
+        if len(who.scope) == 1 and wish.cell is None:
+            own = part.tiling.path_of_cell(min(who.scope))[-1]
+            wish = replace(wish, cell=own["code"], level=own["level"])
+        if wish.cell is None or place_of(part.tiling, wish.cell, wish.level).cell_id not in part.cells:
             message = Words(
                 "this key is for other cells: name one of yours", "此密钥不含这个网格，请指明所辖网格"
             )
-            raise ForbiddenError(message, [Fault("cell", message, value=cell)])
-    wish = ReportWish(month, cell, level, form)
-    if prefers_later(request):
-        with state.database.reading() as connection:
-            require_month(connection, month)
-        place_of(state.tilings.get(), cell, level)
-        return begin(state, who, MONTHLY_REPORT, subject=None, arguments=wish.as_dict())
-    made, edition = make_report(Sources(state.database, state.tilings, state.ground, state.attainment), wish)
-    headers = {} if form == "json" else {"Content-Disposition": f'inline; filename="{made.name}"'}
-    return tagged(request, made.content, f"{edition}", made.media_type, headers=headers)
+            raise ForbiddenError(message, [Fault("cell", message, value=wish.cell)])
+    if not later:
+        return wish
+    with state.database.reading() as connection:
+        require_month(connection, wish.month)
+    place_of(state.tilings.get(), wish.cell, wish.level)
+    return begin(state, who, MONTHLY_REPORT, subject=None, arguments=wish.as_dict())

@@ -1,6 +1,6 @@
 """What the reader of a served map may change: the page is asked for anew with that in its address."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from geo_service.maps.figures import Label
 from geo_service.maps.layers import Choice
@@ -14,8 +14,10 @@ OFFERED_LIMITS_S = (180, 300, 420, 600, 900)
 _RUNS = 30
 
 
-def choices_of(kind: MapKind, scene: Scene) -> list[Choice]:
+def choices_of(kind: MapKind, scene: Scene, settled: Sequence[str] = ()) -> list[Choice]:
     """Return the choices of a map: the moment, what the map asks for besides, and whether it is public.
+
+    Without those that are ``settled`` by what is shown, and would change nothing.
 
     Plans are not among them: who may see a plan gives it in the address (``plan=7``).
     """
@@ -23,7 +25,7 @@ def choices_of(kind: MapKind, scene: Scene) -> list[Choice]:
     made += [_MAKERS[name](scene) for name in kind.asks if name in _MAKERS]
     public = (("", Label("内部", "internal")), ("true", Label("公开", "public")))
     made.append(Choice("public", Label("用途", "For"), "true" if scene.view.smallest else "", public))
-    return [one for one in made if one.code == "at" or len(one.options) > 1]
+    return [one for one in made if one.code not in settled and (one.code == "at" or len(one.options) > 1)]
 
 
 def _mode(scene: Scene) -> Choice:

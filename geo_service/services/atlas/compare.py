@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from geo_service.errors import NotFoundError, Words
 from geo_service.maps.figures import Label
 from geo_service.maps.layers import Measure
-from geo_service.services.atlas.kinds import Drawing, MapKind, Scene, Values, at_note
+from geo_service.services.atlas.kinds import Drawing, MapKind, Opening, Scene, Values, at_note
 from geo_service.services.atlas.staffing import CASES, HOUSEHOLDS, PEOPLE, on_duty_counts, people_and_cases
 from geo_service.services.coverage_views import plan_tiling
 from geo_service.services.tiling import Tiling
@@ -28,12 +29,12 @@ _ONLY = Label(
 def other_tiling(scene: Scene) -> Tiling | None:
     """Return what the tiling is compared with: the plan, the edition asked for, or the one before it.
 
-    None where there is no other.
+    None where there is no other, or none of this number.
 
     Raises
     ------
     NotFoundError
-        There is no such edition or plan.
+        There is no such plan.
     """
     view = scene.view
     if view.plan is not None and scene.plans is not None:
@@ -47,7 +48,14 @@ def other_tiling(scene: Scene) -> Tiling | None:
             return None
         wanted = numbers[at - 1]
     found = next((span for span in spans if span.id == wanted), None)
-    return None if found is None else scene.tilings.load(found)
+    if found is None:
+        raise NotFoundError(Words(f"there is no edition {wanted}", f"没有编号为 {wanted} 的边界版本"))
+    return scene.tilings.load(found)
+
+
+def _opening(scene: Scene) -> Opening:
+    scene.once(other_tiling)
+    return Opening()
 
 
 def _measured(scene: Scene, level: str, measure: str) -> Values:
@@ -105,5 +113,6 @@ COMPARE = MapKind(
     counts=people_and_cases,
     finest="grid",
     compares=True,
+    opening=_opening,
     example="--against 1",
 )

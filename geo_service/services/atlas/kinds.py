@@ -215,6 +215,32 @@ def _no_level_counts(_scene: Scene, _level: str) -> Sequence[Values]:
 
 
 @dataclass(frozen=True)
+class Opening:
+    """How a map opens where what is asked for says more than its address.
+
+    Attributes
+    ----------
+    at : datetime, optional
+        The moment that it tells of, whatever the address says.
+    measure : str
+        The measure shown at first; empty: the first.
+    focus : (west, south, east, north), optional
+        What is shown at first, degrees, EPSG:4326; else the whole place.
+    settled : sequence of str
+        Choices that the reader does not have, for they would change nothing.
+    """
+
+    at: datetime | None = None
+    measure: str = ""
+    focus: tuple[float, float, float, float] | None = None
+    settled: Sequence[str] = ()
+
+
+def _as_asked(_scene: Scene) -> Opening:
+    return Opening()
+
+
+@dataclass(frozen=True)
 class MapKind:
     """A map.
 
@@ -239,6 +265,8 @@ class MapKind:
         From the view to the title of the page; else ``label``.
     level, finest, labels
         As for :func:`geo_service.maps.pages.theme_page`.
+    opening : callable
+        From a scene to how its page opens. Raises NotFoundError where what is asked for is not there.
     compares : bool
         Draws two tilings side by side.
     example : str
@@ -255,6 +283,7 @@ class MapKind:
     counts: Callable[[Scene], Sequence[Values]] = _no_counts
     level_counts: Callable[[Scene, str], Sequence[Values]] = _no_level_counts
     title: Callable[[View], Label] | None = None
+    opening: Callable[[Scene], Opening] = _as_asked
     level: str = "auto"
     finest: str = ""
     labels: bool = False

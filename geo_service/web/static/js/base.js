@@ -123,6 +123,7 @@
       pane.style.visibility = "";
     };
     names._map.on("zoomstart", () => {
+      if (GS.isOnPaper()) return; // better stretched than none
       pane.style.visibility = "hidden";
       clearTimeout(timer);
       timer = setTimeout(show, 5000); // should a tile never come
@@ -133,13 +134,19 @@
   /** Base map from vector tiles of our own server: {url, max_data_zoom}; its names lie above the cells. */
   function tiles(config) {
     const P = window.protomapsL;
-    const common = { url: config.url, maxDataZoom: config.max_data_zoom, maxZoom: 19, attribution: "", noWrap: true, lang: "zh" };
+    const ratio = Math.round(256 * (window.devicePixelRatio || 1) * GS.stretch) / 256; // names stay sharp where the first view is between two zooms
+    const common = { devicePixelRatio: ratio, url: config.url, maxDataZoom: config.max_data_zoom, maxZoom: 19, attribution: "", noWrap: true, lang: "zh" };
     const ground = P.leafletLayer({ ...common, paintRules: paintRules(P), backgroundColor: PAPER, pane: "gs-base" });
     const names = P.leafletLayer({ ...common, labelRules: labelRules(P), pane: "gs-names" });
+    for (const grid of [ground, names]) GS.keepTilesOnPaper(grid);
     names.views = ground.views; // the same tiles, fetched and read once
     for (const view of ground.views.values()) askAgain(view.tileCache.source);
     names.once("add", () => hideWhileZooming(names));
-    return L.layerGroup([ground, names]);
+    const base = L.layerGroup();
+    // what the map is about comes first, then the ground under it
+    base.once("add", () => GS.afterDrawing(() => base.addLayer(ground).addLayer(names)));
+    names.on("load", () => { document.documentElement.dataset.ground = "yes"; }); // tests and screenshots wait for it
+    return base;
   }
 
   function plainStyle(feature, zoom) {

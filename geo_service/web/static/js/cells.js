@@ -11,7 +11,22 @@
 
     setDrawing(drawing) {
       this._drawing = drawing;
+      if (GS.isOnPaper()) return; // the sheet takes what is painted: of what is painted anew while it waits, it takes parts
       for (const tile of Object.values(this._tiles || {})) this._paint(tile.el, tile.coords);
+    },
+
+    onAdd(map) {
+      GS.keepTilesOnPaper(this);
+      L.GridLayer.prototype.onAdd.call(this, map);
+    },
+
+    getEvents() {
+      return { ...L.GridLayer.prototype.getEvents.call(this), "gs-laid": this._settle };
+    },
+
+    /** Show at once what is painted: a sheet does not wait for the next frame. */
+    _settle() {
+      for (const tile of Object.values(this._tiles || {})) if (!tile.loaded) this._tileReady(tile.coords, null, tile.el);
     },
 
     createTile(coords) {
@@ -21,8 +36,9 @@
     },
 
     _paint(canvas, coords) {
-      const ratio = Math.min(window.devicePixelRatio || 1, 2);
-      canvas.width = canvas.height = SIZE * ratio;
+      const stretched = this._map ? 2 ** (this._map.getZoom() - coords.z) : 1; // between two whole zooms
+      const ratio = Math.min(window.devicePixelRatio || 1, 2) * Math.max(1, Math.min(2, stretched));
+      canvas.width = canvas.height = Math.round(SIZE * ratio);
       if (!this._drawing) return;
       const world = 256 * 2 ** coords.z;
       const view = {
@@ -32,7 +48,7 @@
         top: coords.y * SIZE,
         box: [(coords.x * SIZE - 8) / world, (coords.y * SIZE - 8) / world, ((coords.x + 1) * SIZE + 8) / world, ((coords.y + 1) * SIZE + 8) / world],
       };
-      view.context.scale(ratio, ratio);
+      view.context.scale(canvas.width / SIZE, canvas.height / SIZE);
       this.options.paint(view, this._drawing);
     },
   });

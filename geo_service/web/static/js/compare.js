@@ -33,12 +33,12 @@
       for (const theme of this._themes) theme.addTo(map);
       this._bar = this._makeBar();
       map.getContainer().append(this._bar);
-      map.on("move zoomend resize viewreset", this._clip, this);
+      map.on("move zoomend resize viewreset", this._clip, this).on("gs-lay", this._hold, this).on("gs-laid", this._follow, this);
       this._clip();
     },
 
     onRemove(map) {
-      map.off("move zoomend resize viewreset", this._clip, this);
+      map.off("move zoomend resize viewreset", this._clip, this).off("gs-lay", this._hold, this).off("gs-laid", this._follow, this);
       for (const theme of this._themes) theme.remove();
       this._bar.remove();
       L.LayerGroup.prototype.onRemove.call(this, map);
@@ -79,6 +79,15 @@
     _to(share) {
       this.at = Math.max(0.02, Math.min(0.98, share));
       this._clip();
+    },
+
+    /** Keep the place that the bar stands over, while the map is laid on a sheet and back. */
+    _hold() {
+      this._held = this._map.containerPointToLatLng([this._x(), this._map.getSize().y / 2]);
+    },
+
+    _follow() {
+      this._to(this._map.latLngToContainerPoint(this._held).x / this._map.getSize().x);
     },
 
     _x() {

@@ -97,11 +97,11 @@ window.GeoService = window.GeoService || {};
     return (value) => GS.number(value, percent, digits);
   };
 
-  /** A number as people read it: three significant digits, groups of thousands, percent if asked. */
+  /** A number as people read it: three significant digits, groups of thousands; in percent a decimal, below one two. */
   GS.number = function (value, percent, decimals) {
     if (value === null || value === undefined || !Number.isFinite(value)) return "—";
     const shown = percent ? value * 100 : value;
-    const digits = decimals === undefined ? digitsOf(shown) : decimals;
+    const digits = decimals ?? (percent ? Math.min(digitsOf(shown), Math.abs(shown) < 1 ? 2 : 1) : digitsOf(shown));
     if (!formats.has(digits)) formats.set(digits, new Intl.NumberFormat("zh-CN", { maximumFractionDigits: digits }));
     return formats.get(digits).format(shown) + (percent ? "%" : "");
   };
@@ -132,13 +132,8 @@ window.GeoService = window.GeoService || {};
       map.createPane(name).style.zIndex = order;
       if (name !== "gs-units") map.getPane(name).style.pointerEvents = "none";
     }
-    const [west, south, east, north] = config.bounds;
-    const bounds = L.latLngBounds([south, west], [north, east]);
-    const rim = rimOf(map);
-    const zoom = fittingZoom(map, bounds, rim);
-    const middle = map.project(bounds.getCenter(), zoom).add([(rim.right - rim.left) / 2, (rim.bottom - rim.top) / 2]);
-    map.setView(map.unproject(middle, zoom), zoom, { animate: false });
-    GS.heatTo = Math.min(17, Math.max(13, zoom + 1)); // nearer than this, counts by cell say more than heat
+    GS.openView(map, config);
+    GS.heatTo = Math.min(17, Math.max(13, Math.floor(map.getZoom()) + 1)); // nearer than this, counts by cell say more than heat
     L.control.zoom({ position: "bottomright", zoomInTitle: "放大 Zoom in", zoomOutTitle: "缩小 Zoom out" }).addTo(map);
     L.control.scale({ position: "bottomleft", imperial: false, maxWidth: 140 }).addTo(map);
     if (config.attribution) {
@@ -149,27 +144,30 @@ window.GeoService = window.GeoService || {};
     GS.pending = 0;
   };
 
-  /** What the panels cover of the map at its edges, in pixels: the place is shown in what is left. */
-  function rimOf(map) {
-    if (map.getSize().x < 720) return { left: 0, right: 0, top: 60, bottom: 0 };
-    return { left: 14, right: GS.isFolded("legend") ? 14 : 278, top: 14, bottom: 30 };
-  }
-
-  /** Largest whole zoom at which a place fills what the panels leave; a rim of a few per cent may stand over. */
-  function fittingZoom(map, bounds, rim) {
-    const size = map.getSize().subtract([rim.left + rim.right, rim.top + rim.bottom]);
-    const at = map.project(bounds.getSouthEast(), 10).subtract(map.project(bounds.getNorthWest(), 10));
-    const exact = 10 + Math.log2(Math.min(size.x / Math.max(at.x, 1e-6), size.y / Math.max(at.y, 1e-6)));
-    return Math.max(3, Math.min(17, Math.floor(exact + 0.1)));
-  }
-
   /** Tests and screenshots wait for html[data-ready="yes"]: all data that was asked for is drawn. */
   GS.during = function (promise) {
     GS.pending = (GS.pending || 0) + 1;
     document.documentElement.dataset.ready = "";
     return promise.finally(() => {
       GS.pending -= 1;
-      if (!GS.pending) requestAnimationFrame(() => { if (!GS.pending) document.documentElement.dataset.ready = "yes"; });
+      if (!GS.pending) requestAnimationFrame(() => { if (!GS.pending) drawn(); });
+    });
+  };
+
+  let afterwards = [];
+
+  function drawn() {
+    document.documentElement.dataset.ready = "yes";
+    const calls = afterwards;
+    afterwards = [];
+    setTimeout(() => calls.forEach((call) => call())); // what is drawn is shown before
+  }
+
+  /** Do something once all data that was asked for is drawn; at once, if nothing was asked for. */
+  GS.afterDrawing = function (call) {
+    requestAnimationFrame(() => {
+      if (GS.pending) afterwards.push(call);
+      else call();
     });
   };
 })(window.GeoService);

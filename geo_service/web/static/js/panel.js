@@ -37,8 +37,9 @@
     }
     figures.breaks.forEach((upper, i) => {
       const lower = i ? figures.breaks[i - 1] : figures.lowest;
-      const single = lower === upper || (i === 0 && lower >= upper);
-      const range = single ? text(upper) : `${i ? "> " : ""}${text(lower)} – ${text(upper)}`;
+      const isBelow = i === 0 && lower > upper && upper !== 0; // a fixed class that nothing falls into
+      const single = lower === upper || (i === 0 && lower > upper);
+      const range = single ? `${isBelow ? "≤ " : ""}${text(upper)}` : `${i ? "> " : ""}${text(lower)} – ${text(upper)}`;
       list.append(swatch(figures.colors[i], range, GS.number(count[i])));
     });
     return ends(list, missing, secret, figures);

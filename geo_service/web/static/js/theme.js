@@ -7,7 +7,8 @@
 
   /** Detail the zoom can show: see maps/shapes.py. */
   function detailFor(zoom) {
-    return zoom <= 11 ? 0 : zoom <= 14 ? 1 : 2;
+    const whole = Math.round(zoom);
+    return whole <= 11 ? 0 : whole <= 14 ? 1 : 2;
   }
 
   /** Width in pixels of an average cell of a level. */
@@ -30,7 +31,7 @@
     initialize(config) {
       this.config = config;
       this.chosen = config.level || "auto";
-      this.measure = config.measures[0].code;
+      this.measure = config.measure || config.measures[0].code;
       this._turn = 0;
       this.frame = null;
     },
@@ -94,7 +95,7 @@
       const level = this.level();
       const detail = level.shapes.embedded ? 0 : detailFor(this._map.getZoom());
       const wanted = `${level.code}/${detail}/${this.measure}`;
-      if (wanted === this._shown) {
+      if (wanted === this._shown || GS.isOnPaper()) { // on paper stands what was on the screen
         this._redraw();
         return;
       }
