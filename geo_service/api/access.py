@@ -29,7 +29,7 @@ from starlette.requests import Request
 from geo_service.api.parts_of_town import require_open
 from geo_service.api.problems import TooManyAttemptsError
 from geo_service.api.state import AppState
-from geo_service.errors import ForbiddenError, UnauthenticatedError, Words
+from geo_service.errors import Fault, ForbiddenError, UnauthenticatedError, Words
 from geo_service.model import Principal, Role
 from geo_service.services.identity import Credential, read_key, read_session
 from geo_service.services.scopes import require_sight_of_path
@@ -147,6 +147,22 @@ COUNTS: Any = Depends(Access(_PLAN_AND_LEAD, readable=True, counts=True))
 
 #: Beside :data:`READERS`: who reads, if he may see names of people; None for others where maps are open.
 INSIDER: Any = Depends(_THOSE_WHO_PLAN_AND_LEAD.insider)
+
+
+def require_sight_of_plans(insider: Principal | None, plan: int) -> None:
+    """Raise unless who asks (:data:`INSIDER`) plans and leads the whole town: a plan is for them.
+
+    Raises
+    ------
+    ForbiddenError
+        The key is for a part of the town, of another role, or there is none.
+    """
+    if insider is None or insider.scope:
+        words = Words(
+            "a plan takes the key of a planner, leader or dispatcher of the whole town",
+            "查看方案需要负责全域的相应密钥",
+        )
+        raise ForbiddenError(words, [Fault("plan", words, value=plan)])
 
 
 # ------------------------------------------------------------------------------------------ credentials

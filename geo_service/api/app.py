@@ -223,8 +223,8 @@ def make_state(settings: Settings) -> AppState:
     gate = Gatekeeper(front, session_secret(settings.home))
     tilings, ground = Tilings(front), Ground(database, servers)
     held_plans = Plans(database, tilings)
-    escalation = Escalation(database, tilings)
     desk = DispatchDesk(database, tilings, ground)
+    escalation = Escalation(database, tilings, desk.books)
     return AppState(
         settings,
         database,

@@ -23,6 +23,11 @@ def heavy(route: Callable[P, T]) -> Callable[P, Coroutine[Any, Any, T]]:
     async def run(*args: P.args, **kwargs: P.kwargs) -> T:
         state = kwargs["state"]
         assert isinstance(state, AppState)  # noqa: S101 - routes are called by name
-        return await to_thread.run_sync(partial(route, *args, **kwargs), limiter=state.heavy_threads)
+        return await heavily(state, partial(route, *args, **kwargs))
 
     return run
+
+
+async def heavily(state: AppState, work: Callable[[], T]) -> T:
+    """Do the heavy part of a route in one of those threads; what comes before it does not wait for one."""
+    return await to_thread.run_sync(work, limiter=state.heavy_threads)

@@ -169,6 +169,8 @@ _CHINESE = {
     "GET /v1/lead/cells": "看板网格读数",
     "GET /v1/lead/week": "看板一周逐时覆盖",
     "GET /v1/lead/card": "网格卡片",
+    "GET /v1/lead/routes": "本周固定路线",
+    "GET /v1/lead/patrols": "上周巡防与事件的对比",
     "GET /v1/lead/figures": "时段指标（用于对比）",
     "GET /v1/coverage/blind-spots": "覆盖盲区",
     "GET /v1/coverage/sole": "唯一覆盖人员",

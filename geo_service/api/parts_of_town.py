@@ -84,7 +84,10 @@ NARROWED: Mapping[str, str] = _every(
             "GET /v1/sign-boards",
             "GET /v1/sign-boards/sheets",
             "POST /v1/sign-boards/prints",
-            *(f"GET /v1/lead/{part}" for part in ("summary", "cells", "week", "card", "figures")),
+            *(
+                f"GET /v1/lead/{part}"
+                for part in ("summary", "cells", "week", "card", "figures", "routes", "patrols")
+            ),
         ],
         "jobs that it asked for": [
             "GET /v1/jobs/{job_id}",

@@ -32,6 +32,7 @@ from geo_service.errors import (
 
 MEDIA_TYPE = "application/problem+json"
 MAX_FAULTS = 200
+_OUT_OF_BOUNDS = frozenset({"less_than_equal", "greater_than_equal"})
 log = logging.getLogger("geo_service.api")
 
 
@@ -219,6 +220,9 @@ def _fault(item: Mapping[str, Any]) -> Fault:
     if place not in {"body", "query", "path"}:
         english = f"{english} ({place})"
     message = in_both(item["type"], english, item.get("ctx"))
+    if inner[-1:] == ["lat"] and item["type"] in _OUT_OF_BOUNDS:
+        order = Words("; longitude comes first, are the two swapped?", "；经度在前，是否与纬度写反了？")
+        message = Words(message + order, getattr(message, "zh", "") + order.zh)
     return Fault("".join(_steps(inner)), message, value=shown)
 
 

@@ -18,7 +18,6 @@ from geo_service.services.jobs import Jobs
 from geo_service.services.leading import Leading
 from geo_service.services.mapping import Mapper
 from geo_service.services.overview import Overview
-from geo_service.services.ownership import OnDuty
 from geo_service.services.plan_state import Plans
 from geo_service.services.preview import Previews
 from geo_service.services.reception import Reception
@@ -79,8 +78,6 @@ class AppState:
         Recognises API keys and sessions.
     attempts : FailedAttempts
         Unknown keys per address.
-    on_duty : OnDuty
-        Who is on duty now, remembered for moments.
     open_maps : bool
         Maps need no key.
     open_counts : bool
@@ -139,7 +136,6 @@ class AppState:
     map_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(MAP_THREADS))
     heavy_threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(HEAVY_THREADS))
     attempts: FailedAttempts = field(default_factory=FailedAttempts)
-    on_duty: OnDuty = field(default_factory=OnDuty)
 
 
 async def app_state(request: Request) -> AppState:

@@ -17,6 +17,11 @@ from tests.postgis import TestServer
 BASE = "http://127.0.0.1:8000"
 
 
+def client_of(app: FastAPI, key: str) -> TestClient:
+    """Return a client of an application that holds a key."""
+    return TestClient(app, base_url=BASE, headers={"Authorization": f"Bearer {key}"})
+
+
 @pytest.fixture(scope="module")
 def service_url(postgis: TestServer) -> Iterator[str]:
     with postgis.fresh_url() as url:
@@ -81,6 +86,22 @@ def town_key_of(town: Database) -> Callable[[Role], str]:
         return made[role]
 
     return key
+
+
+@pytest.fixture(scope="module")
+def own_app(own_town_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
+    """The application on a demo town of the module's own, which its tests may change."""
+    home: Path = tmp_path_factory.mktemp("home")
+    application = create_app(Settings(home=home, database_url=own_town_url))
+    yield application
+    application.state.parts.database.close()
+
+
+@pytest.fixture(scope="module")
+def planner(own_app: FastAPI) -> TestClient:
+    """A planner in the module's own town."""
+    database = own_app.state.parts.database
+    return client_of(own_app, identity.issue(database, "张三", Role.PLANNER, by="test")[1])
 
 
 @pytest.fixture(scope="module")

@@ -2,37 +2,17 @@
 
 import csv
 import io
-from collections.abc import Iterator
-from pathlib import Path
 
 import geopandas as gpd
 import pytest
 import shapely
-from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from geo_service.api.app import create_app
-from geo_service.model import Role
-from geo_service.services import identity
-from geo_service.settings import Settings
+from tests.api.conftest import client_of
 from tests.api.test_plan_review import publish
-from tests.api.test_plans import act, cells, client_of
+from tests.api.test_plans import act, cells
 
 SPAN = {"from": "2025-06", "to": "2026-12"}
-
-
-@pytest.fixture(scope="module")
-def app(own_town_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
-    home: Path = tmp_path_factory.mktemp("home")
-    application = create_app(Settings(home=home, database_url=own_town_url))
-    yield application
-    application.state.parts.database.close()
-
-
-@pytest.fixture(scope="module")
-def planner(app: FastAPI) -> TestClient:
-    key = identity.issue(app.state.parts.database, "张三", Role.PLANNER, by="test")[1]
-    return client_of(app, key)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +38,7 @@ def counted(client: TestClient, **query):
     return answer.json()
 
 
-def test_incidents_of_last_year_in_cells_of_this_one(planner, app, split) -> None:
+def test_incidents_of_last_year_in_cells_of_this_one(planner, own_app, split) -> None:
     code, new, edition = split
     now, before = counted(planner), counted(planner, cells_of="2026-01")
     assert now["edition"] == edition
@@ -67,7 +47,7 @@ def test_incidents_of_last_year_in_cells_of_this_one(planner, app, split) -> Non
     of = {row["code"]: row["total"] for row in now["rows"]}
     old = {row["code"]: row["total"] for row in before["rows"]}
     assert of[code] + of[new] == old[code]
-    with app.state.parts.database.reading() as connection:
+    with own_app.state.parts.database.reading() as connection:
         points = gpd.GeoSeries.from_xy(
             *zip(
                 *connection.exec_driver_sql(
@@ -77,7 +57,7 @@ def test_incidents_of_last_year_in_cells_of_this_one(planner, app, split) -> Non
             ),
             crs=4326,
         )
-    outlines = app.state.parts.tilings.get().at_level("grid")
+    outlines = own_app.state.parts.tilings.get().at_level("grid")
     frame = gpd.GeoDataFrame(outlines[["code"]], geometry=outlines["geom"], crs=4326)
     joined = gpd.sjoin(gpd.GeoDataFrame(geometry=points), frame, predicate="within")
     independent = joined["code"].value_counts().to_dict()
@@ -129,9 +109,10 @@ def test_a_series_of_two_centuries_by_week_is_refused_at_once(planner, split) ->
     assert planner.get(f"/v1/cells/{split[0]}/series", params={**query, "by": "year"}).status_code == 200
 
 
-def test_counts_are_not_for_everybody(app, planner) -> None:
+def test_counts_are_not_for_everybody(own_app, planner) -> None:
     assert (
-        client_of(app, "").get("/v1/figures/incidents", params={**SPAN, "level": "grid"}).status_code == 401
+        client_of(own_app, "").get("/v1/figures/incidents", params={**SPAN, "level": "grid"}).status_code
+        == 401
     )
 
 

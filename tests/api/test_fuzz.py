@@ -1,13 +1,14 @@
 """Whatever the description allows, and much that it forbids, is sent to every operation."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 import schemathesis
 from fastapi import FastAPI
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, note, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis.checks import not_a_server_error
 from schemathesis.generation import GenerationMode
@@ -27,74 +28,94 @@ from tests.api.conftest import BASE
 
 #: Other ones are drawn in each run. With ``HYPOTHESIS_PROFILE=thorough``, for a night, there are many.
 EXAMPLES = 50 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 4
-#: Readings of a service that holds nothing; the same readings of the demo town have the full number.
-EXAMPLES_OF_NOTHING = EXAMPLES // 2
 LONG_AT_NIGHT = pytest.mark.timeout(300 * max(1, EXAMPLES // 4))
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+
+
+@dataclass(frozen=True)
+class Service:
+    """An application that requests are sent to, and a key that opens all of it."""
+
+    name: str
+    app: FastAPI
+    key: str
 
 
 class Described:
     """What the service says of itself, and what may be asked of it by that; worked out once for all tests."""
 
-    def __init__(self, document: dict[str, Any]) -> None:
-        self.schema = schemathesis.openapi.from_dict(document)
+    def __init__(self, app: FastAPI) -> None:
+        self.schema = schemathesis.openapi.from_dict(app.openapi())
         self.schema.config.update(base_url=BASE)
         self.operations = [result.ok() for result in self.schema.get_all_operations()]
-        self._cases: dict[tuple[str, GenerationMode], Any] = {}
 
-    def ask(self, app: FastAPI) -> None:
-        """Have the requests go to an application; all describe themselves in the same words."""
-        self.schema.app = app
-        for operation in self.operations:
-            operation.app = app
-
-    def cases(self, operation: Any, mode: GenerationMode) -> Any:
-        """Give the strategy of an operation: to find out what it may draw costs five times the drawing."""
-        wanted = operation.label, mode
-        if wanted not in self._cases:
-            self._cases[wanted] = operation.as_strategy(generation_mode=mode)
-        return self._cases[wanted]
+    def readings(self, *, are_wanted: bool) -> list[Any]:
+        """Give the operations that only read, or those that change something."""
+        return [one for one in self.operations if (one.method == "get") is are_wanted]
 
 
 @pytest.fixture(scope="module")
 def described(app: FastAPI) -> Iterator[Described]:
-    yield Described(app.openapi())
+    yield Described(app)
     asgi.shutdown_lifespans()  # else the applications work on, beside all tests after these
+
+
+@pytest.fixture(scope="module")
+def of_nothing(app: FastAPI, admin_key: str) -> Service:
+    """A service that holds nothing but what the requests bring."""
+    return Service("a service that holds nothing", app, admin_key)
+
+
+@pytest.fixture(scope="module")
+def of_the_town(town_app: FastAPI, town: Database) -> Service:
+    """The service of the demo town, for readings alone."""
+    return Service("the demo town", town_app, identity.issue(town, "fuzz", Role.ADMIN, by="test")[1])
 
 
 @LONG_AT_NIGHT
 @pytest.mark.parametrize("mode", list(GenerationMode))
-def test_no_request_breaks_an_operation(
-    app: FastAPI, described: Described, admin_key: str, mode: GenerationMode
+def test_no_change_breaks_an_operation(described: Described, of_nothing: Service, mode: GenerationMode):
+    fuzz(described.readings(are_wanted=False), mode, of_nothing)
+
+
+@LONG_AT_NIGHT
+@pytest.mark.parametrize("mode", list(GenerationMode))
+def test_no_reading_breaks_an_operation(
+    described: Described, of_nothing: Service, of_the_town: Service, mode: GenerationMode
 ):
-    described.ask(app)
-    tried, failures = 0, []
-    for operation in described.operations:
-        examples = EXAMPLES_OF_NOTHING if operation.method == "get" else EXAMPLES
+    """To draw a request takes five times as long as to answer it: each is put to both services."""
+    fuzz(described.readings(are_wanted=True), mode, of_nothing, of_the_town)
+
+
+def fuzz(operations: list[Any], mode: GenerationMode, *services: Service) -> None:
+    """Try every operation, and name all that break."""
+    failures = []
+    for operation in operations:
         try:
-            fuzz(described.cases(operation, mode), admin_key, examples)
+            _fuzz(operation.as_strategy(generation_mode=mode), services)
         except Unsatisfiable:
             assert mode is GenerationMode.NEGATIVE, operation.label  # it takes nothing that could be wrong
         except Exception as error:  # noqa: BLE001 - every operation is tried, all that break are named
             error.add_note(f"while asking {operation.label}")
             failures.append(error)
-        tried += 1
-    assert tried >= 7
+    assert len(operations) >= 7
     if failures:
-        raise ExceptionGroup(f"{len(failures)} of {tried} operations break", failures)
+        raise ExceptionGroup(f"{len(failures)} of {len(operations)} operations break", failures)
 
 
-def fuzz(cases: Any, key: str, examples: int = EXAMPLES) -> None:
-    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+def _fuzz(cases: Any, services: Sequence[Service]) -> None:
+    @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), database=None)
     @given(case=cases)
     def ask(case: Any) -> None:
-        answer = case.call(headers={"Authorization": f"Bearer {key}"})
-        case.validate_response(answer, checks=CHECKS)
-        if answer.status_code >= 400:
-            body = answer.json()
-            assert answer.headers["content-type"] == [MEDIA_TYPE]
-            assert body["status"] == answer.status_code
-            assert body["type"].startswith("/problems/")
+        for service in services:
+            note(service.name)
+            answer = case.call(app=service.app, headers={"Authorization": f"Bearer {service.key}"})
+            case.validate_response(answer, checks=CHECKS)
+            if answer.status_code >= 400:
+                body = answer.json()
+                assert answer.headers["content-type"] == [MEDIA_TYPE]
+                assert body["status"] == answer.status_code
+                assert body["type"].startswith("/problems/")
 
     ask()
 
@@ -137,32 +158,6 @@ EXTREMES = [
 ]
 
 
-@pytest.fixture(scope="module")
-def town_key(town: Database) -> str:
-    return identity.issue(town, "fuzz", Role.ADMIN, by="test")[1]
-
-
-@LONG_AT_NIGHT
-@pytest.mark.parametrize("mode", list(GenerationMode))
-def test_no_reading_of_the_town_breaks(
-    town_app: FastAPI, described: Described, town_key: str, mode: GenerationMode
-):
-    described.ask(town_app)
-    readings = [operation for operation in described.operations if operation.method == "get"]
-    assert len(readings) >= 7
-    failures = []
-    for operation in readings:
-        try:
-            fuzz(described.cases(operation, mode), town_key)
-        except Unsatisfiable:
-            assert mode is GenerationMode.NEGATIVE, operation.label
-        except Exception as error:  # noqa: BLE001 - every operation is tried, all that break are named
-            error.add_note(f"while asking {operation.label}")
-            failures.append(error)
-    if failures:
-        raise ExceptionGroup(f"{len(failures)} operations break", failures)
-
-
 def readings_by_moment(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], str]]:
     """Give path, the parameters needed and the name of each moment that a GET operation takes."""
     for path, operations in document["paths"].items():
@@ -175,10 +170,10 @@ def readings_by_moment(document: dict[str, Any]) -> Iterator[tuple[str, dict[str
                 yield path, filled, one["name"]
 
 
-def test_no_moment_breaks_a_reading(town_app: FastAPI, town_key: str):
-    client = TestClient(town_app, base_url=BASE, headers={"X-API-Key": town_key})
+def test_no_moment_breaks_a_reading(of_the_town: Service):
+    client = TestClient(of_the_town.app, base_url=BASE, headers={"X-API-Key": of_the_town.key})
     asked, wrong = set(), []
-    for path, filled, moment in readings_by_moment(town_app.openapi()):
+    for path, filled, moment in readings_by_moment(of_the_town.app.openapi()):
         query = {name: value for name, value in filled.items() if f"{{{name}}}" not in path}
         for value in EXTREMES:
             answer = client.get(path.format(**filled), params={**query, moment: value})

@@ -1,40 +1,30 @@
 """``Idempotency-Key`` on plans, and the preconditions and tags of their answers."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from geo_service.api.app import create_app
 from geo_service.model import Role
 from geo_service.services import identity
-from geo_service.settings import Settings
-from tests.api.test_plans import act, cells, client_of
+from tests.api.conftest import client_of
+from tests.api.test_plans import act, cells
 
 Plan = dict[str, Any]
 REPLAYED = "idempotent-replayed"
 
 
 @pytest.fixture(scope="module")
-def app(own_town_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
-    home: Path = tmp_path_factory.mktemp("home")
-    application = create_app(Settings(home=home, database_url=own_town_url))
-    yield application
-    application.state.parts.database.close()
-
-
-@pytest.fixture(scope="module")
-def client(app: FastAPI) -> Callable[[str], TestClient]:
+def client(own_app: FastAPI) -> Callable[[str], TestClient]:
     made: dict[str, TestClient] = {}
 
     def of(name: str) -> TestClient:
         if name not in made:
             made[name] = client_of(
-                app, identity.issue(app.state.parts.database, name, Role.PLANNER, by="test")[1]
+                own_app, identity.issue(own_app.state.parts.database, name, Role.PLANNER, by="test")[1]
             )
         return made[name]
 

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -11,31 +10,24 @@ import shapely
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from geo_service.api.app import create_app
 from geo_service.model import Role
 from geo_service.services import identity
-from geo_service.settings import Settings
-from tests.api.test_plans import BASE, act, cells, client_of
+from tests.api.conftest import BASE, client_of
+from tests.api.test_plans import act, cells
 
 Plan = dict[str, Any]
 LATER = {"Prefer": "respond-async, wait=5"}
 
 
 @pytest.fixture(scope="module")
-def app(own_town_url: str, tmp_path_factory: pytest.TempPathFactory) -> FastAPI:
-    home: Path = tmp_path_factory.mktemp("home")
-    return create_app(Settings(home=home, database_url=own_town_url))
+def key(own_app: FastAPI) -> str:
+    return identity.issue(own_app.state.parts.database, "张三", Role.PLANNER, by="test")[1]
 
 
 @pytest.fixture(scope="module")
-def key(app: FastAPI) -> str:
-    return identity.issue(app.state.parts.database, "张三", Role.PLANNER, by="test")[1]
-
-
-@pytest.fixture(scope="module")
-def planner(app: FastAPI, key: str) -> Iterator[TestClient]:
+def planner(own_app: FastAPI, key: str) -> Iterator[TestClient]:
     """A client of the application with its thread for jobs."""
-    with TestClient(app, base_url=BASE, headers={"Authorization": f"Bearer {key}"}) as client:
+    with TestClient(own_app, base_url=BASE, headers={"Authorization": f"Bearer {key}"}) as client:
         yield client
 
 
@@ -46,11 +38,11 @@ def plan(planner: TestClient) -> Plan:
 
 
 @pytest.fixture
-def other(app: FastAPI) -> Callable[[Role], TestClient]:
+def other(own_app: FastAPI) -> Callable[[Role], TestClient]:
     def of(role: Role) -> TestClient:
-        database = app.state.parts.database
+        database = own_app.state.parts.database
         return client_of(
-            app, identity.issue(database, f"another {role} {time.monotonic_ns()}", role, by="t")[1]
+            own_app, identity.issue(database, f"another {role} {time.monotonic_ns()}", role, by="t")[1]
         )
 
     return of
@@ -90,8 +82,8 @@ def test_a_plan_is_published_as_a_job(planner: TestClient, plan: Plan) -> None:
     assert [one["id"] for one in listed] == [job["id"]]
 
 
-def test_who_answers_for_changed_cells_is_told(planner: TestClient, app: FastAPI, plan: Plan) -> None:
-    with app.state.parts.database.reading() as connection:
+def test_who_answers_for_changed_cells_is_told(planner: TestClient, own_app: FastAPI, plan: Plan) -> None:
+    with own_app.state.parts.database.reading() as connection:
         grids = sorted(cells(planner, plan, "grid"))
         held = connection.exec_driver_sql(
             "select cell.code, responder.code, duty.role from duty join cell on cell.id = cell_id"
@@ -184,11 +176,11 @@ def test_a_file_that_cannot_be_read_fails_the_job(planner: TestClient) -> None:
 
 
 def test_who_may_look_and_who_may_cancel(
-    planner: TestClient, app: FastAPI, plan: Plan, other: Callable[[Role], TestClient]
+    planner: TestClient, own_app: FastAPI, plan: Plan, other: Callable[[Role], TestClient]
 ) -> None:
     act(planner, plan, "rename", cell=["grid", min(cells(planner, plan, "grid"))], name=f"改{plan['id']}")
     # somebody else publishes: the job waits for him, and can be cancelled meanwhile
-    database = app.state.parts.database
+    database = own_app.state.parts.database
     with database.writing() as connection:
         connection.exec_driver_sql("lock table edition_span in exclusive mode")
         answer = publish(planner, plan)

@@ -1,9 +1,7 @@
 """What an office sets itself: rules in versions, code schemes, exclaves that are meant."""
 
 import re
-from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,28 +9,13 @@ import shapely
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from geo_service.api.app import create_app
 from geo_service.model import Role
 from geo_service.services import identity, plan_findings, planning
-from geo_service.settings import Settings
+from tests.api.conftest import client_of
 from tests.api.test_plan_review import live, publish
-from tests.api.test_plans import act, cells, client_of
+from tests.api.test_plans import act, cells
 
 Plan = dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def app(own_town_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
-    home: Path = tmp_path_factory.mktemp("home")
-    application = create_app(Settings(home=home, database_url=own_town_url))
-    yield application
-    application.state.parts.database.close()
-
-
-@pytest.fixture(scope="module")
-def planner(app: FastAPI) -> TestClient:
-    key = identity.issue(app.state.parts.database, "张三", Role.PLANNER, by="test")[1]
-    return client_of(app, key)
 
 
 @pytest.fixture
@@ -137,9 +120,9 @@ def test_faults_of_settings_name_their_place(planner: TestClient) -> None:
     assert put(planner, "/v1/rules", settings=[], why="").status_code == 422
 
 
-def test_only_planners_set_rules(app: FastAPI) -> None:
-    key = identity.issue(app.state.parts.database, "领导", Role.LEADER, by="test")[1]
-    leader = client_of(app, key)
+def test_only_planners_set_rules(own_app: FastAPI) -> None:
+    key = identity.issue(own_app.state.parts.database, "领导", Role.LEADER, by="test")[1]
+    leader = client_of(own_app, key)
     assert leader.get("/v1/rules").status_code == 200
     assert put(leader, "/v1/rules", settings=[]).status_code == 403
 
@@ -303,10 +286,10 @@ def test_what_cannot_be_declared_says_why(planner: TestClient, plan: Plan) -> No
 
 
 def test_owners_are_those_of_the_day_on_which_it_comes_into_force(
-    app: FastAPI, planner: TestClient, plan: Plan
+    own_app: FastAPI, planner: TestClient, plan: Plan
 ) -> None:
     """A duty that ends before the effective date leaves the cell without an owner then, not before."""
-    state = app.state.parts
+    state = own_app.state.parts
     grid = max(cells(planner, plan, "grid"))
     act(planner, plan, "rename", cell=["grid", grid], name="改名")
     with state.database.writing() as connection:

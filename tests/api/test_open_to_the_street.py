@@ -11,7 +11,7 @@ from geo_service.api.app import create_app
 from geo_service.model import Role
 from geo_service.services import identity
 from geo_service.settings import Settings
-from tests.api.test_plans import BASE
+from tests.api.conftest import BASE
 
 AT = "2026-11-21T09:00:00+08:00"
 SMALLEST = 40  # so that the demo town has some smaller ones
@@ -71,6 +71,15 @@ def test_the_page_says_so_and_leaves_people_out(street: TestClient, key: dict[st
     units = "/maps/overlays/1/staffing/units.json"
     assert street.get(units, params={"at": AT}).status_code == 404
     assert street.get(units, params={"at": AT}, headers=key).status_code == 200
+
+
+def test_the_public_form_is_offered_to_those_who_have_another(
+    street: TestClient, key: dict[str, str]
+) -> None:
+    assert "public=true" in street.get("/maps", headers=key).text
+    page = street.get("/maps").text
+    assert "public=true" not in page
+    assert "这里是公开版" in page
 
 
 @pytest.mark.parametrize(("address", "query"), COUNTED, ids=[address for address, _ in COUNTED])

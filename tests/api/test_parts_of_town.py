@@ -47,6 +47,7 @@ QUERIES: dict[str, dict[str, Any]] = {
     "/v1/isochrones": {"place": ",".join(map(str, middle(1, 1))), "minutes": "20"},
     "/v1/lead/cells": {"level": "grid", "reading": "overdue"},
     "/v1/lead/week": {"level": "grid"},
+    "/v1/lead/patrols": {"level": "grid"},
     "/v1/lead/card": {"cell": OWN},
     "/v1/lead/figures": {"from": f"{NOW - timedelta(days=2):%F}", "to": f"{NOW:%F}"},
     "/v1/locate": {"lon": middle(1, 1)[0], "lat": middle(1, 1)[1], "detail": "true"},

@@ -1,10 +1,8 @@
 """Lists of plans and jobs, page by page; news of a plan; what is told in both languages; days of the town."""
 
 import asyncio
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -13,34 +11,24 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.testclient import TestClient
 
-from geo_service.api.app import create_app
 from geo_service.api.routes import plans as route
 from geo_service.model import Role
 from geo_service.services import identity, plan_counts
-from geo_service.settings import Settings
 from geo_service.store import boundaries, plans
-from tests.api.test_plans import client_of
+from tests.api.conftest import client_of
 
 
 @pytest.fixture(scope="module")
-def app(own_town_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
-    home: Path = tmp_path_factory.mktemp("home")
-    application = create_app(Settings(home=home, database_url=own_town_url))
-    yield application
-    application.state.parts.database.close()
+def key(own_app: FastAPI) -> str:
+    return identity.issue(own_app.state.parts.database, "张三", Role.PLANNER, by="test")[1]
 
 
 @pytest.fixture(scope="module")
-def key(app: FastAPI) -> str:
-    return identity.issue(app.state.parts.database, "张三", Role.PLANNER, by="test")[1]
+def planner(own_app: FastAPI, key: str) -> TestClient:
+    return client_of(own_app, key)
 
 
-@pytest.fixture(scope="module")
-def planner(app: FastAPI, key: str) -> TestClient:
-    return client_of(app, key)
-
-
-def test_plans_and_jobs_say_where_the_next_page_is(app: FastAPI, planner: TestClient) -> None:
+def test_plans_and_jobs_say_where_the_next_page_is(own_app: FastAPI, planner: TestClient) -> None:
     made = [planner.post("/v1/plans", json={"name": f"方案 {k}"}).json()["id"] for k in range(5)]
     seen: list[int] = []
     address: str | None = "/v1/plans?limit=2"
@@ -51,7 +39,7 @@ def test_plans_and_jobs_say_where_the_next_page_is(app: FastAPI, planner: TestCl
         address = page.get("next")
     assert seen == sorted(made, reverse=True)
 
-    with app.state.parts.database.writing() as connection:
+    with own_app.state.parts.database.writing() as connection:
         for _ in range(3):
             connection.exec_driver_sql(
                 "insert into job (kind, subject, who, state, ended_at, arguments, result) "
@@ -65,12 +53,12 @@ def test_plans_and_jobs_say_where_the_next_page_is(app: FastAPI, planner: TestCl
 
 
 def test_others_are_told_of_a_waiver_and_the_revision_stays(
-    app: FastAPI, planner: TestClient, key: str, monkeypatch: pytest.MonkeyPatch
+    own_app: FastAPI, planner: TestClient, key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(route, "EVENT_EVERY_S", 0.01)
     plan = planner.post("/v1/plans", json={"name": "豁免"}).json()
     etag = planner.get(f"/v1/plans/{plan['id']}").headers["etag"]
-    state = app.state.parts
+    state = own_app.state.parts
 
     def waive() -> None:
         with state.database.writing() as connection:
@@ -87,7 +75,7 @@ def test_others_are_told_of_a_waiver_and_the_revision_stays(
             "method": "GET",
             "path": "/",
             "headers": [(b"x-api-key", key.encode())],
-            "app": app,
+            "app": own_app,
             "path_params": {},
         }
         stream = route._stream(Request(scope, silence), state, plan["id"])
@@ -124,12 +112,12 @@ def test_what_is_not_there_is_said_in_both_languages(
 
 
 def test_a_day_of_a_plans_figures_begins_at_midnight_in_the_town(
-    app: FastAPI, monkeypatch: pytest.MonkeyPatch
+    own_app: FastAPI, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for now, midnight in (
         (datetime(2026, 3, 1, 15, 59, tzinfo=UTC), datetime(2026, 2, 28, 16, tzinfo=UTC)),
         (datetime(2026, 3, 1, 16, 1, tzinfo=UTC), datetime(2026, 3, 1, 16, tzinfo=UTC)),
     ):
         monkeypatch.setattr(boundaries, "moment", lambda _connection, now=now: now)
-        with app.state.parts.database.reading() as connection:
+        with own_app.state.parts.database.reading() as connection:
             assert plan_counts.ground_mark(connection)[1] == midnight

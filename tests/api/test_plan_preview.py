@@ -1,7 +1,5 @@
 """Before and after of a plan on the demo town: every figure counted again by other means."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,34 +8,25 @@ import shapely
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from geo_service.api.app import create_app
 from geo_service.model import Role
 from geo_service.services import identity
-from geo_service.settings import Settings
 from geo_service.staffing.workload import gini
 from geo_service.store import ground, staffing
-from tests.api.test_plans import act, cells, client_of, shapes
+from tests.api.conftest import client_of
+from tests.api.test_plans import act, cells, shapes
 
 Plan = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def app(own_town_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
-    home: Path = tmp_path_factory.mktemp("home")
-    application = create_app(Settings(home=home, database_url=own_town_url))
-    yield application
-    application.state.parts.database.close()
-
-
-@pytest.fixture(scope="module")
-def keys(app: FastAPI) -> dict[Role, str]:
-    database = app.state.parts.database
+def keys(own_app: FastAPI) -> dict[Role, str]:
+    database = own_app.state.parts.database
     return {role: identity.issue(database, role.value, role, by="test")[1] for role in Role}
 
 
 @pytest.fixture(scope="module")
-def planner(app: FastAPI, keys: dict[Role, str]) -> TestClient:
-    return client_of(app, keys[Role.PLANNER])
+def planner(own_app: FastAPI, keys: dict[Role, str]) -> TestClient:
+    return client_of(own_app, keys[Role.PLANNER])
 
 
 @pytest.fixture
@@ -75,7 +64,7 @@ def test_a_plan_without_changes_changes_nothing(planner: TestClient, plan: Plan)
     assert found["rules"]["after"]["findings"] == []
 
 
-def test_a_cut_is_counted_on_both_sides(planner: TestClient, app: FastAPI, plan: Plan) -> None:
+def test_a_cut_is_counted_on_both_sides(planner: TestClient, own_app: FastAPI, plan: Plan) -> None:
     grid = sorted(cells(planner, plan, "grid"))[3]
     new, old = cut(planner, plan, grid)
     found = report(planner, plan)
@@ -111,7 +100,7 @@ def test_a_cut_is_counted_on_both_sides(planner: TestClient, app: FastAPI, plan:
     assert found["relieved"][0]["cell"] == ["grid", grid]
 
 
-def test_gini_and_coverage_are_those_of_the_cells(planner: TestClient, app: FastAPI, plan: Plan) -> None:
+def test_gini_and_coverage_are_those_of_the_cells(planner: TestClient, own_app: FastAPI, plan: Plan) -> None:
     merged = sorted(cells(planner, plan, "grid"))
     community = cells(planner, plan, "grid")[merged[0]]["properties"]["parent_code"]
     act(planner, plan, "merge", cells=[["grid", merged[1]]], into=["grid", merged[0]])
@@ -142,14 +131,14 @@ def test_gini_and_coverage_are_those_of_the_cells(planner: TestClient, app: Fast
 
 
 def test_those_who_lose_their_cell_are_named_with_the_heir(
-    planner: TestClient, app: FastAPI, plan: Plan
+    planner: TestClient, own_app: FastAPI, plan: Plan
 ) -> None:
-    database = app.state.parts.database
+    database = own_app.state.parts.database
     with database.reading() as connection:
         now = connection.exec_driver_sql("select now()").scalar_one()
         held = staffing.duties(connection, now)
         buildings = ground.demand(connection)
-    tiling = app.state.parts.tilings.get()
+    tiling = own_app.state.parts.tilings.get()
     grids = tiling.cells[(tiling.cells["level"] == "grid") & tiling.cells["id"].isin(held["cell_id"])]
     assert len(grids) > 1, "people of the demo hold grids"
     first = grids.iloc[0]
@@ -246,10 +235,10 @@ def test_what_cannot_be_asked(planner: TestClient, plan: Plan, query: dict[str, 
     assert planner.get(f"/v1/plans/{plan['id']}/preview", params=query).status_code == status
 
 
-def test_planners_and_leaders_alone(app: FastAPI, keys: dict[Role, str], plan: Plan) -> None:
+def test_planners_and_leaders_alone(own_app: FastAPI, keys: dict[Role, str], plan: Plan) -> None:
     for role, key in keys.items():
         expected = 200 if role in {Role.PLANNER, Role.LEADER, Role.ADMIN} else 403
-        assert client_of(app, key).get(f"/v1/plans/{plan['id']}/preview").status_code == expected, role
+        assert client_of(own_app, key).get(f"/v1/plans/{plan['id']}/preview").status_code == expected, role
 
 
 def test_the_page_and_the_paper(planner: TestClient, plan: Plan) -> None:

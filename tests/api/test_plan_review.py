@@ -1,8 +1,6 @@
 """Findings, waivers, publishing from a date, lineage, two publishers, a new base, going back."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,30 +8,12 @@ import shapely
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from geo_service.api.app import create_app
-from geo_service.model import Role
-from geo_service.services import identity
-from geo_service.settings import Settings
 from geo_service.store import barriers
-from tests.api.test_plans import act, cells, client_of
+from tests.api.test_plans import act, cells
 
 Plan = dict[str, Any]
 NEXT_MONTH = "2031-01-01T00:00:00+08:00"
 LAST_WEEK = "2026-11-15T00:00:00+08:00"
-
-
-@pytest.fixture(scope="module")
-def app(own_town_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
-    home: Path = tmp_path_factory.mktemp("home")
-    application = create_app(Settings(home=home, database_url=own_town_url))
-    yield application
-    application.state.parts.database.close()
-
-
-@pytest.fixture(scope="module")
-def planner(app: FastAPI) -> TestClient:
-    key = identity.issue(app.state.parts.database, "张三", Role.PLANNER, by="test")[1]
-    return client_of(app, key)
 
 
 @pytest.fixture
@@ -127,12 +107,12 @@ def faces_across(leaf: shapely.Geometry, grid: shapely.Geometry, river: shapely.
 
 
 def test_handing_a_micro_grid_over_the_river_is_objected_to(
-    planner: TestClient, app: FastAPI, plan: Plan
+    planner: TestClient, own_app: FastAPI, plan: Plan
 ) -> None:
     leaves, grids = cells(planner, plan, "micro_grid"), cells(planner, plan, "grid")
     before = planner.get(f"/v1/plans/{plan['id']}/findings", params={"scope": "all"}).json()["findings"]
     objected = {(one["rule"], str(one["cells"])) for one in before}
-    with app.state.parts.database.reading() as connection:
+    with own_app.state.parts.database.reading() as connection:
         lines, _ = barriers.every(connection)
     river = lines.loc[lines["kind"] == "river", "geometry"].union_all()
     outlines = {code: shapely.geometry.shape(f["geometry"]) for code, f in grids.items()}
@@ -150,7 +130,7 @@ def test_handing_a_micro_grid_over_the_river_is_objected_to(
     assert all(one["message_zh"] and one["remedy"] for one in answer["findings"])
 
 
-def test_of_two_publishers_one_wins(planner: TestClient, app: FastAPI) -> None:
+def test_of_two_publishers_one_wins(planner: TestClient, own_app: FastAPI) -> None:
     made = [planner.post("/v1/plans", json={"name": name}).json() for name in ("甲", "乙")]
     grids = sorted(cells(planner, made[0], "grid"))
     for plan, grid in zip(made, grids[4:6], strict=True):
@@ -204,8 +184,8 @@ def test_an_earlier_edition_comes_back_as_a_new_one(planner: TestClient, plan: P
     assert lineage[0]["share_land"] == pytest.approx(1)
 
 
-def test_every_incident_keeps_one_placement(planner: TestClient, app: FastAPI) -> None:
-    with app.state.parts.database.reading() as connection:
+def test_every_incident_keeps_one_placement(planner: TestClient, own_app: FastAPI) -> None:
+    with own_app.state.parts.database.reading() as connection:
         # the placement in the edition that was in force when it happened, as is known now
         wrong = connection.exec_driver_sql(
             "select count(*) from incident join edition_span on valid_during @> occurred_at"

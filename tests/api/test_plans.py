@@ -1,7 +1,6 @@
 """Plans through the API, on the demo town: edits, refusals, undo, two planners, what survives a restart."""
 
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,8 +17,7 @@ from geo_service.model import Role
 from geo_service.services import identity
 from geo_service.services.tiling import IN_FORCE_TTL_S
 from geo_service.settings import Settings
-
-BASE = "http://127.0.0.1:8000"
+from tests.api.conftest import BASE, client_of
 
 Plan = dict[str, Any]
 COUNTY = ["county", "339801"]
@@ -28,29 +26,17 @@ ZIGZAG = np.random.default_rng(1).uniform((118.8, 28.8), (119.2, 29.2), (1500, 2
 
 
 @pytest.fixture(scope="module")
-def app(own_town_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
-    home: Path = tmp_path_factory.mktemp("home")
-    application = create_app(Settings(home=home, database_url=own_town_url))
-    yield application
-    application.state.parts.database.close()
-
-
-@pytest.fixture(scope="module")
-def keys(app: FastAPI) -> dict[str, str]:
-    database = app.state.parts.database
+def keys(own_app: FastAPI) -> dict[str, str]:
+    database = own_app.state.parts.database
     return {
         name: identity.issue(database, name, role, by="test")[1]
         for name, role in (("张三", Role.PLANNER), ("李四", Role.PLANNER), ("leader", Role.LEADER))
     }
 
 
-def client_of(app: FastAPI, key: str) -> TestClient:
-    return TestClient(app, base_url=BASE, headers={"Authorization": f"Bearer {key}"})
-
-
 @pytest.fixture(scope="module")
-def planner(app: FastAPI, keys: dict[str, str]) -> TestClient:
-    return client_of(app, keys["张三"])
+def planner(own_app: FastAPI, keys: dict[str, str]) -> TestClient:
+    return client_of(own_app, keys["张三"])
 
 
 @pytest.fixture
@@ -106,9 +92,9 @@ def test_a_plan_opens_on_the_edition_in_force(planner: TestClient, plan: Plan) -
     assert is_tiling(cells(planner, plan, "micro_grid"))
 
 
-def test_looking_at_a_plan_takes_one_connection(app: FastAPI, planner: TestClient, plan: Plan) -> None:
+def test_looking_at_a_plan_takes_one_connection(own_app: FastAPI, planner: TestClient, plan: Plan) -> None:
     """Were it two, as many who look at once as there are connections would wait for each other in vain."""
-    pool = app.state.parts.database.read
+    pool = own_app.state.parts.database.read
     time.sleep(IN_FORCE_TTL_S)  # what is in force must be asked for again
     with ExitStack() as taken:
         for _ in range(pool.pool.size() - 1):
@@ -262,8 +248,8 @@ def test_undo_and_redo_move_along_the_history(planner: TestClient, plan: Plan) -
     assert states == ["applied", "dropped", "applied"]
 
 
-def test_two_planners_on_one_plan(app: FastAPI, keys: dict[str, str], plan: Plan) -> None:
-    one, other = client_of(app, keys["张三"]), client_of(app, keys["李四"])
+def test_two_planners_on_one_plan(own_app: FastAPI, keys: dict[str, str], plan: Plan) -> None:
+    one, other = client_of(own_app, keys["张三"]), client_of(own_app, keys["李四"])
     grids = sorted(cells(one, plan, "grid"))
     seen = dict(plan)  # the second planner has not looked since
     act(one, plan, "rename", cell=["grid", grids[0]], name="甲")
@@ -301,12 +287,12 @@ def test_a_plan_is_the_same_in_another_process(
         another.state.parts.database.close()
 
 
-def test_five_planners_at_once_lose_nothing(app: FastAPI, keys: dict[str, str], plan: Plan) -> None:
-    client = client_of(app, keys["张三"])
+def test_five_planners_at_once_lose_nothing(own_app: FastAPI, keys: dict[str, str], plan: Plan) -> None:
+    client = client_of(own_app, keys["张三"])
     grids = sorted(cells(client, plan, "grid"))[:5]
 
     def work(grid: str) -> int:
-        mine, done = client_of(app, keys["李四"]), 0
+        mine, done = client_of(own_app, keys["李四"]), 0
         revision = 0
         for k in range(6):
             body = {
@@ -364,14 +350,14 @@ def test_cells_are_found_by_name_and_code(planner: TestClient, plan: Plan) -> No
     assert planner.get(url, params={"q": ""}).status_code == 400
 
 
-def test_who_may_plan(app: FastAPI, keys: dict[str, str], plan: Plan) -> None:
-    leader = client_of(app, keys["leader"])
+def test_who_may_plan(own_app: FastAPI, keys: dict[str, str], plan: Plan) -> None:
+    leader = client_of(own_app, keys["leader"])
     assert leader.get(f"/v1/plans/{plan['id']}").status_code == 200
     refused = leader.post("/v1/plans", json={"name": "x"})
     assert refused.status_code == 403
     body = {"revision": 0, "verb": "rename", "arguments": {}}
     assert leader.post(f"/v1/plans/{plan['id']}/changes", json=body).status_code == 403
-    stranger = TestClient(app, base_url=BASE)
+    stranger = TestClient(own_app, base_url=BASE)
     assert stranger.get("/v1/plans").status_code == 401
 
 

@@ -18,7 +18,7 @@ from geo_service.services import identity
 from geo_service.services import street as service
 from geo_service.settings import Settings
 from geo_service.store import roster
-from tests.api.test_plans import BASE, client_of
+from tests.api.conftest import BASE, client_of
 
 SECRET = "139-0000-9999"
 FIELDS = {

@@ -315,7 +315,6 @@ def changed(state: AppState) -> None:
     """Have the desk look at the roster again: who sends somebody next goes by what was just written."""
     state.desk.books.forget()
     state.desk.board.expire()
-    state.on_duty.forget()
 
 
 class Swap(Entry):

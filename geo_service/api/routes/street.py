@@ -7,6 +7,7 @@ from anyio import to_thread
 from fastapi import Response
 from fastapi.responses import HTMLResponse
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
 from starlette.requests import Request
 
 from geo_service.api.access import PUBLIC, client_address, refuse_foreign_origin
@@ -45,7 +46,7 @@ class Question(BaseModel):
     def _one(self) -> "Question":
         given = [self.lon is not None and self.lat is not None, self.text is not None, self.cell is not None]
         if sum(given) != 1 or (self.lon is None) != (self.lat is None):
-            raise ValueError("ask by one of: lon and lat, text, cell")
+            raise PydanticCustomError("who_one_of", "ask by one of: lon and lat, text, cell")
         return self
 
 
