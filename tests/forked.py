@@ -40,7 +40,7 @@ class ForkedService:
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             listener.listen(64)
             self.address = f"http://127.0.0.1:{listener.getsockname()[1]}"
-            self._process = _FORKS.Process(
+            self._process = FORKS.Process(
                 target=_serve, args=(factory, listener, dict(environment)), daemon=True
             )
             self._process.start()
@@ -76,7 +76,8 @@ def _from_one_that_is_ready() -> ForkServerContext:
     return context
 
 
-_FORKS = _from_one_that_is_ready()
+#: What else forks from it passes by this.
+FORKS = _from_one_that_is_ready()
 
 
 def _serve(factory: str, listener: socket.socket, environment: Mapping[str, str]) -> None:

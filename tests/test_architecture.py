@@ -114,17 +114,23 @@ def trees() -> dict[str, ast.Module]:
 
 @cache
 def imports() -> tuple[Import, ...]:
-    return tuple(found for name, tree in trees().items() for found in imports_in(name, tree))
+    return tuple(found for name, nodes in walked().items() for found in imports_among(name, nodes))
 
 
-def imports_in(module: str, tree: ast.Module) -> Iterator[Import]:
+@cache
+def walked() -> dict[str, list[ast.AST]]:
+    """Every node of every module: to walk the trees costs more than what is then asked of the nodes."""
+    return {name: list(ast.walk(tree)) for name, tree in trees().items()}
+
+
+def imports_among(module: str, nodes: list[ast.AST]) -> Iterator[Import]:
     typing_only = {
         inner
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.If) and ast.unparse(node.test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"}
         for inner in ast.walk(ast.Module(node.body, []))
     }
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Import):
             for name in node.names:
                 yield Import(module, name.name, node in typing_only, node.lineno)
@@ -134,6 +140,10 @@ def imports_in(module: str, tree: ast.Module) -> Iterator[Import]:
                 yield Import(
                     module, whole_target(node.module or "", name.name), node in typing_only, node.lineno
                 )
+
+
+def imports_in(module: str, tree: ast.Module) -> Iterator[Import]:
+    return imports_among(module, list(ast.walk(tree)))
 
 
 def whole_target(module: str, name: str) -> str:
@@ -224,9 +234,9 @@ def test_pure_rooms_touch_nothing_outside(room: str):
 def test_pure_rooms_ask_no_clock_and_open_no_file(room: str):
     calls = [
         f"{module}:{node.lineno} {ast.unparse(node.func)}"
-        for module, tree in trees().items()
+        for module, nodes in walked().items()
         if room_of(module) == room and module not in READS_FILES
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.Call) and is_outside(node.func)
     ]
     assert calls == []

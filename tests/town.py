@@ -5,17 +5,18 @@ from contextlib import contextmanager
 
 import pytest
 
-from geo_service.demo.county import DemoCounty, generate
+from geo_service.demo.county import DemoCounty
 from geo_service.services import demoing
 from geo_service.services.tiling import Tiling, Tilings
 from geo_service.store.database import Database
+from tests import town_at_hand
 from tests.postgis import TestServer
 
 
 @pytest.fixture(scope="session")
 def drawn_town() -> DemoCounty:
     """The demo town as it is drawn, before any database. Only read it."""
-    return generate("town")
+    return town_at_hand.generate()
 
 
 @contextmanager
@@ -38,13 +39,19 @@ def loaded_town(postgis: TestServer, request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def town_url(postgis: TestServer, loaded_town: str) -> Iterator[str]:
-    """Address of a database that holds the demo town and its first coverage. Only read it."""
+def covered_town(postgis: TestServer, loaded_town: str) -> str:
+    """Name of a database that holds the demo town and its first coverage. Nobody connects to it either."""
 
     def cover(database: Database) -> None:
         demoing.show_coverage(database)
 
-    with postgis.fresh_url(postgis.made_once("covered", cover, loaded_town)) as url:
+    return postgis.made_once("covered", cover, loaded_town)
+
+
+@pytest.fixture(scope="session")
+def town_url(postgis: TestServer, covered_town: str) -> Iterator[str]:
+    """Address of a database that holds the demo town and its first coverage. Only read it."""
+    with postgis.fresh_url(covered_town) as url:
         yield url
 
 

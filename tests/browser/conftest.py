@@ -8,10 +8,10 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import BrowserContext, Page, Route, expect
+from playwright.sync_api import BrowserContext, Page, Request, expect
 
 from tests.browser.made_up_town import LEVELS
-from tests.browser.serving import serving
+from tests.browser.serving import serving, serving_database
 
 #: The shell first: without a window around it a page costs less than half of the processors' time.
 INSTALLED = [
@@ -25,6 +25,9 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
     "--disable-gpu",  # there is none: drawing as if there were costs a fifth of the processors' time
+    # The guard is the browser's own: were each request handed to the test to let through, a page would come
+    # slowly, and nothing of it from the browser's cache
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 ]
 OURS = {"127.0.0.1", "localhost"}
 
@@ -56,17 +59,21 @@ def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]
 
 @pytest.fixture(autouse=True)
 def requests_made(context: BrowserContext) -> Iterator[list[str]]:
-    """Addresses asked for; a test fails when one of them is not on this machine."""
+    """Addresses asked for; a test fails when one of them is not on this machine, which no request leaves."""
     made: list[str] = []
 
-    def watch(route: Route) -> None:
-        made.append(route.request.url)
-        if _is_ours(route.request.url):
-            route.continue_()
-        else:
-            route.abort()
+    def note(url: str) -> None:
+        if url.startswith(("http", "ws")):
+            made.append(url)
 
-    context.route(lambda url: url.startswith(("http", "ws")), watch)
+    def listen(page: Page) -> None:
+        page.on("websocket", lambda line: note(line.url))
+
+    def ask(request: Request) -> None:
+        note(request.url)
+
+    context.on("request", ask)
+    context.on("page", listen)
     yield made
     outside = [url for url in made if not _is_ours(url)]
     assert not outside, f"requests left this machine: {outside}"
@@ -84,6 +91,13 @@ def console_errors(context: BrowserContext) -> Iterator[list[str]]:
     context.on("page", listen)
     yield errors
     assert not errors, errors
+
+
+@pytest.fixture(scope="module")
+def service(own_town_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of the application on a demo town of the module's own, served by a process of its own."""
+    with serving_database(own_town_url, tmp_path_factory.mktemp("home")) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

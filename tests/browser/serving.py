@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+from playwright.sync_api import BrowserContext
 
 from tests.forked import ForkedService, environment_of
 
@@ -35,3 +36,10 @@ def serving_database(database_url: str, home: Path) -> Iterator[str]:
     """Serve the real application on a database, whatever the settings of who runs the tests."""
     with serving("geo_service.api.app:create_app", environment_of(database_url, home)) as url:
         yield url
+
+
+def let_in(browser: BrowserContext, service: str, key: str) -> None:
+    """Have a browser signed in with a key, as if somebody had typed it in."""
+    answer = httpx.post(f"{service}/sign-in", data={"key": key}, headers={"Origin": service}, timeout=60)
+    cookies = [{"name": name, "value": value, "url": service} for name, value in answer.cookies.items()]
+    browser.add_cookies(cookies)  # type: ignore[arg-type]

@@ -147,7 +147,8 @@ def test_what_the_database_refuses_fails_alone(database: Database, reception: Re
 def everything(database: Database, key: str) -> dict[str, list]:
     """Return what all tables have of a source's report, but for numbers and moments of their own."""
     own = {"incident_id", "id", "recorded_at", "source", "reported_by", "who", "seq", "xid", "created_at"}
-    moments = {"at", "reported_at", *(f"{one}_due_at" for one in ("arrive", "handle", "close", "next"))}
+    due = (f"{one}_due_at" for one in ("arrive", "handle", "close", "next"))
+    moments = {"at", "reported_at", "watch_at", *due}
     of = "= (select id from incident where source = :key)"
     found = {}
     with database.reading() as connection:

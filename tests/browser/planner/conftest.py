@@ -11,7 +11,6 @@ from geo_service.model import Role
 from geo_service.services import identity
 from geo_service.store.database import Database
 from tests.browser.planner.hands import Plan, editor
-from tests.browser.serving import serving_database
 
 
 @pytest.fixture(scope="module")
@@ -27,13 +26,6 @@ def keys(own_town_url: str) -> dict[str, str]:
         return {name: identity.issue(database, name, role, by="test")[1] for name, role in people}
     finally:
         database.close()
-
-
-@pytest.fixture(scope="module")
-def service(own_town_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of the application, served by a process of its own."""
-    with serving_database(own_town_url, tmp_path_factory.mktemp("home")) as url:
-        yield url
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,8 @@ import psycopg
 import shapely
 from playwright.sync_api import Locator, Page
 
+from tests.browser.serving import let_in
+
 Plan = dict[str, Any]
 
 #: Where a place on earth lies in the window.
@@ -53,9 +55,7 @@ def settled(page: Page) -> None:
 
 def editor(page: Page, service: str, key: str, plan: Plan) -> Page:
     """Open the editor on the micro-grids of the town's centre, signed in without the form."""
-    answer = httpx.post(f"{service}/sign-in", data={"key": key}, headers={"Origin": service})
-    cookies = [{"name": name, "value": value, "url": service} for name, value in answer.cookies.items()]
-    page.context.add_cookies(cookies)  # type: ignore[arg-type]
+    let_in(page.context, service, key)
     page.goto(f"{service}/planner/{plan['id']}")
     settled(page)
     page.evaluate("""() => {

@@ -8,6 +8,8 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.serving import let_in
+
 BOX = """(one) => {
     const box = one.getBoundingClientRect();
     return [box.left, box.top, box.right, box.bottom];
@@ -32,9 +34,7 @@ def merged(api: httpx.Client) -> dict[str, Any]:
 @pytest.fixture
 def wide(browser: Browser, service: str, keys: dict[str, str]) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1920, "height": 1080}, timezone_id="Asia/Shanghai")
-    answer = httpx.post(f"{service}/sign-in", data={"key": keys["张三"]}, headers={"Origin": service})
-    cookies = [{"name": name, "value": value, "url": service} for name, value in answer.cookies.items()]
-    context.add_cookies(cookies)  # type: ignore[arg-type]
+    let_in(context, service, keys["张三"])
     yield context.new_page()
     context.close()
 

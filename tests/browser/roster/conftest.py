@@ -9,7 +9,7 @@ from playwright.sync_api import Page
 from geo_service.model import Role
 from geo_service.services import identity
 from geo_service.store.database import Database
-from tests.browser.serving import serving_database
+from tests.browser.serving import let_in
 
 Open = Callable[..., Page]
 
@@ -27,13 +27,6 @@ def keys(own_town_url: str) -> dict[Role, str]:
 
 
 @pytest.fixture(scope="module")
-def service(own_town_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of the application, served by a process of its own."""
-    with serving_database(own_town_url, tmp_path_factory.mktemp("home")) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
 def api(service: str, keys: dict[Role, str]) -> Iterator[httpx.Client]:
     headers = {"Authorization": f"Bearer {keys[Role.DISPATCHER]}"}
     with httpx.Client(base_url=service, headers=headers, timeout=60) as client:
@@ -45,9 +38,7 @@ def opened(page: Page, service: str, keys: dict[Role, str]) -> Open:
     """Open the roster of a week as somebody."""
 
     def go(role: Role = Role.DISPATCHER, **query: str) -> Page:
-        answer = httpx.post(f"{service}/sign-in", data={"key": keys[role]}, headers={"Origin": service})
-        cookies = [{"name": name, "value": value, "url": service} for name, value in answer.cookies.items()]
-        page.context.add_cookies(cookies)  # type: ignore[arg-type]
+        let_in(page.context, service, keys[role])
         page.goto(f"{service}/roster?{httpx.QueryParams(query)}")
         settled(page)
         return page
