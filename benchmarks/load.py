@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.candidates import BATCH, EVERY_S, HOME, SIDE, WORKERS, Town, get, grid_of, town
+from benchmarks.host import Host
 from benchmarks.load_client import Line, Lines, Listener, Seen, on_schedule
 from benchmarks.load_desks import PERSON, Desk, Pace
 from benchmarks.measure import Row
@@ -58,9 +59,11 @@ class Day:
     positions: int = 0
     desks: list[Desk] = field(default_factory=list)
     listeners: list[Listener] = field(default_factory=list)
+    host: Host = field(default_factory=Host)
 
     async def run(self) -> None:
         stop = asyncio.Event()
+        watching = asyncio.create_task(self.host.watch())
         for number in range(LISTENERS):
             self.listeners.append(Listener(self.port, self.made.dispatcher, cut_every_s=20 + 7 * number))
         listening = [asyncio.create_task(one.run(stop)) for one in self.listeners]
@@ -77,9 +80,9 @@ class Day:
         )
         await self._until_all_heard()
         stop.set()
-        for task in listening:
+        for task in (*listening, watching):
             task.cancel()
-        await asyncio.gather(*listening, return_exceptions=True)
+        await asyncio.gather(*listening, watching, return_exceptions=True)
 
     async def _ask(  # noqa: PLR0917 - as it reads in HTTP, and for what
         self, line: Line, what: str, method: str, path: str, body: Any = None, due: float | None = None
@@ -90,7 +93,7 @@ class Day:
         except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
             self.seen.errors.append(f"{what}: {error!r}")
             return 0, None
-        self.seen.note(what, status, time.monotonic() - began)
+        self.seen.note(what, status, began)
         if status >= 400 and status != 409:
             self.seen.errors.append(f"{what}: {status} {json.dumps(told)[:300]}")
         return status, told
@@ -156,11 +159,11 @@ def run(pace: Pace = PERSON) -> list[Row]:
     with town() as made:
         with serving(made.url) as (port, pids):
             _warm(port, made)
-            cpu_s, day, taken = _spent_s(pids), Day(port, made, pace), _machine_ticks()
+            cpu_s, day = _spent_s(pids), Day(port, made, pace)
             with _clients_that_do_not_pause():
                 asyncio.run(day.run())
-            cpu_s, taken = _spent_s(pids) - cpu_s, _machine_ticks() - taken
-        return [*_speeds(day, cpu_s), _robbed(taken), *_truth(day, made)]
+            cpu_s = _spent_s(pids) - cpu_s
+        return [*_speeds(day, cpu_s), *_robbed(day), *_truth(day, made)]
 
 
 def _speeds(day: Day, cpu_s: float) -> list[Row]:
@@ -197,16 +200,18 @@ def _clients_that_do_not_pause() -> Iterator[None]:
         gc.enable()
 
 
-def _machine_ticks() -> NDArray[np.int64]:
-    """What the processors did so far, as /proc/stat counts it: the last of them is time the host took."""
-    with open("/proc/stat", encoding="ascii") as file:  # noqa: PTH123 - not a file
-        return np.array(file.readline().split()[1:9], dtype=np.int64)
-
-
-def _robbed(ticks: NDArray[np.int64]) -> Row:
-    share = 100 * ticks[-1] / max(1, ticks.sum() - ticks[3])
+def _robbed(day: Day) -> list[Row]:
+    """What the host took away, and how soon reports were answered while it took nothing."""
     job = "processor time that the host of this machine took away, of what was wanted"
-    return Row.figure(job, share, "%", note=f"idle: {100 * ticks[3] / ticks.sum():.0f} % of both")
+    note = f"idle: {100 * day.host.idle():.0f} % of both"
+    rows = [Row.figure(job, 100 * day.host.took_away(), "%", note=note)]
+    took_ms = np.array(day.seen.took_ms["report"])
+    alone = took_ms[day.host.undisturbed(np.array(day.seen.due_at["report"]))]
+    if len(alone):
+        p50, p99 = np.percentile(alone, [50, 99])
+        job = f"report: p99 of the {len(alone):,} that were due while the host took nothing"
+        rows.append(Row.figure(job, float(p99), "ms", at_most=250.0, note=f"p50 {p50:.0f} ms"))
+    return rows
 
 
 def _truth(day: Day, made: Town) -> list[Row]:

@@ -19,11 +19,14 @@ class Seen:
     """What all clients saw."""
 
     took_ms: dict[str, list[float]] = field(default_factory=dict)
+    due_at: dict[str, list[float]] = field(default_factory=dict)
     statuses: Counter[tuple[str, int]] = field(default_factory=Counter)
     errors: list[str] = field(default_factory=list)
 
-    def note(self, what: str, status: int, took_s: float) -> None:
-        self.took_ms.setdefault(what, []).append(took_s * 1000)
+    def note(self, what: str, status: int, due_at: float) -> None:
+        """Note an answer that has just come; ``due_at`` is when it was asked for (monotonic clock)."""
+        self.took_ms.setdefault(what, []).append((time.monotonic() - due_at) * 1000)
+        self.due_at.setdefault(what, []).append(due_at)
         self.statuses[what, status] += 1
 
     def percentiles_ms(self, what: str) -> tuple[float, float]:

@@ -45,7 +45,8 @@ class Page(Listener):
 
     def _event(self, topic: str, data: bytes) -> None:
         super()._event(topic, data)
-        if topic != "reset":
+        # a card tells all of itself: the incident is as it was
+        if topic != "reset" and not topic.startswith("escalation."):
             told = json.loads(data)
             self.changed.add(told.get("incident_id") or told["id"])
 
