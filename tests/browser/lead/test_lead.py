@@ -89,9 +89,7 @@ def test_the_hours_of_the_week_recolour_the_map(opened: Open, api: httpx.Client)
     expect(slider).not_to_have_value(str(worst))
     page.get_by_role("button", name="回到此刻").click()
     expect(page.locator(".ld-week-now")).to_contain_text("此刻")
-    expect(page.get_by_role("button", name="播放")).to_have_attribute(
-        "aria-pressed", "false"
-    )
+    expect(page.get_by_role("button", name="播放")).to_have_attribute("aria-pressed", "false")
 
 
 def test_an_hour_stays_whatever_is_read(opened: Open, api: httpx.Client) -> None:
