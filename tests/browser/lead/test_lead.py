@@ -113,7 +113,7 @@ def test_an_hour_stays_whatever_is_read(opened: Open, api: httpx.Client) -> None
     page.locator(".ld-readings").get_by_role("button", name="到场覆盖率", exact=True).click()
     expect(legend.locator(".ld-no-hours")).to_have_count(0)
     expect(legend).to_contain_text("周二 02:00")
-    assert page.evaluate("lead.board.isOfWeek")
+    page.wait_for_function("lead.board.isOfWeek")
 
 
 def test_posts_are_marked_and_shown_at_a_moment_when_they_are_kept(opened: Open, api: httpx.Client) -> None:
