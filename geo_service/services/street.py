@@ -22,8 +22,8 @@ from geo_service.services.tiling import Tiling
 from geo_service.store import boundaries, premises, reporting
 from geo_service.store.database import Connection
 
-#: So many addresses are looked at; where they lie in one grid, that is the answer.
-_LOOKED_AT = 20
+#: So many addresses are looked at: where all that fit lie in one grid, that is the answer.
+_LOOKED_AT = 2_000
 #: So many cells and premises are offered to choose from. Houses never are: their list is not for the street.
 MOST_CHOICES = 5
 #: A cell that holds more, itself included, is not drawn.
@@ -193,11 +193,20 @@ def _by_address(connection: Connection, tiling: Tiling, question: str, parts: li
         )
         raise NotFoundError(message, [Fault("text", message, value=question)])
     texts = tuple(dict.fromkeys(one["address"] for one in grounds))[:MOST_CHOICES]
-    if len(grids) == 1:
+    all_seen = len(houses) < _LOOKED_AT
+    if len(grids) == 1 and (exact or all_seen):
         first = int(np.flatnonzero(leaf >= 0)[0])
         place = (float(at[first, 0]), float(at[first, 1])) if len(places) == 1 else None
         return Found(grids.pop(), place, fitting=texts, exact=bool(exact))
-    return Found(None, choices=texts, fitting=texts)
+    of_grids = _names_of(tiling, grids) if all_seen and len(grids) <= MOST_CHOICES else ()
+    return Found(None, choices=tuple(dict.fromkeys((*texts, *of_grids)))[:MOST_CHOICES], fitting=texts)
+
+
+def _names_of(tiling: Tiling, grids: set[CellKey]) -> list[str]:
+    """Return the names by which grids are found when asked for, or their codes where names are shared."""
+    names = tiling.cells["name"]
+    called = [(code, _name(tiling, (level, code))) for level, code in sorted(grids)]
+    return [name if (names == name).sum() == 1 else code for code, name in called]
 
 
 def answer(connection: Connection, tiling: Tiling, found: Found, *, names_people: bool) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
@@ -120,6 +121,32 @@ def test_an_address_leads_to_its_grid_and_a_street_through_several_asks_for_the_
     assert set(vague.json()["choices"]) <= names
     for choice in vague.json()["choices"]:
         assert ask(street, text=choice)["cells"]
+
+
+def test_a_street_through_a_few_grids_offers_all_of_them(street: TestClient, app: FastAPI) -> None:
+    parts = app.state.parts
+    with parts.database.reading() as connection:
+        rows = connection.execute(text("select address, st_x(geom), st_y(geom) from demand_point")).all()
+    houses = pd.DataFrame(rows, columns=["address", "lon", "lat"])
+    houses["street"] = houses["address"].str.replace(r"\d.*", "", regex=True)
+    tiling = parts.tilings.get()
+    leaf, _ = tiling.index.leaf_of(houses[["lon", "lat"]].to_numpy())
+    grids = tiling.at_level("grid").set_index("code")["name"]
+    houses["grid"] = [grids[code[: len(grids.index[0])]] for code in tiling.leaf_codes[leaf]]
+    lies_in = houses.groupby("street")["grid"].agg(set)
+    called = " ".join(
+        tiling.cells["name"][tiling.cells["level"] != tiling.levels[-1]]
+    )  # cells of that name come first
+    of_a_few = lies_in[
+        [2 <= len(one) <= service.MOST_CHOICES and k not in called for k, one in lies_in.items()]
+    ]
+    assert len(of_a_few)
+    for name, expected in of_a_few.iloc[:5].items():
+        told = street.post("/v1/who", json={"text": name}).json()
+        assert told["several"]
+        assert expected <= set(told["choices"]) or len(told["choices"]) == service.MOST_CHOICES
+        for choice in expected & set(told["choices"]):
+            assert ask(street, text=choice)["cells"][-1]["name"] == choice
 
 
 def test_part_of_the_name_of_a_cell_offers_the_cell_first(street: TestClient, app: FastAPI) -> None:
