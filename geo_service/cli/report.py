@@ -9,8 +9,9 @@ from geo_service.cli import common
 from geo_service.errors import Fault, InvalidInputError
 from geo_service.services.attaining import Attainment
 from geo_service.services.desk import Desks
-from geo_service.services.monthly import Sources, Steps, month_of, monthly, without_shapes
+from geo_service.services.monthly import Sources, Steps, monthly, without_shapes
 from geo_service.services.monthly_files import MEDIA_TYPES, ReportFormat, report_file
+from geo_service.services.months import month_of
 from geo_service.services.rostering import town_zone
 from geo_service.services.tiling import Tilings
 

@@ -1,6 +1,6 @@
 """``geo-service patrol places | week | signs | visits | quotas | posts | routes``: rounds by command."""
 
-from datetime import date
+from datetime import UTC, date
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +14,7 @@ from geo_service.formats.spreadsheet import write_table
 from geo_service.model import FIRST_YEAR, LAST_YEAR
 from geo_service.services import patrol_people, patrol_routes, rounds, visits, week_lists
 from geo_service.services.ground import Ground
+from geo_service.services.months import month_of
 from geo_service.services.rostering import town_zone
 from geo_service.services.tiling import Tilings
 
@@ -107,7 +108,7 @@ def quotas(
 
     Example: geo-service patrol quotas 2026-11
     """
-    first, last = patrol_people.month_of(month)
+    first, last = month_of(month, UTC).days
     with common.open_database() as database, database.reading() as connection:
         told = patrol_people.quotas(connection, first, last)
     if as_json:

@@ -38,7 +38,6 @@ from geo_service.web.pages import NavLink, shell
 
 STAFFING = Label("力量配备密度", "Staffing density")
 COVERAGE = Label("五分钟到场覆盖", "Five-minute coverage")
-INCIDENTS = Label("事件热力", "Incidents")
 ONE_MEASURE = (Measure("value", Label("数值", "Value")),)
 
 
@@ -193,31 +192,6 @@ def coverage_map(
     build.theme(title, levels, measures, level=level)
     if units is not None:
         build.units(Label("出发点位", "Responders"), units)
-    return build.page()
-
-
-def incident_map(
-    levels: Levels,
-    *,
-    place: Place,
-    heat: Data,
-    base: Mapping[str, object] | Embedded | None = None,
-    measures: Sequence[Measure] = ONE_MEASURE,
-    title: Label = INCIDENTS,
-    level: str = "auto",
-) -> Page:
-    """Incidents as heat; nearer, the counts by cell.
-
-    Parameters
-    ----------
-    heat : str or Embedded
-        Gathered incidents (``heat_json``), by address or payload; the others as for :func:`staffing_map`.
-    """
-    build = _Build(title, place, single_file=_is_embedded(levels))
-    build.base(base)
-    counts = Label("网格事件数", "Counts by cell")
-    build.theme(counts, levels, measures, level=level, labels=True, after_heat=True)
-    build.heat(title, heat)
     return build.page()
 
 
@@ -394,9 +368,6 @@ class _Build:
 
     def units(self, label: Label, data: Data) -> None:
         self.map.add_child(UnitsLayer(label, self._source("units", data)))
-
-    def heat(self, label: Label, data: Data) -> None:
-        self.map.add_child(HeatLayer(label, self._source("heat", data)))
 
     def page(self) -> Page:
         self.map.add_child(folium.LayerControl(collapsed=False))

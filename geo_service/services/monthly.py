@@ -6,12 +6,11 @@ Nothing is reckoned here that another service reckons: incidents come from :mod:
 :mod:`.patrol`. Here they are put side by side.
 """
 
-import re
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -38,6 +37,7 @@ from geo_service.services.coverage_week import read_week
 from geo_service.services.ground import Ground
 from geo_service.services.jobs import Say, silent
 from geo_service.services.monthly_counts import Counts
+from geo_service.services.months import Month, month_of
 from geo_service.services.responding import Axis, Question
 from geo_service.services.rostering import town_zone
 from geo_service.services.scopes import Part
@@ -53,67 +53,7 @@ LIMIT_S = 300
 CAUSES_S = 10.0
 #: Blind spots that are listed; all are counted.
 SPOTS_SHOWN = 12
-_MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 _NOON = 12
-
-
-@dataclass(frozen=True)
-class Month:
-    """A month by the town's clock, or its beginning; ``end`` is not in it. Of one that runs it is now."""
-
-    name: str
-    start: datetime
-    end: datetime
-
-    @property
-    def days(self) -> tuple[date, date]:
-        """Its first day and the last that is over; of one that has just begun the first alone."""
-        last = self.end.date() - timedelta(days=1)
-        return self.start.date(), max(last, self.start.date())
-
-    def like(self, at: datetime) -> datetime:
-        """Return the last moment of the month on the same day of the week, at the same hour."""
-        local = at.astimezone(self.start.tzinfo)
-        while local >= self.end:  # whole weeks on the clock, summer time or not
-            local -= timedelta(days=7)
-        return local
-
-    def until_like(self, other: "Month") -> "Month":
-        """Return the beginning of the month that is as long, by calendar and clock, as that of another."""
-        end = datetime.combine(
-            self.start.date() + (other.end.date() - other.start.date()),
-            other.end.timetz().replace(tzinfo=None),
-            self.start.tzinfo,
-        )
-        return replace(self, end=min(end, self.end))
-
-    def told(self) -> dict[str, str]:
-        """Return its span; the end is not in it."""
-        return {
-            name: moment.isoformat(timespec="minutes")
-            for name, moment in (("from", self.start), ("to", self.end))
-        }
-
-    def before(self) -> "Month":
-        """Return the month before."""
-        first = (self.start.date() - timedelta(days=1)).replace(day=1)
-        return month_of(f"{first:%Y-%m}", self.start.tzinfo)
-
-
-def month_of(text: str, zone: Any) -> Month:
-    """Read a month such as ``2026-11``.
-
-    Raises
-    ------
-    InvalidInputError
-        It is none.
-    """
-    if _MONTH.fullmatch(text) is None or not 1971 <= int(text[:4]) <= 2199:
-        message = Words("write a month like 2026-11", "请写成 2026-11 这样的月份")
-        raise InvalidInputError(message, [Fault("month", message, value=text)])
-    year, month = map(int, text.split("-"))
-    start = datetime(year, month, 1, tzinfo=zone)
-    return Month(text, start, datetime(year + month // 12, month % 12 + 1, 1, tzinfo=zone))
 
 
 def require_month(connection: Connection, text: str) -> tuple[Month, datetime]:

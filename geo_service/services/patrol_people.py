@@ -13,8 +13,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from geo_service.errors import InvalidInputError, Words
-from geo_service.model import FIRST_YEAR, LAST_YEAR
 from geo_service.roads.plain import metres_per_degree
 from geo_service.services import rounds
 from geo_service.services.rostering import Timetable, timetable, town_zone
@@ -179,29 +177,6 @@ def _clipped(shift: Shift, start: datetime, end: datetime) -> Span | None:
 
 
 # ------------------------------------------------------------------------------------------------ reading
-
-
-def month_of(text: str) -> tuple[date, date]:
-    """Return the first and the last day of a month written like 2026-11.
-
-    Raises
-    ------
-    InvalidInputError
-        It is no month, or in no year that can be reckoned with.
-    """
-    try:
-        first = datetime.strptime(text, "%Y-%m").replace(tzinfo=UTC).date()
-    except ValueError as error:
-        words = Words("write the month like 2026-11", "月份请写成 2026-11")
-        raise InvalidInputError(words) from error
-    if not FIRST_YEAR <= first.year <= LAST_YEAR:
-        raise InvalidInputError(
-            Words(
-                f"give a month in the years {FIRST_YEAR} to {LAST_YEAR}",
-                f"请给出 {FIRST_YEAR} 到 {LAST_YEAR} 年之间的月份",
-            )
-        )
-    return first, (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
 
 
 def quotas(connection: Connection, first: date, last: date) -> list[dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 import csv
 import io
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -213,28 +212,6 @@ def test_who_may_read(own_app: FastAPI, report: dict[str, Any]) -> None:
     found = get(part, "/v1/reports/monthly", month=MONTH, format="json")
     assert found["cell"]["code"] == own  # his own, where he names none
     assert part.get(f"/v1/reports/monthly?month={MONTH}&cell={other}").status_code == 403
-
-
-def test_months_and_what_they_are_compared_with() -> None:
-    march = monthly.month_of("2026-03", ZONE)
-    assert march.before().name == "2026-02"
-    assert monthly.month_of("2026-01", ZONE).before().name == "2025-12"
-    noon = pd.Timestamp("2026-03-31T12:00", tz=ZONE).to_pydatetime()
-    like = march.before().like(noon)
-    assert (like.weekday(), like.hour, like.date().isoformat()) == (noon.weekday(), 12, "2026-02-24")
-
-
-def test_a_month_that_runs_is_compared_with_the_same_span() -> None:
-    march = monthly.month_of("2026-03", ZONE)
-    running = replace(march, end=pd.Timestamp("2026-03-22T08:30", tz=ZONE).to_pydatetime())
-    like = march.before().until_like(running)
-    assert like.told() == {"from": "2026-02-01T00:00+08:00", "to": "2026-02-22T08:30+08:00"}
-    assert [one.day for one in like.days] == [one.day for one in running.days] == [1, 21]  # whole days
-    late = replace(march, end=pd.Timestamp("2026-03-30T08:30", tz=ZONE).to_pydatetime())
-    assert march.before().until_like(late) == march.before()
-    begun = replace(march, end=pd.Timestamp("2026-03-01T08:30", tz=ZONE).to_pydatetime())
-    assert [one.day for one in begun.days] == [1, 1]
-    assert march.days[1].day == 31
 
 
 def test_classes_of_maps() -> None:

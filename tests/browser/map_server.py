@@ -14,14 +14,16 @@ from geo_service.maps.figures import Extra, Label, figures_json
 from geo_service.maps.layers import Measure, PageLink
 from geo_service.maps.offline import Page
 from geo_service.maps.pages import (
+    ONE_MEASURE,
     Embedded,
     EmbeddedLevel,
+    Overlay,
     Place,
     coverage_map,
-    incident_map,
     served_base,
     served_levels,
     staffing_map,
+    theme_page,
 )
 from geo_service.maps.points import Unit, heat_json, units_json
 from geo_service.maps.shapes import encode_shapes
@@ -42,6 +44,7 @@ PATHS = {
 }
 
 
+INCIDENTS = Label("事件热力", "Incidents")
 ROLE, DUTY = Label("专职网格员", "Full-time grid worker"), Label("值守至 18:00", "on duty until 18:00")
 HOSTILE = "</script><script>window.harmed=1</script><img src=x onerror='window.harmed=2'>{{7*7}}"
 
@@ -134,8 +137,10 @@ def create_map_app(town: Town) -> FastAPI:  # noqa: C901 - one small handler a r
     @app.get("/maps/incidents")
     def incident() -> HTMLResponse:
         sources = served_levels(levels, "/maps/shapes/7", "/maps/figures/incidents")
-        heat = "/maps/points/incidents.json"
-        return page_response(incident_map(sources, place=place("incidents"), base=served_base(), heat=heat))
+        heat = [Overlay("heat", INCIDENTS, "/maps/points/incidents.json")]
+        return page_response(
+            _incident_map(sources, place=place("incidents"), base=served_base(), overlays=heat)
+        )
 
     @app.get("/maps/hostile")
     def hostile() -> HTMLResponse:
@@ -191,7 +196,13 @@ def _file(town: Town, name: str) -> Page:
             units_json([Unit(x, y, f"网格员{k}") for k, (x, y) in enumerate(town.incidents(40))])
         )
         return coverage_map(levels, units=units, **common)
-    return incident_map(levels, heat=Embedded(heat_json(town.incidents(5000))), **common)
+    heat = [Overlay("heat", INCIDENTS, Embedded(heat_json(town.incidents(5000))))]
+    return _incident_map(levels, overlays=heat, **common)
+
+
+def _incident_map(levels: Any, **common: Any) -> Page:
+    """Incidents as heat; nearer, the counts by cell."""
+    return theme_page(levels, title=INCIDENTS, measures=ONE_MEASURE, labels=True, **common)
 
 
 def _hostile(town: Town) -> Page:

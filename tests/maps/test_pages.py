@@ -9,14 +9,16 @@ from geo_service.maps.base_layer import base_features
 from geo_service.maps.figures import Label, figures_json
 from geo_service.maps.layers import Measure, PageLink
 from geo_service.maps.pages import (
+    ONE_MEASURE,
     Embedded,
     EmbeddedLevel,
+    Overlay,
     Place,
     coverage_map,
-    incident_map,
     served_base,
     served_levels,
     staffing_map,
+    theme_page,
 )
 from geo_service.maps.points import heat_json, units_json
 from geo_service.maps.shapes import decode_shapes
@@ -78,8 +80,10 @@ def test_single_files_hold_shapes_figures_and_points() -> None:
     assert "/static/" not in page
     assert config(page, "heading")["language_switch"] is True
     assert '<header class="shell">' not in page  # it leads nowhere
-    page = incident_map(levels, place=PLACE, heat=Embedded(heat_json(TOWN.incidents(9)))).html
-    assert 'id="heat"' in page
+    title, heat = Label("事件热力", "Incidents"), Embedded(heat_json(TOWN.incidents(9)))
+    overlays = [Overlay("heat", title, heat)]
+    page = theme_page(levels, place=PLACE, title=title, measures=ONE_MEASURE, overlays=overlays).html
+    assert 'id="overlay-1"' in page
 
 
 def test_missing_names_are_empty() -> None:

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 from sqlalchemy import text
 
-from geo_service.errors import InvalidInputError
 from geo_service.services import daily, patrol, patrol_people, rounds
 from geo_service.services.daily import DailyWork, do_daily_work
 from geo_service.services.ground import Ground
+from geo_service.services.months import month_of
 from geo_service.staffing.patrol import Span
 from geo_service.store import positions, staffing, visits
 from geo_service.store.database import Database
@@ -137,7 +137,7 @@ def test_hours_absence_and_quota_of_a_person(town: Town) -> None:
     town.walk(0)
     town.work(EIGHT + timedelta(days=1))
     with town.database.reading() as connection:
-        (told,) = patrol_people.quotas(connection, *patrol_people.month_of("2026-03"))
+        (told,) = patrol_people.quotas(connection, *month_of("2026-03", UTC).days)
     assert (told["days"], told["shift_hours"], told["person_times"]) == (1, 4.0, 3)
     assert told["hours"] == pytest.approx(2.0, abs=0.02)
     assert told["silent_hours"] == pytest.approx(2.0, abs=0.02)
@@ -145,7 +145,7 @@ def test_hours_absence_and_quota_of_a_person(town: Town) -> None:
     assert "met" not in told
     rounds.set_rules(town.database, {"quotas": {"grid_worker": {"days": 1, "hours": 3}}}, after=0, who="t")
     with town.database.reading() as connection:
-        (told,) = patrol_people.quotas(connection, *patrol_people.month_of("2026-03"))
+        (told,) = patrol_people.quotas(connection, *month_of("2026-03", UTC).days)
     assert (told["met"], told["days_short"], told["hours_short"]) == (False, 0, pytest.approx(1.0, abs=0.02))
     with town.database.writing() as connection:
         assert visits.drop_before(connection, DAY + timedelta(days=1)) >= 1
@@ -208,10 +208,3 @@ def test_it_runs_beside_the_relay_once_an_hour() -> None:
 def test_spans_that_touch_are_one() -> None:
     spans = [Span(1, 5, 9), Span(1, 0, 3), Span(1, 3, 4), Span(1, 6, 7)]
     assert patrol_people.joined(spans) == [Span(1, 0, 4), Span(1, 5, 9)]
-
-
-def test_months_are_read() -> None:
-    assert patrol_people.month_of("2026-12") == (date(2026, 12, 1), date(2026, 12, 31))
-    assert patrol_people.month_of("2024-02")[1] == date(2024, 2, 29)
-    with pytest.raises(InvalidInputError):
-        patrol_people.month_of("2026-13")

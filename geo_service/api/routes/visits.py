@@ -14,6 +14,7 @@ from geo_service.api.state import State
 from geo_service.errors import NotFoundError
 from geo_service.model import Principal, Role
 from geo_service.services import desk, patrol_people, visits, week_lists
+from geo_service.services.months import month_of
 from geo_service.services.rostering import town_zone
 from geo_service.services.visits import Scan, Seen
 
@@ -96,7 +97,7 @@ def quotas(state: State, _: Reader, month: Month) -> dict[str, Any]:
 
     And, where his role has a quota, what is short of it.
     """
-    first, last = patrol_people.month_of(month)
+    first, last = month_of(month, UTC).days
     with state.database.reading() as connection:
         return {"month": month, "people": patrol_people.quotas(connection, first, last)}
 
